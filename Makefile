@@ -1,0 +1,66 @@
+# What a person types: make run, make test. Everything happens in .venv, made from requirements.lock.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.made-from-lock
+# A pyenv shim can be on PATH and still not run: the first interpreter that answers is taken.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help run test lint format lock clean venv
+
+help:
+	@echo "make run      start OVASABI with its own PostgreSQL (first time: also make $(VENV))"
+	@echo "make test     lint, types, import contracts and all tests"
+	@echo "make lint     the checks alone, without the tests"
+	@echo "make format   let ruff format and repair"
+	@echo "make lock     resolve the dependencies anew into requirements.lock"
+	@echo "make clean    remove $(VENV), caches and builds (never the data)"
+
+run: $(STAMP)
+	@exec $(BIN)/ovasabi up
+
+test: lint
+	@echo "== tests: pytest"
+	@$(BIN)/pytest -q
+
+lint: $(STAMP)
+	@echo "== lint: ruff check"
+	@$(BIN)/ruff check --quiet
+	@echo "== format: ruff format --check"
+	@$(BIN)/ruff format --check --quiet
+	@echo "== types: mypy"
+	@$(BIN)/mypy --no-error-summary
+	@echo "== layers: lint-imports"
+	@$(BIN)/lint-imports --no-logo
+
+format: $(STAMP)
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+venv: $(STAMP)
+
+# Made anew whenever the lock changes, so that nothing is left over that the lock does not name.
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed, and neither python3.11 nor python3 is one." >&2; \
+		echo "hint: install it, or name it: make run PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Making $(VENV) from requirements.lock (once; a minute or two) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# pip-tools lives apart: it is needed here only, and its own dependencies are not ours.
+lock:
+	@$(PYTHON) -m venv --clear build/lock
+	@build/lock/bin/python -m pip install -qq --disable-pip-version-check pip-tools
+	@CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/pip-compile --quiet --upgrade --strip-extras --extra dev \
+		--generate-hashes --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--output-file requirements.lock pyproject.toml
+
+clean:
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find src tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,22 @@
+-- Lease locks: held for a while, renewed, taken over when they run out; each holder has a higher token.
+CREATE TABLE lease (
+  campaign_id integer NOT NULL,
+  name varchar(200) NOT NULL,
+  token bigint NOT NULL,
+  holder varchar(200) NOT NULL,
+  expires_at timestamptz NOT NULL,
+  CONSTRAINT lease_pkey PRIMARY KEY (campaign_id, name)
+);
+COMMENT ON TABLE lease IS 'Lease locks with fencing tokens.';
+
+-- Called in the transaction of each fenced write. The shared row lock keeps a take-over waiting until that write is done.
+CREATE FUNCTION require_lease(p_campaign int, p_name text, p_token bigint) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  PERFORM 1 FROM lease WHERE campaign_id = p_campaign AND name = p_name AND token = p_token FOR SHARE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'lease % is no longer held under token %', p_name, p_token USING ERRCODE = 'OV002';
+  END IF;
+END $$;
+COMMENT ON FUNCTION require_lease(int, text, bigint) IS 'Refuses the write of a holder whose lease was taken over.';

@@ -1,0 +1,72 @@
+"""What lies in OVASABI_HOME besides the database: the lock of the running `up`, and where it can be reached."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypedDict
+
+from ovasabi.database.account import make_directory
+from ovasabi.database.flock import FileLock, is_held
+from ovasabi.errors import StartError
+from ovasabi.settings import redact
+
+
+class Run(TypedDict):
+    """A running `up`, as `run.json` keeps it."""
+
+    pid: int
+    address: str
+    database_url: str
+    started_at: str
+
+
+class Home:
+    """The directory of one installation; one `up` at a time holds it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.data = path / "postgres"
+        self.operator_key = path / "operator.key"
+        self._run = path / "run.json"
+        self._lock = FileLock(path / "up.lock")
+
+    def hold(self) -> None:
+        """Make the directory and take it, or StartError if another `up` has it."""
+        try:
+            make_directory(self.path)
+            self._lock.acquire(
+                f"OVASABI already runs on {self.path}, as process {{pid}}.",
+                "Use it (ovasabi status tells where), stop it, or choose another OVASABI_HOME.",
+            )
+        except OSError as error:
+            problem = f"{self.path} cannot be used: {error.strerror}."
+            raise StartError(problem=problem, hint="Choose a directory of yours with OVASABI_HOME.") from error
+
+    def note(self, address: str, database_url: str) -> None:
+        """Write where we can be reached; never the database's password."""
+        run = Run(
+            pid=os.getpid(),
+            address=address,
+            database_url=redact(database_url),
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        new = self._run.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(run, file, indent=2)
+        new.replace(self._run)
+
+    def release(self) -> None:
+        self._run.unlink(missing_ok=True)
+        self._lock.release()
+
+    def running(self) -> Run | None:
+        """The `up` that runs here now; a note that a killed one left behind does not count."""
+        try:
+            if not is_held(self._lock.path):
+                return None
+            run: Run = json.loads(self._run.read_text())
+        except (OSError, ValueError):
+            return None
+        return run

@@ -1,0 +1,145 @@
+"""Serving HTTP until told to stop: the listening socket, uvicorn in our own event loop, and orderly shutdown."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from ovasabi.errors import OvasabiError, StartError
+from ovasabi.settings import Settings
+
+GRACE_SECONDS = 10
+BACKLOG = 2048
+log = logging.getLogger("ovasabi")
+
+App = Callable[..., Awaitable[None]]
+
+
+def take_port(settings: Settings) -> socket.socket:
+    """Listen at once, before anything is started: who comes early waits, and nobody else can take the port."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error.strerror)
+        raise StartError(
+            problem=f"OVASABI cannot listen on {settings.host}:{settings.port}: {reason}.",
+            hint="Choose another OVASABI_PORT or OVASABI_HOST, or stop what listens there.",
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def address_of(settings: Settings) -> str:
+    """The URL for people on this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings) -> None:
+    """Run `work` in an event loop. Ctrl-C, SIGTERM or a closed terminal cancels it, and it has to clean up and end."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    if settings.log_level != "debug":
+        # Its notices repeat our banner, and what fails at start is told by our own error, in a sentence.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+    async def cancellable() -> None:
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP, and means it
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await task
+
+    uvloop.run(cancellable())
+
+
+async def serve_http(app: App, settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until cancelled, then finish what is being answered; a second cancel cuts it short."""
+    lifespan = _Lifespan(app)
+    config = uvicorn.Config(
+        lifespan,
+        lifespan="on",
+        loop="none",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = _Server(config, ready)
+    serving = asyncio.create_task(server.answer(listener))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(serving)
+        server.force_exit = True
+        await serving
+        raise
+    lifespan.raise_failure()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers (ours stop the database as well), telling when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+            self._ready()
+
+    async def answer(self, listener: socket.socket) -> None:
+        # uvicorn leaves the interpreter when start-up fails; why it failed is raised by our caller.
+        with suppress(SystemExit):
+            await self.serve(sockets=[listener])
+
+
+class _Lifespan:
+    """Keeps the exception that ends the application's start, which uvicorn would only log, as a stack trace."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._failure: Exception | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] == "lifespan":
+                self._failure = error
+            raise
+
+    def raise_failure(self) -> None:
+        failure: BaseException | None = self._failure
+        while isinstance(failure, BaseExceptionGroup):
+            failure = failure.exceptions[0]
+        if isinstance(failure, OvasabiError):
+            raise failure
+        if failure is not None:
+            problem = f"HTTP did not start: {type(failure).__name__}: {failure}."
+            raise StartError(problem=problem, hint="Set OVASABI_LOG_LEVEL=debug for details.") from failure

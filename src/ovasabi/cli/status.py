@@ -1,0 +1,89 @@
+"""`ovasabi status`: what runs, where, and in which state the database is, for people and for programs."""
+
+import asyncio
+import json
+import platform
+from typing import Any
+
+import click
+
+from ovasabi import __version__
+from ovasabi.cli.home import Home
+from ovasabi.database.embedded import running_url
+from ovasabi.errors import OvasabiError
+from ovasabi.settings import Settings, load_settings, redact
+
+NOT_RUNNING = 3
+ANSWER_WITHIN = 10
+DATABASE_FIELDS = ("migration_head", "migration_current", "campaigns", "leaves", "background")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def status(context: click.Context, as_json: bool) -> None:
+    """Show what runs, where, and in which state; exit code 0 if OVASABI runs, 3 if it does not."""
+    report = asyncio.run(_report(load_settings()))
+    click.echo(json.dumps(report, indent=2, default=str) if as_json else _aligned(report))
+    context.exit(0 if report["running"] else NOT_RUNNING)
+
+
+async def _report(settings: Settings) -> dict[str, Any]:
+    home = Home(settings.home)
+    run = home.running()
+    url = settings.database_url.get_secret_value() if settings.database_url else running_url(home.data)
+    shown = redact(url) if url is not None else run["database_url"] if run is not None else None
+    report: dict[str, Any] = {
+        "running": run is not None,
+        "address": run["address"] if run is not None else None,
+        "pid": run["pid"] if run is not None else None,
+        "home": str(settings.home),
+        "database_url": shown,
+        "versions": {"ovasabi": __version__, "python": platform.python_version(), "postgresql": None},
+    }
+    report |= dict.fromkeys(DATABASE_FIELDS)
+    if url is not None:
+        _merge(report, await _ask(url, settings))
+    elif run is not None:
+        report["problem"] = "The address of the database is not known here: set OVASABI_DATABASE_URL."
+    return report
+
+
+async def _ask(url: str, settings: Settings) -> dict[str, Any]:
+    """The database's part of the report, or one sentence on why there is none."""
+    from ovasabi import runtime
+
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return await runtime.status(url, settings)
+    except OvasabiError as error:
+        return {"problem": str(error)}
+    except TimeoutError:
+        return {"problem": f"The database did not answer in {ANSWER_WITHIN} s."}
+    except Exception as error:  # whatever is wrong with the database, the rest of the report is worth showing
+        return {"problem": f"The database cannot be asked: {type(error).__name__}: {error}"}
+
+
+def _merge(report: dict[str, Any], answer: dict[str, Any]) -> None:
+    report["versions"] |= answer.get("versions", {})
+    report |= {name: value for name, value in answer.items() if name not in ("versions", "database_url")}
+
+
+def _aligned(report: dict[str, Any]) -> str:
+    lines = {name.replace("_", " "): _shown(value) for name, value in report.items()}
+    width = max(map(len, lines))
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in lines.items())
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return ", ".join(f"{name} {_shown(part)}" for name, part in value.items()) or "none"
+        case list():
+            return ", ".join(map(_shown, value)) or "none"
+        case _:
+            return str(value)

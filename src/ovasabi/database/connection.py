@@ -1,0 +1,205 @@
+"""Connections: one pool for reads, one for writes, each session in the application's role and bounded in time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+import msgspec
+
+from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded
+
+APP_ROLE = "ovasabi_app"
+OWNER_ROLE = "ovasabi_owner"
+SEARCH_ROLE = "ovasabi_search"
+
+T = TypeVar("T")
+
+RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""Errors after which PostgreSQL has rolled the statement back: it can always be sent again."""
+LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
+"""Errors of a connection that is gone, or cannot be made."""
+
+ATTEMPTS = 5
+PAUSE_SECONDS = 0.05
+
+type_decoder = msgspec.json.Decoder()
+Row = asyncpg.Record
+
+
+async def prepare_connection(connection: asyncpg.Connection) -> None:
+    """JSON goes in as the text that the caller encoded, and comes out as Python values."""
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=str, decoder=type_decoder.decode, format="text"
+    )
+
+
+async def _keep(connection: asyncpg.Connection) -> None:
+    """Nothing to reset: no statement leaves anything in its session (see docs/decisions/0002)."""
+
+
+class Database:
+    """The two pools. `read` and `write` run one statement in one round trip; `transaction` runs several as one."""
+
+    def __init__(self, url: str, *, readers: int = 8, writers: int = 8, timeout_seconds: float = 30.0) -> None:
+        self.url = url
+        self.timeout = timeout_seconds
+        self._sizes = (readers, writers)
+        self._reader: asyncpg.Pool | None = None
+        self._writer: asyncpg.Pool | None = None
+
+    async def open(self) -> "Database":
+        """Connects; waits, bounded by the timeout, for a server that is just starting."""
+        readers, writers = self._sizes
+        # Reads of partitioned tables must be planned with their values, or they lock every leaf.
+        self._reader = await self._pool(
+            readers, plan_cache_mode="force_custom_plan", default_transaction_read_only="on"
+        )
+        self._writer = await self._pool(writers)
+        return self
+
+    async def close(self) -> None:
+        """Closes both pools; connections in use get a moment to finish."""
+        for pool in (self._reader, self._writer):
+            if pool is not None:
+                try:
+                    await asyncio.wait_for(pool.close(), 5)
+                except (TimeoutError, *LOST):
+                    pool.terminate()
+        self._reader = self._writer = None
+
+    async def read(self, sql: str, *args: Any, timeout: float | None = None) -> list[Row]:
+        """Runs one reading statement; sent again on a new connection if the old one is lost."""
+        return await self._run(self._reader, sql, args, timeout, again=True)
+
+    async def write(
+        self,
+        sql: str,
+        *args: Any,
+        timeout: float | None = None,
+        again: bool = False,
+        guard: tuple[Any, ...] | None = None,
+    ) -> list[Row]:
+        """Runs one writing statement. `again` says that it may be sent twice (it carries idempotency keys).
+
+        `guard` are the arguments of `require_lease`: the statement then runs in one transaction behind that check.
+        """
+        return await self._run(self._writer, sql, args, timeout, again=again, guard=guard)
+
+    @asynccontextmanager
+    async def transaction(self, timeout: float | None = None) -> AsyncIterator[asyncpg.Connection]:
+        """One transaction on a writing connection; rolled back if the block fails or is cancelled."""
+        limit = timeout or self.timeout
+        async with self._connection(self._writer, limit) as connection:
+            try:
+                async with connection.transaction():
+                    if limit < self.timeout:
+                        await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
+                    yield connection
+            except Exception as error:
+                raise _translated(error) from error
+
+    async def _run(
+        self,
+        pool: asyncpg.Pool | None,
+        sql: str,
+        args: Sequence[Any],
+        timeout: float | None,
+        *,
+        again: bool,
+        guard: tuple[Any, ...] | None = None,
+    ) -> list[Row]:
+        limit = timeout or self.timeout
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with self._connection(pool, limit) as connection:
+                    return await self._fetch(connection, sql, args, limit, guard)
+            except (*RETRIED, *LOST) as error:
+                safe = again or isinstance(error, (*RETRIED, NotSent))
+                if not safe or attempt == ATTEMPTS:
+                    raise _translated(error) from error
+            except Exception as error:
+                raise _translated(error) from error
+            await asyncio.sleep(PAUSE_SECONDS * 2**attempt)
+
+    async def _fetch(
+        self, connection: asyncpg.Connection, sql: str, args: Sequence[Any], limit: float, guard: tuple[Any, ...] | None
+    ) -> list[Row]:
+        # The session's statement_timeout is the usual limit; only a shorter one, or a guard, costs a transaction.
+        if guard is None and limit >= self.timeout:
+            return await connection.fetch(sql, *args, timeout=limit + 1)
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
+            if guard is not None:
+                await connection.execute("SELECT set_config('ovasabi.campaigns', $1, true)", f"{{{guard[0]}}}")
+                await connection.execute("SELECT require_lease($1, $2, $3)", *guard)
+            return await connection.fetch(sql, *args, timeout=limit + 1)
+
+    @asynccontextmanager
+    async def _connection(self, pool: asyncpg.Pool | None, limit: float) -> AsyncIterator[asyncpg.Connection]:
+        if pool is None:
+            raise DatabaseUnavailable(reason="the connection pool is closed")
+        try:
+            connection = await pool.acquire(timeout=limit)
+        except (TimeoutError, *LOST) as error:
+            raise NotSent(*error.args) from error
+        try:
+            yield connection
+        finally:
+            await pool.release(connection, timeout=5)
+
+    async def _pool(self, size: int, **settings: str) -> asyncpg.Pool:
+        async def make() -> asyncpg.Pool:
+            return await asyncpg.create_pool(
+                self.url,
+                min_size=1,
+                max_size=size,
+                init=prepare_connection,
+                reset=_keep,
+                timeout=10,
+                command_timeout=self.timeout + 2,
+                server_settings={
+                    "role": APP_ROLE,
+                    "application_name": "ovasabi",
+                    "search_path": "public, pg_temp",
+                    "TimeZone": "UTC",
+                    "jit": "off",
+                    "statement_timeout": f"{int(self.timeout * 1000)}",
+                    "idle_in_transaction_session_timeout": "60000",
+                    "lock_timeout": "10000",
+                    **settings,
+                },
+            )
+
+        return await patiently(make, self.timeout)
+
+
+class NotSent(OSError):
+    """No connection could be had, so nothing was sent."""
+
+
+async def patiently(make: Callable[[], Awaitable[T]], limit: float) -> T:
+    """Calls `make` until it connects, for at most `limit` seconds: a server may just be starting."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit
+    while True:
+        try:
+            return await make()
+        except LOST as error:
+            if loop.time() + 0.2 > end:
+                raise _translated(error) from error
+            await asyncio.sleep(0.2)
+
+
+def _translated(error: Exception) -> Exception:
+    if isinstance(error, asyncpg.QueryCanceledError | TimeoutError):
+        return DeadlineExceeded()
+    if isinstance(error, LOST):
+        reason = (
+            "the connection was lost or refused" if not isinstance(error, NotSent) else "no connection could be made"
+        )
+        return DatabaseUnavailable(reason=reason)
+    return error

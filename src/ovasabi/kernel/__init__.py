@@ -1,0 +1,1 @@
+"""The pattern that every service follows: ids, entities, the registry, events, repositories, context and locks."""

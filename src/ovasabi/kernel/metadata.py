@@ -1,0 +1,65 @@
+"""Metadata: free attributes in namespaces, limited in size, merged on update (JSON Merge Patch, RFC 7396)."""
+
+import re
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+
+from ovasabi.kernel.entity import EntityType, declared
+from ovasabi.kernel.errors import InvalidValue
+from ovasabi.kernel.fields import FromMetadata
+
+MAX_BYTES = 65_536
+ROOTS = ("tags", "categories", "features", "custom_rules", "scheduling", "versioning", "knowledge_graph", "service_specific")
+"""The keys that metadata may have. What belongs to one service or use goes to `service_specific.<namespace>`."""
+
+_NAMESPACE = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def check_metadata(metadata: dict[str, Any], service: str) -> None:
+    """Refuses unknown roots, malformed namespaces, another service's namespace, and more than 64 KiB."""
+    for root in metadata:
+        if root not in ROOTS:
+            near = get_close_matches(root, ROOTS, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Put it under service_specific.{service}."
+            raise InvalidValue(field=f"metadata.{root}", problem=f"Metadata has no root key {root!r}.", hint=hint)
+    namespaces = metadata.get("service_specific")
+    if namespaces is not None and not isinstance(namespaces, dict):
+        raise InvalidValue(field="metadata.service_specific", problem="service_specific must be an object of namespaces.")
+    others = {declaration.service for declaration in declared.values()} - {service}
+    for name, value in (namespaces or {}).items():
+        field = f"metadata.service_specific.{name}"
+        if not _NAMESPACE.fullmatch(name):
+            raise InvalidValue(field=field, problem="A namespace is lower case letters, digits and underscores.")
+        if name in others:
+            raise InvalidValue(field=field, problem=f"The namespace {name} belongs to the service {name}, not {service}.")
+        if value is not None and not isinstance(value, dict):
+            raise InvalidValue(field=field, problem="A namespace must be an object.")
+    if len(msgspec.json.encode(metadata)) > MAX_BYTES:
+        raise InvalidValue(field="metadata", problem=f"Metadata may take {MAX_BYTES} bytes at most.")
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """Objects merge, null removes, anything else replaces. Equal to the SQL function `metadata_merge`."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge(result.get(key), value)
+    return result
+
+
+def derived(of: EntityType, metadata: dict[str, Any]) -> dict[str, Any]:
+    """The hot keys of an entity, as the database derives them from its metadata."""
+    values: dict[str, Any] = {}
+    for field in of.fields:
+        if source := field.get(FromMetadata):
+            value: Any = metadata
+            for part in source.path.split("."):
+                value = value.get(part) if isinstance(value, dict) else None
+            values[field.name] = value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
+    return values

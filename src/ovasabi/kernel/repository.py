@@ -1,0 +1,334 @@
+"""The repository of an entity: every write is one statement that also writes registry and event."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from ovasabi.database.connection import Database, Row
+from ovasabi.errors import OvasabiError
+from ovasabi.kernel import statements
+from ovasabi.kernel.context import current, current_campaign
+from ovasabi.kernel.entity import Entity, Scope, declared, type_of
+from ovasabi.kernel.errors import (
+    Contended,
+    EntityNotFound,
+    InvalidValue,
+    KeyReused,
+    KeyTaken,
+    ReferenceMissing,
+    VersionConflict,
+    from_postgres,
+)
+from ovasabi.kernel.fields import Reference, Secret
+from ovasabi.kernel.history import created_state
+from ovasabi.kernel.ids import id_time, parse_reference
+from ovasabi.kernel.metadata import check_metadata, derived
+from ovasabi.kernel.statements import Statements
+from ovasabi.kernel.work import in_transaction, read, scope_of, write
+
+E = TypeVar("E", bound=Entity)
+ATTEMPTS = 5
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """One row to create: its values by field, and the client's idempotency key if it gave one."""
+
+    values: Mapping[str, Any]
+    key: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One row to change: its id, what to set (or add), and the version that the caller expects, if any."""
+
+    id: int
+    values: Mapping[str, Any] = {}
+    expected_version: int | None = None
+
+
+class NewRow(msgspec.Struct, frozen=True):
+    """A draft made ready to be written."""
+
+    draft: Draft
+    values: Mapping[str, Any]
+    encoded: str
+    digest: bytes | None
+
+
+class Repository(Generic[E]):
+    """Reads and writes the entities of one type, always in the campaign of the running context."""
+
+    def __init__(self, database: Database, cls: type[E]) -> None:
+        self.database = database
+        self.cls = cls
+        self.of = type_of(cls)
+        self.sql = Statements(self.of)
+
+    # -- writes
+
+    async def create(self, values: Mapping[str, Any], *, key: str | None = None, verb: str = "create") -> E:
+        """Creates one entity. With a client `key`, the same request again has the same answer."""
+        return _only(await self.create_many([Draft(values, key)], verb=verb))
+
+    async def create_many(self, drafts: Sequence[Draft], *, verb: str = "create") -> list[E | OvasabiError]:
+        """Creates N entities in one statement; answers in order, an error in the place of each row that was refused."""
+        campaign = current_campaign()
+        answers: list[E | OvasabiError | None] = [None] * len(drafts)
+        rows: dict[int, NewRow] = {}
+        for position, draft in enumerate(drafts):
+            try:
+                rows[position] = await self._row(draft)
+            except OvasabiError as error:
+                answers[position] = error
+        numbers = await self._numbers(len(drafts)) if self.of.scope is Scope.ROOT else [campaign] * len(drafts)
+        for _ in range(ATTEMPTS):
+            if not rows:
+                break
+            for position, answer in (await self._create_once(rows, numbers, verb)).items():
+                answers[position] = answer
+                del rows[position]
+        return [answer if answer is not None else Contended() for answer in answers]
+
+    async def update(
+        self, id: int, values: Mapping[str, Any], *, expected_version: int | None = None, verb: str = "update"
+    ) -> E:
+        """Sets some fields of one entity; with `expected_version`, only if it is still at that version."""
+        change = Change(id, values, expected_version)
+        return _only(await self._change(self.sql.update, [change], verb))
+
+    async def update_many(self, changes: Sequence[Change], *, verb: str = "update") -> list[E | OvasabiError]:
+        """As `update`, N rows in one statement."""
+        return await self._change(self.sql.update, changes, verb)
+
+    async def adjust(self, id: int, amounts: Mapping[str, Any], *, verb: str) -> E:
+        """Adds to counters without reading them first: right under concurrency. The version stays."""
+        return _only(await self._change(self.sql.adjust, [Change(id, amounts)], verb))
+
+    async def delete(self, id: int, *, expected_version: int | None = None, verb: str = "delete") -> E:
+        """Deletes one entity, softly: a tombstone and its history stay, its natural keys are free again."""
+        return _only(await self._change(self.sql.delete, [Change(id, {}, expected_version)], verb))
+
+    async def restore(self, id: int, *, verb: str = "restore") -> E:
+        """Takes a delete back, if its natural keys are still free."""
+        try:
+            return _only(await self._change(self.sql.restore, [Change(id)], verb))
+        except Contended:
+            raise KeyTaken(type=self.of.name, key=" or ".join(key.name for key in self.sql.keys)) from None
+
+    # -- reads
+
+    async def get(self, reference: int | str | UUID) -> E:
+        """One entity by id or uuid."""
+        id, wanted = self.resolve(reference)
+        found = await self.get_many([id])
+        if id not in found or (wanted is not None and found[id].uuid != wanted):
+            raise EntityNotFound(type=self.of.name, reference=reference)
+        return found[id]
+
+    async def get_many(self, ids: Sequence[int]) -> dict[int, E]:
+        """Those of the entities that are there, by id."""
+        campaign = current_campaign()
+        rows = await read(
+            self.database, self.sql.get, scope_of(campaign), campaign, [id_time(id) for id in ids], list(ids)
+        )
+        return {row["id"]: self.entity(row) for row in rows}
+
+    async def secret(self, id: int) -> dict[str, str]:
+        """The sealed fields of one entity, to check against; never to be shown."""
+        campaign = current_campaign()
+        rows = await read(self.database, self.sql.secrets, scope_of(campaign), campaign, [id_time(id)], [id])
+        if not rows:
+            raise EntityNotFound(type=self.of.name, reference=id)
+        return dict(rows[0])
+
+    def resolve(self, reference: int | str | UUID) -> tuple[int, UUID | None]:
+        """The id that a reference names, and the uuid to hold it against if it was one."""
+        parsed = parse_reference(str(reference))
+        if parsed is None:
+            raise EntityNotFound(type=self.of.name, reference=reference)
+        return parsed
+
+    def entity(self, row: Row) -> E:
+        """An entity from a row with its columns."""
+        return msgspec.convert({name: row[name] for name in self.cls.__struct_fields__ if name in self._shown}, self.cls)
+
+    # -- how
+
+    @cached_property
+    def _secret_names(self) -> frozenset[str]:
+        return frozenset(field.name for field in self.of.stored if field.has(Secret))
+
+    @property
+    def _shown(self) -> frozenset[str]:
+        return _shown(self.cls)
+
+    async def _create_once(
+        self, rows: dict[int, NewRow], numbers: list[int], verb: str
+    ) -> dict[int, E | OvasabiError]:
+        """One statement for the rows that are still open; leaves out those to be tried again."""
+        context = current()
+        positions = list(rows)
+        campaigns = [numbers[position] for position in positions]
+        keyed = all(rows[position].draft.key for position in positions)
+        args = [
+            scope_of(*campaigns, *([current_campaign()] if self.of.scope is Scope.ROOT else [])),
+            campaigns,
+            [rows[position].encoded for position in positions],
+            [rows[position].draft.key for position in positions],
+            [rows[position].digest for position in positions],
+            [self.of.event_type(verb)] * len(positions),
+            [context.principal.name] * len(positions),
+            [context.correlation_id] * len(positions),
+            [context.causation_id] * len(positions),
+        ]
+        try:
+            answered = await write(self.database, self.sql.create, *args, again=keyed)
+        except asyncpg.UniqueViolationError as error:
+            if in_transaction():
+                raise Contended from error
+            return {}  # Another one took a key between our look and our insert: look again.
+        except asyncpg.PostgresError as error:
+            raise from_postgres(error, self.of.name, self.of.table_name) or error from error
+        answers: dict[int, E | OvasabiError] = {}
+        for row in answered:
+            position = positions[row["position"] - 1]
+            new = rows[position]
+            match row["verdict"]:
+                case None:
+                    answers[position] = self._created(row, new.values, numbers[position])
+                case statements.AGAIN:
+                    pass
+                case statements.REPLAYED:
+                    answers[position] = await created_state(self.database, self.cls, str(new.draft.key))
+                case verdict:
+                    answers[position] = self._refusal(verdict)
+        return answers
+
+    def _created(self, row: Row, values: Mapping[str, Any], campaign: int) -> E:
+        at = id_time(row["id"])
+        kept = {"id": row["id"], "uuid": row["uuid"], "campaign_id": campaign, "version": 1}
+        shown = {name: value for name, value in values.items() if name in self._shown}
+        return self.cls(**kept, created_at=at, updated_at=at, **shown, **derived(self.of, values["metadata"]))
+
+    async def _change(self, sql: str, changes: Sequence[Change], verb: str) -> list[E | OvasabiError]:
+        context, campaign = current(), current_campaign()
+        for change in changes:
+            if isinstance(metadata := change.values.get("metadata"), dict):
+                check_metadata(metadata, self.of.service)
+        count = len(changes)
+        args = [
+            scope_of(campaign),
+            [campaign] * count,
+            [change.id for change in changes],
+            [id_time(change.id) for change in changes],
+            [change.expected_version for change in changes],
+            [self._encode(await self._sealed(change.values)) for change in changes],
+            [self.of.event_type(verb)] * count,
+            [context.principal.name] * count,
+            [context.correlation_id] * count,
+            [context.causation_id] * count,
+        ]
+        try:
+            answered = await self._write_changes(sql, args, changes, verb)
+        except asyncpg.PostgresError as error:
+            raise from_postgres(error, self.of.name, self.of.table_name) or error from error
+        if isinstance(answered, list) and answered and isinstance(answered[0], asyncpg.Record):
+            return [await self._changed(row, change) for row, change in zip(answered, changes, strict=True)]
+        return answered
+
+    async def _write_changes(self, sql: str, args: list[Any], changes: Sequence[Change], verb: str) -> Any:
+        """The statement; where a natural key was taken meanwhile, once more, and then row by row."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return await write(self.database, sql, *args)
+            except asyncpg.UniqueViolationError:
+                if in_transaction() or sql == self.sql.restore or attempt == ATTEMPTS - 1:
+                    raise
+                if len(changes) > 1:
+                    return [answer for change in changes for answer in await self._change(sql, [change], verb)]
+        raise Contended
+
+    async def _changed(self, row: Row, change: Change) -> E | OvasabiError:
+        if row["verdict"] is not None:
+            return self._refusal(row["verdict"])
+        if row["id"] is not None:
+            return self.entity(row)
+        return await self._why_not(change)
+
+    async def _why_not(self, change: Change) -> OvasabiError:
+        """Why a row was not changed: it is not there, or at another version."""
+        found = (await self.get_many([change.id])).get(change.id)
+        if found is None or change.expected_version in (None, found.version):
+            return EntityNotFound(type=self.of.name, reference=change.id)
+        return VersionConflict(
+            type=self.of.name, reference=change.id, version=found.version, expected=change.expected_version
+        )
+
+    def _refusal(self, verdict: str) -> OvasabiError:
+        if verdict == statements.KEY_REUSED:
+            return KeyReused(field="Idempotency-Key")
+        name = verdict.partition(":")[2]
+        if verdict.startswith(statements.TAKEN):
+            return KeyTaken(field=name, type=self.of.name, key=name.replace("+", ", "))
+        reference = self.of.by_name[name].get(Reference)
+        assert reference is not None
+        return ReferenceMissing(field=name, name=name, type=declared[reference.type].name)
+
+    async def _row(self, draft: Draft) -> "NewRow":
+        """A draft made ready: complete, checked, sealed (in a thread, since that is slow by intent) and encoded."""
+        check_metadata(draft.values.get("metadata") or {}, self.of.service)
+        values = self._complete(draft.values)
+        digest = None
+        if draft.key:
+            public = {name: value for name, value in values.items() if name not in self._secret_names}
+            digest = hashlib.sha256(f"{self.of.name}\0{self._encode(public)}".encode()).digest()
+        sealed = await self._sealed(values)
+        return NewRow(draft, sealed, self._encode(sealed), digest)
+
+    def _complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """All columns of a new row: what was given, else the field's default."""
+        complete = {
+            field.name: values[field.name] if field.name in values else field.initial() for field in self.of.stored
+        }
+        return {**complete, "metadata": values.get("metadata") or {}}
+
+    async def _sealed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        sealed = dict(values)
+        for field in self.of.stored:
+            if (secret := field.get(Secret)) and field.name in sealed:
+                value = sealed.pop(field.name)
+                sealed[field.column] = None if value is None else await asyncio.to_thread(secret.seal, value)
+        return sealed
+
+    def _encode(self, values: Mapping[str, Any]) -> str:
+        text = msgspec.json.encode(values).decode()
+        if "\\u0000" in text:
+            raise InvalidValue(problem="Text may not hold the character U+0000.")
+        return text
+
+    async def _numbers(self, count: int) -> list[int]:
+        """Fresh campaign numbers: small, sequential, never used again."""
+        rows = await self.database.write("SELECT nextval('campaign_number')::int FROM generate_series(1, $1)", count)
+        return [row[0] for row in rows]
+
+
+_shown_fields: dict[type[Entity], frozenset[str]] = {}
+
+
+def _shown(cls: type[Entity]) -> frozenset[str]:
+    if cls not in _shown_fields:
+        declaration = type_of(cls)
+        _shown_fields[cls] = frozenset([*Entity.__struct_fields__, *(field.name for field in declaration.shown)])
+    return _shown_fields[cls]
+
+
+def _only(answers: list[E | OvasabiError]) -> E:
+    (answer,) = answers
+    if isinstance(answer, OvasabiError):
+        raise answer
+    return answer

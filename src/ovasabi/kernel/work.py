@@ -1,0 +1,61 @@
+"""Units of work: one statement by itself, or several in one transaction, with the caller's deadline and lease."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import asyncpg
+
+from ovasabi.database.connection import Database, Row
+from ovasabi.kernel.context import current, current_campaign, remaining
+
+_transaction: ContextVar[asyncpg.Connection | None] = ContextVar("ovasabi_transaction", default=None)
+
+
+def scope_of(*campaigns: int) -> str:
+    """The tenant scope as PostgreSQL reads it, such as `{1,2}`."""
+    return "{" + ",".join(str(campaign) for campaign in sorted(set(campaigns))) + "}"
+
+
+async def read(database: Database, sql: str, *args: Any) -> list[Row]:
+    """Runs a reading statement: inside the running transaction if there is one."""
+    connection = _transaction.get()
+    if connection is not None:
+        return await connection.fetch(sql, *args)
+    return await database.read(sql, *args, timeout=remaining())
+
+
+async def write(database: Database, sql: str, *args: Any, again: bool = False) -> list[Row]:
+    """Runs a writing statement: inside the running transaction, else by itself, behind the lease of the context."""
+    connection = _transaction.get()
+    if connection is not None:
+        return await connection.fetch(sql, *args)
+    fence = current().fence
+    guard = (current_campaign(), fence.name, fence.token) if fence is not None else None
+    return await database.write(sql, *args, timeout=remaining(), again=again, guard=guard)
+
+
+@asynccontextmanager
+async def transaction(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """Makes the writes of a block one transaction; inside another one, a part of it."""
+    running = _transaction.get()
+    if running is not None:
+        async with running.transaction():
+            yield running
+        return
+    async with database.transaction(remaining()) as connection:
+        fence = current().fence
+        if fence is not None:
+            await connection.execute("SELECT set_config('ovasabi.campaigns', $1, true)", scope_of(current_campaign()))
+            await connection.execute("SELECT require_lease($1, $2, $3)", current_campaign(), fence.name, fence.token)
+        token = _transaction.set(connection)
+        try:
+            yield connection
+        finally:
+            _transaction.reset(token)
+
+
+def in_transaction() -> bool:
+    """Whether a unit of work is open."""
+    return _transaction.get() is not None

@@ -1,0 +1,1 @@
+"""How data ages and schemas move: migrations, partitions, and later retention and archive."""

@@ -1,0 +1,219 @@
+"""Migrations: Alembic's history, brought up by the owner role, each step one transaction with a bounded lock wait."""
+
+import asyncio
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import postgast
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import rewriter
+from alembic.config import Config
+from alembic.operations import ops
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from ovasabi.database.connection import OWNER_ROLE
+from ovasabi.database.roles import ensure_roles
+from ovasabi.errors import Kind, OvasabiError
+from ovasabi.kernel.entity import EntityType, declared
+from ovasabi.kernel.schema import metadata_of
+
+LOCK_TIMEOUT = "5s"
+
+
+class MigrationFailed(OvasabiError):
+    """A migration stopped; its transaction was rolled back."""
+
+    kind = Kind.PRECONDITION
+    code = "migration_failed"
+    message = "The migration stopped: {problem}."
+    hint = "Nothing of that step was kept. Mend the cause and run `ovasabi migrate` again."
+
+
+def folder() -> Path:
+    """Where the migrations are: beside the sources, or inside the installed package."""
+    package = Path(__file__).parents[1]
+    return next(path for path in (package.parents[1] / "migrations", package / "migrations") if path.is_dir())
+
+
+def head() -> str:
+    """The newest revision there is."""
+    return str(_script().get_current_head())
+
+
+async def current_revision(url: str) -> str | None:
+    """The revision that a database is at; None if it was never migrated."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
+            return None
+        return await connection.fetchval("SELECT version_num FROM alembic_version")
+    finally:
+        await connection.close()
+
+
+async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) -> None:
+    """Brings a database to the newest revision, step by step; roles are made first."""
+    await ensure_roles(url)
+    if await current_revision(url) == head():
+        return
+    progress(f"migrating the database to {head()}")
+    await _online(url, lambda config: command.upgrade(config, "head"))
+
+
+async def plan(url: str) -> str:
+    """The SQL that `upgrade` would run, as text; nothing is touched."""
+    revision = await current_revision(url)
+    if revision == head():
+        return ""
+    config = _config()
+    config.output_buffer = io.StringIO()
+    await asyncio.to_thread(command.upgrade, config, f"{revision or 'base'}:head", sql=True)
+    return config.output_buffer.getvalue()
+
+
+async def new(url: str, message: str) -> Path | None:
+    """Writes the migration from the database as it is to the declarations; None if there is no difference."""
+    written: list[Path] = []
+    revision = f"{len(list(_script().walk_revisions())) + 1:04d}"
+
+    def make(config: Config) -> None:
+        script = command.revision(config, message=message, autogenerate=True, rev_id=revision)
+        if script is not None and not isinstance(script, list):
+            written.append(Path(script.path))
+
+    await _online(url, make)
+    return written[0] if written else None
+
+
+async def differences(url: str) -> list[Any]:
+    """What a migration would have to do: empty if history gives exactly the declared schema."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    def compare(connection: sa.Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts=_options())
+        return list(compare_metadata(context, metadata_of()))
+
+    engine = create_async_engine(_asyncpg(url))
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(compare)
+    finally:
+        await engine.dispose()
+
+
+def run_environment(context: EnvironmentContext) -> None:
+    """What env.py runs: offline for a plan, online with the connection that the caller gave."""
+    if context.is_offline_mode():
+        context.configure(dialect_name="postgresql", literal_binds=True, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.execute(f"SET ROLE {OWNER_ROLE}")
+            context.run_migrations()
+        return
+    context.configure(
+        connection=context.config.attributes["connection"],
+        transaction_per_migration=True,
+        target_metadata=metadata_of(),
+        process_revision_directives=_register,
+        **_options(),
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_files(operations: Any, revision: str) -> None:
+    """Runs the SQL files of a revision in order, statement by statement (PostgreSQL's own grammar splits them)."""
+    for file in sorted((folder() / "sql" / revision).glob("*.sql")):
+        for statement in postgast.split(file.read_text()):
+            operations.execute(statement.replace(":", "\\:"))
+
+
+def _options() -> dict[str, Any]:
+    return {"include_name": _included, "include_object": _compared, "compare_type": True, "compare_server_default": True}
+
+
+def _included(name: str | None, kind: str, parents: Any) -> bool:
+    """Only tables of declared entities are compared: not partitions, not the kernel's, not a removed service's."""
+    return kind != "table" or name in _entities()
+
+
+def _compared(item: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
+    return kind != "table" or name in _entities()
+
+
+def _entities() -> dict[str, EntityType]:
+    return {of.table_name: of for of in declared.values()}
+
+
+writer = rewriter.Rewriter()
+
+
+@writer.rewrites(ops.CreateTableOp)
+def _secure(context: Any, revision: Any, op: ops.CreateTableOp) -> list[Any]:
+    """A new entity's table is registered, and put under row-level security, by the migration that makes it."""
+    of = _entities()[op.table_name]
+    searchable = "true" if of.searched else "false"
+    call = f"CALL register_entity('{of.name}', '{of.service}', '{of.table_name}', '{of.scope}', {searchable})"
+    return [op, ops.ExecuteSQLOp(call)]
+
+
+@writer.rewrites(ops.DropColumnOp)
+@writer.rewrites(ops.DropTableOp)
+def _additive(context: Any, revision: Any, op: Any) -> list[Any]:
+    """Migrations are additive: what a declaration no longer has stays in the database."""
+    return []
+
+
+def _register(context: Any, revision: Any, directives: list[Any]) -> None:
+    writer(context, revision, directives)
+    script = directives[0]
+    if script.upgrade_ops is not None and script.upgrade_ops.is_empty():
+        directives.clear()
+
+
+async def _online(url: str, run: Callable[[Config], None]) -> None:
+    engine = create_async_engine(_asyncpg(url), connect_args={"timeout": 10})
+    config = _config()
+
+    def with_connection(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(f"SET ROLE {OWNER_ROLE}")
+        connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+        # One migration at a time: a second process waits here, then finds nothing left to do.
+        connection.exec_driver_sql("SELECT pg_advisory_lock(hashtextextended('ovasabi migrations', 0))")
+        connection.commit()
+        config.attributes["connection"] = connection
+        run(config)
+        connection.commit()
+
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(with_connection)
+    except sa.exc.DBAPIError as error:
+        problem = str(error.orig).split(": ", 1)[-1].splitlines()[0].rstrip(".")
+        raise MigrationFailed(problem=problem) from error
+    finally:
+        await engine.dispose()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(folder()))
+    config.set_main_option("version_path_separator", "os")
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    return config
+
+
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _asyncpg(url: str) -> str:
+    """The URL as SQLAlchemy's asyncpg dialect takes it."""
+    rest = url.partition("://")[2]
+    return f"postgresql+asyncpg://{rest}"

@@ -1,0 +1,99 @@
+"""Partitions: which months there should be, which are missing, and making them without blocking anybody."""
+
+import asyncio
+from datetime import UTC, date, datetime
+
+import asyncpg
+import msgspec
+
+from ovasabi.database.connection import Database
+from ovasabi.errors import DatabaseUnavailable, OvasabiError
+
+ATTEMPTS = 20
+
+# Every parent of months: an event stream, a pool, or a campaign's own branch.
+_PARENTS = """
+SELECT c.relname AS parent, coalesce(array_agg(l.relname) FILTER (WHERE l.relname IS NOT NULL), '{}') AS leaves
+FROM pg_class AS c
+JOIN pg_inherits AS i ON i.inhrelid = c.oid
+JOIN pg_class AS r ON r.oid = i.inhparent AND (r.relname = 'service_event' OR r.relname IN (SELECT table_name FROM entity_type))
+LEFT JOIN pg_inherits AS j ON j.inhparent = c.oid
+LEFT JOIN pg_class AS l ON l.oid = j.inhrelid
+WHERE c.relkind = 'p' GROUP BY c.relname ORDER BY c.relname"""
+
+_LEAVES = "SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r'"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One leaf to make: the parent's name and the first day of the month."""
+
+    parent: str
+    month: date
+
+
+async def plan(database: Database, months_ahead: int, today: date | None = None) -> list[Step]:
+    """The leaves that are missing, from this month to `months_ahead` later; nothing is touched."""
+    today = today or datetime.now(UTC).date()
+    wanted = [_month(today, ahead) for ahead in range(months_ahead + 1)]
+    return [
+        Step(row["parent"], month)
+        for row in await database.read(_PARENTS)
+        for month in wanted
+        if f"{row['parent']}_{month:%Y%m}" not in row["leaves"]
+    ]
+
+
+async def apply(database: Database, steps: list[Step]) -> int:
+    """Makes the leaves, one transaction each: to be interrupted, and run again, at any time. Answers how many."""
+    for step in steps:
+        await _patiently(database, "SELECT create_month($1, $2)", step.parent, step.month)
+    return len(steps)
+
+
+async def ensure(database: Database, months_ahead: int) -> int:
+    """Plans and applies."""
+    return await apply(database, await plan(database, months_ahead))
+
+
+async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
+    """Gives a campaign partitions of its own in every partitioned table, with their months."""
+    tables = await database.read("SELECT table_name FROM entity_type WHERE scope = 'campaign' ORDER BY table_name")
+    for row in tables:
+        await _patiently(database, "SELECT create_dedicated($1, $2)", row["table_name"], campaign)
+    return await ensure(database, months_ahead)
+
+
+async def count_leaves(database: Database) -> int:
+    """How many leaves there are in all."""
+    rows = await database.read(_LEAVES)
+    return int(rows[0][0])
+
+
+async def keep_ahead(database: Database, months_ahead: int, every_seconds: float = 3600) -> None:
+    """For ever: looks now and then whether a month is missing. Trouble is left to the next round."""
+    while True:
+        await asyncio.sleep(every_seconds)
+        try:
+            await ensure(database, months_ahead)
+        except (OvasabiError, asyncpg.PostgresError):
+            continue
+
+
+async def _patiently(database: Database, sql: str, *args: object) -> None:
+    """Waits for locks only briefly, so that nobody queues behind us, and tries again."""
+    for attempt in range(ATTEMPTS):
+        try:
+            async with database.transaction() as connection:
+                await connection.execute("SET LOCAL lock_timeout = '200ms'")
+                await connection.execute(sql, *args)
+            return
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            await asyncio.sleep(0.05 * (attempt + 1))
+        except asyncpg.DuplicateTableError:
+            return
+    raise DatabaseUnavailable(reason="a partition could not be made: its table is locked by a long transaction")
+
+
+def _month(today: date, ahead: int) -> date:
+    index = today.year * 12 + today.month - 1 + ahead
+    return date(index // 12, index % 12 + 1, 1)

@@ -1,0 +1,1 @@
+"""Content: articles, posts, videos and stories, with their comments and reactions."""

@@ -1,0 +1,107 @@
+"""The data of content, comments and reactions."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from ovasabi.kernel.entity import Entity, entity
+from ovasabi.kernel.fields import Filter, FromMetadata, Immutable, Output, Reference, Search, Unique
+
+
+class ContentKind(StrEnum):
+    """The form of a piece of content."""
+
+    ARTICLE = "article"
+    MICRO = "micro"
+    VIDEO = "video"
+    STORY = "story"
+
+
+class ContentState(StrEnum):
+    """Where content is in its life."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    ARCHIVED = "archived"
+
+
+class Visibility(StrEnum):
+    """Who is meant to see it."""
+
+    PUBLIC = "public"
+    UNLISTED = "unlisted"
+    PRIVATE = "private"
+
+
+class ReactionKind(StrEnum):
+    """What one can say without words."""
+
+    LIKE = "like"
+    LOVE = "love"
+    LAUGH = "laugh"
+    SURPRISE = "surprise"
+    SAD = "sad"
+    ANGRY = "angry"
+
+
+Tag = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+@entity(plural="contents", title="title")
+class Content(Entity):
+    """A piece of content: an article, micro post, video or story."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=300), Search("A")]
+    body: Annotated[str, Meta(max_length=1_000_000), Search("C")] = ""
+    slug: (
+        Annotated[
+            str,
+            Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=120, description="Its name in addresses; unique here."),
+            Unique(),
+        ]
+        | None
+    ) = None
+    kind: Annotated[ContentKind, Filter()] = ContentKind.ARTICLE
+    visibility: Annotated[Visibility, Filter()] = Visibility.PUBLIC
+    tags: Annotated[list[Tag], Meta(max_length=50), Filter(), Search("B")] = msgspec.field(default_factory=list)
+    media_urls: Annotated[list[Annotated[str, Meta(max_length=2_000)]], Meta(max_length=50)] = msgspec.field(
+        default_factory=list
+    )
+    author_id: Annotated[int, Meta(description="The user who wrote it."), Reference("user")] | None = None
+    parent_id: Annotated[int, Meta(description="The content that it belongs to."), Reference("content")] | None = None
+    state: Annotated[ContentState, Filter(), Output()] = ContentState.DRAFT
+    published_at: Annotated[datetime, Filter(), Output()] | None = None
+    comment_count: Annotated[int, Meta(ge=0), Output()] = 0
+    reaction_count: Annotated[int, Meta(ge=0), Output()] = 0
+    section: (
+        Annotated[
+            str,
+            Meta(description="Derived from metadata.service_specific.content.section."),
+            FromMetadata("service_specific.content.section"),
+        ]
+        | None
+    ) = None
+
+
+@entity(plural="comments", title="body", table="comment")
+class Comment(Entity):
+    """What somebody says about a piece of content."""
+
+    content_id: Annotated[int, Reference("content"), Immutable()]
+    body: Annotated[str, Meta(min_length=1, max_length=10_000), Search("B")]
+    author_id: Annotated[int, Reference("user"), Immutable()] | None = None
+    reply_to_id: Annotated[int, Meta(description="The comment that it answers."), Reference("comment"), Immutable()] | None = (
+        None
+    )
+
+
+@entity(plural="reactions", title="kind", table="reaction", unique=[("content_id", "user_id", "kind")])
+class Reaction(Entity):
+    """A user's reaction to a piece of content; each kind once."""
+
+    content_id: Annotated[int, Reference("content"), Immutable()]
+    user_id: Annotated[int, Reference("user"), Immutable()]
+    kind: Annotated[ReactionKind, Filter(), Immutable()]

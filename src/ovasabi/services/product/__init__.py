@@ -1,0 +1,1 @@
+"""Products: what a campaign offers, in variants with prices and stock."""

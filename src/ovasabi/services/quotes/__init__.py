@@ -1,0 +1,1 @@
+"""Quotes: offers of a price for a while, accepted, rejected or expired."""

@@ -1,0 +1,35 @@
+"""The data of a quote."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta
+
+from ovasabi.kernel.entity import Entity, entity
+from ovasabi.kernel.fields import Filter, Immutable, Numeric, Output, Reference, Search
+
+
+class QuoteState(StrEnum):
+    """Where a quote is in its life."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+@entity(plural="quotes", title="description")
+class Quote(Entity):
+    """A price offered to somebody until a moment."""
+
+    description: Annotated[str, Meta(min_length=1, max_length=2_000), Search("A")]
+    amount: Annotated[Decimal, Meta(gt=0, description="In units of the currency."), Numeric(20, 8)]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217.")]
+    valid_until: Annotated[datetime, Filter(), Immutable()]
+    user_id: Annotated[int, Meta(description="Whom it is for."), Reference("user"), Immutable()] | None = None
+    product_id: Annotated[int, Reference("product"), Immutable()] | None = None
+    state: Annotated[QuoteState, Filter(), Output()] = QuoteState.PENDING
+    decided_at: Annotated[datetime, Output()] | None = None
+    reason: Annotated[str, Meta(max_length=1_000), Output()] = ""
