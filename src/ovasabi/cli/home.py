@@ -67,6 +67,8 @@ class Home:
             if not is_held(self._lock.path):
                 return None
             run: Run = json.loads(self._run.read_text())
+        except PermissionError as error:
+            raise StartError(problem=f"{self.path} belongs to another user, and only that user may look.") from error
         except (OSError, ValueError):
             return None
         return run

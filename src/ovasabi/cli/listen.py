@@ -17,7 +17,6 @@ from ovasabi.settings import Settings
 
 GRACE_SECONDS = 10
 BACKLOG = 2048
-log = logging.getLogger("ovasabi")
 
 App = Callable[..., Awaitable[None]]
 
@@ -50,8 +49,11 @@ def address_of(settings: Settings) -> str:
 
 def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings) -> None:
     """Run `work` in an event loop. Ctrl-C, SIGTERM or a closed terminal cancels it, and it has to clean up and end."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    if settings.log_level != "debug":
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("ovasabi").setLevel(settings.log_level.upper())
+    if settings.log_level == "debug":
+        logging.getLogger().setLevel(logging.DEBUG)
+    else:
         # Its notices repeat our banner, and what fails at start is told by our own error, in a sentence.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
@@ -59,7 +61,8 @@ def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings) -> No
     async def cancellable() -> None:
         task = asyncio.ensure_future(work)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP, and means it
+            # nohup ignores SIGHUP, and means it; a shell's "&" ignores SIGINT, and whoever sends one means that.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         with suppress(asyncio.CancelledError):
             await task

@@ -114,7 +114,7 @@ class EmbeddedServer:
         except OSError as error:
             await self.stop()
             raise StartError(
-                problem=f"The database in {self.data} cannot be started: {error.strerror} ({error.filename}).",
+                problem=f"The database in {self.data} cannot be started: {error}.",
                 hint=f"Check the permissions and the free space there, and see {self.log}.",
             ) from error
         except BaseException:
@@ -198,7 +198,7 @@ class EmbeddedServer:
                     await connection.execute(f"CREATE DATABASE {DATABASE}")
             finally:
                 await connection.close(timeout=10)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise StartError(
                 problem=f"PostgreSQL started but does not answer: {error}.", hint=f"See {self.log}."
             ) from error

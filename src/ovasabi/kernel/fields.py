@@ -70,6 +70,24 @@ class Numeric(Marker, frozen=True):
     scale: int = 8
 
 
+class Bounds(Marker, frozen=True):
+    """The least (`ge`, or more than `gt`) and greatest (`le`) of a decimal; other numbers say it with `Meta`."""
+
+    ge: int | None = None
+    gt: int | None = None
+    le: int | None = None
+
+    def problem(self, value: Decimal) -> str | None:
+        """What is wrong with a value, if anything."""
+        if self.ge is not None and not value >= self.ge:
+            return f"must be {self.ge} or more"
+        if self.gt is not None and not value > self.gt:
+            return f"must be more than {self.gt}"
+        if self.le is not None and not value <= self.le:
+            return f"must be {self.le} or less"
+        return None
+
+
 class FromMetadata(Marker, frozen=True):
     """A hot key: derived by the database from this path of the metadata, indexed, read-only."""
 

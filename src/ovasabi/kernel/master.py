@@ -23,6 +23,9 @@ _COLUMNS = "m.id, m.uuid, m.campaign_id, m.type, m.name, m.status, m.version, m.
 _GET = "SELECT x.*\n" + SCOPED.format(
     body=f"SELECT {_COLUMNS} FROM master AS m WHERE m.campaign_id = $2 AND m.id = $3 AND {SEEN}"
 )
+_GET_MANY = "SELECT x.*\n" + SCOPED.format(
+    body=f"SELECT {_COLUMNS} FROM master AS m WHERE m.campaign_id = $2 AND m.id = ANY ($3::bigint[]) AND m.status = 1 AND {SEEN}"
+)
 _LIST = "SELECT x.*\n" + SCOPED.format(
     body=f"""
   SELECT {_COLUMNS} FROM master AS m
@@ -61,6 +64,10 @@ class RecordPage(msgspec.Struct, frozen=True):
     next_page_token: str = ""
 
 
+Records = list[Record]
+"""Named here, since inside the class below `list` is a method."""
+
+
 class MasterRepository:
     """Reads the registry of the context's campaign. What changes an entity changes its record, in the same statement."""
 
@@ -80,6 +87,12 @@ class MasterRepository:
         if not rows or parsed is None or (parsed[1] is not None and rows[0]["uuid"] != parsed[1]):
             raise EntityNotFound(type="entity", reference=reference)
         return _record(rows[0])
+
+    async def get_many(self, ids: Sequence[int]) -> dict[int, Record]:
+        """The records of those that are there and not deleted, by id."""
+        campaign = current_campaign()
+        rows = await read(self.database, _GET_MANY, scope_of(campaign), campaign, list(ids))
+        return {row["id"]: _record(row) for row in rows}
 
     async def update(self, reference: int | str | UUID, name: str, *, expected_version: int | None = None) -> Record:
         """Gives an entity another name: the field that names it, in its own table, and the record with it."""
@@ -110,7 +123,7 @@ class MasterRepository:
 
     async def search(
         self, query: str, *, types: Sequence[str] | None = None, mode: Mode = "text", limit: int = 20
-    ) -> list[Record]:
+    ) -> Records:
         """By name, best first: `text` needs all words, `fuzzy` forgives one typing error a word, `pattern` takes * and ?."""
         if not 1 <= limit <= 500 or not query.strip() or len(query) > 500:
             raise InvalidValue(field="q", problem="A search takes 1 to 500 characters, and a limit of 1 to 500.")

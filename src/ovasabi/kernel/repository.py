@@ -25,7 +25,7 @@ from ovasabi.kernel.errors import (
     VersionConflict,
     from_postgres,
 )
-from ovasabi.kernel.fields import Reference, Secret
+from ovasabi.kernel.fields import Bounds, Field, Reference, Secret
 from ovasabi.kernel.history import created_state
 from ovasabi.kernel.ids import id_time, parse_reference
 from ovasabi.kernel.metadata import check_metadata, derived
@@ -220,6 +220,7 @@ class Repository(Generic[E]):
         for change in changes:
             if isinstance(metadata := change.values.get("metadata"), dict):
                 check_metadata(metadata, self.of.service)
+            self._check_bounds(change.values)
         count = len(changes)
         args = [
             scope_of(campaign),
@@ -282,6 +283,7 @@ class Repository(Generic[E]):
     async def _row(self, draft: Draft) -> "NewRow":
         """A draft made ready: complete, checked, sealed (in a thread, since that is slow by intent) and encoded."""
         check_metadata(draft.values.get("metadata") or {}, self.of.service)
+        self._check_bounds(draft.values)
         values = self._complete(draft.values)
         digest = None
         if draft.key:
@@ -296,6 +298,18 @@ class Repository(Generic[E]):
             field.name: values[field.name] if field.name in values else field.initial() for field in self.of.stored
         }
         return {**complete, "metadata": values.get("metadata") or {}}
+
+    def _check_bounds(self, values: Mapping[str, Any]) -> None:
+        """Decimals, whose bounds the decoder of a request does not know."""
+        for field in self._bounded:
+            value = values.get(field.name)
+            bounds = field.get(Bounds)
+            if value is not None and bounds is not None and (problem := bounds.problem(value)):
+                raise InvalidValue(field=field.name, problem=f"{field.name} {problem}.")
+
+    @cached_property
+    def _bounded(self) -> list[Field]:
+        return [field for field in self.of.stored if field.has(Bounds)]
 
     async def _sealed(self, values: Mapping[str, Any]) -> dict[str, Any]:
         sealed = dict(values)

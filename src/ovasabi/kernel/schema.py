@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from ovasabi.kernel.entity import EntityType, Scope, declared
-from ovasabi.kernel.fields import Field, Filter, FromMetadata, Reference, Unique
+from ovasabi.kernel.fields import Bounds, Field, Filter, FromMetadata, Reference, Unique
 
 NAMING = {
     "pk": "%(table_name)s_pkey",
@@ -141,10 +141,11 @@ def _foreign_key(table: str, column: str, scoped: bool, label: str) -> sa.Foreig
 
 
 def _check(table: str, field: Field) -> sa.CheckConstraint | None:
-    if field.meta is None or field.is_list:
+    bounds = field.get(Bounds) or (None if field.is_list else field.meta)
+    if bounds is None:
         return None
-    bounds = [(">=", field.meta.ge), (">", field.meta.gt), ("<=", field.meta.le), ("<", field.meta.lt)]
-    text = " AND ".join(f"{field.column} {sign} {bound}" for sign, bound in bounds if bound is not None)
+    limits = [(">=", bounds.ge), (">", bounds.gt), ("<=", bounds.le)]
+    text = " AND ".join(f"{field.column} {sign} {limit}" for sign, limit in limits if limit is not None)
     return sa.CheckConstraint(text, name=sa.schema.conv(f"{table}_{field.column}_check")) if text else None
 
 

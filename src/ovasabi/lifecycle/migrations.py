@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from ovasabi.kernel.entity import EntityType, declared
 from ovasabi.kernel.schema import metadata_of
 
 LOCK_TIMEOUT = "5s"
+
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 class MigrationFailed(OvasabiError):

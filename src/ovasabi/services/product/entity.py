@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from ovasabi.kernel.entity import Entity, entity
-from ovasabi.kernel.fields import Filter, Immutable, Numeric, Output, Reference, Search, Unique
+from ovasabi.kernel.fields import Bounds, Filter, Immutable, Numeric, Output, Reference, Search, Unique
 
 
 class ProductKind(StrEnum):
@@ -56,9 +56,9 @@ class Variant(Entity):
     product_id: Annotated[int, Reference("product"), Immutable()]
     sku: Annotated[str, Meta(min_length=1, max_length=64, description="Stock-keeping unit; unique in the campaign."), Unique()]
     name: Annotated[str, Meta(min_length=1, max_length=200), Search("A")]
-    price: Annotated[Decimal, Meta(ge=0, description="In units of the currency."), Numeric(18, 4), Filter()]
+    price: Annotated[Decimal, Meta(description="In units of the currency."), Bounds(ge=0), Numeric(18, 4), Filter()]
     currency: Currency
-    compare_at_price: Annotated[Decimal, Meta(ge=0), Numeric(18, 4)] | None = None
+    compare_at_price: Annotated[Decimal, Bounds(ge=0), Numeric(18, 4)] | None = None
     attributes: dict[str, str] = msgspec.field(default_factory=dict)
     is_default: bool = False
     stock: Annotated[int, Meta(ge=0, description="What is there to be sold; changed by :restock, :reserve, :release."), Output()] = 0

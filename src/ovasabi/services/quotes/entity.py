@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ovasabi.kernel.entity import Entity, entity
-from ovasabi.kernel.fields import Filter, Immutable, Numeric, Output, Reference, Search
+from ovasabi.kernel.fields import Bounds, Filter, Immutable, Numeric, Output, Reference, Search
 
 
 class QuoteState(StrEnum):
@@ -25,7 +25,7 @@ class Quote(Entity):
     """A price offered to somebody until a moment."""
 
     description: Annotated[str, Meta(min_length=1, max_length=2_000), Search("A")]
-    amount: Annotated[Decimal, Meta(gt=0, description="In units of the currency."), Numeric(20, 8)]
+    amount: Annotated[Decimal, Meta(description="In units of the currency."), Bounds(gt=0), Numeric(20, 8)]
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217.")]
     valid_until: Annotated[datetime, Filter(), Immutable()]
     user_id: Annotated[int, Meta(description="Whom it is for."), Reference("user"), Immutable()] | None = None

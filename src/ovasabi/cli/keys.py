@@ -1,0 +1,118 @@
+"""`ovasabi keys`: API keys made, listed and revoked; a key is shown once, on standard output alone."""
+
+import asyncio
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ovasabi.cli.reach import campaign_number, open_database, say
+from ovasabi.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from ovasabi.kernel.keys import ApiKey
+
+ROLES = ("reader", "writer", "admin")
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+COLUMNS = ("prefix", "name", "campaign", "role", "created", "expires", "state")
+
+
+class Moment(click.ParamType):
+    """A time from now (`30d`, `12h`) or an ISO date or time, UTC where it says no zone."""
+
+    name = "30d|12h|date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            if match := re.fullmatch(r"([0-9]{1,5})([mhdw])", str(value)):
+                moment = datetime.now(UTC) + timedelta(**{UNITS[match[2]]: int(match[1])})
+            else:
+                moment = datetime.fromisoformat(str(value))
+                moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is neither a time such as 30d, 12h or 45m, nor a date such as 2030-12-31.", param, ctx)
+        if moment <= datetime.now(UTC):
+            self.fail(f"{value!r} is not in the future.", param, ctx)
+        return moment
+
+
+@click.group()
+def keys() -> None:
+    """Create, list and revoke API keys."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What it may do; each role includes those before.")
+@click.option("--campaign", metavar="SLUG|NUMBER", help="Confine it to a campaign; without, it is for the platform.")
+@click.option("--expires", type=Moment(), help="When it ends by itself; without, never.")
+def create(name: str, role: str, campaign: str | None, expires: datetime | None) -> None:
+    """Make a key and print it, this once: only a digest is kept."""
+    click.echo(asyncio.run(_create(load_settings(), name, role, campaign, expires)))
+
+
+@keys.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def list_(as_json: bool) -> None:
+    """List all keys, also those that expired or were revoked; never their secrets."""
+    rows = asyncio.run(_list(load_settings()))
+    click.echo(json.dumps(rows, indent=2) if as_json else _table(rows))
+
+
+@keys.command()
+@click.argument("prefix")
+def revoke(prefix: str) -> None:
+    """Revoke the key with a PREFIX, as `keys list` shows it. Running processes forget it within five seconds."""
+    asyncio.run(_revoke(load_settings(), prefix))
+    say("The key is revoked.")
+
+
+async def _create(settings: Settings, name: str, role: str, campaign: str | None, expires: datetime | None) -> str:
+    from ovasabi.kernel.context import PLATFORM, Role
+    from ovasabi.kernel.keys import create_key
+    from ovasabi.kernel.service import Registry
+
+    async with open_database(settings, start=True) as database:
+        number = PLATFORM if campaign is None else await campaign_number(Registry(database), campaign)
+        key = await create_key(database, name, Role(role), campaign_id=number, expires_at=expires)
+    where = "the whole platform" if campaign is None else f"the campaign {campaign}"
+    until = f", until {expires:%Y-%m-%d %H:%M} UTC" if expires is not None else ""
+    say(f"A {role}'s key for {where}{until}. It is shown only now:")
+    return key
+
+
+async def _list(settings: Settings) -> list[dict[str, Any]]:
+    from ovasabi.kernel.keys import list_keys
+
+    async with open_database(settings, start=True) as database:
+        return [_row(key) for key in await list_keys(database)]
+
+
+async def _revoke(settings: Settings, prefix: str) -> None:
+    from ovasabi.kernel.keys import revoke_key
+
+    async with open_database(settings, start=True) as database:
+        await revoke_key(database, prefix)
+
+
+def _row(key: "ApiKey") -> dict[str, Any]:
+    expired = key.expires_at is not None and key.expires_at <= datetime.now(UTC)
+    return {
+        "prefix": key.prefix,
+        "name": key.name,
+        "campaign": key.campaign_id or None,
+        "role": key.role,
+        "created": key.created_at.isoformat(timespec="seconds"),
+        "expires": key.expires_at.isoformat(timespec="seconds") if key.expires_at else None,
+        "state": "revoked" if key.revoked_at else "expired" if expired else "active",
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """Columns aligned; null is the platform for a campaign, never for an end."""
+    nulls = {"campaign": "platform", "expires": "never"}
+    cells = [COLUMNS, *(tuple(str(nulls.get(c) if row[c] is None else row[c]) for c in COLUMNS) for row in rows)]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(COLUMNS))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)

@@ -1,0 +1,1 @@
+"""The doors: HTTP today. They know status codes and headers; the rules are behind them."""

@@ -1,0 +1,110 @@
+"""The lines of a file to import, JSON Lines or CSV, one at a time: memory is that of a line, whatever the file's size."""
+
+import csv
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from ovasabi.errors import Kind, OvasabiError
+
+MAX_LINE = 16 * 1024 * 1024
+SHOWN = 1_000
+"""How much of a line that is too long is kept, to be shown."""
+_BOM = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class NotImportable(OvasabiError):
+    """The import cannot begin: the file, its header or the way it was asked for is wrong as a whole."""
+
+    kind = Kind.INVALID
+    code = "not_importable"
+    message = "{problem}"
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of JSON Lines, or a record of CSV, which may span lines: `number` is its first, `end` the bytes so far."""
+
+    number: int
+    raw: bytes
+    end: int
+    problem: str | None = None
+    cells: list[str] | None = None
+
+
+def json_lines(file: BinaryIO) -> Iterator[Line]:
+    """The lines that are not blank."""
+    first = True
+    for line in _lines(file):
+        if line.raw.isspace() or not line.raw:
+            continue
+        if first and line.raw.startswith(b"["):
+            raise NotImportable(
+                problem="The file is one JSON array, not JSON Lines.", hint="Write one object a line: jq -c '.[]' FILE"
+            )
+        first = False
+        yield line
+
+
+def csv_records(file: BinaryIO) -> Iterator[Line]:
+    """The records, the header first. One that cannot be read has a problem; the next line begins a new one."""
+    csv.field_size_limit(MAX_LINE)
+    taken: list[Line] = []
+
+    def feed() -> Iterator[str]:
+        for line in _lines(file):
+            taken.append(line)
+            yield line.raw.decode(errors="replace")
+
+    reader = csv.reader(feed(), strict=True)
+    while True:
+        taken.clear()
+        problem, cells = None, None
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            problem = f"The CSV cannot be read: {error}."
+        if cells == []:
+            continue
+        raw = b"".join(line.raw for line in taken)
+        problem = next((line.problem for line in taken if line.problem), problem or not_utf8(raw))
+        yield Line(taken[0].number, raw, taken[-1].end, problem, cells)
+
+
+def not_utf8(raw: bytes) -> str | None:
+    """What is wrong with the encoding of a line, if something is."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        return f"The line is not UTF-8: byte {error.start + 1} of it is {raw[error.start]:#04x}."
+    return None
+
+
+def _lines(file: BinaryIO) -> Iterator[Line]:
+    end = number = 0
+    while raw := file.readline(MAX_LINE + 1):
+        number, end, problem = number + 1, end + len(raw), None
+        if len(raw) > MAX_LINE:
+            problem = f"The line is longer than {MAX_LINE // 1024 // 1024} MiB."
+            end += 0 if raw.endswith(b"\n") else _skip_line(file)
+            raw = raw[:SHOWN]
+        if number == 1:
+            if raw.startswith(_UTF_16):
+                raise NotImportable(
+                    problem="The file is UTF-16, and only UTF-8 is read.", hint="Convert it: iconv -f UTF-16 -t UTF-8 FILE"
+                )
+            raw = raw.removeprefix(_BOM)
+        yield Line(number, raw, end, problem)
+
+
+def _skip_line(file: BinaryIO) -> int:
+    """Reads on to the end of the line; answers how many bytes that was."""
+    skipped = 0
+    while rest := file.readline(1024 * 1024):
+        skipped += len(rest)
+        if rest.endswith(b"\n"):
+            break
+    return skipped

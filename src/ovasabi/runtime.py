@@ -1,0 +1,189 @@
+"""The running platform: its database, its services and its background work; and getting a database ready for them."""
+
+import asyncio
+import platform as python_platform
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from ovasabi import __version__
+from ovasabi.database.connection import Database
+from ovasabi.errors import DatabaseUnavailable, StartError
+from ovasabi.kernel.context import PLATFORM, Role, acting, in_campaign, system_context
+from ovasabi.kernel.keys import Keyring, Unauthenticated, create_key
+from ovasabi.kernel.repository import Draft
+from ovasabi.kernel.service import Registry
+from ovasabi.lifecycle import partitions
+from ovasabi.services import discover
+from ovasabi.settings import Settings
+
+SAMPLE_CAMPAIGN = "python"
+BACKGROUND = ("partitions: months ahead, hourly",)
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What was made for a first start: the operator key only if it is new."""
+
+    operator_key: str | None
+    sample_campaign: str
+
+
+class Platform(msgspec.Struct, frozen=True):
+    """The parts of a running process."""
+
+    settings: Settings
+    database: Database
+    registry: Registry
+    keyring: Keyring
+
+
+def pools(url: str, settings: Settings) -> Database:
+    """The pools as the settings size them, not yet open."""
+    return Database(
+        url,
+        readers=settings.pool_size,
+        writers=settings.write_pool_size,
+        timeout_seconds=settings.request_timeout_seconds,
+    )
+
+
+@asynccontextmanager
+async def running(url: str, settings: Settings) -> AsyncIterator[Platform]:
+    """The platform on a prepared database, with its background work, for as long as the block runs."""
+    discover()
+    database = await pools(url, settings).open()
+    background = asyncio.create_task(partitions.keep_ahead(database, settings.months_ahead))
+    try:
+        yield Platform(settings, database, Registry(database), Keyring(database))
+    finally:
+        background.cancel()
+        with suppress(asyncio.CancelledError):
+            await background
+        await database.close()
+
+
+async def prepare(url: str, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Prepared:
+    """Brings a database up to date, makes the months ahead, and on the first start a key and a sample campaign."""
+    discover()
+    if not await _is_current(url):
+        from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if there is work for them
+
+        await migrations.upgrade(url, progress)
+    database = await pools(url, settings).open()
+    try:
+        await partitions.ensure(database, settings.months_ahead)
+        with acting(system_context("start", PLATFORM)):
+            await _sample(database, progress)
+            key = await _operator_key(database, settings.home / "operator.key")
+        return Prepared(key, SAMPLE_CAMPAIGN)
+    finally:
+        await database.close()
+
+
+async def check(url: str, settings: Settings) -> None:
+    """Whether a database is ready to be served; a StartError that says what to do if not."""
+    discover()
+    try:
+        current = await _is_current(url)
+    except asyncpg.PostgresError as error:
+        raise StartError(
+            problem=f"The database refuses the connection: {error}.", hint="Look at OVASABI_DATABASE_URL."
+        ) from error
+    if not current:
+        raise StartError(problem="The database is not at the newest migration.", hint="Run: ovasabi migrate")
+
+
+async def status(url: str, settings: Settings) -> dict[str, Any]:
+    """What a database holds: versions, migrations, campaigns, leaves, background work."""
+    try:
+        connection = await asyncpg.connect(url, timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnavailable(reason="no connection could be made") from error
+    try:
+        report: dict[str, Any] = {
+            "versions": {
+                "ovasabi": __version__,
+                "python": python_platform.python_version(),
+                "postgresql": await connection.fetchval("SHOW server_version"),
+            },
+            "migration_head": newest_revision(),
+            "migration_current": await _revision(connection),
+            "campaigns": None,
+            "leaves": None,
+            "background": list(BACKGROUND),
+        }
+        if report["migration_current"] is not None:
+            async with connection.transaction():
+                await connection.execute("SELECT set_config('ovasabi.campaigns', '{0}', true)")
+                report["campaigns"] = await connection.fetchval(
+                    "SELECT count(*) FROM service_campaign_main WHERE deleted_at IS NULL"
+                )
+            report["leaves"] = await connection.fetchval(
+                "SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r'"
+            )
+        return report
+    finally:
+        await connection.close()
+
+
+def newest_revision() -> str:
+    """The newest migration, read from the names of the files: what Alembic would say, without loading it."""
+    package = Path(__file__).parent
+    folders = (package.parents[1] / "migrations" / "versions", package / "migrations" / "versions")
+    folder = next(path for path in folders if path.is_dir())
+    return max(path.name.partition("_")[0] for path in folder.glob("[0-9]*_*.py"))
+
+
+async def _is_current(url: str) -> bool:
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnavailable(reason="no connection could be made") from error
+    try:
+        return await _revision(connection) == newest_revision()
+    finally:
+        await connection.close()
+
+
+async def _revision(connection: Any) -> str | None:
+    if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
+        return None
+    revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+    return revision
+
+
+async def _operator_key(database: Database, file: Path) -> str | None:
+    """The operator key's file, made if it is missing or holds no valid key; the key only if it was made."""
+    with suppress(OSError, Unauthenticated):
+        await Keyring(database).principal(file.read_text().strip())
+        return None
+    key = await create_key(database, "operator", Role.ADMIN)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(key + "\n")
+    return key
+
+
+async def _sample(database: Database, progress: Callable[[str], None]) -> None:
+    """A campaign of real text, made once: the language topics that Python ships. Run again, it adds what is missing."""
+    if await database.read("SELECT 1 FROM api_key LIMIT 1"):
+        return
+    from pydoc_data.topics import topics
+
+    progress("making the sample campaign")
+    registry = Registry(database)
+    campaign = await registry.named("campaign").create(
+        {"slug": SAMPLE_CAMPAIGN, "title": "The Python language", "description": "The topics of Python's own help."},
+        key="sample:campaign",
+    )
+    with in_campaign(campaign.campaign_id):
+        drafts = [
+            Draft({"title": name.replace("-", " "), "slug": name, "body": text, "tags": ["python"]}, f"sample:{name}")
+            for name, text in sorted(topics.items())
+        ]
+        await registry.named("content").create_many(drafts)

@@ -1,0 +1,43 @@
+"""Which number a campaign has: looked up by slug or number on the way of every request, remembered for a moment."""
+
+import time
+
+from ovasabi.database.connection import Database
+from ovasabi.kernel.context import PLATFORM
+from ovasabi.kernel.errors import EntityNotFound
+from ovasabi.kernel.statements import SCOPED, SEEN
+from ovasabi.kernel.work import scope_of
+
+REMEMBERED_SECONDS = 5.0
+_REMEMBERED = 50_000
+
+_FIND = "SELECT x.*\n" + SCOPED.format(
+    body=f"""
+  SELECT s.campaign_id FROM service_campaign_main AS s
+  WHERE (s.slug = $2 OR s.campaign_id = $3) AND s.deleted_at IS NULL AND {SEEN}"""
+)
+_known: dict[tuple[str, str], tuple[float, int]] = {}
+
+
+async def number_of(database: Database, slug_or_number: str) -> int:
+    """The number of an existing campaign; an error if there is none. A slug begins with a letter, so neither is both."""
+    key, now = (database.url, slug_or_number), time.monotonic()
+    known = _known.get(key)
+    if known is not None and known[0] > now:
+        return known[1]
+    numeric = slug_or_number.isascii() and slug_or_number.isdigit() and len(slug_or_number) <= 9
+    number = int(slug_or_number) if numeric else None
+    rows = await database.read(_FIND, scope_of(PLATFORM), slug_or_number[:64], number)
+    if not rows:
+        _known.pop(key, None)
+        raise EntityNotFound(type="campaign", reference=slug_or_number)
+    if len(_known) >= _REMEMBERED:
+        _known.clear()
+    _known[key] = (now + REMEMBERED_SECONDS, rows[0]["campaign_id"])
+    return int(rows[0]["campaign_id"])
+
+
+def forget(database: Database, *names: str) -> None:
+    """Drops what is remembered of a campaign that was deleted or restored."""
+    for name in names:
+        _known.pop((database.url, name), None)

@@ -1,0 +1,83 @@
+"""The command line's face: help that loads nothing, and errors that are sentences with the right exit code."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"litestar", "sqlalchemy", "pydantic", "pydantic_settings", "asyncpg", "uvicorn", "alembic", "rich", "msgspec"}
+LOADED_BY_HELP = """
+import json, sys
+from ovasabi.cli import main
+try:
+    main()
+finally:
+    print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})), file=sys.stderr)
+"""
+
+
+def ovasabi(*arguments: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")} | settings
+    command = [sys.executable, "-c", LOADED_BY_HELP, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], []])
+def test_help_imports_none_of_the_heavy_parts(arguments: list[str], tmp_path: Path) -> None:
+    answer = ovasabi(*arguments, cwd=tmp_path)
+    loaded = set(json.loads(answer.stderr.splitlines()[-1]))
+    assert "click" in loaded
+    assert not loaded & HEAVY
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    answer = ovasabi("--help", cwd=tmp_path)
+    assert answer.returncode == 0
+    for name in ("up", "serve", "migrate", "import", "keys", "status", "psql", "new"):
+        assert f"\n  {name} " in answer.stdout
+
+
+def test_a_wrong_setting_is_a_sentence_a_hint_and_exit_code_2(tmp_path: Path) -> None:
+    answer = ovasabi("status", cwd=tmp_path, OVASABI_PROT="1")
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("error: OVASABI_PROT, given in the environment, is not a setting.\nhint: Did you")
+    assert "Traceback" not in answer.stderr
+
+
+def test_an_unknown_command_is_exit_code_2(tmp_path: Path) -> None:
+    answer = ovasabi("upp", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "No such command 'upp'" in answer.stderr
+
+
+def test_serve_without_a_database_says_what_to_set(tmp_path: Path) -> None:
+    answer = ovasabi("serve", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "OVASABI_DATABASE_URL is not set" in answer.stderr
+
+
+def test_psql_without_a_database_says_how_to_start_one(tmp_path: Path) -> None:
+    answer = ovasabi("psql", cwd=tmp_path, OVASABI_HOME=str(tmp_path))
+    assert answer.returncode == 1
+    assert "ovasabi up" in answer.stderr
+
+
+def test_status_of_what_does_not_run_is_exit_code_3(tmp_path: Path) -> None:
+    answer = ovasabi("status", "--json", cwd=tmp_path, OVASABI_HOME=str(tmp_path))
+    assert answer.returncode == 3
+    report = json.loads(answer.stdout)
+    assert report["running"] is False
+    assert report["versions"]["python"] == sys.version.split()[0]
+
+
+def test_a_port_in_use_stops_up_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        answer = ovasabi("up", cwd=tmp_path, OVASABI_HOME=str(tmp_path / "home"), OVASABI_PORT=port)
+    assert answer.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}: address already in use" in answer.stderr
+    assert not (tmp_path / "home" / "postgres").exists()
