@@ -145,11 +145,15 @@ def upgrade() -> None:
     sa.Column('main_image_url', sa.String(length=2000), server_default=sa.text("''"), nullable=False),
     sa.Column('gallery_image_urls', postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     sa.Column('state', sa.String(length=32), server_default=sa.text("'active'"), nullable=False),
+    sa.Column('variant_count', sa.BigInteger(), server_default=sa.text('0'), nullable=False),
+    sa.Column('default_variant_id', sa.BigInteger(), nullable=True, comment='The variant shown first; set by its :make_default.'),
     sa.Column('metadata', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('deleted_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('search_vector', postgresql.TSVECTOR(), sa.Computed("setweight(to_tsvector('simple', left(coalesce(name, ''), 200000)), 'A') || setweight(to_tsvector('simple', left(coalesce(description, ''), 200000)), 'C') || setweight(to_tsvector('simple', left(coalesce(words_of(tags), ''), 200000)), 'B')", persisted=True), nullable=True),
     sa.CheckConstraint('octet_length(metadata::text) <= 131072', name=op.f('service_product_main_metadata_check')),
+    sa.CheckConstraint('variant_count >= 0', name=op.f('service_product_main_variant_count_check')),
+    sa.ForeignKeyConstraint(['campaign_id', 'default_variant_id'], ['master.campaign_id', 'master.id'], name='service_product_main_default_variant_id_fkey'),
     sa.ForeignKeyConstraint(['campaign_id', 'master_id'], ['master.campaign_id', 'master.id'], name='service_product_main_master_fkey'),
     sa.ForeignKeyConstraint(['owner_id'], ['master.id'], name='service_product_main_owner_id_fkey'),
     sa.PrimaryKeyConstraint('campaign_id', 'created_at', 'master_id', name='service_product_main_pkey'),
@@ -157,6 +161,7 @@ def upgrade() -> None:
     postgresql_partition_by='LIST (campaign_id)'
     )
     op.execute("CALL register_entity('product', 'product', 'service_product_main', 'campaign', true)")
+    op.create_index('service_product_main_default_variant_id_idx', 'service_product_main', ['campaign_id', 'default_variant_id', 'master_id'], unique=False)
     op.create_index('service_product_main_kind_idx', 'service_product_main', ['campaign_id', 'kind', 'master_id'], unique=False)
     op.create_index('service_product_main_owner_id_idx', 'service_product_main', ['campaign_id', 'owner_id', 'master_id'], unique=False)
     op.create_index('service_product_main_search_vector_idx', 'service_product_main', ['search_vector'], unique=False, postgresql_using='gin')
@@ -172,7 +177,6 @@ def upgrade() -> None:
     sa.Column('currency', sa.String(length=3), nullable=False, comment='ISO 4217.'),
     sa.Column('compare_at_price', sa.Numeric(precision=18, scale=4), nullable=True),
     sa.Column('attributes', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
-    sa.Column('is_default', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('stock', sa.BigInteger(), server_default=sa.text('0'), nullable=False, comment='What is there to be sold; changed by :restock, :reserve, :release.'),
     sa.Column('reserved', sa.BigInteger(), server_default=sa.text('0'), nullable=False, comment='What is promised and not yet taken.'),
     sa.Column('metadata', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
@@ -239,6 +243,7 @@ def upgrade() -> None:
     sa.Column('language', sa.String(length=35), server_default=sa.text("'en'"), nullable=False, comment='BCP 47.'),
     sa.Column('timezone', sa.String(length=64), server_default=sa.text("'UTC'"), nullable=False, comment='IANA name.'),
     sa.Column('state', sa.String(length=32), server_default=sa.text("'active'"), nullable=False),
+    sa.Column('state_reason', sa.String(length=1000), server_default=sa.text("''"), nullable=False, comment='Why the user is suspended.'),
     sa.Column('metadata', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('deleted_at', sa.DateTime(timezone=True), nullable=True),

@@ -140,7 +140,7 @@ def test_the_limit_counts_bytes_not_characters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "wanted"), [("news", "news"), (None, None), (3, "3"), (True, "true"), (["a", 1], '["a",1]')]
+    ("section", "wanted"), [("news", "news"), (None, None), (3, "3"), (True, "true"), (["a", 1], '["a", 1]')]
 )
 def test_a_hot_key_is_derived_as_text_as_the_database_does(section, wanted) -> None:
     metadata = {"service_specific": {"content": {"section": section}}}

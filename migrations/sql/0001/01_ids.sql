@@ -3,7 +3,7 @@ CREATE SEQUENCE id_sequence AS bigint CYCLE;
 
 CREATE FUNCTION next_id() RETURNS bigint
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
-AS $$ SELECT ((extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1577836800000) << 12 | (nextval('id_sequence') & 4095) $$;
+AS $$ SELECT (floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1577836800000) << 12 | (nextval('id_sequence') & 4095) $$;
 COMMENT ON FUNCTION next_id() IS 'A new time-ordered id of 53 bits.';
 
 -- Declared immutable: adding milliseconds to a timestamptz does not depend on the time zone.

@@ -46,9 +46,9 @@ CREATE TABLE idempotency (
   digest bytea NOT NULL,
   master_id bigint NOT NULL,
   CONSTRAINT idempotency_pkey PRIMARY KEY (campaign_id, key),
-  CONSTRAINT idempotency_master_fkey FOREIGN KEY (campaign_id, master_id) REFERENCES master (campaign_id, id)
+  CONSTRAINT idempotency_master_fkey FOREIGN KEY (master_id) REFERENCES master (id)
 );
-COMMENT ON TABLE idempotency IS 'Client keys of creates, so that the same request again has the same answer. Its age is in master_id.';
+COMMENT ON TABLE idempotency IS 'Client keys of creates, so that the same request again has the same answer. Its age is in master_id. campaign_id is where the create was called: 0 for a campaign.';
 CREATE INDEX idempotency_campaign_id_master_id_idx ON idempotency (campaign_id, master_id);
 
 CREATE FUNCTION key_value(VARIADIC parts text[]) RETURNS text

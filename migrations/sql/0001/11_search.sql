@@ -6,16 +6,14 @@ AS $$
 BEGIN
   PERFORM require_scope(p_campaign);
   RETURN QUERY EXECUTE
-    'WITH wanted AS MATERIALIZED (SELECT array_agg(key) AS keys FROM word_keys($2) AS key)
-     SELECT word FROM (
+    'SELECT word FROM (
        SELECT DISTINCT word
-       FROM wanted, (SELECT name FROM master
-                     WHERE name_keys(campaign_id, name) && ARRAY(SELECT $1 || '':'' || key FROM word_keys($2) AS key)
-                       AND campaign_id = $1 AND status = 1 LIMIT 60) AS named,
-            name_words(named.name) AS word
-       WHERE EXISTS (SELECT 1 FROM word_keys(word) AS key WHERE key = ANY (wanted.keys))) AS found
-     ORDER BY similarity(word, $2) DESC, word LIMIT $3'
-    USING p_campaign, p_word, p_limit;
+       FROM (SELECT name FROM (SELECT * FROM master WHERE name_keys(campaign_id, name) && $3 OFFSET 0) AS m
+             WHERE m.campaign_id = $1 AND m.status = 1 LIMIT 60) AS named,
+            name_words(named.name) AS word) AS found
+     WHERE name_keys($1, word) && $3
+     ORDER BY similarity(word, $2) DESC, word LIMIT $4'
+    USING p_campaign, p_word, name_keys(p_campaign, p_word), p_limit;
 END $$;
 COMMENT ON FUNCTION name_corrections(int, text, int) IS 'Words from the campaign''s names within about one edit of a word, the most similar first.';
 
@@ -43,25 +41,53 @@ BEGIN
   RETURN result;
 END $$;
 
-CREATE FUNCTION search_table(p_campaign int, p_type text, p_query tsquery, p_limit int, p_candidates int)
+-- The keys hold the campaign, so the condition stands alone behind OFFSET 0: without statistics the planner would rather
+-- compute the keys of all the campaign's names than ask the index.
+-- The condition that a name has all the words: as they are, or each with one typing error. Null if there is no word.
+CREATE FUNCTION name_condition(p_campaign int, p_words text[], p_fuzzy boolean) RETURNS text
+LANGUAGE sql STABLE
+AS $$ SELECT CASE WHEN p_fuzzy
+        THEN string_agg(format('name_keys(campaign_id, name) && %L::text[]', name_keys(p_campaign, word)), ' AND ')
+        ELSE format('name_keys(campaign_id, name) @> %L::text[]', array_agg(p_campaign || ':' || word)) END
+      FROM unnest(p_words) AS word HAVING count(*) > 0 $$;
+
+-- Of what matches, only some can be ranked in time: those with the words in their name, and as many of the others.
+CREATE FUNCTION search_table(p_campaign int, p_type text, p_query tsquery, p_words text[], p_fuzzy boolean, p_limit int, p_candidates int)
 RETURNS TABLE (type text, master_id bigint, rank real, matched bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
   target entity_type;
+  named bigint[] := '{}';
+  condition text := name_condition(p_campaign, array_remove(p_words, NULL), p_fuzzy);
 BEGIN
   PERFORM require_scope(p_campaign);
   SELECT * INTO target FROM entity_type t WHERE t.name = p_type AND t.searchable;
   IF NOT FOUND THEN
     RETURN;
   END IF;
+  IF condition IS NOT NULL THEN
+    EXECUTE format('SELECT ARRAY(SELECT id FROM (SELECT * FROM master WHERE %s OFFSET 0) AS m
+                                 WHERE m.campaign_id = $1 AND m.type = $2 AND m.status = 1 LIMIT 200)', condition)
+      INTO named USING p_campaign, p_type;
+  END IF;
   RETURN QUERY EXECUTE format(
-    'SELECT $1, h.master_id, ts_rank(h.search_vector, $3) AS rank, count(*) OVER () AS matched
-     FROM (SELECT master_id, search_vector FROM %I
-           WHERE %s AND search_vector @@ $3 AND deleted_at IS NULL LIMIT $5) AS h
+    'WITH found AS MATERIALIZED (
+       SELECT master_id, search_vector FROM %1$I WHERE %2$s AND search_vector @@ $3 AND deleted_at IS NULL LIMIT $5),
+     named AS (
+       SELECT t.master_id, t.search_vector
+       FROM unnest($6) AS n (id) CROSS JOIN LATERAL (
+         SELECT master_id, search_vector FROM %1$I
+         WHERE %2$s AND created_at = id_time(n.id) AND master_id = n.id AND deleted_at IS NULL
+           AND created_at >= $7 AND created_at <= $8 OFFSET 0) AS t
+       WHERE t.search_vector @@ $3)
+     SELECT $1, h.master_id, ts_rank(h.search_vector, $3) AS rank, (SELECT count(*) FROM found) AS matched
+     FROM (SELECT * FROM found UNION ALL SELECT * FROM named WHERE master_id NOT IN (SELECT master_id FROM found)) AS h
      ORDER BY rank DESC, h.master_id DESC LIMIT $4',
-    target.table_name, CASE target.scope WHEN 'global' THEN '$2 = 0' ELSE 'campaign_id = $2' END)
-    USING p_type, p_campaign, p_query, p_limit, p_candidates;
+    target.table_name,
+    CASE target.scope WHEN 'global' THEN '$2 = 0' WHEN 'root' THEN '($2 = 0 OR campaign_id = $2)' ELSE 'campaign_id = $2' END)
+    USING p_type, p_campaign, p_query, p_limit, p_candidates, named,
+          (SELECT id_time(min(id)) FROM unnest(named) AS id), (SELECT id_time(max(id)) FROM unnest(named) AS id);
 END $$;
 
 CREATE FUNCTION search_entities(p_campaign int, p_types text[], p_terms text[], p_words text[], p_excluded text[], p_limit int, p_candidates int)
@@ -72,11 +98,11 @@ DECLARE
   exact tsquery := search_terms(p_campaign, p_terms, p_words, p_excluded, false);
   relaxed tsquery;
 BEGIN
-  RETURN QUERY SELECT s.*, false FROM unnest(p_types) AS t (name), search_table(p_campaign, t.name, exact, p_limit, p_candidates) AS s;
+  RETURN QUERY SELECT s.*, false FROM unnest(p_types) AS t (name), search_table(p_campaign, t.name, exact, p_words, false, p_limit, p_candidates) AS s;
   IF NOT FOUND THEN
     relaxed := search_terms(p_campaign, p_terms, p_words, p_excluded, true);
     IF relaxed <> exact THEN
-      RETURN QUERY SELECT s.*, true FROM unnest(p_types) AS t (name), search_table(p_campaign, t.name, relaxed, p_limit, p_candidates) AS s;
+      RETURN QUERY SELECT s.*, true FROM unnest(p_types) AS t (name), search_table(p_campaign, t.name, relaxed, p_words, true, p_limit, p_candidates) AS s;
     END IF;
   END IF;
 END $$;
@@ -92,31 +118,25 @@ DECLARE
   condition text;
 BEGIN
   PERFORM require_scope(p_campaign);
-  IF p_mode = 'pattern' THEN
-    condition := 'name ILIKE $2';
-  ELSIF p_mode = 'fuzzy' THEN
-    SELECT string_agg(format('name_keys(campaign_id, name) && %L::text[]', ARRAY(SELECT p_campaign || ':' || key FROM word_keys(word) AS key)), ' AND ')
-    INTO condition FROM name_words(p_query) AS word;
-  ELSE
-    SELECT format('name_keys(campaign_id, name) @> %L::text[]', array_agg(p_campaign || ':' || word))
-    INTO condition FROM name_words(p_query) AS word HAVING count(*) > 0;
-  END IF;
+  condition := CASE WHEN p_mode = 'pattern' THEN 'campaign_id = $1 AND name ILIKE $2'
+                    ELSE name_condition(p_campaign, ARRAY(SELECT name_words(p_query)), p_mode = 'fuzzy') END;
   IF condition IS NULL THEN
     RETURN;
   END IF;
   RETURN QUERY EXECUTE format(
     'SELECT m.id, similarity(m.name, $4) AS rank
-     FROM (SELECT id, name FROM master WHERE campaign_id = $1 AND status = 1 AND ($3 IS NULL OR type = ANY ($3)) AND %s LIMIT 500) AS m
+     FROM (SELECT id, name FROM (SELECT * FROM master WHERE %s OFFSET 0) AS n
+           WHERE n.campaign_id = $1 AND n.status = 1 AND ($3 IS NULL OR n.type = ANY ($3)) LIMIT 500) AS m
      ORDER BY rank DESC, m.id DESC LIMIT $5', condition)
     USING p_campaign, p_query, p_types, CASE p_mode WHEN 'pattern' THEN regexp_replace(p_query, '[%_*?\\]', ' ', 'g') ELSE p_query END, p_limit;
 END $$;
 COMMENT ON FUNCTION search_names(int, text[], text, text, int) IS 'Entities of one campaign by name: pattern (ILIKE), text (all words) or fuzzy (all words, one typing error each).';
 
 REVOKE EXECUTE ON FUNCTION create_month(text, date), create_dedicated(text, int), entity_exists(int, bigint, text),
-  name_corrections(int, text, int), search_table(int, text, tsquery, int, int), search_names(int, text[], text, text, int) FROM PUBLIC;
+  name_corrections(int, text, int), search_table(int, text, tsquery, text[], boolean, int, int), search_names(int, text[], text, text, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION create_month(text, date), create_dedicated(text, int), entity_exists(int, bigint, text),
-  name_corrections(int, text, int), search_table(int, text, tsquery, int, int), search_names(int, text[], text, text, int) TO ovasabi_app;
+  name_corrections(int, text, int), search_table(int, text, tsquery, text[], boolean, int, int), search_names(int, text[], text, text, int) TO ovasabi_app;
 ALTER FUNCTION entity_exists(int, bigint, text) OWNER TO ovasabi_search;
 ALTER FUNCTION name_corrections(int, text, int) OWNER TO ovasabi_search;
-ALTER FUNCTION search_table(int, text, tsquery, int, int) OWNER TO ovasabi_search;
+ALTER FUNCTION search_table(int, text, tsquery, text[], boolean, int, int) OWNER TO ovasabi_search;
 ALTER FUNCTION search_names(int, text[], text, text, int) OWNER TO ovasabi_search;

@@ -19,23 +19,22 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 COLUMNS = ("prefix", "name", "campaign", "role", "created", "expires", "state")
 
 
-class Moment(click.ParamType):
+def moment(context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
     """A time from now (`30d`, `12h`) or an ISO date or time, UTC where it says no zone."""
-
-    name = "30d|12h|date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            if match := re.fullmatch(r"([0-9]{1,5})([mhdw])", str(value)):
-                moment = datetime.now(UTC) + timedelta(**{UNITS[match[2]]: int(match[1])})
-            else:
-                moment = datetime.fromisoformat(str(value))
-                moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither a time such as 30d, 12h or 45m, nor a date such as 2030-12-31.", param, ctx)
-        if moment <= datetime.now(UTC):
-            self.fail(f"{value!r} is not in the future.", param, ctx)
-        return moment
+    if text is None:
+        return None
+    try:
+        if match := re.fullmatch(r"([0-9]{1,5})([mhdw])", text):
+            at = datetime.now(UTC) + timedelta(**{UNITS[match[2]]: int(match[1])})
+        else:
+            at = datetime.fromisoformat(text)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    except (ValueError, OverflowError):
+        hint = "neither a time such as 30d, 12h or 45m, nor a date such as 2030-12-31"
+        raise click.BadParameter(f"{text!r} is {hint}.") from None
+    if at <= datetime.now(UTC):
+        raise click.BadParameter(f"{text!r} is not in the future.")
+    return at
 
 
 @click.group()
@@ -45,9 +44,11 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="What it may do; each role includes those before.")
+@click.option(
+    "--role", type=click.Choice(ROLES), required=True, help="What it may do; each role includes those before."
+)
 @click.option("--campaign", metavar="SLUG|NUMBER", help="Confine it to a campaign; without, it is for the platform.")
-@click.option("--expires", type=Moment(), help="When it ends by itself; without, never.")
+@click.option("--expires", metavar="30d|12h|DATE", callback=moment, help="When it ends by itself; without, never.")
 def create(name: str, role: str, campaign: str | None, expires: datetime | None) -> None:
     """Make a key and print it, this once: only a digest is kept."""
     click.echo(asyncio.run(_create(load_settings(), name, role, campaign, expires)))
@@ -78,7 +79,7 @@ async def _create(settings: Settings, name: str, role: str, campaign: str | None
         number = PLATFORM if campaign is None else await campaign_number(Registry(database), campaign)
         key = await create_key(database, name, Role(role), campaign_id=number, expires_at=expires)
     where = "the whole platform" if campaign is None else f"the campaign {campaign}"
-    until = f", until {expires:%Y-%m-%d %H:%M} UTC" if expires is not None else ""
+    until = f", until {expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if expires is not None else ""
     say(f"A {role}'s key for {where}{until}. It is shown only now:")
     return key
 
@@ -115,4 +116,6 @@ def _table(rows: list[dict[str, Any]]) -> str:
     nulls = {"campaign": "platform", "expires": "never"}
     cells = [COLUMNS, *(tuple(str(nulls.get(c) if row[c] is None else row[c]) for c in COLUMNS) for row in rows)]
     widths = [max(len(row[place]) for row in cells) for place in range(len(COLUMNS))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )

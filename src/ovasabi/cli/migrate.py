@@ -58,18 +58,16 @@ async def _upgrade(settings: Settings) -> str:
 
 
 async def _new(settings: Settings, message: str) -> str:
-    from alembic.util import CommandError
-
     from ovasabi.lifecycle import migrations
     from ovasabi.services import discover
 
     discover()
     async with reach(settings, start=True) as url:
         await _answers(url)
-        try:
-            path = await migrations.new(url, message)
-        except CommandError as error:
-            raise StartError(problem=f"No migration was written: {error}", hint="Run `ovasabi migrate` first.") from error
+        if (revision := await migrations.current_revision(url)) != migrations.head():
+            problem = f"The database is at {revision or 'nothing'}, and the newest migration is {migrations.head()}."
+            raise StartError(problem=problem, hint="Run `ovasabi migrate` first.")
+        path = await migrations.new(url, message)
     return "no difference" if path is None else str(path)
 
 

@@ -1,4 +1,4 @@
-"""The database that a command works on: the one that was named, the one that `up` runs, or the embedded one, started."""
+"""The database that a command works on: the one that is named, the one that `up` runs, or one started for it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ class NoSuchCampaign(OvasabiError):
 
 @asynccontextmanager
 async def reach(settings: Settings, *, start: bool = False, create: bool = False) -> AsyncIterator[str]:
-    """The database's address. With `start` a stopped embedded one runs while the block does; `create` makes a new one."""
+    """The database's address. `start` runs a stopped embedded one for the block, `create` also makes a new one."""
     from ovasabi.database.embedded import EmbeddedServer, running_url
 
     home = Home(settings.home)

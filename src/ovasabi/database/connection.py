@@ -167,6 +167,7 @@ class Database:
                     "search_path": "public, pg_temp",
                     "TimeZone": "UTC",
                     "jit": "off",
+                    "max_parallel_workers_per_gather": "0",
                     "statement_timeout": f"{int(self.timeout * 1000)}",
                     "idle_in_transaction_session_timeout": "60000",
                     "lock_timeout": "10000",

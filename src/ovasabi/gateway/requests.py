@@ -46,14 +46,16 @@ async def authenticated(platform: Platform, request: Http) -> Principal:
     return await platform.keyring.principal(key.strip())
 
 
-async def context_of(platform: Platform, request: Http, campaign: str | None, role: Role) -> Context:
+async def context_of(
+    platform: Platform, request: Http, campaign: str | None, role: Role, *, deleted: bool = False
+) -> Context:
     """The context of a call: authenticated, allowed, and confined to its campaign (none: the platform)."""
     principal = await authenticated(platform, request)
     if not principal.role.covers(role):
         raise Forbidden(reason=f"it needs the role {role.value}, and the key has {principal.role.value}")
     number = PLATFORM
     if campaign is not None:
-        number = await _campaign(platform, principal, campaign)
+        number = await _campaign(platform, principal, campaign, deleted)
     elif principal.campaign_id != PLATFORM:
         raise Forbidden(reason="it is of the platform, and the key is confined to a campaign")
     return Context(
@@ -136,17 +138,16 @@ def given(struct: msgspec.Struct) -> dict[str, Any]:
     return {k: v for k, v in msgspec.structs.asdict(struct).items() if v is not msgspec.UNSET}
 
 
-async def _campaign(platform: Platform, principal: Principal, campaign: str) -> int:
+async def _campaign(platform: Platform, principal: Principal, campaign: str, deleted: bool) -> int:
     try:
-        number = await number_of(platform.database, campaign)
+        number = await number_of(platform.database, campaign, deleted=deleted)
     except OvasabiError:
         if principal.campaign_id == PLATFORM:
             raise
-        number = None
+        number = -1
     if principal.campaign_id not in (PLATFORM, number):
         # The same answer whether the other campaign exists or not.
         raise Forbidden(reason="it is confined to another campaign")
-    assert number is not None
     return number
 
 

@@ -23,6 +23,7 @@ from ovasabi.gateway.requests import (
 from ovasabi.kernel.context import acting
 from ovasabi.kernel.entity import Entity, Scope
 from ovasabi.kernel.listing import ListRequest
+from ovasabi.kernel.master import MasterRepository
 from ovasabi.kernel.service import Method, Operation, Service
 from ovasabi.runtime import Platform
 
@@ -86,10 +87,11 @@ class EntityRoutes:
             raise NoRoute(method=request.method, path=request.url.path)
         root = self.of.scope is Scope.ROOT
         campaign = reference if root and on_entity else request.path_params.get("campaign")
-        with acting(await context_of(platform, request, campaign, method.role)) as context:
+        deleted = root and method.operation is Operation.RESTORE
+        with acting(await context_of(platform, request, campaign, method.role, deleted=deleted)):
             service = platform.registry.named(self.of.name)
             if root and on_entity:
-                reference = str(await _root_id(service, int(context.campaign_id or 0)))
+                reference = str(await _root_id(platform))
             return await perform(method, service, request, reference)
 
     def _endpoint(self, on_entity: bool, suffix: str) -> Endpoint:
@@ -167,9 +169,7 @@ async def _verb_body(method: Method, request: Http) -> Any:
     return decode_body(body, method.request)
 
 
-async def _root_id(service: Service[Any], number: int) -> int:
-    """The registry id of the campaign with a number: the only row of the root that its own scope shows."""
-    page = await service.list(ListRequest(page_size=1))
-    if not page.items:
-        raise NoRoute(method="any", path=f"/v1/campaigns/{number}")
-    return int(page.items[0].id)
+async def _root_id(platform: Platform) -> int:
+    """The registry id of the context's campaign: the only one of its type that its own scope shows."""
+    page = await MasterRepository(platform.database).list(type="campaign", page_size=1, deleted=True)
+    return page.records[0].id

@@ -129,6 +129,6 @@ def from_postgres(error: asyncpg.PostgresError, type_name: str, table_name: str)
             return ReferenceMissing(name="id", type="referenced entity")
         case "23505" | "55P03":
             return Contended()
-        case "22003" | "22021" | "22P05" | "22001" | "22007" | "22008" | "22P02" | "54000":
+        case "22000" | "22003" | "22021" | "22P05" | "22001" | "22007" | "22008" | "22P02" | "54000":
             return InvalidValue(problem="A value is out of the range that the database takes.")
     return None

@@ -12,8 +12,9 @@ from ovasabi.kernel.fields import Field
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<sign><=|>=|!=|=|<|>|:)|(?P<mark>[()])"""
-    r"""|(?P<word>[^\s()<>=!:"']+(?::[^\s()<>=!:"']+)*))"""
+    r"""|(?P<word>[0-9][^\s()<>=!:"']*(?::[^\s()<>=!:"']+)+|[^\s()<>=!:"']+))"""  # a bare time holds colons
 )
+_UNFIT = re.compile("[\0\ud800-\udfff]")
 _TIMES = {"created_at": datetime, "updated_at": datetime}
 _SIGNS = {"=": "=", "!=": "IS DISTINCT FROM", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 MAX_LENGTH = 2_000
@@ -36,6 +37,8 @@ def parse_filter(of: EntityType, text: str, first: int) -> Condition:
         return Condition("", ())
     if len(text) > MAX_LENGTH:
         raise _wrong(f"A filter may have {MAX_LENGTH} characters at most.")
+    if _UNFIT.search(text):
+        raise _wrong("A filter may not hold the character U+0000, nor half a character.")
     parser = _Parser(of, _tokens(text), first)
     sql = parser.either()
     if parser.rest:
@@ -115,11 +118,14 @@ class _Parser:
 
     def _parameter(self, name: str, value: str, base: Any) -> str:
         try:
-            converted = msgspec.convert(value, base, strict=False)
+            # Not strict, so that a word can be a number; a moment is strict, or a number would be taken for seconds.
+            converted = msgspec.convert(value, base, strict=base is datetime)
         except (msgspec.ValidationError, ValueError) as error:
             raise _wrong(f"{value!r} is no value of {name}.") from error
         if isinstance(converted, datetime) and converted.tzinfo is None:
             raise _wrong(f"{value!r} has no time zone; write it with Z or an offset.")
+        if isinstance(converted, int) and not -(1 << 63) <= converted < 1 << 63:
+            raise _wrong(f"{value!r} is no value of {name}: it is too large.")
         self.values.append(converted.value if hasattr(converted, "value") else converted)
         return f"${self.first + len(self.values) - 1}"
 

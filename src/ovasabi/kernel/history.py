@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import current_campaign
+from ovasabi.kernel.context import current_campaign, in_campaign
 from ovasabi.kernel.entity import Entity, EntityType, type_of
 from ovasabi.kernel.errors import EntityNotFound
 from ovasabi.kernel.ids import id_time
@@ -17,15 +17,23 @@ from ovasabi.kernel.work import read, scope_of
 E = TypeVar("E", bound=Entity)
 
 _KEYED = "SELECT x.*\n" + SCOPED.format(
-    body=f"SELECT d.campaign_id, d.master_id FROM idempotency AS d WHERE d.campaign_id = $2 AND d.key = $3 AND {SEEN}"
+    body=f"""
+  SELECT m.campaign_id, d.master_id FROM idempotency AS d JOIN master AS m ON m.id = d.master_id
+  WHERE d.campaign_id = $2 AND d.key = $3 AND {SEEN}"""
 )
 _EVENTS = "SELECT x.*\n" + SCOPED.format(
     body=f"""
   SELECT e.event_type, e.occurred_at, e.version, e.payload, m.uuid
   FROM service_event AS e JOIN master AS m ON m.campaign_id = e.campaign_id AND m.id = e.master_id
   WHERE e.stream = $2 AND e.occurred_at >= $3 AND e.occurred_at <= $4 AND e.campaign_id = $5 AND e.master_id = $6
-    AND m.type = $7 AND {SEEN} ORDER BY e.id"""
+    AND m.type = $7 AND {SEEN} ORDER BY e.occurred_at, e.version, e.id"""
 )
+
+
+async def is_known(database: Database, key: str) -> bool:
+    """Whether a create was made under a client's key in the context's campaign."""
+    campaign = current_campaign()
+    return bool(await read(database, _KEYED, scope_of(campaign), campaign, key))
 
 
 async def created_state(database: Database, cls: type[E], key: str) -> E:
@@ -35,14 +43,15 @@ async def created_state(database: Database, cls: type[E], key: str) -> E:
     if not rows:
         raise EntityNotFound(type=type_of(cls).name, reference=key)
     id = rows[0]["master_id"]
-    return await state_at(database, cls, id, id_time(id))
+    with in_campaign(rows[0]["campaign_id"]):  # a campaign is created on the platform, and lives in itself
+        return await state_at(database, cls, id, id_time(id), version=1)
 
 
-async def state_at(database: Database, cls: type[E], id: int, at: datetime) -> E:
-    """An entity as it was at a moment; an error if it was not there, or deleted, then."""
+async def state_at(database: Database, cls: type[E], id: int, at: datetime, *, version: int | None = None) -> E:
+    """An entity as it was at a moment, or at a version then; an error if it was not there, or deleted, then."""
     of, campaign = type_of(cls), current_campaign()
     rows = await read(database, _EVENTS, scope_of(campaign), of.stream, id_time(id), at, campaign, id, of.name)
-    state = _folded(of, id, campaign, rows)
+    state = _folded(of, id, campaign, [row for row in rows if version is None or (row["version"] or version + 1) <= version])
     if state is None:
         raise EntityNotFound(type=of.name, reference=id, hint=f"It was not there at {at.isoformat()}.")
     return msgspec.convert(state, cls, strict=False)

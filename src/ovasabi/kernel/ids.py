@@ -41,5 +41,6 @@ def parse_reference(text: str) -> tuple[int, uuid.UUID | None] | None:
         reference = uuid.UUID(text) if len(text) == 36 else None
     except ValueError:
         return None
-    id_or_none = uuid_id(reference) if reference else None
+    # uuid.UUID is lenient: it takes dashes anywhere, spaces, and the digits of other scripts.
+    id_or_none = uuid_id(reference) if reference and str(reference) == text.lower() else None
     return None if id_or_none is None else (id_or_none, reference)

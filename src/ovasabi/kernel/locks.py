@@ -11,21 +11,22 @@ from ovasabi.database.connection import Database
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.context import Fence, acting, current, current_campaign
 from ovasabi.kernel.errors import LeaseLost
+from ovasabi.kernel.statements import SCOPE_FIRST
 from ovasabi.kernel.work import scope_of, transaction, write
 
 _ACQUIRE = """
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s)
 INSERT INTO lease AS l (campaign_id, name, token, holder, expires_at)
-SELECT $2, $3, 1, $4, clock_timestamp() + $5 * interval '1 second' FROM scope WHERE scope.s IS NOT NULL
+SELECT $2, $3, 1, $4, clock_timestamp() + $5::float8 * interval '1 second' FROM scope WHERE scope.s IS NOT NULL
 ON CONFLICT (campaign_id, name) DO UPDATE
   SET token = l.token + 1, holder = excluded.holder, expires_at = excluded.expires_at
   WHERE l.expires_at < clock_timestamp()
 RETURNING token"""
-_RENEW = """
+_RENEW = f"""
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s)
-UPDATE lease AS l SET expires_at = clock_timestamp() + $5 * interval '1 second'
-FROM scope WHERE scope.s IS NOT NULL AND l.campaign_id = $2 AND l.name = $3 AND l.token = $4
-  AND ($5 = 0 OR l.expires_at > clock_timestamp())
+UPDATE lease AS l SET expires_at = clock_timestamp() + $5::float8 * interval '1 second'
+WHERE {SCOPE_FIRST} AND l.campaign_id = $2 AND l.name = $3 AND l.token = $4
+  AND ($5::float8 = 0 OR l.expires_at > clock_timestamp())
 RETURNING l.token"""
 
 

@@ -1,6 +1,8 @@
 """Metadata: free attributes in namespaces, limited in size, merged on update (JSON Merge Patch, RFC 7396)."""
 
+import json
 import re
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
@@ -61,5 +63,17 @@ def derived(of: EntityType, metadata: dict[str, Any]) -> dict[str, Any]:
             value: Any = metadata
             for part in source.path.split("."):
                 value = value.get(part) if isinstance(value, dict) else None
-            values[field.name] = value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
+            values[field.name] = value if value is None or isinstance(value, str) else _jsonb_text(value)
     return values
+
+
+def _jsonb_text(value: Any) -> str:
+    """A JSON value as PostgreSQL writes a jsonb: shorter keys first, spaces after the marks, no exponents."""
+    if isinstance(value, dict):
+        order = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
+        return "{" + ", ".join(f"{_jsonb_text(key)}: {_jsonb_text(value[key])}" for key in order) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_jsonb_text, value)) + "]"
+    if isinstance(value, float):
+        return format(Decimal(msgspec.json.encode(value).decode()), "f")
+    return json.dumps(value, ensure_ascii=False)

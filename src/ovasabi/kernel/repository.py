@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -34,13 +35,20 @@ from ovasabi.kernel.work import in_transaction, read, scope_of, write
 
 E = TypeVar("E", bound=Entity)
 ATTEMPTS = 5
+OF_ONE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""Errors that one row causes: its neighbours in the statement are written without it."""
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """One row to create: its values by field, and the client's idempotency key if it gave one."""
+    """One row to create: its values by field, and the client's idempotency key if it gave one.
+
+    `number` is for a campaign whose number was reserved beforehand; it has no meaning for anything else.
+    """
 
     values: Mapping[str, Any]
     key: str | None = None
+    number: int | None = None
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -71,9 +79,11 @@ class Repository(Generic[E]):
 
     # -- writes
 
-    async def create(self, values: Mapping[str, Any], *, key: str | None = None, verb: str = "create") -> E:
+    async def create(
+        self, values: Mapping[str, Any], *, key: str | None = None, number: int | None = None, verb: str = "create"
+    ) -> E:
         """Creates one entity. With a client `key`, the same request again has the same answer."""
-        return _only(await self.create_many([Draft(values, key)], verb=verb))
+        return _only(await self.create_many([Draft(values, key, number)], verb=verb))
 
     async def create_many(self, drafts: Sequence[Draft], *, verb: str = "create") -> list[E | OvasabiError]:
         """Creates N entities in one statement; answers in order, an error in the place of each row that was refused."""
@@ -85,7 +95,7 @@ class Repository(Generic[E]):
                 rows[position] = await self._row(draft)
             except OvasabiError as error:
                 answers[position] = error
-        numbers = await self._numbers(len(drafts)) if self.of.scope is Scope.ROOT else [campaign] * len(drafts)
+        numbers = await self._numbers(drafts) if self.of.scope is Scope.ROOT else [campaign] * len(drafts)
         for _ in range(ATTEMPTS):
             if not rows:
                 break
@@ -133,8 +143,9 @@ class Repository(Generic[E]):
     async def get_many(self, ids: Sequence[int]) -> dict[int, E]:
         """Those of the entities that are there, by id."""
         campaign = current_campaign()
+        ordered = sorted(ids)
         rows = await read(
-            self.database, self.sql.get, scope_of(campaign), campaign, [id_time(id) for id in ids], list(ids)
+            self.database, self.sql.get, scope_of(campaign), campaign, [id_time(id) for id in ordered], ordered
         )
         return {row["id"]: self.entity(row) for row in rows}
 
@@ -193,7 +204,10 @@ class Repository(Generic[E]):
                 raise Contended from error
             return {}  # Another one took a key between our look and our insert: look again.
         except asyncpg.PostgresError as error:
-            raise from_postgres(error, self.of.name, self.of.table_name) or error from error
+            refusal = from_postgres(error, self.of.name, self.of.table_name)
+            if refusal is None or in_transaction() or not isinstance(error, OF_ONE_ROW):
+                raise refusal or error from error
+            return dict.fromkeys(rows, refusal) if len(rows) == 1 else await self._create_halves(rows, numbers, verb)
         answers: dict[int, E | OvasabiError] = {}
         for row in answered:
             position = positions[row["position"] - 1]
@@ -209,6 +223,12 @@ class Repository(Generic[E]):
                     answers[position] = self._refusal(verdict)
         return answers
 
+    async def _create_halves(self, rows: dict[int, NewRow], numbers: list[int], verb: str) -> dict[int, E | OvasabiError]:
+        """The halves of a statement that one row stopped, each by itself, until that row is alone."""
+        items, half = list(rows.items()), len(rows) // 2
+        first = await self._create_once(dict(items[:half]), numbers, verb)
+        return first | await self._create_once(dict(items[half:]), numbers, verb)
+
     def _created(self, row: Row, values: Mapping[str, Any], campaign: int) -> E:
         at = id_time(row["id"])
         kept = {"id": row["id"], "uuid": row["uuid"], "campaign_id": campaign, "version": 1}
@@ -216,13 +236,47 @@ class Repository(Generic[E]):
         return self.cls(**kept, created_at=at, updated_at=at, **shown, **derived(self.of, values["metadata"]))
 
     async def _change(self, sql: str, changes: Sequence[Change], verb: str) -> list[E | OvasabiError]:
-        context, campaign = current(), current_campaign()
+        """Changes in order of id, each entity once a statement; answers in the order that was asked."""
+        answers: dict[int, E | OvasabiError] = {}
+        rest = sorted(range(len(changes)), key=lambda place: changes[place].id)
+        while rest:
+            turn: list[int] = []
+            later: list[int] = []
+            for place in rest:
+                again = turn and changes[turn[-1]].id == changes[place].id
+                (later if again else turn).append(place)
+            done = await self._change_once(sql, [changes[place] for place in turn], verb)
+            answers.update(zip(turn, done, strict=True))
+            rest = later
+        return [answers[place] for place in range(len(changes))]
+
+    async def _change_once(self, sql: str, changes: list[Change], verb: str) -> list[E | OvasabiError]:
+        """One statement. Where a natural key was taken meanwhile: once more, and then row by row."""
+        args = await self._change_args(changes, verb)
+        for attempt in range(ATTEMPTS):
+            try:
+                rows = await write(self.database, sql, *args)
+                return [await self._changed(row, change) for row, change in zip(rows, changes, strict=True)]
+            except asyncpg.UniqueViolationError as error:
+                if in_transaction() or sql == self.sql.restore or attempt == ATTEMPTS - 1:
+                    raise Contended from error
+            except asyncpg.PostgresError as error:
+                refusal = from_postgres(error, self.of.name, self.of.table_name)
+                if refusal is None or in_transaction() or not isinstance(error, OF_ONE_ROW):
+                    raise refusal or error from error
+                if len(changes) == 1:
+                    return [refusal]
+            if len(changes) > 1:
+                return [answer for change in changes for answer in await self._change_once(sql, [change], verb)]
+        raise Contended
+
+    async def _change_args(self, changes: list[Change], verb: str) -> list[Any]:
+        context, campaign, count = current(), current_campaign(), len(changes)
         for change in changes:
             if isinstance(metadata := change.values.get("metadata"), dict):
                 check_metadata(metadata, self.of.service)
             self._check_bounds(change.values)
-        count = len(changes)
-        args = [
+        return [
             scope_of(campaign),
             [campaign] * count,
             [change.id for change in changes],
@@ -234,25 +288,6 @@ class Repository(Generic[E]):
             [context.correlation_id] * count,
             [context.causation_id] * count,
         ]
-        try:
-            answered = await self._write_changes(sql, args, changes, verb)
-        except asyncpg.PostgresError as error:
-            raise from_postgres(error, self.of.name, self.of.table_name) or error from error
-        if isinstance(answered, list) and answered and isinstance(answered[0], asyncpg.Record):
-            return [await self._changed(row, change) for row, change in zip(answered, changes, strict=True)]
-        return answered
-
-    async def _write_changes(self, sql: str, args: list[Any], changes: Sequence[Change], verb: str) -> Any:
-        """The statement; where a natural key was taken meanwhile, once more, and then row by row."""
-        for attempt in range(ATTEMPTS):
-            try:
-                return await write(self.database, sql, *args)
-            except asyncpg.UniqueViolationError:
-                if in_transaction() or sql == self.sql.restore or attempt == ATTEMPTS - 1:
-                    raise
-                if len(changes) > 1:
-                    return [answer for change in changes for answer in await self._change(sql, [change], verb)]
-        raise Contended
 
     async def _changed(self, row: Row, change: Change) -> E | OvasabiError:
         if row["verdict"] is not None:
@@ -320,13 +355,23 @@ class Repository(Generic[E]):
         return sealed
 
     def _encode(self, values: Mapping[str, Any]) -> str:
-        text = msgspec.json.encode(values).decode()
-        if "\\u0000" in text:
+        try:
+            text = msgspec.json.encode(values).decode()
+        except UnicodeEncodeError as error:
+            raise InvalidValue(problem="Text may not hold half a character (a lone surrogate).") from error
+        if _NUL.search(text):
             raise InvalidValue(problem="Text may not hold the character U+0000.")
         return text
 
-    async def _numbers(self, count: int) -> list[int]:
-        """Fresh campaign numbers: small, sequential, never used again."""
+    async def reserve_number(self) -> int:
+        """A campaign number for a row that is still to be created: small, sequential, never used again."""
+        return (await self._drawn(1))[0]
+
+    async def _numbers(self, drafts: Sequence[Draft]) -> list[int]:
+        drawn = iter(await self._drawn(sum(draft.number is None for draft in drafts)))
+        return [next(drawn) if draft.number is None else draft.number for draft in drafts]
+
+    async def _drawn(self, count: int) -> list[int]:
         rows = await self.database.write("SELECT nextval('campaign_number')::int FROM generate_series(1, $1)", count)
         return [row[0] for row in rows]
 

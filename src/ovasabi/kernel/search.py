@@ -14,8 +14,8 @@ from ovasabi.kernel.errors import InvalidValue
 from ovasabi.kernel.statements import SCOPED, SEEN
 from ovasabi.kernel.work import read, scope_of
 
-CANDIDATES = 1000
-"""How many matches of a type are ranked at most; of more, the rest is counted as «at least»."""
+CANDIDATES = 300
+"""How many matches of a type are ranked at most, besides those with the words in their name."""
 MAX_LENGTH = 500
 
 _SEARCH = "SELECT x.*\n" + SCOPED.format(
@@ -43,7 +43,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Hits(msgspec.Struct, frozen=True):
-    """What matches, best first, and how many of each type (1000 means «at least»)."""
+    """What matches, best first, and how many of each type (300 means «at least»)."""
 
     hits: list[Hit]
     facets: dict[str, int]
@@ -70,8 +70,8 @@ async def search(database: Database, query: str, *, types: Sequence[str] | None 
 
 def searchable_types(campaign: int) -> list[str]:
     """The types with searchable fields that live in a campaign, or on the platform."""
-    on_platform = campaign == PLATFORM
-    return sorted(of.name for of in declared.values() if of.searched and (of.scope is Scope.GLOBAL) == on_platform)
+    other = Scope.CAMPAIGN if campaign == PLATFORM else Scope.GLOBAL
+    return sorted(of.name for of in declared.values() if of.searched and of.scope is not other)
 
 
 def parse_query(text: str) -> Terms:

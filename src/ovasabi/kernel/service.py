@@ -57,7 +57,7 @@ class SearchAnswer(msgspec.Struct, Generic[E], frozen=True):
     """The best matches of one type."""
 
     hits: list[Found[E]]
-    total: Annotated[int, Meta(description="How many match; 1000 means at least as many.")]
+    total: Annotated[int, Meta(description="How many match; 300 means at least as many.")]
     corrected: bool
 
 
@@ -124,15 +124,22 @@ class Service(Generic[E]):
         self.registry = registry
         self.repository: Repository[E] = Repository(database, typing.cast("type[E]", self.entity))
 
+    def check(self, values: Mapping[str, Any], before: E | None) -> None:
+        """Refuses values that break a rule; `before` is what is there, None for a new one. A service may override it."""
+
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> E:
         """Creates one."""
+        self.check(values, None)
         return await self.repository.create(values, key=key)
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[E | OvasabiError]:
         """Creates many in one statement, under the same rules; an error in the place of each that was refused."""
         if type(self).create is not Service.create:
             return [await _caught(self.create(draft.values, key=draft.key)) for draft in drafts]
-        return await self.repository.create_many(drafts)
+        refusals = [self._refusal(draft.values) for draft in drafts]
+        kept = [draft for draft, refusal in zip(drafts, refusals, strict=True) if refusal is None]
+        created = iter(await self.repository.create_many(kept))
+        return [refusal or next(created) for refusal in refusals]
 
     async def get(self, reference: int | str, *, as_of: datetime | None = None) -> E:
         """Reads one by id or uuid; with `as_of`, as it was then."""
@@ -157,10 +164,14 @@ class Service(Generic[E]):
         self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None
     ) -> E:
         """Changes the fields that are given; metadata is merged."""
-        id = (await self.get(reference)).id if not str(reference).isdigit() else int(reference)
+        id, uuid = self.repository.resolve(reference)
+        if uuid is not None:
+            id = (await self.get(reference)).id
         if not values:
             return await self.repository.get(id)
-        return await self.repository.update(id, values, expected_version=expected_version)
+        if type(self).check is Service.check:
+            return await self.repository.update(id, values, expected_version=expected_version)
+        return await self._checked_update(id, values, expected_version)
 
     async def delete(self, reference: int | str, *, expected_version: int | None = None) -> E:
         """Deletes one, softly: it can be restored."""
@@ -176,7 +187,9 @@ class Service(Generic[E]):
         """What a verb does to its entity: sets fields, under the verb's own event, if nobody changed it meanwhile."""
         return await self.repository.update(entity.id, values, expected_version=entity.version, verb=verb)
 
-    async def call(self, method: Method, reference: str | None, request: Any, expected_version: int | None = None) -> Any:
+    async def call(
+        self, method: Method, reference: str | None, request: Any, expected_version: int | None = None
+    ) -> Any:
         """Runs a verb; where others got in between and the caller named no version, again on what is there now."""
         function = getattr(self, method.name)
         arguments = () if request is None else (request,)
@@ -194,6 +207,26 @@ class Service(Generic[E]):
                 if expected_version is not None or attempt == ATTEMPTS - 1:
                     raise
         raise Contended
+
+    async def _checked_update(self, id: int, values: Mapping[str, Any], expected_version: int | None) -> E:
+        """The rule is judged by what is there, so the change holds only if nobody changed that meanwhile."""
+        for _ in range(ATTEMPTS):
+            before = await self.repository.get(id)
+            self.check(values, before)
+            version = before.version if expected_version is None else expected_version
+            try:
+                return await self.repository.update(id, values, expected_version=version)
+            except VersionConflict:
+                if expected_version is not None:
+                    raise
+        raise Contended
+
+    def _refusal(self, values: Mapping[str, Any]) -> OvasabiError | None:
+        try:
+            self.check(values, None)
+        except OvasabiError as error:
+            return error
+        return None
 
     @classmethod
     def methods(cls) -> "list[Method]":

@@ -25,6 +25,8 @@ SCOPED = (
 )
 SCOPE = "WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s)"
 SEEN = "scope.s IS NOT NULL"
+# A condition without a column is checked once, before anything is read: no order of joins can look at a row sooner.
+SCOPE_FIRST = "(SELECT scope.s FROM scope) IS NOT NULL"
 KEPT_NOW = "b.id, b.uuid, b.campaign_id, b.version, b.created_at"
 
 
@@ -85,8 +87,8 @@ judged AS MATERIALIZED (
   SELECT i.*, id_time(i.id) AS at, id_uuid(i.id) AS uuid, CASE
     WHEN i.key IS NULL THEN NULL
     ELSE (SELECT CASE WHEN d.digest = i.digest THEN '{REPLAYED}' ELSE '{KEY_REUSED}' END
-          FROM idempotency AS d WHERE d.campaign_id = i.campaign_id AND d.key = i.key) END AS known,
-    i.key IS NOT NULL AND row_number() OVER (PARTITION BY i.campaign_id, i.key ORDER BY i.position) > 1 AS repeated{
+          FROM idempotency AS d WHERE d.campaign_id = {self._home} AND d.key = i.key) END AS known,
+    i.key IS NOT NULL AND row_number() OVER (PARTITION BY {self._home}, i.key ORDER BY i.position) > 1 AS repeated{
             "".join(self._contested(key) for key in self.keys)
         }
   FROM input AS i),
@@ -94,7 +96,7 @@ decided AS MATERIALIZED (SELECT i.*, {self._create_verdict()} AS verdict FROM ju
 wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),
 claimed AS (
   INSERT INTO idempotency (campaign_id, key, digest, master_id)
-  SELECT campaign_id, key, digest, id FROM wanted WHERE key IS NOT NULL ORDER BY campaign_id, key),
+  SELECT {self._home}, key, digest, id FROM wanted AS i WHERE key IS NOT NULL ORDER BY 1, key),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, uuid, campaign_id, '{self.of.name}', left((n).{self.of.title}::text, 200), at, at FROM wanted),{
@@ -112,7 +114,7 @@ SELECT position, verdict, id, uuid FROM decided ORDER BY position"""
 
     @cached_property
     def update(self) -> str:
-        """$1 scope, $2 campaigns, $3 ids, $4 created_ats, $5 expected versions or null, $6 patches (jsonb), $7 event
+        """$1 scope, $2 campaigns, $3 ids in order, $4 created_ats, $5 expected versions or null, $6 patches (jsonb), $7 event
         types, $8 actors, $9 correlation ids, $10 causation ids; answers position, verdict and the row as it is now."""
         title = self.of.by_name[self.of.title].column
         sets = ",\n    ".join(
@@ -182,12 +184,13 @@ ORDER BY d.position"""
 
     @cached_property
     def get(self) -> str:
-        """$1 scope, $2 campaign, $3 created_ats, $4 ids; answers the rows that are there."""
+        """$1 scope, $2 campaign, $3 created_ats in order, $4 their ids; answers the rows that are there."""
         body = f"""
   SELECT {self.columns}
-  FROM {self.table} AS s JOIN master AS m ON m.id = s.master_id AND m.campaign_id = $2
-  WHERE {self.campaign_is} AND s.created_at = ANY ($3::timestamptz[]) AND s.master_id = ANY ($4::bigint[])
-    AND s.deleted_at IS NULL AND {SEEN}"""
+  FROM unnest($3::timestamptz[], $4::bigint[]) AS k (at, id)
+  JOIN {self.table} AS s ON s.created_at = k.at AND s.master_id = k.id
+  JOIN master AS m ON m.id = s.master_id AND m.campaign_id = {self._own}
+  WHERE {self.campaign_is} AND {_months("$3")} AND s.deleted_at IS NULL AND {SEEN}"""
         return f"SELECT x.*\n{SCOPED.format(body=body)}"
 
     def list(self, condition: str, order: str, limit: str) -> str:
@@ -197,7 +200,7 @@ ORDER BY d.position"""
   FROM (SELECT s.* FROM {self.table} AS s
         WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}
         ORDER BY {order} LIMIT {limit}) AS s
-  JOIN master AS m ON m.id = s.master_id{" AND m.campaign_id = s.campaign_id" if self.has_campaign else " AND m.campaign_id = $2"}
+  JOIN master AS m ON m.id = s.master_id AND m.campaign_id = {self._own}
   ORDER BY {order}"""
         return f"SELECT x.*\n{SCOPED.format(body=body)}"
 
@@ -231,6 +234,15 @@ ORDER BY d.position"""
         return "s.campaign_id = $2::int"
 
     @property
+    def _own(self) -> str:
+        return "s.campaign_id" if self.has_campaign else "$2"
+
+    @property
+    def _home(self) -> str:
+        """The campaign within which client keys and natural keys are unique; for the campaigns themselves, the platform."""
+        return "0" if self.of.scope is Scope.ROOT else "i.campaign_id"
+
+    @property
     def _registry_keys(self) -> bool:
         return bool(self.keys) and self.of.scope is not Scope.ROOT
 
@@ -243,7 +255,7 @@ ORDER BY d.position"""
         value = key.value("(i.n)")
         return (
             f",\n    {value} AS key_{_plain(key)}, {value} IS NOT NULL AND row_number() OVER "
-            f"(PARTITION BY i.campaign_id, {value} ORDER BY i.position) > 1 AS contested_{_plain(key)}"
+            f"(PARTITION BY {self._home}, {value} ORDER BY i.position) > 1 AS contested_{_plain(key)}"
         )
 
     def _create_verdict(self) -> str:
@@ -331,13 +343,13 @@ input AS MATERIALIZED (
   UPDATE master AS m SET {sets}, version = m.version + 1,
     updated_at = date_trunc('milliseconds', clock_timestamp())
   FROM decided AS i
-  WHERE m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = '{self.of.name}' AND m.status = {status}
+  WHERE {SCOPE_FIRST} AND m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = '{self.of.name}' AND m.status = {status}
     AND i.verdict IS NULL AND (i.expected IS NULL OR m.version = i.expected)
   RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at)"""
 
     def _target(self) -> str:
         campaign = "s.campaign_id = i.campaign_id AND s.campaign_id = ANY ($2::int[]) AND " if self.has_campaign else ""
-        return f"{campaign}s.created_at = i.at AND s.created_at = ANY ($4::timestamptz[]) AND s.master_id = i.id"
+        return f"{SCOPE_FIRST} AND {campaign}s.created_at = i.at AND {_months('$4')} AND s.master_id = i.id"
 
     def _logged(self, payload: str) -> str:
         return f"""logged AS (
@@ -364,6 +376,12 @@ SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) O
     def _public(self, data: str) -> str:
         sealed = [f"'{field.column}'" for field in self.of.stored if field.has(Secret)]
         return f"{data} - ARRAY[{', '.join(sealed)}]" if sealed else data
+
+
+def _months(created_ats: str) -> str:
+    """The first and last of the moments as values: they prune, where a join would not and two lists would multiply."""
+    array = f"({created_ats}::timestamptz[])"
+    return f"s.created_at >= {array}[1] AND s.created_at <= {array}[cardinality({array})]"
 
 
 def _json(row: str, field: Field) -> str:

@@ -123,7 +123,9 @@ class Drafts:
             name = self._key_field
             raise InvalidValue(field=name, problem=f"{name}: the key of the line is missing, or no text or number.")
         key = f"import:{self.of.name}:{value}"
-        return key if len(key) <= MAX_KEY else f"import:{self.of.name}:sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+        return (
+            key if len(key) <= MAX_KEY else f"import:{self.of.name}:sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+        )
 
     def _derived_key(self, values: Mapping[str, Any]) -> str:
         """From what the line says, and how often that was said before: equal lines differ, a second run does not.

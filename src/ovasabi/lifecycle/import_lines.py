@@ -1,4 +1,4 @@
-"""The lines of a file to import, JSON Lines or CSV, one at a time: memory is that of a line, whatever the file's size."""
+"""The lines of a file to import, JSON Lines or CSV, one at a time: a file of any size takes the memory of a line."""
 
 import csv
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def json_lines(file: BinaryIO) -> Iterator[Line]:
 
 
 def csv_records(file: BinaryIO) -> Iterator[Line]:
-    """The records, the header first. One that cannot be read has a problem; the next line begins a new one."""
+    """The records that are not blank, the header first. After one that cannot be read the next line begins anew."""
     csv.field_size_limit(MAX_LINE)
     taken: list[Line] = []
 
@@ -67,8 +67,8 @@ def csv_records(file: BinaryIO) -> Iterator[Line]:
             return
         except csv.Error as error:
             problem = f"The CSV cannot be read: {error}."
-        if cells == []:
-            continue
+        if cells is not None and not any(cell.strip() for cell in cells):
+            continue  # as spreadsheets leave them at the end
         raw = b"".join(line.raw for line in taken)
         problem = next((line.problem for line in taken if line.problem), problem or not_utf8(raw))
         yield Line(taken[0].number, raw, taken[-1].end, problem, cells)
@@ -94,7 +94,8 @@ def _lines(file: BinaryIO) -> Iterator[Line]:
         if number == 1:
             if raw.startswith(_UTF_16):
                 raise NotImportable(
-                    problem="The file is UTF-16, and only UTF-8 is read.", hint="Convert it: iconv -f UTF-16 -t UTF-8 FILE"
+                    problem="The file is UTF-16, and only UTF-8 is read.",
+                    hint="Convert it: iconv -f UTF-16 -t UTF-8 FILE",
                 )
             raw = raw.removeprefix(_BOM)
         yield Line(number, raw, end, problem)

@@ -20,7 +20,9 @@ class Rejects:
 
     def write(self, line: Line, refusal: OvasabiError) -> None:
         """Adds a line, at once."""
-        reason = "An earlier line with this key said something else." if isinstance(refusal, KeyReused) else str(refusal)
+        reason = (
+            "An earlier line with this key said something else." if isinstance(refusal, KeyReused) else str(refusal)
+        )
         raw = line.raw.decode(errors="backslashreplace").rstrip("\r\n")
         entry = {"line": line.number, "reason": reason, "field": refusal.field, "raw": raw}
         try:

@@ -1,4 +1,4 @@
-"""Imports: the lines of a file through the same create as any other, in batches, safe to be broken off and run again."""
+"""Imports: lines of a file through the same create as any other, in batches, safe to break off and run again."""
 
 import asyncio
 import threading
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any, BinaryIO, Literal
+from typing import Any
 
 import msgspec
 
@@ -18,13 +18,10 @@ from ovasabi.kernel.repository import Draft
 from ovasabi.kernel.service import Service
 from ovasabi.kernel.statements import SCOPED, SEEN
 from ovasabi.kernel.work import read, scope_of
-from ovasabi.lifecycle.import_drafts import Drafts
-from ovasabi.lifecycle.import_lines import Line, NotImportable, csv_records, json_lines
+from ovasabi.lifecycle.import_batches import Batch, Row
+from ovasabi.lifecycle.import_lines import NotImportable
 from ovasabi.lifecycle.import_rejects import Rejects
 
-Format = Literal["jsonl", "csv"]
-BATCH_ROWS = 500
-BATCH_BYTES = 1024 * 1024
 IN_FLIGHT = 3
 """Batches on their way to the database at a time; with those being read, all that is ever in memory."""
 PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0)
@@ -34,31 +31,6 @@ _ONE_BY_ONE = (Kind.INVALID, Kind.PRECONDITION, Kind.CONFLICT, Kind.NOT_FOUND)
 _KNOWN = "SELECT x.*\n" + SCOPED.format(
     body=f"SELECT d.key FROM idempotency AS d WHERE d.campaign_id = $2 AND d.key = ANY ($3::text[]) AND {SEEN}"
 )
-
-
-class Row(msgspec.Struct, frozen=True):
-    """A line and its draft."""
-
-    line: Line
-    draft: Draft
-
-
-class Batch(msgspec.Struct):
-    """Lines that are sent together, those that need not be sent since they are wrong, and where the last one ends."""
-
-    rows: list[Row] = []
-    refused: list[tuple[Line, OvasabiError]] = []
-    size: int = 0
-    end: int = 0
-
-    def add(self, line: Line, draft: Draft | OvasabiError) -> None:
-        """Adds a line with what became of it."""
-        if isinstance(draft, OvasabiError):
-            self.refused.append((line, draft))
-        else:
-            self.rows.append(Row(line, draft))
-        self.size += len(line.raw)
-        self.end = line.end
 
 
 class Tally(msgspec.Struct):
@@ -75,32 +47,8 @@ class Tally(msgspec.Struct):
         return self.created + self.present + self.rejected
 
 
-def read_batches(file: BinaryIO, drafts: Drafts, format: Format, rows: int = BATCH_ROWS) -> Iterator[Batch]:
-    """The batches of a file; NotImportable if it is empty, or wrong as a whole."""
-    lines = json_lines(file) if format == "jsonl" else csv_records(file)
-    if format == "csv" and (header := next(lines, None)) is not None:
-        drafts.read_header(header)
-    make = drafts.from_json if format == "jsonl" else drafts.from_csv
-    batch, empty = Batch(), True
-    for line in lines:
-        empty = False
-        try:
-            batch.add(line, make(line))
-        except NotImportable:
-            raise
-        except OvasabiError as error:
-            batch.add(line, error)
-        if len(batch.rows) + len(batch.refused) >= rows or batch.size >= BATCH_BYTES:
-            yield batch
-            batch = Batch()
-    if batch.size:
-        yield batch
-    if empty:
-        raise NotImportable(problem="There is nothing in the file to import.")
-
-
 class Importer:
-    """Sends batches to a service in the campaign of the context. `stop` ends it soon; what is on its way is settled."""
+    """Sends batches to a service in the context's campaign, and tells `progress`; `stop` ends it soon, and orderly."""
 
     def __init__(
         self,
@@ -109,14 +57,18 @@ class Importer:
         *,
         given_keys: bool = False,
         stop: asyncio.Event | None = None,
-        progress: Callable[[Tally], None] = lambda tally: None,
     ) -> None:
         self.tally = Tally()
+        self.progress: Callable[[Tally], None] = lambda tally: None
         self._service = service
         self._rejects = rejects
         self._given_keys = given_keys
         self._stop = stop or asyncio.Event()
-        self._progress = progress
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop.is_set()
 
     async def run(self, batches: Iterator[Batch]) -> Tally:
         """Imports until the end, or until told to stop. The tally is right even where an error ends it."""
@@ -151,7 +103,7 @@ class Importer:
             self._rejects.write(line, error)
             self.tally.rejected += 1
         self.tally.end = batch.end
-        self._progress(self.tally)
+        self.progress(self.tally)
 
     async def _send(self, rows: list[Row]) -> "list[bool | OvasabiError]":
         """For each row: whether it was created (else it was there already), or why it was refused."""

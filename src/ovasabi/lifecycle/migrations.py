@@ -3,7 +3,7 @@
 import asyncio
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import asyncpg
 import postgast
 import sqlalchemy as sa
 from alembic import command
-from alembic.autogenerate import rewriter
+from alembic.autogenerate import compare_metadata, render_python_code, rewriter
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.operations import ops
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
@@ -83,7 +84,7 @@ async def plan(url: str) -> str:
 async def new(url: str, message: str) -> Path | None:
     """Writes the migration from the database as it is to the declarations; None if there is no difference."""
     written: list[Path] = []
-    revision = f"{len(list(_script().walk_revisions())) + 1:04d}"
+    revision = _next_revision(_script())
 
     def make(config: Config) -> None:
         script = command.revision(config, message=message, autogenerate=True, rev_id=revision)
@@ -94,11 +95,27 @@ async def new(url: str, message: str) -> Path | None:
     return written[0] if written else None
 
 
+def new_offline(types: Sequence[EntityType], message: str) -> Path:
+    """Writes the migration that creates the tables of new entities, from their declarations alone: no database is asked."""
+    script, tables = _script(), metadata_of().tables
+    script.messaging_opts = {"quiet": True}
+    made: list[ops.MigrateOperation] = []
+    for of in types:
+        table = tables[of.table_name]
+        made.append(ops.CreateTableOp.from_table(table))
+        made.extend(ops.CreateIndexOp.from_index(index) for index in sorted(table.indexes, key=lambda index: str(index.name)))
+    revision = _next_revision(script)
+    directive = ops.MigrationScript(revision, ops.UpgradeOps(made), ops.DowngradeOps([]), message=message)
+    context = MigrationContext.configure(dialect_name="postgresql")
+    writer(context, (revision,), [directive])
+    upgrades = render_python_code(directive.upgrade_ops, migration_context=context)
+    written = script.generate_revision(revision, message, upgrades=upgrades, imports="")
+    assert written is not None
+    return Path(written.path)
+
+
 async def differences(url: str) -> list[Any]:
     """What a migration would have to do: empty if history gives exactly the declared schema."""
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
     def compare(connection: sa.Connection) -> list[Any]:
         context = MigrationContext.configure(connection, opts=_options())
         return list(compare_metadata(context, metadata_of()))
@@ -214,6 +231,10 @@ def _config() -> Config:
 
 def _script() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
+
+
+def _next_revision(script: ScriptDirectory) -> str:
+    return f"{len(list(script.walk_revisions())) + 1:04d}"
 
 
 def _asyncpg(url: str) -> str:

@@ -1,15 +1,14 @@
 """Partitions: which months there should be, which are missing, and making them without blocking anybody."""
 
 import asyncio
-from datetime import UTC, date, datetime
+from datetime import date
 
 import asyncpg
 import msgspec
 
 from ovasabi.database.connection import Database
-from ovasabi.errors import DatabaseUnavailable, OvasabiError
-
-ATTEMPTS = 20
+from ovasabi.errors import OvasabiError
+from ovasabi.kernel import placement
 
 # Every parent of months: an event stream, a pool, or a campaign's own branch.
 _PARENTS = """
@@ -33,8 +32,7 @@ class Step(msgspec.Struct, frozen=True):
 
 async def plan(database: Database, months_ahead: int, today: date | None = None) -> list[Step]:
     """The leaves that are missing, from this month to `months_ahead` later; nothing is touched."""
-    today = today or datetime.now(UTC).date()
-    wanted = [_month(today, ahead) for ahead in range(months_ahead + 1)]
+    wanted = placement.months_from_now(months_ahead, today)
     return [
         Step(row["parent"], month)
         for row in await database.read(_PARENTS)
@@ -46,7 +44,7 @@ async def plan(database: Database, months_ahead: int, today: date | None = None)
 async def apply(database: Database, steps: list[Step]) -> int:
     """Makes the leaves, one transaction each: to be interrupted, and run again, at any time. Answers how many."""
     for step in steps:
-        await _patiently(database, "SELECT create_month($1, $2)", step.parent, step.month)
+        await placement.patiently(database, "SELECT create_month($1, $2)", step.parent, step.month)
     return len(steps)
 
 
@@ -56,11 +54,8 @@ async def ensure(database: Database, months_ahead: int) -> int:
 
 
 async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
-    """Gives a campaign partitions of its own in every partitioned table, with their months."""
-    tables = await database.read("SELECT table_name FROM entity_type WHERE scope = 'campaign' ORDER BY table_name")
-    for row in tables:
-        await _patiently(database, "SELECT create_dedicated($1, $2)", row["table_name"], campaign)
-    return await ensure(database, months_ahead)
+    """Gives a campaign partitions of its own in every partitioned table, with their months; answers how many leaves."""
+    return await placement.dedicate(database, campaign, months_ahead)
 
 
 async def count_leaves(database: Database) -> int:
@@ -77,23 +72,3 @@ async def keep_ahead(database: Database, months_ahead: int, every_seconds: float
             await ensure(database, months_ahead)
         except (OvasabiError, asyncpg.PostgresError):
             continue
-
-
-async def _patiently(database: Database, sql: str, *args: object) -> None:
-    """Waits for locks only briefly, so that nobody queues behind us, and tries again."""
-    for attempt in range(ATTEMPTS):
-        try:
-            async with database.transaction() as connection:
-                await connection.execute("SET LOCAL lock_timeout = '200ms'")
-                await connection.execute(sql, *args)
-            return
-        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-            await asyncio.sleep(0.05 * (attempt + 1))
-        except asyncpg.DuplicateTableError:
-            return
-    raise DatabaseUnavailable(reason="a partition could not be made: its table is locked by a long transaction")
-
-
-def _month(today: date, ahead: int) -> date:
-    index = today.year * 12 + today.month - 1 + ahead
-    return date(index // 12, index % 12 + 1, 1)

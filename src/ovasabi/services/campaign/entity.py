@@ -35,12 +35,16 @@ class CampaignKind(StrEnum):
 
 
 @entity(plural="campaigns", title="title", scope=Scope.ROOT, stream="audit")
-class Campaign(Entity):
+class Campaign(Entity, frozen=True):
     """A tenant: everything else belongs to one, or to the platform."""
 
     slug: Annotated[
         str,
-        Meta(pattern=r"^[a-z][a-z0-9_-]{1,62}$", max_length=63, description="Its name in addresses; unique, for good."),
+        Meta(
+            pattern=r"^[a-z][a-z0-9_-]{1,62}$(?!\n)",
+            max_length=63,
+            description="Its name in addresses; unique, for good.",
+        ),
         Unique(),
         Immutable(),
     ]
@@ -50,5 +54,5 @@ class Campaign(Entity):
     state: Annotated[CampaignState, Filter(), Output()] = CampaignState.ACTIVE
     dedicated: Annotated[bool, Meta(description="Whether it has partitions of its own."), Immutable()] = False
     owner_id: Annotated[int, Meta(description="The user who answers for it."), Reference("user")] | None = None
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
+    starts_at: Annotated[datetime, Meta(tz=True)] | None = None
+    ends_at: Annotated[datetime, Meta(tz=True)] | None = None

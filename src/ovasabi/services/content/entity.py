@@ -51,7 +51,7 @@ Tag = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 @entity(plural="contents", title="title")
-class Content(Entity):
+class Content(Entity, frozen=True):
     """A piece of content: an article, micro post, video or story."""
 
     title: Annotated[str, Meta(min_length=1, max_length=300), Search("A")]
@@ -59,7 +59,11 @@ class Content(Entity):
     slug: (
         Annotated[
             str,
-            Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=120, description="Its name in addresses; unique here."),
+            Meta(
+                pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$(?!\n)",
+                max_length=120,
+                description="Its name in addresses; unique here.",
+            ),
             Unique(),
         ]
         | None
@@ -87,19 +91,19 @@ class Content(Entity):
 
 
 @entity(plural="comments", title="body", table="comment")
-class Comment(Entity):
+class Comment(Entity, frozen=True):
     """What somebody says about a piece of content."""
 
     content_id: Annotated[int, Reference("content"), Immutable()]
     body: Annotated[str, Meta(min_length=1, max_length=10_000), Search("B")]
     author_id: Annotated[int, Reference("user"), Immutable()] | None = None
-    reply_to_id: Annotated[int, Meta(description="The comment that it answers."), Reference("comment"), Immutable()] | None = (
-        None
-    )
+    reply_to_id: (
+        Annotated[int, Meta(description="The comment that it answers."), Reference("comment"), Immutable()] | None
+    ) = None
 
 
 @entity(plural="reactions", title="kind", table="reaction", unique=[("content_id", "user_id", "kind")])
-class Reaction(Entity):
+class Reaction(Entity, frozen=True):
     """A user's reaction to a piece of content; each kind once."""
 
     content_id: Annotated[int, Reference("content"), Immutable()]

@@ -1,16 +1,84 @@
-"""The rules of content."""
+"""The rules of content: drafted, published, archived; nested without rings; commented and reacted to."""
 
-from ovasabi.kernel.service import Service
-from ovasabi.services.content.entity import Comment, Content, Reaction
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ovasabi.kernel.moves import Moves
+from ovasabi.kernel.service import Service, verb
+from ovasabi.services.content.comments import Comments, NewComment
+from ovasabi.services.content.entity import Comment, Content, ContentState, Reaction
+from ovasabi.services.content.nesting import check_ancestors, nesting
+from ovasabi.services.content.reactions import Reactions, UserReaction
+
+DRAFT, PUBLISHED, ARCHIVED = ContentState.DRAFT, ContentState.PUBLISHED, ContentState.ARCHIVED
+MOVES = Moves(
+    {
+        "publish": ([DRAFT], PUBLISHED),
+        "unpublish": ([PUBLISHED], DRAFT),
+        "archive": ([DRAFT, PUBLISHED], ARCHIVED),
+        "unarchive": ([ARCHIVED], DRAFT),
+    }
+)
 
 
 class Contents(Service[Content]):
     """Contents."""
 
+    async def update(
+        self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None
+    ) -> Content:
+        """Changes the fields that are given; metadata is merged; a new parent must not be one of its own children."""
+        if values.get("parent_id") is None:
+            return await super().update(reference, values, expected_version=expected_version)
+        content = await self.get(reference)
+        async with nesting(self.repository):
+            await check_ancestors(self.repository, content.id, values["parent_id"])
+            return await super().update(content.id, values, expected_version=expected_version)
 
-class Comments(Service[Comment]):
-    """Comments."""
+    async def restore(self, reference: int | str) -> Content:
+        """Takes a delete back, with its comments and reactions, unless its parent has come to belong to it."""
+        async with nesting(self.repository):
+            content = await super().restore(reference)
+            await check_ancestors(self.repository, content.id, content.parent_id)
+            return content
 
+    @verb()
+    async def publish(self, content: Content) -> Content:
+        """Shows a draft, as from now."""
+        state = MOVES.after("publish", content.state)
+        return await self.change(content, "publish", state=state, published_at=datetime.now(UTC))
 
-class Reactions(Service[Reaction]):
-    """Reactions."""
+    @verb()
+    async def unpublish(self, content: Content) -> Content:
+        """Makes it a draft again."""
+        state = MOVES.after("unpublish", content.state)
+        return await self.change(content, "unpublish", state=state, published_at=None)
+
+    @verb()
+    async def archive(self, content: Content) -> Content:
+        """Puts it away: it takes no comments and no reactions any more."""
+        return await self.change(content, "archive", state=MOVES.after("archive", content.state))
+
+    @verb()
+    async def unarchive(self, content: Content) -> Content:
+        """Brings it back from the archive, as a draft."""
+        state = MOVES.after("unarchive", content.state)
+        return await self.change(content, "unarchive", state=state, published_at=None)
+
+    @verb()
+    async def comment(self, content: Content, request: NewComment) -> Comment:
+        """Adds a comment, and counts it."""
+        values = {"body": request.body, "author_id": request.author_id, "reply_to_id": request.reply_to_id}
+        return await self.registry.service(Comments).create({"content_id": content.id, **values})
+
+    @verb()
+    async def react(self, content: Content, request: UserReaction) -> Reaction:
+        """Adds a user's reaction, and counts it; the same again answers the one that is there."""
+        return await self.registry.service(Reactions).add(content, request)
+
+    @verb()
+    async def unreact(self, content: Content, request: UserReaction) -> Content:
+        """Takes a user's reaction back; without one, nothing happens. Answers the content with its counts as they are now."""
+        await self.registry.service(Reactions).remove(content, request)
+        return await self.get(content.id)

@@ -21,13 +21,13 @@ class QuoteState(StrEnum):
 
 
 @entity(plural="quotes", title="description")
-class Quote(Entity):
+class Quote(Entity, frozen=True):
     """A price offered to somebody until a moment."""
 
     description: Annotated[str, Meta(min_length=1, max_length=2_000), Search("A")]
     amount: Annotated[Decimal, Meta(description="In units of the currency."), Bounds(gt=0), Numeric(20, 8)]
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217.")]
-    valid_until: Annotated[datetime, Filter(), Immutable()]
+    valid_until: Annotated[datetime, Meta(tz=True), Filter(), Immutable()]
     user_id: Annotated[int, Meta(description="Whom it is for."), Reference("user"), Immutable()] | None = None
     product_id: Annotated[int, Reference("product"), Immutable()] | None = None
     state: Annotated[QuoteState, Filter(), Output()] = QuoteState.PENDING

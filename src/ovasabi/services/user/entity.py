@@ -20,19 +20,23 @@ class UserState(StrEnum):
 
 
 @entity(plural="users", title="username", table="master", scope=Scope.GLOBAL, stream="audit")
-class User(Entity):
+class User(Entity, frozen=True):
     """A person with an account."""
 
     username: Annotated[
         str,
-        Meta(pattern=r"^[\w.]{3,30}$", max_length=30, description="Letters, digits, dot, underscore; in any case unique."),
+        Meta(
+            pattern=r"^[\w.]{3,30}$(?!\n)",
+            max_length=30,
+            description="Letters, digits, dot, underscore; in any case unique.",
+        ),
         Unique(fold=True),
         Search("A"),
         Personal(),
     ]
     email: Annotated[
         str,
-        Meta(pattern=r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]+$", max_length=254),
+        Meta(pattern=r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]+$(?!\n)", max_length=254),
         Unique(fold=True),
         Personal(),
     ]
@@ -50,3 +54,4 @@ class User(Entity):
     language: Annotated[str, Meta(max_length=35, description="BCP 47.")] = "en"
     timezone: Annotated[str, Meta(max_length=64, description="IANA name.")] = "UTC"
     state: Annotated[UserState, Filter(), Output()] = UserState.ACTIVE
+    state_reason: Annotated[str, Meta(max_length=1_000, description="Why the user is suspended."), Output()] = ""

@@ -1,0 +1,49 @@
+"""Where rows are placed: the months there should be, and a campaign's own partitions, made without blocking anybody."""
+
+import asyncio
+from datetime import UTC, date, datetime
+
+import asyncpg
+
+from ovasabi.database.connection import Database
+from ovasabi.errors import DatabaseUnavailable
+
+ATTEMPTS = 20
+
+_TABLES = "SELECT table_name FROM entity_type WHERE scope = 'campaign' ORDER BY table_name"
+
+
+async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
+    """Gives a campaign partitions of its own in every partitioned table, with their months; answers how many leaves.
+
+    Step by step, so to be run again if it was interrupted. Partitions of a campaign that never comes stay empty.
+    """
+    months = months_from_now(months_ahead)
+    tables = [row["table_name"] for row in await database.read(_TABLES)]
+    for table in tables:
+        await patiently(database, "SELECT create_dedicated($1, $2)", table, campaign)
+        for month in months:
+            await patiently(database, "SELECT create_month($1, $2)", f"{table}_c{campaign}", month)
+    return len(tables) * len(months)
+
+
+def months_from_now(ahead: int, today: date | None = None) -> list[date]:
+    """The first days of this month and of those ahead, UTC."""
+    today = today or datetime.now(UTC).date()
+    first = today.year * 12 + today.month - 1
+    return [date(index // 12, index % 12 + 1, 1) for index in range(first, first + ahead + 1)]
+
+
+async def patiently(database: Database, sql: str, *args: object) -> None:
+    """Waits for locks only briefly, so that nobody queues behind us, and tries again."""
+    for attempt in range(ATTEMPTS):
+        try:
+            async with database.transaction() as connection:
+                await connection.execute("SET LOCAL lock_timeout = '200ms'")
+                await connection.execute(sql, *args)
+            return
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            await asyncio.sleep(0.05 * (attempt + 1))
+        except asyncpg.DuplicateTableError:
+            return
+    raise DatabaseUnavailable(reason="a partition could not be made: its table is locked by a long transaction")

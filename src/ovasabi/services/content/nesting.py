@@ -1,0 +1,30 @@
+"""Nesting: content may belong to other content, but never to itself, however long the way round."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ovasabi.kernel.locks import locked
+from ovasabi.kernel.repository import Repository
+from ovasabi.services.content.entity import Content
+from ovasabi.services.content.errors import NestedTooDeep, OwnAncestor
+
+MAX_DEPTH = 50
+
+
+@asynccontextmanager
+async def nesting(contents: Repository[Content]) -> AsyncIterator[None]:
+    """One transaction that may change parents; one at a time in a campaign, or two halves of a ring could pass each other."""
+    async with locked(contents.database, "content nesting"):
+        yield
+
+
+async def check_ancestors(contents: Repository[Content], id: int, parent_id: int | None) -> None:
+    """Follows the parents upwards from what is to be the parent; `id` must not be among them. To be called in `nesting`."""
+    for _ in range(MAX_DEPTH):
+        if parent_id == id:
+            raise OwnAncestor(field="parent_id")
+        parent = None if parent_id is None else (await contents.get_many([parent_id])).get(parent_id)
+        if parent is None:
+            return
+        parent_id = parent.parent_id
+    raise NestedTooDeep(field="parent_id", depth=MAX_DEPTH)

@@ -1,0 +1,69 @@
+"""Reactions: each kind once per user and content, and counted there."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from ovasabi.kernel.counting import Counted
+from ovasabi.kernel.errors import Contended, EntityNotFound, KeyTaken
+from ovasabi.kernel.listing import ListRequest
+from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.service import Service
+from ovasabi.services.content.comments import check_open
+from ovasabi.services.content.entity import Content, Reaction, ReactionKind
+
+
+class UserReaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who reacts, and how."""
+
+    user_id: int
+    kind: ReactionKind
+
+
+class Reactions(Service[Reaction]):
+    """Reactions."""
+
+    async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> Reaction:
+        """Adds one to its content, and counts it there."""
+        return await self._counted.create(values, key=key)
+
+    async def delete(self, reference: int | str, *, expected_version: int | None = None) -> Reaction:
+        """Takes one back, and counts it no more."""
+        reaction = await self.get(reference)
+        return await self._counted.delete(reaction.id, expected_version=expected_version)
+
+    async def restore(self, reference: int | str) -> Reaction:
+        """Takes a delete back, and counts it again."""
+        id, _ = self.repository.resolve(reference)
+        return await self._counted.restore(id)
+
+    async def add(self, content: Content, wanted: UserReaction) -> Reaction:
+        """A user's reaction to content: a new one, or the one that is there already."""
+        values = {"content_id": content.id, "user_id": wanted.user_id, "kind": wanted.kind}
+        try:
+            return await self.create(values)
+        except KeyTaken:
+            if (present := await self._find(content, wanted)) is not None:
+                return present
+            raise Contended from None  # it was taken back between the two looks
+
+    async def remove(self, content: Content, wanted: UserReaction) -> None:
+        """Takes a user's reaction back; without one, there is nothing to do."""
+        if (present := await self._find(content, wanted)) is None:
+            return
+        try:
+            await self._counted.delete(present.id)
+        except EntityNotFound:
+            return  # somebody else took it back first
+
+    async def _find(self, content: Content, wanted: UserReaction) -> Reaction | None:
+        filter = f"content_id = {content.id} AND user_id = {wanted.user_id} AND kind = {wanted.kind}"
+        page = await self.list(ListRequest(filter=filter, page_size=1))
+        return page.items[0] if page.items else None
+
+    @cached_property
+    def _counted(self) -> Counted[Reaction, Content]:
+        contents = Repository(self.database, Content)
+        return Counted(self.repository, contents, reference="content_id", counter="reaction_count", admit=check_open)

@@ -1,0 +1,35 @@
+"""Inventory: stock and reservations, moved without reading first, and never below zero whoever comes at the same time."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from ovasabi.kernel.errors import RuleBroken
+from ovasabi.kernel.repository import Repository
+from ovasabi.services.product.entity import Variant
+from ovasabi.services.product.errors import NotReserved, OutOfStock
+
+
+class Quantity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many."""
+
+    quantity: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
+async def move(
+    variants: Repository[Variant], variant: Variant, verb: str, quantity: int, *, stock: int = 0, reserved: int = 0
+) -> Variant:
+    """Adds to stock and reserved, `quantity` times each sign; the table's checks refuse what would fall below zero."""
+    amounts = {"stock": stock * quantity, "reserved": reserved * quantity}
+    try:
+        return await variants.adjust(
+            variant.id, {name: amount for name, amount in amounts.items() if amount}, verb=verb
+        )
+    except RuleBroken as error:
+        match error.field:
+            case "stock":
+                raise OutOfStock(field="quantity", quantity=quantity) from error
+            case "reserved":
+                raise NotReserved(field="quantity", quantity=quantity) from error
+        raise

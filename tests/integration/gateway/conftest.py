@@ -1,0 +1,78 @@
+"""A running HTTP server on the shared database, with clients for its keys."""
+
+import asyncio
+import socket
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+import uvicorn
+
+from ovasabi.database.connection import Database
+from ovasabi.gateway.app import create_app
+from ovasabi.kernel.context import Role
+from ovasabi.kernel.keys import create_key
+from ovasabi.settings import Settings
+
+
+@pytest_asyncio.fixture(scope="session")
+async def address(database_url: str, database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """Where the server listens."""
+    settings = Settings(home=Path(tmp_path_factory.mktemp("home")), pool_size=4, write_pool_size=8)
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    app = create_app(settings, database_url)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        assert not serving.done(), "the server did not start"
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await serving
+
+
+class Clients:
+    """Makes HTTP clients with keys of their own."""
+
+    def __init__(self, address: str, database: Database) -> None:
+        self.address, self.database = address, database
+        self.opened: list[httpx.AsyncClient] = []
+
+    async def client(self, role: Role = Role.ADMIN, campaign_id: int = 0) -> httpx.AsyncClient:
+        """A client whose key has a role, on the platform or confined to a campaign."""
+        key = await create_key(self.database, "test", role, campaign_id=campaign_id)
+        return self.with_header(f"Bearer {key}")
+
+    def with_header(self, authorization: str | None) -> httpx.AsyncClient:
+        """A client that sends just this header."""
+        headers = {} if authorization is None else {"authorization": authorization}
+        self.opened.append(httpx.AsyncClient(base_url=self.address, headers=headers, timeout=30))
+        return self.opened[-1]
+
+
+@pytest_asyncio.fixture(scope="session")
+async def clients(address: str, database: Database) -> AsyncIterator[Clients]:
+    """Makes clients, and closes them at the end."""
+    made = Clients(address, database)
+    yield made
+    for client in made.opened:
+        await client.aclose()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def operator(clients: Clients) -> httpx.AsyncClient:
+    """A client with an admin key of the platform."""
+    return await clients.client()
+
+
+@pytest_asyncio.fixture
+async def shop(operator: httpx.AsyncClient) -> str:
+    """The path of a new campaign."""
+    slug = f"h{uuid.uuid4().hex[:10]}"
+    made = await operator.post("/v1/campaigns", json={"slug": slug, "title": slug})
+    assert made.status_code == 201, made.text
+    return f"/v1/campaigns/{slug}"

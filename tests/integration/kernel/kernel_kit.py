@@ -1,0 +1,113 @@
+"""What the kernel's tests share: contexts, repositories, and a look at the server from beside the application."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+
+import asyncpg
+from hypothesis import HealthCheck, settings
+
+from ovasabi.database.connection import Database, prepare_connection
+from ovasabi.kernel.context import Context, acting, on_platform, system_context
+from ovasabi.kernel.repository import Repository
+from ovasabi.lifecycle import partitions
+from ovasabi.lifecycle.partitions import Step
+from ovasabi.services.campaign.entity import Campaign
+from ovasabi.services.content.entity import Content
+
+PROPERTY = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+
+
+def within(campaign: int) -> AbstractContextManager[Context]:
+    """Runs a block as the system in a campaign."""
+    return acting(system_context("test", campaign))
+
+
+async def make_campaign(database: Database, **values: Any) -> int:
+    """A campaign by the kernel alone, without the service's rules; answers its number."""
+    slug = f"k{uuid.uuid4().hex[:12]}"
+    with acting(system_context("test")), on_platform("tests make campaigns"):
+        made = await Repository(database, Campaign).create({"slug": slug, "title": slug, **values})
+    return made.campaign_id
+
+
+def contents(database: Database) -> Repository[Content]:
+    """The repository of contents."""
+    return Repository(database, Content)
+
+
+@asynccontextmanager
+async def admin(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser's connection, which sees everything."""
+    connection = await asyncpg.connect(url, timeout=10)
+    await prepare_connection(connection)
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=10)
+
+
+@asynccontextmanager
+async def pools(url: str, **options: Any) -> AsyncIterator[Database]:
+    """Pools of a test's own."""
+    database = await Database(url, **options).open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def caught(answer: Awaitable[Any]) -> Any:
+    """The answer, or the error in its place."""
+    try:
+        return await answer
+    except Exception as error:
+        return error
+
+
+async def together(count: int, call: Callable[[int], Awaitable[Any]]) -> list[Any]:
+    """The answers, or errors, of concurrent calls."""
+    return list(await asyncio.gather(*(call(number) for number in range(count)), return_exceptions=True))
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
+    """Waits until `await condition()` is true, for a bounded time."""
+    for _ in range(int(seconds / 0.02)):
+        if await condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not come true in time")
+
+
+def kinds(answers: Iterable[Any]) -> dict[str, int]:
+    """How many of each class there are."""
+    counted: dict[str, int] = {}
+    for answer in answers:
+        counted[type(answer).__name__] = counted.get(type(answer).__name__, 0) + 1
+    return counted
+
+
+def month_before(months: int = 1) -> date:
+    """The first day of an earlier month."""
+    today = datetime.now(UTC).date()
+    index = today.year * 12 + today.month - 1 - months
+    return date(index // 12, index % 12 + 1, 1)
+
+
+async def open_month(database: Database, month: date, table: str = "service_content_main") -> None:
+    """The leaves of an earlier month, for a table's pool and for its events."""
+    await partitions.apply(database, [Step(f"{table}_pool", month), Step("service_event_operational", month)])
+
+
+def backdated(database: Database, month: date) -> Repository[Content]:
+    """Contents whose creates take an id of that month: the real statement, with another clock."""
+    repository = contents(database)
+    middle = datetime(month.year, month.month, 15, 12, tzinfo=UTC).isoformat()
+    clock = f"time_id(timestamptz '{middle}') | (nextval('id_sequence') & 4095) AS id"
+    text = repository.sql.create
+    assert text.count("next_id() AS id") == 1
+    vars(repository.sql)["create"] = text.replace("next_id() AS id", clock)
+    return repository

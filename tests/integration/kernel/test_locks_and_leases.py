@@ -1,0 +1,282 @@
+"""A lock has one holder; a lease too, and whoever lost it writes no more."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pytest
+from kernel_kit import admin, contents, eventually, kinds, make_campaign, together, within
+
+from ovasabi.database.connection import Database
+from ovasabi.kernel.context import Fence, acting, current
+from ovasabi.kernel.errors import LeaseLost
+from ovasabi.kernel.locks import Lease, LockHeld, acquire, leased, locked, locked_entity, release, renew
+from ovasabi.kernel.master import MasterRepository
+from ovasabi.kernel.work import transaction
+
+SHORT = 0.3
+
+
+def waiting(url: str, count: int = 1) -> Callable[[], Awaitable[bool]]:
+    """Whether that many sessions wait for a lock."""
+
+    async def condition() -> bool:
+        async with admin(url) as connection:
+            found = await connection.fetchval("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+            return found >= count
+
+    return condition
+
+
+def fenced(lease: Lease):
+    """Acts under a lease that nobody renews: as a holder that was paused."""
+    return acting(msgspec.structs.replace(current(), fence=Fence(lease.name, lease.token)))
+
+
+async def taken_over(database: Database, name: str) -> Lease:
+    """The lease, once it has run out for its holder."""
+    taken: list[Lease] = []
+
+    async def condition() -> bool:
+        try:
+            taken.append(await acquire(database, name, 30))
+        except LockHeld:
+            return False
+        return True
+
+    await eventually(condition)
+    return taken[0]
+
+
+async def test_a_named_lock_has_one_holder_at_a_time(database: Database, campaign: int) -> None:
+    inside, most = 0, 0
+
+    async def enter(_: int) -> None:
+        nonlocal inside, most
+        async with locked(database, "counting"):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0.005)
+            inside -= 1
+
+    with within(campaign):
+        assert kinds(await together(12, enter)) == {"NoneType": 12}
+    assert most == 1
+
+
+async def test_a_named_lock_is_the_campaigns_own(database: Database, campaign: int) -> None:
+    other, both = await make_campaign(database), asyncio.Barrier(2)
+
+    async def enter(number: int) -> None:
+        with within(number):
+            async with locked(database, "same name"):
+                await both.wait()
+
+    await asyncio.wait_for(asyncio.gather(enter(campaign), enter(other)), 10)
+
+
+async def test_a_locked_entity_is_changed_by_nobody_else_meanwhile(
+    database: Database, database_url: str, campaign: int
+) -> None:
+    repository = contents(database)
+    with within(campaign):
+        made = await repository.create({"title": "before"})
+        held, let_go = asyncio.Event(), asyncio.Event()
+
+        async def holder() -> str:
+            async with MasterRepository(database).lock(made.id):
+                held.set()
+                await let_go.wait()
+                title = (await repository.get(made.id)).title
+                await repository.update(made.id, {"title": "by the holder"}, expected_version=1)
+                return title
+
+        holding = asyncio.create_task(holder())
+        await held.wait()
+        other = asyncio.create_task(repository.update(made.id, {"body": "by the other"}))
+        await eventually(waiting(database_url))
+        assert not other.done()
+        let_go.set()
+        assert await holding == "before"
+        assert (await other).version == 3
+        assert (await repository.get(made.id)).title == "by the holder"
+
+
+async def test_what_is_written_under_a_lock_is_undone_with_it(database: Database, campaign: int) -> None:
+    repository = contents(database)
+    with within(campaign):
+        made = await repository.create({"title": "before"})
+        for lock in (locked(database, "undone"), locked_entity(database, made.id)):
+            with pytest.raises(ZeroDivisionError):
+                async with lock:
+                    await repository.update(made.id, {"title": "after"})
+                    raise ZeroDivisionError
+        assert (await repository.get(made.id)).title == "before"
+
+
+async def test_two_holders_of_a_lease_never_overlap(database: Database, campaign: int) -> None:
+    inside, most, tokens = 0, 0, []
+
+    async def enter(_: int) -> None:
+        nonlocal inside, most
+        for _ in range(2000):
+            try:
+                async with leased(database, "work", 30) as lease:
+                    inside += 1
+                    most = max(most, inside)
+                    tokens.append(lease.token)
+                    await asyncio.sleep(0.005)
+                    inside -= 1
+                return
+            except LockHeld:
+                await asyncio.sleep(0.005)
+        pytest.fail("it never got the lease")
+
+    with within(campaign):
+        assert kinds(await together(8, enter)) == {"NoneType": 8}
+    assert most == 1
+    assert tokens == list(range(1, 9)), "the token rises with each holder"
+
+
+async def test_a_lease_is_held_until_it_runs_out_and_then_taken_over_under_a_higher_token(
+    database: Database, campaign: int
+) -> None:
+    with within(campaign):
+        first = await acquire(database, "short", SHORT)
+        with pytest.raises(LockHeld):
+            await acquire(database, "short", SHORT)
+        second = await taken_over(database, "short")
+        assert second.token == first.token + 1
+        with pytest.raises(LockHeld):
+            await acquire(database, "short", SHORT)
+
+
+async def test_of_those_who_take_a_lease_over_one_wins(database: Database, campaign: int) -> None:
+    with within(campaign):
+        await release(database, await acquire(database, "wanted", 30))
+        answers = await together(12, lambda _: acquire(database, "wanted", 30))
+    assert kinds(answers) == {"Lease": 1, "LockHeld": 11}
+
+
+async def test_a_paused_holders_late_writes_are_refused(database: Database, database_url: str, campaign: int) -> None:
+    repository = contents(database)
+    with within(campaign):
+        made = await repository.create({"title": "t"})
+        lease = await acquire(database, "paused", SHORT)
+        with fenced(lease):
+            await repository.update(made.id, {"title": "in time"})
+        await taken_over(database, "paused")
+        with fenced(lease):
+            for write in (
+                repository.create({"title": "late"}),
+                repository.create({"title": "late"}, key="late"),
+                repository.update(made.id, {"title": "late"}),
+                repository.adjust(made.id, {"comment_count": 1}, verb="late"),
+                repository.delete(made.id),
+                acquire(database, "another", 30),
+            ):
+                with pytest.raises(LeaseLost):
+                    await write
+            with pytest.raises(LeaseLost):
+                async with transaction(database):
+                    pytest.fail("the transaction began")
+            with pytest.raises(LeaseLost):
+                async with locked(database, "beneath"):
+                    pytest.fail("the lock was had")
+            assert (await repository.get(made.id)).title == "in time", "reading is not refused"
+    async with admin(database_url) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM service_event WHERE master_id = $1", made.id) == 2
+        names = await connection.fetch("SELECT name FROM master WHERE campaign_id = $1 AND type = 'content'", campaign)
+        assert [row["name"] for row in names] == ["in time"]
+
+
+async def test_a_take_over_waits_for_the_holders_write_that_is_under_way(
+    database: Database, database_url: str, campaign: int
+) -> None:
+    repository, let_go, begun = contents(database), asyncio.Event(), asyncio.Event()
+
+    async def holder(lease: Lease) -> None:
+        with fenced(lease):
+            async with transaction(database):
+                begun.set()
+                await let_go.wait()
+                await repository.create({"title": "in time"})
+
+    with within(campaign):
+        lease = await acquire(database, "overtaken", SHORT)
+        holding = asyncio.create_task(holder(lease))
+        await begun.wait()
+        taking = asyncio.create_task(taken_over(database, "overtaken"))
+        await eventually(waiting(database_url))
+        assert not taking.done()
+        let_go.set()
+        await holding
+        assert (await taking).token == lease.token + 1
+
+
+async def test_a_renewed_lease_outlasts_its_first_time(database: Database, campaign: int) -> None:
+    with within(campaign):
+        lease = await acquire(database, "renewed", SHORT)
+        for _ in range(6):
+            await asyncio.sleep(SHORT / 3)
+            await renew(database, lease)
+            with pytest.raises(LockHeld):
+                await acquire(database, "renewed", SHORT)
+        await taken_over(database, "renewed")
+        with pytest.raises(LeaseLost):
+            await renew(database, lease)
+
+
+async def test_a_lease_is_renewed_in_the_background_while_its_block_runs(database: Database, campaign: int) -> None:
+    with within(campaign):
+        async with leased(database, "background", SHORT) as lease:
+            await asyncio.sleep(SHORT * 3)
+            with pytest.raises(LockHeld):
+                await acquire(database, "background", SHORT)
+            await contents(database).create({"title": "still ours"})
+        assert (await acquire(database, "background", SHORT)).token == lease.token + 1
+
+
+async def test_a_lease_that_ran_out_cannot_be_renewed(database: Database, campaign: int) -> None:
+    with within(campaign):
+        lease = await acquire(database, "late", 0.05)
+        await asyncio.sleep(0.15)
+        with pytest.raises(LeaseLost):
+            await renew(database, lease)
+
+
+async def test_a_release_frees_at_once_and_never_the_next_holders_lease(database: Database, campaign: int) -> None:
+    with within(campaign):
+        first = await acquire(database, "freed", 30)
+        await release(database, first)
+        second = await acquire(database, "freed", 30)
+        assert second.token == first.token + 1
+        await release(database, first)
+        with pytest.raises(LockHeld):
+            await acquire(database, "freed", 30)
+
+
+async def test_a_block_that_fails_or_is_cancelled_gives_its_lease_back(database: Database, campaign: int) -> None:
+    entered = asyncio.Event()
+
+    async def forever() -> None:
+        async with leased(database, "broken", 30):
+            entered.set()
+            await asyncio.Event().wait()
+
+    with within(campaign):
+        with pytest.raises(ZeroDivisionError):
+            async with leased(database, "broken", 30):
+                raise ZeroDivisionError
+        task = asyncio.create_task(forever())
+        await entered.wait()
+        task.cancel()
+        assert kinds(await asyncio.gather(task, return_exceptions=True)) == {"CancelledError": 1}
+        assert (await acquire(database, "broken", 30)).token == 3
+
+
+async def test_a_lease_is_the_campaigns_own(database: Database, campaign: int) -> None:
+    other = await make_campaign(database)
+    for number in (campaign, other):
+        with within(number):
+            assert (await acquire(database, "one name", 30)).token == 1

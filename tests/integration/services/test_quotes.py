@@ -1,0 +1,99 @@
+"""Quotes: valid for a while, decided once, and left as they are after that."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from tests.integration.services.calls import call
+
+from ovasabi.kernel.context import Context, acting
+from ovasabi.kernel.entity import type_of
+from ovasabi.kernel.moves import MoveRefused
+from ovasabi.kernel.repository import Draft
+from ovasabi.kernel.service import Registry
+from ovasabi.services.quotes.entity import Quote
+from ovasabi.services.quotes.errors import AlreadyOver, QuoteDecided, QuoteOverdue, QuoteStillValid
+from ovasabi.services.quotes.service import Quotes, Rejection
+
+
+def draft(seconds: float = 3600, **values: Any) -> dict[str, Any]:
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    return {"description": "Ten boxes", "amount": Decimal("35"), "currency": "EUR", "valid_until": until, **values}
+
+
+async def test_a_quote_is_not_made_for_the_past(registry: Registry, context: Context) -> None:
+    quotes = registry.service(Quotes)
+    with acting(context):
+        with pytest.raises(AlreadyOver):
+            await quotes.create(draft(-1))
+        answers = await quotes.create_many([Draft(draft()), Draft(draft(-1)), Draft(draft())])
+        assert [type(answer) for answer in answers] == [Quote, AlreadyOver, Quote]
+
+
+def test_a_time_without_a_zone_is_no_time() -> None:
+    values = {"description": "x", "amount": "1", "currency": "EUR", "valid_until": "2999-01-01T00:00:00"}
+    with pytest.raises(msgspec.ValidationError, match="valid_until"):
+        msgspec.convert(values, type_of(Quote).draft, strict=False)
+
+
+async def test_an_offer_is_taken_while_it_is_valid(registry: Registry, context: Context) -> None:
+    quotes = registry.service(Quotes)
+    with acting(context):
+        quote = await quotes.create(draft())
+        with pytest.raises(QuoteStillValid):
+            await call(quotes, "expire", quote.id)
+        accepted = await call(quotes, "accept", quote.id)
+        assert accepted.state == "accepted"
+        assert quote.created_at < accepted.decided_at <= accepted.updated_at + timedelta(milliseconds=1)
+        for verb, request in (("accept", None), ("reject", Rejection()), ("expire", None)):
+            with pytest.raises(MoveRefused):
+                await call(quotes, verb, quote.id, request)
+
+
+async def test_an_overdue_offer_stays_pending_until_it_is_expired(registry: Registry, context: Context) -> None:
+    quotes = registry.service(Quotes)
+    with acting(context):
+        quote = await quotes.create(draft(0.2))
+        await asyncio.sleep(0.3)
+        assert (await quotes.get(quote.id)).state == "pending"
+        with pytest.raises(QuoteOverdue) as overdue:
+            await call(quotes, "accept", quote.id)
+        assert quote.valid_until.isoformat() in str(overdue.value)
+        assert (await call(quotes, "expire", quote.id)).state == "expired"
+
+
+async def test_a_rejection_says_why(registry: Registry, context: Context) -> None:
+    quotes = registry.service(Quotes)
+    with acting(context):
+        quote = await quotes.create(draft())
+        rejected = await call(quotes, "reject", quote.id, Rejection("too dear"))
+        assert (rejected.state, rejected.reason) == ("rejected", "too dear")
+
+
+async def test_of_those_who_decide_at_once_one_wins(registry: Registry, context: Context) -> None:
+    quotes = registry.service(Quotes)
+    with acting(context):
+        quote = await quotes.create(draft())
+        verbs = [("accept", None), ("reject", Rejection("no"))] * 6
+        answers = await asyncio.gather(
+            *(call(quotes, verb, quote.id, request) for verb, request in verbs), return_exceptions=True
+        )
+        (winner,) = [answer for answer in answers if isinstance(answer, Quote)]
+        assert sum(isinstance(answer, MoveRefused) for answer in answers) == 11
+        now = await quotes.get(quote.id)
+        assert (now, now.version) == (winner, 2)
+
+
+async def test_a_decided_quote_keeps_its_terms(registry: Registry, context: Context) -> None:
+    quotes = registry.service(Quotes)
+    with acting(context):
+        quote = await quotes.create(draft())
+        assert (await quotes.update(quote.id, {"amount": Decimal("30")})).amount == 30
+        await call(quotes, "accept", quote.id)
+        with pytest.raises(QuoteDecided):
+            await quotes.update(quote.id, {"amount": Decimal("1")})
+        noted = await quotes.update(quote.id, {"metadata": {"tags": ["paid"]}})
+        assert (noted.amount, noted.metadata) == (30, {"tags": ["paid"]})

@@ -1,0 +1,273 @@
+"""Imports through the command, on a real database: complete, single, interruptible, in bounded memory."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ovasabi
+from ovasabi.kernel.context import Context, acting
+from ovasabi.kernel.listing import ListRequest
+from ovasabi.kernel.service import Registry
+
+SOURCE = str(Path(ovasabi.__file__).parents[1])
+COMMAND = [sys.executable, "-c", "from ovasabi.cli import main; main()"]
+MEASURED = """
+import re, sys
+from ovasabi.cli import main
+try:
+    main()
+finally:
+    print(re.search(r'VmHWM:\\s*([0-9]+) kB', open('/proc/self/status').read())[1], file=sys.stderr)
+"""
+SUMMARY = re.compile(r"([\d,]+) created, ([\d,]+) already there, ([\d,]+) rejected")
+
+Import = Callable[..., Awaitable[subprocess.CompletedProcess[str]]]
+
+
+@pytest.fixture
+def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
+    """The settings of a command on the shared database."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")}
+    ours = {"OVASABI_DATABASE_URL": database_url, "OVASABI_HOME": str(tmp_path / "home"), "PYTHONPATH": SOURCE}
+    return kept | ours
+
+
+@pytest.fixture
+def import_(environment: dict[str, str], tmp_path: Path) -> Import:
+    """Runs `ovasabi import` to its end."""
+
+    async def run(*arguments: object, given: bytes | None = None) -> subprocess.CompletedProcess[str]:
+        command = [*COMMAND, "import", *map(str, arguments)]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env=environment,
+        )
+        out, err = await asyncio.wait_for(process.communicate(given), 120)
+        return subprocess.CompletedProcess(command, process.returncode or 0, out.decode(), err.decode())
+
+    return run
+
+
+def tally(answer: subprocess.CompletedProcess[str]) -> tuple[int, ...]:
+    """Created, already there, rejected."""
+    match = SUMMARY.search(answer.stdout + answer.stderr)
+    assert match is not None, answer.stdout + answer.stderr
+    return tuple(int(number.replace(",", "")) for number in match.groups())
+
+
+def json_lines(rows: Any) -> str:
+    """Rows as JSON Lines."""
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+async def count(registry: Registry, context: Context, type: str = "content") -> int:
+    """How many there are in the campaign."""
+    with acting(context):
+        page = await registry.named(type).list(ListRequest(page_size=1, include_total=True))
+    assert page.total_size is not None
+    return page.total_size
+
+
+async def last_words(process: asyncio.subprocess.Process) -> bytes:
+    """What a process says until it ends, while its standard input stays open."""
+    assert process.stderr is not None
+    said = await asyncio.wait_for(process.stderr.read(), 30)
+    await asyncio.wait_for(process.wait(), 30)
+    return said
+
+
+async def test_good_lines_go_in_and_bad_ones_to_the_reject_file(
+    import_: Import, registry: Registry, campaign: int, context: Context, tmp_path: Path
+) -> None:
+    rows: list[Any] = [{"title": f"Title {n}", "slug": f"slug-{n}", "tags": ["x"]} for n in range(3_000)]
+    rows[100] = {"titel": "x"}
+    rows[700] = {"title": "t", "slug": "slug-1"}
+    rows[1_500] = {"title": "t", "author_id": 12_345}
+    rows[2_200] = {"title": "t", "body": "\0"}
+    rows[2_999] = "no object"
+    file = tmp_path / "contents.jsonl"
+    file.write_text(json_lines(rows))
+    answer = await import_("contents", file, "--campaign", campaign)
+    assert answer.returncode == 1
+    assert tally(answer) == (2_995, 0, 5)
+    rejects = [json.loads(line) for line in Path(f"{file}.rejects.jsonl").read_text().splitlines()]
+    assert [(entry["line"], entry["field"]) for entry in rejects] == [
+        (101, "titel"),
+        (701, "slug"),
+        (1_501, "author_id"),
+        (2_201, None),
+        (3_000, None),
+    ]
+    assert json.loads(rejects[1]["raw"]) == rows[700]
+    assert await count(registry, context) == 2_995
+    again = await import_("contents", file, "--campaign", campaign)
+    assert tally(again) == (0, 2_995, 5)
+    assert await count(registry, context) == 2_995
+
+
+async def test_all_in_is_exit_code_zero_and_leaves_no_reject_file(
+    import_: Import, registry: Registry, campaign: int, context: Context, tmp_path: Path
+) -> None:
+    file = tmp_path / "contents.jsonl"
+    file.write_text(json_lines([{"title": "same"}, {"title": "same"}, {"title": "other"}]))
+    answer = await import_("contents", file, "--campaign", campaign)
+    assert (answer.returncode, tally(answer)) == (0, (3, 0, 0))
+    assert list(tmp_path.glob("*rejects*")) == []
+    assert await count(registry, context) == 3
+
+
+async def test_a_row_that_the_table_refuses_does_not_take_its_batch_with_it(
+    import_: Import, registry: Registry, campaign: int, context: Context, tmp_path: Path
+) -> None:
+    rows: list[dict[str, Any]] = [{"title": f"t{n}"} for n in range(50)]
+    rows[20]["author_id"] = 2**70  # beyond bigint: the statement fails as a whole
+    file = tmp_path / "contents.jsonl"
+    file.write_text(json_lines(rows))
+    answer = await import_("contents", file, "--campaign", campaign)
+    assert (answer.returncode, tally(answer)) == (1, (49, 0, 1))
+    assert await count(registry, context) == 49
+
+
+async def test_csv_goes_in_with_lists_and_metadata(
+    import_: Import, registry: Registry, campaign: int, context: Context, tmp_path: Path
+) -> None:
+    file = tmp_path / "contents.csv"
+    rows = "".join(f'"Title, {n}",s-{n},red;blue,news\r\n' for n in range(1_200))
+    file.write_text(f"title,slug,tags,metadata.service_specific.content.section\r\n{rows}too,few\r\n")
+    answer = await import_("contents", file, "--campaign", campaign, "--key", "slug", "--batch", 100)
+    assert tally(answer) == (1_200, 0, 1)
+    with acting(context):
+        page = await registry.named("content").list(ListRequest(filter='slug = "s-7"'))
+    assert page.items[0].title == "Title, 7"
+    assert page.items[0].tags == ["red", "blue"]
+    assert page.items[0].section == "news"
+    changed = file.read_text().replace("Title, 7,", "Title, 7!,").replace('"Title, 8"', '"Title, eight"')
+    file.write_text(changed)
+    again = await import_("contents", file, "--campaign", campaign, "--key", "slug")
+    assert tally(again) == (0, 1_199, 2)
+    assert "said something else" in Path(f"{file}.rejects.jsonl").read_text()
+
+
+async def test_standard_input_is_a_file_too(
+    import_: Import, registry: Registry, campaign: int, context: Context, tmp_path: Path
+) -> None:
+    given = json_lines([{"title": f"t{n}"} for n in range(700)]) + "{bad\n"
+    answer = await import_("contents", "-", "--campaign", campaign, given=given.encode())
+    assert (answer.returncode, tally(answer)) == (1, (700, 0, 1))
+    assert (tmp_path / "import.rejects.jsonl").exists()
+    assert await count(registry, context) == 700
+
+
+async def test_global_types_need_no_campaign(import_: Import, campaign: int, tmp_path: Path) -> None:
+    name = f"u{campaign}x"
+    file = tmp_path / "users.jsonl"
+    file.write_text(
+        json_lines(
+            {"username": f"{name}{n}", "email": f"{name}{n}@example.org", "password": "Str0ng!words"} for n in "ab"
+        )
+    )
+    answer = await import_("users", file)
+    assert (answer.returncode, tally(answer)) == (0, (2, 0, 0))
+    assert tally(await import_("users", file)) == (0, 2, 0)
+    refused = await import_("users", file, "--campaign", campaign)
+    assert refused.returncode == 2
+    assert "belong to no campaign" in refused.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["ctrl-c", "term", "kill-9"])
+async def test_an_import_that_was_broken_off_is_run_again_without_duplicates(
+    number: signal.Signals,
+    environment: dict[str, str],
+    import_: Import,
+    registry: Registry,
+    campaign: int,
+    context: Context,
+    tmp_path: Path,
+) -> None:
+    rows = [{"title": f"Title {n % 900}"} for n in range(2_000)]  # many are equal, and all are wanted
+    file = tmp_path / "contents.jsonl"
+    file.write_text(json_lines(rows))
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "import", "contents", "-", "--campaign", str(campaign), "--batch", "50",
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path,
+    )  # fmt: skip
+    assert process.stdin is not None
+    process.stdin.write(json_lines(rows[:1_020]).encode())
+    await process.stdin.drain()
+    async with asyncio.timeout(30):
+        while await count(registry, context) < 300:  # noqa: ASYNC110  (processes set no event)
+            await asyncio.sleep(0.02)
+    process.send_signal(number)  # standard input stays open: it waits for more
+    err = await last_words(process)
+    if number == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert process.returncode == 130
+        assert b"Run it again" in err
+        assert SUMMARY.search(err.decode()) is not None
+    before = await count(registry, context)
+    assert 300 <= before < 2_000
+    answer = await import_("contents", file, "--campaign", campaign)
+    created, present, rejected = tally(answer)
+    assert (answer.returncode, created + present, rejected) == (0, 2_000, 0)
+    # What a killed process had sent, PostgreSQL may finish after it.
+    assert present == before if number != signal.SIGKILL else present >= before
+    assert await count(registry, context) == 2_000
+
+
+async def test_memory_does_not_grow_with_the_file(environment: dict[str, str], campaign: int, tmp_path: Path) -> None:
+    peaks = []
+    for rows in (1_000, 8_000):
+        file = tmp_path / f"{rows}.jsonl"
+        with file.open("w") as lines:
+            for n in range(rows):
+                lines.write(json.dumps({"title": f"{rows}-{n}", "body": ("x" * 1_500 + " ") * 2}) + "\n")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", MEASURED, "import", "contents", str(file), "--campaign", str(campaign),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path,
+        )  # fmt: skip
+        out, err = await asyncio.wait_for(process.communicate(), 120)
+        assert process.returncode == 0, err.decode()
+        assert f"{rows:,} created" in out.decode()
+        peaks.append(int(err.split()[-1]) / 1024)
+    # The larger file is 21 MB larger.
+    assert peaks[1] - peaks[0] < 7, peaks
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["content", "FILE", "--campaign", "CAMPAIGN"], "Did you mean contents?"),
+        (["contents", "FILE", "--campaign", "no-such-campaign"], "There is no campaign 'no-such-campaign'."),
+        (["contents", "FILE"], "belong to a campaign"),
+        (["contents", "missing.jsonl", "--campaign", "CAMPAIGN"], "missing.jsonl cannot be read: No such file"),
+        (["contents", ".", "--campaign", "CAMPAIGN"], "cannot be read: Is a directory"),
+        (["contents", "/dev/null", "--campaign", "CAMPAIGN"], "nothing in the file"),
+        (["contents", "FILE", "--campaign", "CAMPAIGN", "--rejects", "FILE"], "its own reject file"),
+        (["contents", "FILE", "--campaign", "CAMPAIGN", "--format", "csv"], "column {"),
+        (["contents", "FILE", "--campaign", "CAMPAIGN", "--batch", "0"], "--batch"),
+    ],
+)
+async def test_what_cannot_begin_is_one_sentence_and_exit_code_two(
+    arguments: list[str], words: str, import_: Import, campaign: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "contents.jsonl"
+    file.write_text('{"title": "x"}\n{bad\n')
+    places = {"FILE": str(file), "CAMPAIGN": str(campaign)}
+    answer = await import_(*[places.get(argument, argument) for argument in arguments])
+    assert answer.returncode == 2
+    assert words in answer.stderr
+    assert "Traceback" not in answer.stderr

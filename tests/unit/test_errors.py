@@ -1,0 +1,111 @@
+"""Every error is one class with a code of its own, a kind and a sentence."""
+
+import importlib
+import pkgutil
+import string
+from collections import Counter
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+
+import ovasabi
+from ovasabi.errors import Kind, OvasabiError
+from ovasabi.kernel.errors import from_postgres
+
+for _module in pkgutil.walk_packages(ovasabi.__path__, "ovasabi."):
+    if not _module.name.endswith("__main__"):
+        importlib.import_module(_module.name)
+
+
+def below(cls: type[OvasabiError]) -> Iterator[type[OvasabiError]]:
+    """All classes below an error class that belong to the program."""
+    for child in cls.__subclasses__():
+        if child.__module__.startswith("ovasabi."):
+            yield child
+        yield from below(child)
+
+
+ERRORS = sorted(set(below(OvasabiError)), key=lambda cls: (cls.__module__, cls.__name__))
+
+
+def places(text: str | None) -> dict[str, str]:
+    """The named places of a message, each with a value."""
+    return {name: f"<{name}>" for _, name, _, _ in string.Formatter().parse(text or "") if name}
+
+
+@pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
+def test_an_error_has_a_kind_a_code_a_sentence_and_a_docstring(cls) -> None:
+    assert isinstance(cls.kind, Kind)
+    assert cls.code.replace("_", "a").isalnum()
+    assert cls.code == cls.code.lower()
+    assert cls.message
+    assert cls.message == "{problem}" or cls.message.endswith(".")
+    assert cls.__doc__
+    assert cls.__doc__ != OvasabiError.__doc__
+
+
+@pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
+def test_an_errors_message_and_hint_can_be_filled(cls) -> None:
+    said, advised = places(cls.message), places(cls.hint)
+    error = cls(**said, **{name: value for name, value in advised.items() if name not in said})
+    assert all(value in str(error) for value in said.values())
+    assert all(value in str(error.hint) for value in advised.values())
+    assert "{" not in str(error) + str(error.hint)
+
+
+def test_no_two_errors_share_a_code() -> None:
+    counted = Counter(cls.code for cls in ERRORS if "code" in vars(cls))
+    assert [code for code, times in counted.items() if times > 1] == []
+
+
+def test_a_message_without_a_code_of_its_own_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(TypeError, match="no code"):
+        type("Nameless", (OvasabiError,), {"message": "It failed."})
+
+
+def test_a_value_with_braces_is_not_formatted_again() -> None:
+    from ovasabi.kernel.errors import EntityNotFound, InvalidValue
+
+    assert "{0}" in str(InvalidValue(problem="{0} {x}"))
+    assert "{x}" in str(EntityNotFound(type="content", reference="{x}"))
+
+
+def postgres(sqlstate: str, constraint: str | None = None) -> asyncpg.PostgresError:
+    """An error as the driver makes it from the server's fields."""
+    fields = {"C": sqlstate, "M": "no matter", "S": "ERROR"} | ({"n": constraint} if constraint else {})
+    return asyncpg.PostgresError.new(fields)
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "constraint", "code"),
+    [
+        ("OV001", None, "append_only"),
+        ("OV002", None, "lease_lost"),
+        ("42501", None, "out_of_scope"),
+        ("23514", None, "partition_missing"),
+        ("23514", "service_product_variant_stock_check", "rule_broken"),
+        ("23503", "master_key_master_fkey", "reference_missing"),
+        ("23505", "master_key_pkey", "contended"),
+        ("55P03", None, "contended"),
+        ("22003", None, "invalid_value"),
+        ("22021", None, "invalid_value"),
+        ("54000", None, "invalid_value"),
+    ],
+)
+def test_postgresqls_errors_are_recognised_by_sqlstate_and_constraint(sqlstate, constraint, code) -> None:
+    error = from_postgres(postgres(sqlstate, constraint), "variant", "service_product_variant")
+    assert error is not None
+    assert error.code == code
+
+
+def test_a_broken_rule_names_its_field() -> None:
+    broken = postgres("23514", "service_product_variant_stock_check")
+    error = from_postgres(broken, "variant", "service_product_variant")
+    assert error is not None
+    assert error.field == "stock"
+
+
+def test_an_error_that_should_not_happen_is_not_explained_away() -> None:
+    for sqlstate in ("42703", "42P01", "XX000", "0A000"):
+        assert from_postgres(postgres(sqlstate), "variant", "service_product_variant") is None
