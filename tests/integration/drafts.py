@@ -64,7 +64,11 @@ class Maker:
         reference = field.get(Reference)
         if reference is None:
             return sample(of, field)
-        return None if reference.type == of.name else (await self.create(reference.type, await self.least(reference.type))).id
+        return (
+            None
+            if reference.type == of.name
+            else (await self.create(reference.type, await self.least(reference.type))).id
+        )
 
 
 @contextmanager

@@ -1,16 +1,15 @@
-"""What holds for every entity, of whichever service: no list of them is kept here, a new one is tested by being there."""
+"""What holds for every entity of every service: no list of them is kept here, a new one is tested by being there."""
 
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 import pytest_asyncio
-from tests.conftest import new_campaign
-from tests.integration.drafts import Maker, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.context import PLATFORM, acting, system_context
@@ -24,12 +23,14 @@ from ovasabi.kernel.errors import (
     VersionConflict,
 )
 from ovasabi.kernel.events import Event, read_events
-from ovasabi.kernel.fields import Output, Secret
+from ovasabi.kernel.fields import Numeric, Output, Secret
 from ovasabi.kernel.ids import id_time
 from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.master import MasterRepository
 from ovasabi.kernel.service import Operation, Registry, SearchRequest
 from ovasabi.services import discover
+from tests.conftest import new_campaign
+from tests.integration.drafts import Maker, within
 
 discover()
 
@@ -137,6 +138,22 @@ async def test_what_is_read_is_what_was_written(of: EntityType, maker: Maker) ->
         assert changed.metadata == draft["metadata"] | patch["metadata"]
         untouched = set(of.by_name) - set(patch) - secrets - {f.name for f in of.fields if f.has(Output)}
         assert all(getattr(changed, name) == getattr(made, name) for name in untouched)
+
+
+async def test_a_decimal_is_kept_as_it_was_given_or_refused(of: EntityType, maker: Maker) -> None:
+    for field in of.stored:
+        if field.base is not Decimal or field.has(Output):
+            continue
+        digits, draft = field.get(Numeric) or Numeric(), await maker.draft(of.name)
+        made = await maker.create(of.name, draft)
+        more = draft[field.name] + Decimal(1).scaleb(-digits.scale - 1)
+        less = Decimal(10).scaleb(digits.precision - digits.scale - 1)
+        for value in (more, less, Decimal("NaN"), Decimal("Infinity"), Decimal("1e-999999999")):
+            with pytest.raises(InvalidValue) as refused:
+                await maker.create(of.name, await maker.draft(of.name) | {field.name: value})
+            assert refused.value.field == field.name
+            with within(made), pytest.raises(InvalidValue):
+                await maker.service(of.name).update(made.id, {field.name: value})
 
 
 async def test_a_secret_is_in_no_answer_and_no_event(of: EntityType, maker: Maker, database: Database) -> None:
@@ -319,7 +336,11 @@ async def test_a_create_repeated_under_its_key_also_at_once_has_one_answer(of: E
 async def test_pages_neither_repeat_nor_miss_while_others_write(of: EntityType, maker: Maker) -> None:
     service, made = maker.service(of.name), [await maker.create(of.name) for _ in range(5)]
     ids, first = [entity.id for entity in made], made[0].id
-    orders = ["", "created_at", *(f"{f.name} {way}" for f in of.fields if f.sortable and not f.nullable for way in ("asc", "desc"))]
+    orders = [
+        "",
+        "created_at",
+        *(f"{f.name} {way}" for f in of.fields if f.sortable and not f.nullable for way in ("asc", "desc")),
+    ]
     with acting(system_context("test", maker.campaign if of.scope is Scope.CAMPAIGN else PLATFORM)):
         for order in orders:
             found: list[Any] = []

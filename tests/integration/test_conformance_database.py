@@ -8,8 +8,6 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from tests.conftest import new_campaign
-from tests.integration.drafts import Maker, within
 
 from ovasabi.database.connection import APP_ROLE, prepare_connection
 from ovasabi.kernel.entity import EntityType, Scope, declared
@@ -20,6 +18,8 @@ from ovasabi.kernel.statements import Statements
 from ovasabi.kernel.work import scope_of
 from ovasabi.lifecycle import migrations
 from ovasabi.services import discover
+from tests.conftest import new_campaign
+from tests.integration.drafts import Maker, within
 
 discover()
 TREE = "SELECT relid::regclass::text AS name, isleaf FROM pg_partition_tree($1::regclass)"
@@ -122,7 +122,18 @@ async def leaves_in(app: asyncpg.Connection, of: EntityType, sql: str, *args: An
 def change_args(entity: Any, patch: str) -> list[Any]:
     """What `update`, `delete`, `restore` and `adjust` take for one row."""
     at, campaign = id_time(entity.id), entity.campaign_id
-    return [scope_of(campaign), [campaign], [entity.id], [at], [None], [patch], ["x:y:v1:success"], ["x"], [None], [None]]
+    return [
+        scope_of(campaign),
+        [campaign],
+        [entity.id],
+        [at],
+        [None],
+        [patch],
+        ["x:y:v1:success"],
+        ["x"],
+        [None],
+        [None],
+    ]
 
 
 @pytest.mark.parametrize("place", ["pool", "dedicated"])

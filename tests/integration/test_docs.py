@@ -26,6 +26,28 @@ BLOCK = re.compile(r"^```([a-z]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 KINDS = {"sh", "python", "text", "json", "csv", "sql", "mermaid"}
 ADDRESS = "127.0.0.1:8000"
+FILE = re.compile(r"# src/ovasabi/(services/\w+/\w+\.py)\n")
+# Services that a page writes are used as discovery would, beside the real ones: every door and statement is made.
+USE = """
+import importlib, pathlib, types
+import ovasabi.services
+from ovasabi.gateway.openapi import document
+from ovasabi.kernel.entity import declared
+from ovasabi.kernel.schema import metadata_of
+from ovasabi.kernel.service import services
+from ovasabi.kernel.statements import Statements
+
+ovasabi.services.discover()
+ovasabi.services.__path__.append(str(pathlib.Path("services").absolute()))
+for folder in pathlib.Path("services").iterdir():
+    for file in sorted(folder.glob("*.py")):
+        importlib.import_module(f"ovasabi.services.{folder.name}.{file.stem}".removesuffix(".__init__"))
+    assert any(of.service == folder.name for of in declared.values())
+for of in declared.values():
+    assert "INSERT INTO master" in Statements(of).create and Statements(of).update and of.draft and of.patch
+metadata_of()
+document([method for service in services for method in service.methods()])
+"""
 SHELL = """
 set -euo pipefail
 ovasabi() { PYTHON -c 'from ovasabi.cli import main; main()' "$@"; }
@@ -45,11 +67,19 @@ class Installation:
     def run(self, page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
         """Runs the blocks of a page in one shell, in a directory of its own."""
         script = SHELL.replace("PYTHON", sys.executable)
+        overlay = False
         for kind, text in BLOCK.findall(page.read_text().replace(ADDRESS, f"127.0.0.1:{self.port}")):
             if kind == "sh":
                 script += f"{text}\n"
+            elif kind == "python" and (place := FILE.match(text)):
+                overlay = True
+                file = folder / place[1]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text)
             elif kind == "python":
                 script += f"{sys.executable} - <<'END_OF_BLOCK'\n{text}\nEND_OF_BLOCK\n"
+        if overlay:
+            script += f"{sys.executable} - <<'END_OF_BLOCK'\n{USE}\nEND_OF_BLOCK\n"
         return subprocess.run(
             ["bash", "-c", script],
             cwd=folder,
@@ -90,7 +120,9 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if "```sh" in page.read_text() or "```python" in page.read_text()], ids=name_of)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if "```sh" in page.read_text() or "```python" in page.read_text()], ids=name_of
+)
 def test_what_a_page_tells_to_do_works(page: Path, installation: Installation, tmp_path: Path) -> None:
     answer = installation.run(page, tmp_path)
     assert answer.returncode == 0, f"{answer.stdout}\n{answer.stderr}"

@@ -230,7 +230,7 @@ async def test_an_import_that_was_broken_off_is_run_again_without_duplicates(
 
 async def test_memory_does_not_grow_with_the_file(environment: dict[str, str], campaign: int, tmp_path: Path) -> None:
     peaks = []
-    for rows in (1_000, 8_000):
+    for rows in (3_000, 9_000, 27_000):
         file = tmp_path / f"{rows}.jsonl"
         with file.open("w") as lines:
             for n in range(rows):
@@ -244,7 +244,7 @@ async def test_memory_does_not_grow_with_the_file(environment: dict[str, str], c
         assert f"{rows:,} created" in out.decode()
         peaks.append(int(err.split()[-1]) / 1024)
     # The larger file is 21 MB larger.
-    assert peaks[1] - peaks[0] < 7, peaks
+    assert peaks[1] - peaks[0] < 0, peaks
 
 
 @pytest.mark.parametrize(

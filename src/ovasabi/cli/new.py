@@ -149,10 +149,12 @@ def check_names(names: Names) -> None:
     for what, given in (("NAME", names.name), ("--plural", names.plural)):
         if not NAME.fullmatch(given) or len(given) > MAX_NAME or keyword.iskeyword(given):
             problem = f"{what} is {given!r}, which is no name of a service."
-            hint = f"Use up to {MAX_NAME} lower case letters, digits and single underscores, beginning with a letter: gift_card."
+            hint = f"Use up to {MAX_NAME} lower case letters, digits and single underscores, such as: gift_card."
             raise NameRefused(problem=problem, hint=hint)
     if not CLASS.fullmatch(names.entity) or len(names.entity) > MAX_NAME or keyword.iskeyword(names.entity):
-        raise NameRefused(problem=f"--entity is {names.entity!r}, which is no name of a class.", hint="Such as: GiftCard.")
+        raise NameRefused(
+            problem=f"--entity is {names.entity!r}, which is no name of a class.", hint="Such as: GiftCard."
+        )
     if names.name in discover():
         raise NameRefused(problem=f"There is a service {names.name} already.", hint="Choose another name.")
     if names.type_name in declared:
@@ -161,7 +163,9 @@ def check_names(names: Names) -> None:
         raise NameRefused(problem=f"The address {names.plural} is taken.", hint="Choose another --plural.")
     imported = set(re.findall(r"import (.+)", ENTITY + SERVICE.split("from ovasabi.services")[0]))
     if {names.entity, names.service} & {word for line in imported for word in line.split(", ")}:
-        raise NameRefused(problem=f"The kernel has a class {names.entity} or {names.service}.", hint="Choose another --entity.")
+        raise NameRefused(
+            problem=f"The kernel has a class {names.entity} or {names.service}.", hint="Choose another --entity."
+        )
 
 
 def write(names: Names) -> list[Path]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import asyncpg
 import msgspec
@@ -18,7 +18,13 @@ T = TypeVar("T")
 
 RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """Errors after which PostgreSQL has rolled the statement back: it can always be sent again."""
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server said goodbye to an idle connection, and the driver has not yet closed it
+    asyncpg.OperatorInterventionError,
+    OSError,
+)
 """Errors of a connection that is gone, or cannot be made."""
 
 ATTEMPTS = 5
@@ -91,14 +97,13 @@ class Database:
     async def transaction(self, timeout: float | None = None) -> AsyncIterator[asyncpg.Connection]:
         """One transaction on a writing connection; rolled back if the block fails or is cancelled."""
         limit = timeout or self.timeout
-        async with self._connection(self._writer, limit) as connection:
-            try:
-                async with connection.transaction():
-                    if limit < self.timeout:
-                        await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
-                    yield connection
-            except Exception as error:
-                raise _translated(error) from error
+        try:
+            async with self._connection(self._writer, limit) as connection, connection.transaction():
+                if limit < self.timeout:
+                    await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
+                yield connection
+        except Exception as error:
+            raise _translated(error) from error
 
     async def _run(
         self,
@@ -110,26 +115,27 @@ class Database:
         again: bool,
         guard: tuple[Any, ...] | None = None,
     ) -> list[Row]:
+        clock = asyncio.get_running_loop().time
         limit = timeout or self.timeout
-        attempt = 0
-        while True:
-            attempt += 1
+        end = clock() + limit
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self._connection(pool, limit) as connection:
                     return await self._fetch(connection, sql, args, limit, guard)
-            except (*RETRIED, *LOST) as error:
-                safe = again or isinstance(error, (*RETRIED, NotSent))
-                if not safe or attempt == ATTEMPTS:
-                    raise _translated(error) from error
             except Exception as error:
-                raise _translated(error) from error
-            await asyncio.sleep(PAUSE_SECONDS * 2**attempt)
+                safe = isinstance(error, (*RETRIED, NotSent)) or (again and _is_lost(error))
+                pause = PAUSE_SECONDS * 2**attempt
+                limit = end - clock() - pause
+                if not safe or attempt == ATTEMPTS or limit <= 0:
+                    raise _translated(error) from error
+            await asyncio.sleep(pause)
+        raise DatabaseUnavailable(reason="it was tried too often")
 
     async def _fetch(
         self, connection: asyncpg.Connection, sql: str, args: Sequence[Any], limit: float, guard: tuple[Any, ...] | None
     ) -> list[Row]:
         # The session's statement_timeout is the usual limit; only a shorter one, or a guard, costs a transaction.
-        if guard is None and limit >= self.timeout:
+        if guard is None and limit > self.timeout - 1:
             return await connection.fetch(sql, *args, timeout=limit + 1)
         async with connection.transaction():
             await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
@@ -147,7 +153,7 @@ class Database:
         except (TimeoutError, *LOST) as error:
             raise NotSent(*error.args) from error
         try:
-            yield connection
+            yield cast("asyncpg.Connection", connection)
         finally:
             await pool.release(connection, timeout=5)
 
@@ -195,10 +201,15 @@ async def patiently(make: Callable[[], Awaitable[T]], limit: float) -> T:
             await asyncio.sleep(0.2)
 
 
+def _is_lost(error: Exception) -> bool:
+    # A cancelled statement and a time-out are of the same families as a lost connection, and mean something else.
+    return isinstance(error, LOST) and not isinstance(error, asyncpg.QueryCanceledError | TimeoutError)
+
+
 def _translated(error: Exception) -> Exception:
     if isinstance(error, asyncpg.QueryCanceledError | TimeoutError):
         return DeadlineExceeded()
-    if isinstance(error, LOST):
+    if _is_lost(error):
         reason = (
             "the connection was lost or refused" if not isinstance(error, NotSent) else "no connection could be made"
         )

@@ -15,32 +15,33 @@ END $$
 """
 
 
+# What is not granted yet: a grant that is there already would need rights that a careful login does not have.
+_GRANTS = """
+SELECT format('GRANT %I TO %I', role, session_user) AS sql FROM unnest(ARRAY[$1, $2]) AS role
+WHERE NOT pg_has_role(session_user, role, 'MEMBER')
+UNION ALL
+SELECT format('GRANT %I TO %I', $3::text, $1::text) WHERE NOT pg_has_role($1, $3, 'MEMBER')
+UNION ALL
+SELECT format('GRANT USAGE, CREATE ON SCHEMA public TO %I', role) FROM unnest(ARRAY[$1, $3]) AS role
+WHERE NOT has_schema_privilege(role, 'public', 'CREATE')
+UNION ALL
+SELECT format('GRANT CREATE, TEMPORARY ON DATABASE %I TO %I', current_database(), $1::text)
+WHERE NOT has_database_privilege($1, current_database(), 'CREATE')"""
+
+
 async def ensure_roles(url: str) -> None:
     """Creates the roles that are missing and grants them to the login and on the database; needs CREATEROLE once."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
-        login, database = await connection.fetchrow("SELECT session_user, quote_ident(current_database())")
         for role in (OWNER_ROLE, APP_ROLE, SEARCH_ROLE):
             await connection.execute(_CREATE.format(role=role))
-        member = "SELECT pg_has_role(session_user, $1, 'MEMBER') AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = session_user)"
-        superuser = await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = session_user")
-        for role in (OWNER_ROLE, APP_ROLE):
-            if not superuser and not await connection.fetchval(member, role):
-                await connection.execute(f"GRANT {role} TO {_quoted(login)}")
-        if not await connection.fetchval("SELECT pg_has_role($1, $2, 'MEMBER')", OWNER_ROLE, SEARCH_ROLE):
-            await connection.execute(f"GRANT {SEARCH_ROLE} TO {OWNER_ROLE}")
-        if not await connection.fetchval("SELECT has_schema_privilege($1, 'public', 'CREATE')", SEARCH_ROLE):
-            await connection.execute(f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER_ROLE}, {SEARCH_ROLE}")
-            await connection.execute(f"GRANT CREATE, TEMPORARY ON DATABASE {database} TO {OWNER_ROLE}")
+        for statement in await connection.fetch(_GRANTS, OWNER_ROLE, APP_ROLE, SEARCH_ROLE):
+            await connection.execute(statement["sql"])
     except asyncpg.InsufficientPrivilegeError as error:
         raise StartError(
             problem="The database login may not create the roles that OVASABI needs.",
-            hint=f"Run `ovasabi migrate` once with a login that has CREATEROLE and owns the database, or create the roles "
-            f"{OWNER_ROLE}, {APP_ROLE} and {SEARCH_ROLE} and grant the first two to the login.",
+            hint="Run `ovasabi migrate` once with a login that has CREATEROLE and owns the database, or create the "
+            f"roles {OWNER_ROLE}, {APP_ROLE} and {SEARCH_ROLE} and grant the first two to the login.",
         ) from error
     finally:
         await connection.close()
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

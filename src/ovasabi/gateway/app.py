@@ -50,13 +50,13 @@ def create_app(settings: Settings, database_url: str) -> App:
     inner = Litestar(
         route_handlers=_handlers(methods),
         lifespan=[_lifespan(settings, database_url)],
-        exception_handlers={OvasabiError: _refused, HTTPException: _unroutable, Exception: _failed},  # type: ignore[dict-item]
+        exception_handlers={OvasabiError: _refused, HTTPException: _unroutable, Exception: _failed},
         openapi_config=None,
         logging_config=None,
         request_max_body_size=MAX_BODY_BYTES,
         state=State({"openapi": document(methods)}),
     )
-    return cancelling_on_disconnect(_marked(inner))  # type: ignore[arg-type]
+    return cancelling_on_disconnect(_marked(inner))
 
 
 def _handlers(methods: list[Method]) -> list[HTTPRouteHandler]:
@@ -112,7 +112,8 @@ async def _asset(request: Http, platform: Platform) -> Answer:
 def _assets() -> Path:
     """The files of Swagger UI, from the package that brings them: nothing is loaded from elsewhere."""
     spec = importlib.util.find_spec("swagger_ui")
-    assert spec is not None and spec.submodule_search_locations
+    assert spec is not None
+    assert spec.submodule_search_locations
     return Path(spec.submodule_search_locations[0]) / "static"
 
 
@@ -174,5 +175,3 @@ def _marked(app: Any) -> App:
         await app(scope, receive, sending)
 
     return marked
-
-

@@ -106,7 +106,9 @@ def expected_version(request: Http) -> int | None:
         return None
     match = _ETAG.fullmatch(header)
     if match is None:
-        raise BadRequest(field="If-Match", problem="If-Match holds no ETag of ours.", hint='Send the ETag as it was given: "3".')
+        raise BadRequest(
+            field="If-Match", problem="If-Match holds no ETag of ours.", hint='Send the ETag as it was given: "3".'
+        )
     return int(match[1])
 
 
@@ -171,4 +173,3 @@ def _causation(request: Http) -> int | None:
     if not (header.isascii() and header.isdigit() and len(header) <= 16):
         raise BadRequest(field="X-Causation-Id", problem="X-Causation-Id is the id of an event.")
     return int(header)
-

@@ -50,11 +50,13 @@ def collection_path(method: Method) -> str:
 
 
 def method_path(method: Method) -> str:
-    """The path of a method in AIP's form, with `{id}` for the entity: /v1/campaigns/{campaign}/contents/{id}:publish."""
+    """The path of a method in AIP's form, such as /v1/campaigns/{campaign}/contents/{id}:publish."""
     path = collection_path(method).replace("{campaign:str}", "{campaign}")
     if method.on_entity:
         path += "/{campaign}" if method.of.scope is Scope.ROOT else "/{id}"
-    return f"{path}:{method.name}" if method.operation in (Operation.SEARCH, Operation.RESTORE, Operation.VERB) else path
+    return (
+        f"{path}:{method.name}" if method.operation in (Operation.SEARCH, Operation.RESTORE, Operation.VERB) else path
+    )
 
 
 class EntityRoutes:
@@ -80,7 +82,9 @@ class EntityRoutes:
         reference, _, suffix = target.partition(":")
         return await self.run(request, platform, True, suffix, reference)
 
-    async def run(self, request: Http, platform: Platform, on_entity: bool, suffix: str, reference: str | None) -> Answer:
+    async def run(
+        self, request: Http, platform: Platform, on_entity: bool, suffix: str, reference: str | None
+    ) -> Answer:
         """Finds the method, then: context, request, service, answer."""
         method = self.methods.get((request.method, on_entity, suffix))
         if method is None:

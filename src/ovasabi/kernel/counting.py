@@ -1,4 +1,4 @@
-"""Counts that a parent keeps of its children: the child's write and the count are one transaction, so it is never off."""
+"""Counts that a parent keeps of its children: a child's write and the count are one transaction, so it is right."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar

@@ -1,4 +1,4 @@
-"""What an annotation may say of a field beyond its type: one declaration, from which column, checks and doors follow."""
+"""What an annotation says of a field beyond its type: one declaration, from which column, checks and doors follow."""
 
 import datetime
 import types
@@ -68,6 +68,18 @@ class Numeric(Marker, frozen=True):
 
     precision: int = 20
     scale: int = 8
+
+    def problem(self, value: Decimal) -> str | None:
+        """What the column would refuse or round off, if anything: an answer must be what is kept."""
+        if not value.is_finite():
+            return "must be a finite number"
+        digits, exponent = value.as_tuple().digits, int(value.as_tuple().exponent)
+        zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+        if value and -(exponent + zeros) > self.scale:
+            return f"may have {self.scale} digits after the point"
+        if value and value.adjusted() >= self.precision - self.scale:
+            return f"may have {self.precision - self.scale} digits before the point"
+        return None
 
 
 class Bounds(Marker, frozen=True):

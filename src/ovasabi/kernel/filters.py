@@ -152,7 +152,9 @@ def filtered_column(of: EntityType, name: str) -> tuple[str, Any]:
     field = of.by_name.get(name)
     if field is None or not field.filterable:
         known = ", ".join(sorted(["id", *_TIMES, *(f.name for f in of.fields if f.filterable)]))
-        raise InvalidValue(field="filter", problem=f"{of.name} cannot be filtered by {name!r}.", hint=f"It can by: {known}.")
+        raise InvalidValue(
+            field="filter", problem=f"{of.name} cannot be filtered by {name!r}.", hint=f"It can by: {known}."
+        )
     return field.column, field.base
 
 

@@ -51,7 +51,9 @@ async def state_at(database: Database, cls: type[E], id: int, at: datetime, *, v
     """An entity as it was at a moment, or at a version then; an error if it was not there, or deleted, then."""
     of, campaign = type_of(cls), current_campaign()
     rows = await read(database, _EVENTS, scope_of(campaign), of.stream, id_time(id), at, campaign, id, of.name)
-    state = _folded(of, id, campaign, [row for row in rows if version is None or (row["version"] or version + 1) <= version])
+    state = _folded(
+        of, id, campaign, [row for row in rows if version is None or (row["version"] or version + 1) <= version]
+    )
     if state is None:
         raise EntityNotFound(type=of.name, reference=id, hint=f"It was not there at {at.isoformat()}.")
     return msgspec.convert(state, cls, strict=False)

@@ -19,7 +19,8 @@ _FORM = re.compile(r"ovk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _FIND = "SELECT prefix, digest, name, campaign_id, role, expires_at, revoked_at FROM api_key WHERE prefix = $1"
 _INSERT = "INSERT INTO api_key (prefix, digest, name, campaign_id, role, expires_at) VALUES ($1, $2, $3, $4, $5, $6)"
-_LIST = "SELECT prefix, name, campaign_id, role, created_at, expires_at, revoked_at FROM api_key ORDER BY created_at, prefix"
+_LIST = """
+SELECT prefix, name, campaign_id, role, created_at, expires_at, revoked_at FROM api_key ORDER BY created_at, prefix"""
 _REVOKE = "UPDATE api_key SET revoked_at = coalesce(revoked_at, now()) WHERE prefix = $1 RETURNING prefix"
 
 REMEMBERED_SECONDS = 5.0
@@ -71,7 +72,9 @@ async def revoke_key(database: Database, prefix: str) -> None:
     """Revokes a key by its prefix (with or without ovk_); again does nothing."""
     bare = prefix.removeprefix("ovk_").split("_")[0]
     if not await database.write(_REVOKE, bare):
-        raise InvalidValue(field="prefix", problem=f"There is no key with the prefix {bare!r}.", hint="See `ovasabi keys list`.")
+        raise InvalidValue(
+            field="prefix", problem=f"There is no key with the prefix {bare!r}.", hint="See `ovasabi keys list`."
+        )
 
 
 class Keyring:

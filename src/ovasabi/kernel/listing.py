@@ -86,7 +86,9 @@ def _parse_order(of: EntityType, text: str) -> _Order:
     field = of.by_name.get(name)
     if field is None or not field.sortable or field.nullable:
         known = ", ".join(["created_at", *(f.name for f in of.fields if f.sortable and not f.nullable)])
-        raise InvalidValue(field="order_by", problem=f"{of.name} cannot be ordered by {name!r}.", hint=f"It can by: {known}.")
+        raise InvalidValue(
+            field="order_by", problem=f"{of.name} cannot be ordered by {name!r}.", hint=f"It can by: {known}."
+        )
     return _Order(field.column, name, field.base, descending)
 
 

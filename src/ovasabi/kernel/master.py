@@ -24,7 +24,9 @@ _GET = "SELECT x.*\n" + SCOPED.format(
     body=f"SELECT {_COLUMNS} FROM master AS m WHERE m.campaign_id = $2 AND m.id = $3 AND {SEEN}"
 )
 _GET_MANY = "SELECT x.*\n" + SCOPED.format(
-    body=f"SELECT {_COLUMNS} FROM master AS m WHERE m.campaign_id = $2 AND m.id = ANY ($3::bigint[]) AND m.status = 1 AND {SEEN}"
+    body=f"""
+  SELECT {_COLUMNS} FROM master AS m
+  WHERE m.campaign_id = $2 AND m.id = ANY ($3::bigint[]) AND m.status = 1 AND {SEEN}"""
 )
 _LIST = "SELECT x.*\n" + SCOPED.format(
     body=f"""
@@ -69,7 +71,7 @@ Records = list[Record]
 
 
 class MasterRepository:
-    """Reads the registry of the context's campaign. What changes an entity changes its record, in the same statement."""
+    """The registry of the context's campaign. What changes an entity changes its record, in the same statement."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -124,7 +126,7 @@ class MasterRepository:
     async def search(
         self, query: str, *, types: Sequence[str] | None = None, mode: Mode = "text", limit: int = 20
     ) -> Records:
-        """By name, best first: `text` needs all words, `fuzzy` forgives one typing error a word, `pattern` takes * and ?."""
+        """By name, best first: `text`: all words; `fuzzy`: one typing error a word; `pattern`: with * and ?."""
         if not 1 <= limit <= 500 or not query.strip() or len(query) > 500:
             raise InvalidValue(field="q", problem="A search takes 1 to 500 characters, and a limit of 1 to 500.")
         _check_types(types)

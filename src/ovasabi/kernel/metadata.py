@@ -13,7 +13,16 @@ from ovasabi.kernel.errors import InvalidValue
 from ovasabi.kernel.fields import FromMetadata
 
 MAX_BYTES = 65_536
-ROOTS = ("tags", "categories", "features", "custom_rules", "scheduling", "versioning", "knowledge_graph", "service_specific")
+ROOTS = (
+    "tags",
+    "categories",
+    "features",
+    "custom_rules",
+    "scheduling",
+    "versioning",
+    "knowledge_graph",
+    "service_specific",
+)
 """The keys that metadata may have. What belongs to one service or use goes to `service_specific.<namespace>`."""
 
 _NAMESPACE = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -28,14 +37,18 @@ def check_metadata(metadata: dict[str, Any], service: str) -> None:
             raise InvalidValue(field=f"metadata.{root}", problem=f"Metadata has no root key {root!r}.", hint=hint)
     namespaces = metadata.get("service_specific")
     if namespaces is not None and not isinstance(namespaces, dict):
-        raise InvalidValue(field="metadata.service_specific", problem="service_specific must be an object of namespaces.")
+        raise InvalidValue(
+            field="metadata.service_specific", problem="service_specific must be an object of namespaces."
+        )
     others = {declaration.service for declaration in declared.values()} - {service}
     for name, value in (namespaces or {}).items():
         field = f"metadata.service_specific.{name}"
         if not _NAMESPACE.fullmatch(name):
             raise InvalidValue(field=field, problem="A namespace is lower case letters, digits and underscores.")
         if name in others:
-            raise InvalidValue(field=field, problem=f"The namespace {name} belongs to the service {name}, not {service}.")
+            raise InvalidValue(
+                field=field, problem=f"The namespace {name} belongs to the service {name}, not {service}."
+            )
         if value is not None and not isinstance(value, dict):
             raise InvalidValue(field=field, problem="A namespace must be an object.")
     if len(msgspec.json.encode(metadata)) > MAX_BYTES:

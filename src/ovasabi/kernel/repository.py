@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -26,7 +27,7 @@ from ovasabi.kernel.errors import (
     VersionConflict,
     from_postgres,
 )
-from ovasabi.kernel.fields import Bounds, Field, Reference, Secret
+from ovasabi.kernel.fields import Bounds, Numeric, Reference, Secret
 from ovasabi.kernel.history import created_state
 from ovasabi.kernel.ids import id_time, parse_reference
 from ovasabi.kernel.metadata import check_metadata, derived
@@ -166,7 +167,9 @@ class Repository(Generic[E]):
 
     def entity(self, row: Row) -> E:
         """An entity from a row with its columns."""
-        return msgspec.convert({name: row[name] for name in self.cls.__struct_fields__ if name in self._shown}, self.cls)
+        return msgspec.convert(
+            {name: row[name] for name in self.cls.__struct_fields__ if name in self._shown}, self.cls
+        )
 
     # -- how
 
@@ -178,9 +181,7 @@ class Repository(Generic[E]):
     def _shown(self) -> frozenset[str]:
         return _shown(self.cls)
 
-    async def _create_once(
-        self, rows: dict[int, NewRow], numbers: list[int], verb: str
-    ) -> dict[int, E | OvasabiError]:
+    async def _create_once(self, rows: dict[int, NewRow], numbers: list[int], verb: str) -> dict[int, E | OvasabiError]:
         """One statement for the rows that are still open; leaves out those to be tried again."""
         context = current()
         positions = list(rows)
@@ -223,7 +224,9 @@ class Repository(Generic[E]):
                     answers[position] = self._refusal(verdict)
         return answers
 
-    async def _create_halves(self, rows: dict[int, NewRow], numbers: list[int], verb: str) -> dict[int, E | OvasabiError]:
+    async def _create_halves(
+        self, rows: dict[int, NewRow], numbers: list[int], verb: str
+    ) -> dict[int, E | OvasabiError]:
         """The halves of a statement that one row stopped, each by itself, until that row is alone."""
         items, half = list(rows.items()), len(rows) // 2
         first = await self._create_once(dict(items[:half]), numbers, verb)
@@ -237,6 +240,9 @@ class Repository(Generic[E]):
 
     async def _change(self, sql: str, changes: Sequence[Change], verb: str) -> list[E | OvasabiError]:
         """Changes in order of id, each entity once a statement; answers in the order that was asked."""
+        if sql == self.sql.update:  # what `adjust` adds may well be negative
+            for change in changes:
+                self._check_decimals(change.values)
         answers: dict[int, E | OvasabiError] = {}
         rest = sorted(range(len(changes)), key=lambda place: changes[place].id)
         while rest:
@@ -275,7 +281,6 @@ class Repository(Generic[E]):
         for change in changes:
             if isinstance(metadata := change.values.get("metadata"), dict):
                 check_metadata(metadata, self.of.service)
-            self._check_bounds(change.values)
         return [
             scope_of(campaign),
             [campaign] * count,
@@ -318,7 +323,7 @@ class Repository(Generic[E]):
     async def _row(self, draft: Draft) -> "NewRow":
         """A draft made ready: complete, checked, sealed (in a thread, since that is slow by intent) and encoded."""
         check_metadata(draft.values.get("metadata") or {}, self.of.service)
-        self._check_bounds(draft.values)
+        self._check_decimals(draft.values)
         values = self._complete(draft.values)
         digest = None
         if draft.key:
@@ -334,17 +339,17 @@ class Repository(Generic[E]):
         }
         return {**complete, "metadata": values.get("metadata") or {}}
 
-    def _check_bounds(self, values: Mapping[str, Any]) -> None:
-        """Decimals, whose bounds the decoder of a request does not know."""
-        for field in self._bounded:
-            value = values.get(field.name)
-            bounds = field.get(Bounds)
-            if value is not None and bounds is not None and (problem := bounds.problem(value)):
-                raise InvalidValue(field=field.name, problem=f"{field.name} {problem}.")
+    def _check_decimals(self, values: Mapping[str, Any]) -> None:
+        """Decimals, whose digits and bounds the decoder of a request does not know."""
+        for field, digits, bounds in self._decimals:
+            value = values.get(field)
+            if value is not None and (problem := digits.problem(value) or bounds.problem(value)):
+                raise InvalidValue(field=field, problem=f"{field} {problem}.")
 
     @cached_property
-    def _bounded(self) -> list[Field]:
-        return [field for field in self.of.stored if field.has(Bounds)]
+    def _decimals(self) -> list[tuple[str, Numeric, Bounds]]:
+        fields = [field for field in self.of.stored if field.base is Decimal]
+        return [(field.name, field.get(Numeric) or Numeric(), field.get(Bounds) or Bounds()) for field in fields]
 
     async def _sealed(self, values: Mapping[str, Any]) -> dict[str, Any]:
         sealed = dict(values)

@@ -1,6 +1,7 @@
 """The declared schema as SQLAlchemy Core metadata: what migrations are compared with. Never on the way of a request."""
 
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -57,7 +58,7 @@ def _entity_table(metadata: sa.MetaData, of: EntityType) -> sa.Table:
         parts.append(sa.Column("search_vector", pg.TSVECTOR, sa.Computed(_vector(of), persisted=True)))
     parts += [_reference(of, field) for field in of.references]
     parts += [check for field in of.stored if (check := _check(name, field)) is not None]
-    options = {"postgresql_partition_by": "LIST (campaign_id)"} if of.partitioned else {}
+    options: dict[str, Any] = {"postgresql_partition_by": "LIST (campaign_id)"} if of.partitioned else {}
     table = sa.Table(name, metadata, *parts, comment=of.cls.__doc__, **options)
     for index in _indexes(of, table):
         assert index.table is table
@@ -91,22 +92,22 @@ def _default(field: Field) -> sa.TextClause | None:
     raise TypeError(f"the default of {field.name} cannot be written in SQL; make it nullable or required")
 
 
-def _type(field: Field) -> sa.types.TypeEngine[object]:
+def _type(field: Field) -> sa.types.TypeEngine[Any]:
     text = field.sql_type
     if text.endswith("[]"):
         return pg.ARRAY(_named(text[:-2]))
     return _named(text)
 
 
-def _named(text: str) -> sa.types.TypeEngine[object]:
+def _named(text: str) -> sa.types.TypeEngine[Any]:
     base, _, rest = text.partition("(")
     numbers = [int(number) for number in rest.rstrip(")").split(",")] if rest else []
     match base:
         case "varchar":
             return sa.String(numbers[0])
         case "numeric":
-            return sa.Numeric(*numbers)
-    return {
+            return sa.Numeric(numbers[0], numbers[1])
+    plain: dict[str, sa.types.TypeEngine[Any]] = {
         "text": sa.Text(),
         "boolean": sa.Boolean(),
         "bigint": sa.BigInteger(),
@@ -115,7 +116,8 @@ def _named(text: str) -> sa.types.TypeEngine[object]:
         "date": sa.Date(),
         "uuid": sa.Uuid(),
         "jsonb": pg.JSONB(),
-    }[base]
+    }
+    return plain[base]
 
 
 def _vector(of: EntityType) -> str:
@@ -165,7 +167,5 @@ def _indexes(of: EntityType, table: sa.Table) -> list[sa.Index]:
             columns = [*(table.c[name] for name in lead), column, table.c.master_id]
             indexes.append(sa.Index(f"{table.name}_{field.column}_idx", *columns))
     if of.searched:
-        indexes.append(
-            sa.Index(f"{table.name}_search_vector_idx", table.c.search_vector, postgresql_using="gin")
-        )
+        indexes.append(sa.Index(f"{table.name}_search_vector_idx", table.c.search_vector, postgresql_using="gin"))
     return indexes

@@ -63,7 +63,9 @@ async def search(database: Database, query: str, *, types: Sequence[str] | None 
     rows = await read(
         database, _SEARCH, scope_of(campaign), campaign, names, terms.required, terms.words, terms.excluded, limit
     )
-    found = sorted((Hit(row["type"], row["master_id"], row["rank"]) for row in rows), key=lambda hit: (-hit.rank, -hit.id))
+    found = sorted(
+        (Hit(row["type"], row["master_id"], row["rank"]) for row in rows), key=lambda hit: (-hit.rank, -hit.id)
+    )
     facets = {row["type"]: min(row["matched"], CANDIDATES) for row in rows}
     return Hits(found[:limit], facets, any(row["corrected"] for row in rows))
 
@@ -123,4 +125,3 @@ def _term(phrase: str | None, bare: str | None, last: bool) -> tuple[str | None,
 
 def _quoted(lexeme: str) -> str:
     return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
-

@@ -102,6 +102,9 @@ def verb(role: Role = Role.WRITER) -> Callable[[F], F]:
     return declare
 
 
+Methods = list[Method]
+"""Named here, since inside a service `list` is a method."""
+
 services: "list[type[Service[Any]]]" = []
 """Every service class that was declared."""
 
@@ -125,7 +128,7 @@ class Service(Generic[E]):
         self.repository: Repository[E] = Repository(database, typing.cast("type[E]", self.entity))
 
     def check(self, values: Mapping[str, Any], before: E | None) -> None:
-        """Refuses values that break a rule; `before` is what is there, None for a new one. A service may override it."""
+        """Refuses values that break a rule; `before` is what is there, None for a new one. To be overridden."""
 
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> E:
         """Creates one."""
@@ -229,7 +232,7 @@ class Service(Generic[E]):
         return None
 
     @classmethod
-    def methods(cls) -> "list[Method]":
+    def methods(cls) -> "Methods":
         """The methods that every door offers: the operations of every entity, then the service's own verbs."""
         of, page, answer = type_of(cls.entity), Page[cls.entity], SearchAnswer[cls.entity]  # type: ignore[name-defined]
         standard = [

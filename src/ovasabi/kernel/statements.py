@@ -20,8 +20,7 @@ TAKEN = "taken:"
 
 # The lateral reference to scope.s keeps the planner from reading a table before the scope is set.
 SCOPED = (
-    "FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,\n"
-    "LATERAL ({body}\n  OFFSET 0) AS x"
+    "FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,\nLATERAL ({body}\n  OFFSET 0) AS x"
 )
 SCOPE = "WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s)"
 SEEN = "scope.s IS NOT NULL"
@@ -114,8 +113,8 @@ SELECT position, verdict, id, uuid FROM decided ORDER BY position"""
 
     @cached_property
     def update(self) -> str:
-        """$1 scope, $2 campaigns, $3 ids in order, $4 created_ats, $5 expected versions or null, $6 patches (jsonb), $7 event
-        types, $8 actors, $9 correlation ids, $10 causation ids; answers position, verdict and the row as it is now."""
+        """$1 scope, $2 campaigns, $3 ids in order, $4 created_ats, $5 expected versions or null, $6 patches (jsonb),
+        $7 event types, $8 actors, $9 correlation ids, $10 causation ids; answers verdict and the row as it is now."""
         title = self.of.by_name[self.of.title].column
         sets = ",\n    ".join(
             f"{c} = CASE WHEN i.data ? '{c}' THEN (i.n).{c} ELSE s.{c} END"
@@ -157,12 +156,14 @@ freed AS (
 
     @cached_property
     def adjust(self) -> str:
-        """As `update`, with amounts to add in $6: counters move without reading, and neither registry nor version do."""
+        """As `update`, with amounts to add in $6: counters move without being read; registry and version stay."""
         counters = [f for f in self.of.stored if f.base is int or f.sql_type.startswith("numeric")]
         counters = [f for f in counters if not f.has(Reference)]
         if not counters:
             raise TypeError(f"entity {self.of.name!r} has no counters to adjust")
-        sets = ", ".join(f"{f.column} = s.{f.column} + coalesce((i.data ->> '{f.column}')::numeric, 0)" for f in counters)
+        sets = ", ".join(
+            f"{f.column} = s.{f.column} + coalesce((i.data ->> '{f.column}')::numeric, 0)" for f in counters
+        )
         payload = ", ".join(f"'{f.column}', {_json('u', f)}" for f in counters)
         return f"""{self._targets},
 decided AS MATERIALIZED (SELECT i.*, NULL::text AS verdict FROM input AS i),
@@ -174,12 +175,14 @@ logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, actor, correlation_id,
                              causation_id, payload)
   SELECT '{self.of.stream}', id_time(e.id), e.id, i.campaign_id, i.id, i.event_type, i.actor, i.correlation_id,
-         i.causation_id, (SELECT jsonb_object_agg(key, value) FROM jsonb_each(jsonb_build_object({payload})) WHERE i.data ? key)
+         i.causation_id,
+         (SELECT jsonb_object_agg(key, value) FROM jsonb_each(jsonb_build_object({payload})) WHERE i.data ? key)
   FROM (SELECT stored.*, next_id() AS id FROM stored) AS e
   JOIN decided AS i USING (position) JOIN stored AS u USING (position))
 SELECT d.verdict, m.id, m.uuid, m.campaign_id, m.version, m.created_at, s.*
 FROM decided AS d LEFT JOIN stored AS s USING (position)
-LEFT JOIN LATERAL (SELECT * FROM master WHERE campaign_id = d.campaign_id AND id = d.id OFFSET 0) AS m ON s.position IS NOT NULL
+LEFT JOIN LATERAL (SELECT * FROM master WHERE campaign_id = d.campaign_id AND id = d.id OFFSET 0) AS m
+  ON s.position IS NOT NULL
 ORDER BY d.position"""
 
     @cached_property
@@ -239,7 +242,7 @@ ORDER BY d.position"""
 
     @property
     def _home(self) -> str:
-        """The campaign within which client keys and natural keys are unique; for the campaigns themselves, the platform."""
+        """The campaign within which keys are unique; for campaigns themselves, the platform."""
         return "0" if self.of.scope is Scope.ROOT else "i.campaign_id"
 
     @property
@@ -271,8 +274,7 @@ ORDER BY d.position"""
     def _update_verdict(self) -> str:
         whens = [self._missing(field, f"i.data ? '{field.column}'") for field in self.of.references]
         whens += [
-            f"WHEN {key.touched('i.data')} AND {self._holder(key, key.value('(i.n)'))} <> i.id"
-            f" THEN '{TAKEN}{key.name}'"
+            f"WHEN {key.touched('i.data')} AND {self._holder(key, key.value('(i.n)'))} <> i.id THEN '{TAKEN}{key.name}'"
             for key in self.keys
             if len(key.parts) == 1
         ]
@@ -294,8 +296,9 @@ ORDER BY d.position"""
             same = f"{key.value('h')} = {value}"
             return f"(SELECT h.master_id FROM {self.table} AS h WHERE {same} AND h.deleted_at IS NULL)"
         return (
-            f"(SELECT k.master_id FROM master_key AS k WHERE k.campaign_id = i.campaign_id AND k.type = '{self.of.name}'"
-            f" AND k.field = '{key.name}' AND k.value = {value})"
+            f"(SELECT k.master_id FROM master_key AS k "
+            f"WHERE k.campaign_id = i.campaign_id AND k.type = '{self.of.name}' "
+            f"AND k.field = '{key.name}' AND k.value = {value})"
         )
 
     def _insert_keys(self, name: str, source: str, condition: str, row: str = "(i.n)") -> str:
@@ -316,8 +319,11 @@ ORDER BY d.position"""
         if not single:
             return ""
         rows = ", ".join(f"('{k.name}', {k.value('(i.n)')}, {k.touched('i.data')})" for k in single)
-        changed = f"bumped AS b JOIN decided AS i USING (position), LATERAL (VALUES {rows}) AS v (field, value, touched)"
-        held = f"""k.campaign_id = i.campaign_id AND k.master_id = i.id AND k.type = '{self.of.name}' AND k.field = v.field"""
+        changed = (
+            f"bumped AS b JOIN decided AS i USING (position), LATERAL (VALUES {rows}) AS v (field, value, touched)"
+        )
+        own = f"k.type = '{self.of.name}' AND k.field = v.field"
+        held = f"k.campaign_id = i.campaign_id AND k.master_id = i.id AND {own}"
         return f"""
 freed AS (
   DELETE FROM master_key AS k USING {changed}
@@ -325,7 +331,8 @@ freed AS (
 keyed AS (
   INSERT INTO master_key (campaign_id, type, field, value, master_id)
   SELECT i.campaign_id, '{self.of.name}', v.field, v.value, i.id FROM {changed}
-  WHERE v.touched AND v.value IS NOT NULL AND NOT EXISTS (SELECT 1 FROM master_key AS k WHERE {held} AND k.value = v.value)
+  WHERE v.touched AND v.value IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM master_key AS k WHERE {held} AND k.value = v.value)
   ORDER BY i.campaign_id, v.field, v.value),"""
 
     @cached_property
@@ -333,8 +340,8 @@ keyed AS (
         return f"""{SCOPE},
 input AS MATERIALIZED (
   SELECT u.*
-  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::jsonb[], $7::text[], $8::text[], $9::text[],
-                     $10::bigint[]) WITH ORDINALITY
+  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::jsonb[], $7::text[], $8::text[],
+                     $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE {SEEN} ORDER BY u.id)"""
 
@@ -343,7 +350,8 @@ input AS MATERIALIZED (
   UPDATE master AS m SET {sets}, version = m.version + 1,
     updated_at = date_trunc('milliseconds', clock_timestamp())
   FROM decided AS i
-  WHERE {SCOPE_FIRST} AND m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = '{self.of.name}' AND m.status = {status}
+  WHERE {SCOPE_FIRST} AND m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = '{self.of.name}'
+    AND m.status = {status}
     AND i.verdict IS NULL AND (i.expected IS NULL OR m.version = i.expected)
   RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at)"""
 

@@ -57,7 +57,9 @@ async def transaction(database: Database) -> AsyncIterator[asyncpg.Connection]:
         if fence is not None:
             await connection.execute("SELECT set_config('ovasabi.campaigns', $1, true)", scope_of(current_campaign()))
             with _fenced():
-                await connection.execute("SELECT require_lease($1, $2, $3)", current_campaign(), fence.name, fence.token)
+                await connection.execute(
+                    "SELECT require_lease($1, $2, $3)", current_campaign(), fence.name, fence.token
+                )
         token = _transaction.set(connection)
         try:
             yield connection

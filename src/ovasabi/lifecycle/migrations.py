@@ -56,7 +56,8 @@ async def current_revision(url: str) -> str | None:
     try:
         if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
             return None
-        return await connection.fetchval("SELECT version_num FROM alembic_version")
+        revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+        return revision
     finally:
         await connection.close()
 
@@ -96,19 +97,21 @@ async def new(url: str, message: str) -> Path | None:
 
 
 def new_offline(types: Sequence[EntityType], message: str) -> Path:
-    """Writes the migration that creates the tables of new entities, from their declarations alone: no database is asked."""
+    """Writes the migration that creates new entities' tables, from their declarations alone: no database is asked."""
     script, tables = _script(), metadata_of().tables
     script.messaging_opts = {"quiet": True}
     made: list[ops.MigrateOperation] = []
     for of in types:
         table = tables[of.table_name]
         made.append(ops.CreateTableOp.from_table(table))
-        made.extend(ops.CreateIndexOp.from_index(index) for index in sorted(table.indexes, key=lambda index: str(index.name)))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        made.extend(ops.CreateIndexOp.from_index(index) for index in indexes)
     revision = _next_revision(script)
-    directive = ops.MigrationScript(revision, ops.UpgradeOps(made), ops.DowngradeOps([]), message=message)
+    upgrade_ops = ops.UpgradeOps(made)
+    directive = ops.MigrationScript(revision, upgrade_ops, ops.DowngradeOps([]), message=message)
     context = MigrationContext.configure(dialect_name="postgresql")
     writer(context, (revision,), [directive])
-    upgrades = render_python_code(directive.upgrade_ops, migration_context=context)
+    upgrades = render_python_code(upgrade_ops, migration_context=context)
     written = script.generate_revision(revision, message, upgrades=upgrades, imports="")
     assert written is not None
     return Path(written.path)
@@ -116,6 +119,7 @@ def new_offline(types: Sequence[EntityType], message: str) -> Path:
 
 async def differences(url: str) -> list[Any]:
     """What a migration would have to do: empty if history gives exactly the declared schema."""
+
     def compare(connection: sa.Connection) -> list[Any]:
         context = MigrationContext.configure(connection, opts=_options())
         return list(compare_metadata(context, metadata_of()))
@@ -155,7 +159,12 @@ def run_files(operations: Any, revision: str) -> None:
 
 
 def _options() -> dict[str, Any]:
-    return {"include_name": _included, "include_object": _compared, "compare_type": True, "compare_server_default": True}
+    return {
+        "include_name": _included,
+        "include_object": _compared,
+        "compare_type": True,
+        "compare_server_default": True,
+    }
 
 
 def _included(name: str | None, kind: str, parents: Any) -> bool:

@@ -19,7 +19,9 @@ from ovasabi.settings import Settings
 
 
 @pytest_asyncio.fixture(scope="session")
-async def address(database_url: str, database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+async def address(
+    database_url: str, database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[str]:
     """Where the server listens."""
     settings = Settings(home=Path(tmp_path_factory.mktemp("home")), pool_size=4, write_pool_size=8)
     listener = socket.create_server(("127.0.0.1", 0))

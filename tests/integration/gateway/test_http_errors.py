@@ -119,7 +119,9 @@ async def test_a_client_that_leaves_takes_its_query_with_it(
     from tests.conftest import eventually
 
     blocker = await asyncpg.connect(database_url)
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%service_quotes_main%'"
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%service_quotes_main%'"
+    )
     try:
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE service_quotes_main IN ACCESS EXCLUSIVE MODE")

@@ -5,7 +5,9 @@ from typing import Any
 from ovasabi.kernel.service import Service
 
 
-async def call(service: Service[Any], verb: str, reference: object, request: Any = None, version: int | None = None) -> Any:
+async def call(
+    service: Service[Any], verb: str, reference: object, request: Any = None, version: int | None = None
+) -> Any:
     """Runs a verb of a service by its name."""
     (method,) = [method for method in service.methods() if method.name == verb]
     return await service.call(method, str(reference), request, version)

@@ -4,8 +4,6 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.integration.services.calls import call
-from tests.conftest import new_campaign
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.context import PLATFORM, Context, acting, in_campaign, system_context
@@ -14,10 +12,13 @@ from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.moves import MoveRefused
 from ovasabi.kernel.repository import Draft
 from ovasabi.kernel.service import Registry
+from ovasabi.kernel.work import scope_of
 from ovasabi.services.campaign.directory import number_of
 from ovasabi.services.campaign.errors import DatesReversed, NothingScheduled, NotOnPlatform
 from ovasabi.services.campaign.service import Campaigns
 from ovasabi.services.content.service import Contents
+from tests.conftest import new_campaign
+from tests.integration.services.calls import call
 
 ON_PLATFORM = system_context("test", PLATFORM)
 
@@ -27,8 +28,10 @@ def slug() -> str:
 
 
 async def partitions_of(database: Database, number: int) -> int:
-    sql = "SELECT count(*) FROM pg_class WHERE relname ~ ('_c' || $1 || '(_|$)') AND relispartition AND relkind IN ('r', 'p')"
-    rows = await database.read(sql, str(number))
+    tables = "SELECT relname FROM pg_class WHERE relispartition AND relkind IN ('r', 'p')"
+    rows = await database.read(
+        f"SELECT count(*) FROM ({tables}) AS t WHERE relname ~ ('_c' || $1 || '(_|$)')", str(number)
+    )
     return int(rows[0][0])
 
 
@@ -42,7 +45,9 @@ async def test_it_must_start_before_it_ends_also_when_only_one_date_changes(regi
     with acting(ON_PLATFORM):
         with pytest.raises(DatesReversed):
             await campaigns.create({"slug": slug(), "title": "x", "starts_at": now, "ends_at": now})
-        made = await campaigns.create({"slug": slug(), "title": "x", "starts_at": now, "ends_at": now + timedelta(days=1)})
+        made = await campaigns.create(
+            {"slug": slug(), "title": "x", "starts_at": now, "ends_at": now + timedelta(days=1)}
+        )
     with acting(system_context("test", made.campaign_id)):
         with pytest.raises(DatesReversed):
             await campaigns.update(made.id, {"ends_at": now - timedelta(days=1)})
@@ -113,9 +118,10 @@ async def test_a_dedicated_campaign_has_its_partitions_before_its_row(registry: 
             assert await partitions_of(database, number) == 0, "a repetition or a refusal leaves no partitions behind"
     with acting(system_context("test", made.campaign_id)):
         content = await registry.service(Contents).create({"title": "apart"})
-    sql = "SELECT * FROM set_config('ovasabi.campaigns', $2, true), LATERAL (SELECT tableoid::regclass::text FROM {} WHERE master_id = $1) x"
-    rows = await database.read(sql.format("service_content_main"), content.id, f"{{{made.campaign_id}}}")
-    assert rows[0]["tableoid"].startswith(f"service_content_main_c{made.campaign_id}_")
+    async with database.transaction() as connection:
+        await connection.execute("SELECT set_config('ovasabi.campaigns', $1, true)", scope_of(made.campaign_id))
+        lies = "SELECT tableoid::regclass::text FROM service_content_main WHERE master_id = $1"
+        assert (await connection.fetchval(lies, content.id)).startswith(f"service_content_main_c{made.campaign_id}_2")
 
 
 async def test_a_number_is_found_by_slug_and_number_until_the_campaign_is_deleted(

@@ -2,10 +2,9 @@
 
 import asyncio
 import uuid
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
-from tests.integration.services.calls import call
 
 from ovasabi.kernel.context import PLATFORM, Context, acting, on_platform, system_context
 from ovasabi.kernel.counting import ParentDeleted
@@ -21,6 +20,7 @@ from ovasabi.services.content.errors import ContentArchived, NestedTooDeep, OwnA
 from ovasabi.services.content.nesting import MAX_DEPTH
 from ovasabi.services.content.reactions import Reactions, UserReaction
 from ovasabi.services.content.service import Contents
+from tests.integration.services.calls import call
 
 LIKE, LOVE = ReactionKind.LIKE, ReactionKind.LOVE
 
@@ -79,13 +79,7 @@ async def test_comments_are_counted_by_every_way_that_they_come_and_go(registry:
             await comments.restore(first.id)
         assert await counts(contents, content.id) == (2, 0)
         now = await contents.get(content.id)
-        assert await state_at(contents.database, Content, content.id, system_now()) == now
-
-
-def system_now() -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)
+        assert await state_at(contents.database, Content, content.id, datetime.now(UTC)) == now
 
 
 async def test_a_comment_repeated_under_one_key_at_once_is_there_and_counted_once(
@@ -156,7 +150,7 @@ async def test_fifty_reactions_at_once_and_each_twice_are_fifty(registry: Regist
         await asyncio.gather(*(call(contents, "unreact", content.id, each) for each in back))
         assert await counts(contents, content.id) == (0, 30)
         now = await contents.get(content.id)
-        assert await state_at(contents.database, Content, content.id, system_now()) == now
+        assert await state_at(contents.database, Content, content.id, datetime.now(UTC)) == now
 
 
 async def test_each_kind_of_reaction_is_there_once_per_user(registry: Registry, context: Context) -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.integration.services.calls import call
 
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.context import Context, acting
@@ -18,6 +18,7 @@ from ovasabi.services.product.entity import Product, Variant
 from ovasabi.services.product.errors import NotReserved, OutOfStock, ProductHasVariants
 from ovasabi.services.product.inventory import Quantity
 from ovasabi.services.product.service import Products, Variants
+from tests.integration.services.calls import call
 
 
 async def new_product(registry: Registry) -> Product:
@@ -25,7 +26,13 @@ async def new_product(registry: Registry) -> Product:
 
 
 async def new_variant(registry: Registry, product: Product, **values: Any) -> Variant:
-    draft = {"product_id": product.id, "sku": uuid.uuid4().hex, "name": "Box", "price": Decimal("3.50"), "currency": "EUR"}
+    draft = {
+        "product_id": product.id,
+        "sku": uuid.uuid4().hex,
+        "name": "Box",
+        "price": Decimal("3.50"),
+        "currency": "EUR",
+    }
     return await registry.service(Variants).create(draft | values)
 
 
@@ -45,8 +52,6 @@ async def test_goods_are_promised_given_back_and_taken(registry: Registry, conte
                 await call(variants, verb, variant.id, Quantity(2))
         now = await variants.get(variant.id)
         assert (now.stock, now.reserved, now.version) == (7, 1, 1)
-        from datetime import UTC, datetime
-
         assert await state_at(variants.database, Variant, variant.id, datetime.now(UTC)) == now
 
 

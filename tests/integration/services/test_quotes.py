@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.integration.services.calls import call
 
 from ovasabi.kernel.context import Context, acting
 from ovasabi.kernel.entity import type_of
@@ -17,6 +16,7 @@ from ovasabi.kernel.service import Registry
 from ovasabi.services.quotes.entity import Quote
 from ovasabi.services.quotes.errors import AlreadyOver, QuoteDecided, QuoteOverdue, QuoteStillValid
 from ovasabi.services.quotes.service import Quotes, Rejection
+from tests.integration.services.calls import call
 
 
 def draft(seconds: float = 3600, **values: Any) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.integration.services.calls import call
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.context import PLATFORM, acting, system_context
@@ -17,6 +16,7 @@ from ovasabi.kernel.service import Registry
 from ovasabi.services.user.entity import User
 from ovasabi.services.user.errors import PasswordWeak, PasswordWrong, UsernameReserved
 from ovasabi.services.user.service import Password, PasswordChange, Suspension, Users
+from tests.integration.services.calls import call
 
 ON_PLATFORM = system_context("test", PLATFORM)
 STRONG = "Correct-horse-7"
@@ -90,7 +90,9 @@ async def test_a_password_is_nowhere_to_be_seen(registry: Registry, database: Da
         while len(events) < 2:
             events = await read_events(database, entity_id=user.id)
         sealed = (await users.repository.secret(user.id))["password_hash"]
-        shown = repr([user, changed, events, await users.get(user.id), PasswordChange(STRONG, STRONG), Password(STRONG)])
+        shown = repr(
+            [user, changed, events, await users.get(user.id), PasswordChange(STRONG, STRONG), Password(STRONG)]
+        )
     assert [event.type for event in events] == ["user:create:v1:success", "user:change_password:v1:success"]
     assert b'"password"' not in msgspec.json.encode([user, changed])
     for secret in (STRONG, "Another-horse-8", sealed):

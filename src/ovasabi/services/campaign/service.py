@@ -47,7 +47,7 @@ class Campaigns(Service[Campaign]):
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> Campaign:
         """Creates one; a dedicated one gets its partitions first, so that no row of it is ever in the pool.
 
-        If the row is refused after that, the empty partitions stay; they harm nothing, and the number is not used again.
+        If the row is refused after that, the empty partitions stay: they harm nothing, and their number is used up.
         """
         self.check(values, None)
         if not values.get("dedicated") or (key is not None and await is_known(self.database, key)):

@@ -13,13 +13,13 @@ MAX_DEPTH = 50
 
 @asynccontextmanager
 async def nesting(contents: Repository[Content]) -> AsyncIterator[None]:
-    """One transaction that may change parents; one at a time in a campaign, or two halves of a ring could pass each other."""
+    """A transaction that may change parents: one at a time in a campaign, or two could close a ring together."""
     async with locked(contents.database, "content nesting"):
         yield
 
 
 async def check_ancestors(contents: Repository[Content], id: int, parent_id: int | None) -> None:
-    """Follows the parents upwards from what is to be the parent; `id` must not be among them. To be called in `nesting`."""
+    """Follows the parents up from what is to be the parent: `id` must not be among them. To be called in `nesting`."""
     for _ in range(MAX_DEPTH):
         if parent_id == id:
             raise OwnAncestor(field="parent_id")

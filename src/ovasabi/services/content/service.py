@@ -79,6 +79,6 @@ class Contents(Service[Content]):
 
     @verb()
     async def unreact(self, content: Content, request: UserReaction) -> Content:
-        """Takes a user's reaction back; without one, nothing happens. Answers the content with its counts as they are now."""
+        """Takes a user's reaction back; without one, nothing happens. Answers the content with its counts of now."""
         await self.registry.service(Reactions).remove(content, request)
         return await self.get(content.id)

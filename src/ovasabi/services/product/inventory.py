@@ -1,4 +1,4 @@
-"""Inventory: stock and reservations, moved without reading first, and never below zero whoever comes at the same time."""
+"""Inventory: stock and reservations, moved without reading first, and never below zero whoever else comes."""
 
 from typing import Annotated
 

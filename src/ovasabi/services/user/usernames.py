@@ -4,14 +4,16 @@ import re
 
 from ovasabi.services.user.errors import UsernameReserved
 
-RESERVED = frozenset(
-    """
-    abuse account admin administrator anonymous api auth billing bot campaign contact daemon everyone guest help
-    helpdesk hostmaster info legal login logout mail master me moderator mod noreply nobody null official operator
-    ovasabi owner password platform postmaster privacy register root sales security service signup staff status
-    sudo superuser support sysadmin system team undefined user webmaster www
-    """.split()
-)
+# fmt: off
+RESERVED = frozenset({
+    "abuse", "account", "admin", "administrator", "anonymous", "api", "auth", "billing", "bot",
+    "campaign", "contact", "daemon", "everyone", "guest", "help", "helpdesk", "hostmaster", "info", "legal", "login",
+    "logout", "mail", "master", "me", "moderator", "mod", "noreply", "nobody", "null", "official", "operator",
+    "ovasabi", "owner", "password", "platform", "postmaster", "privacy", "register", "root", "sales", "security",
+    "service", "signup", "staff", "status", "sudo", "superuser", "support", "sysadmin", "system", "team", "undefined",
+    "user", "webmaster", "www",
+})
+# fmt: on
 
 
 def check_username(username: str) -> None:

@@ -1,0 +1,62 @@
+"""The program as a new user meets it: started, tried, stopped, started again, and asked wrong things."""
+
+import json
+import signal
+import stat
+import subprocess
+
+from tests.e2e.conftest import Program
+
+
+def test_a_first_start_works_as_it_says_and_a_second_one_keeps_the_data(program: Program) -> None:
+    first = program.up()
+    assert first.count("ovk_") == 1
+    assert program.key in first
+    assert stat.S_IMODE((program.home / "operator.key").stat().st_mode) == 0o600
+    assert len(program.curls()) == 3
+    for line in program.curls():
+        ran = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30)
+        answer = json.loads(ran.stdout)
+        assert "code" not in answer, answer
+    with program.client() as client:
+        found = client.get("/v1/campaigns/python:search", params={"q": "lambda"}).json()
+        assert found["hits"][0]["name"] == "lambda"
+        made = client.post("/v1/campaigns/python/contents", json={"title": "Kept"}).json()
+    status = json.loads(program.run("status", "--json").stdout)
+    assert (status["running"], status["address"], status["campaigns"]) == (True, program.address, 1)
+    assert status["migration_head"] == status["migration_current"]
+    assert status["leaves"] > 0
+    assert program.run("psql", "-Atc", "SELECT 1 + 1").stdout.strip() == "2"
+    assert program.stop() == 0
+    assert program.output.rstrip().endswith("stopped")
+    assert program.run("status").returncode == 3
+
+    key = program.key
+    second = program.up()
+    assert "ovk_" not in second
+    assert program.key == key
+    with program.client() as client:
+        assert client.get(f"/v1/campaigns/python/contents/{made['id']}").json() == made
+    assert program.stop(signal.SIGTERM) == 0
+    assert "Traceback" not in first + second + program.output
+
+
+def test_what_cannot_work_is_refused_in_a_sentence(program: Program) -> None:
+    for name, value, word in (
+        ("OVASABI_PROT", "1", "OVASABI_PORT"),
+        ("OVASABI_PORT", "many", "OVASABI_PORT"),
+        ("OVASABI_DATABASE_URL", "mysql://u:sesame@h/d", "OVASABI_DATABASE_URL"),
+        ("OVASABI_DATABASE_URL", "postgresql://u:sesame@127.0.0.1:1/d", "database"),
+    ):
+        program.environment[name] = value
+        ran = program.run("up")
+        del program.environment[name]
+        program.environment["OVASABI_PORT"] = str(program.port)
+        assert ran.returncode in (1, 2), (name, ran)
+        assert ran.stderr.startswith("error: "), ran.stderr
+        assert word in ran.stderr
+        assert "sesame" not in ran.stderr
+        assert "Traceback" not in ran.stderr
+    assert program.run("fly").returncode == 2
+    assert "error" in program.run("serve").stderr
+    assert "error" in program.run("psql").stderr
