@@ -14,7 +14,8 @@ from tests.e2e.conftest import Program
 
 HALVES = """
 SELECT (SELECT count(*) FROM master m WHERE type = 'content'
-        AND NOT EXISTS (SELECT 1 FROM service_content_main s WHERE s.campaign_id = m.campaign_id AND s.master_id = m.id)),
+        AND NOT EXISTS (SELECT 1 FROM service_content_main s
+                        WHERE s.campaign_id = m.campaign_id AND s.master_id = m.id)),
        (SELECT count(*) FROM service_content_main s
         WHERE NOT EXISTS (SELECT 1 FROM master m WHERE m.campaign_id = s.campaign_id AND m.id = s.master_id)),
        (SELECT count(*) FROM master m WHERE type = 'content'

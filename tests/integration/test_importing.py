@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,13 @@ from typing import Any
 import pytest
 
 import ovasabi
+from ovasabi.database.connection import Database
+from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.kernel.context import Context, acting
 from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.service import Registry
+from ovasabi.lifecycle import migrations, partitions
+from tests.conftest import new_campaign
 
 SOURCE = str(Path(ovasabi.__file__).parents[1])
 COMMAND = [sys.executable, "-c", "from ovasabi.cli import main; main()"]
@@ -230,7 +235,7 @@ async def test_an_import_that_was_broken_off_is_run_again_without_duplicates(
 
 async def test_memory_does_not_grow_with_the_file(environment: dict[str, str], campaign: int, tmp_path: Path) -> None:
     peaks = []
-    for rows in (3_000, 9_000, 27_000):
+    for rows in (3_000, 9_000):
         file = tmp_path / f"{rows}.jsonl"
         with file.open("w") as lines:
             for n in range(rows):
@@ -243,8 +248,36 @@ async def test_memory_does_not_grow_with_the_file(environment: dict[str, str], c
         assert process.returncode == 0, err.decode()
         assert f"{rows:,} created" in out.decode()
         peaks.append(int(err.split()[-1]) / 1024)
-    # The larger file is 21 MB larger.
-    assert peaks[1] - peaks[0] < 0, peaks
+    # The larger file is 18 MB larger; both fill all the batches that are in memory at a time.
+    assert peaks[1] - peaks[0] < 8, peaks
+
+
+async def test_a_restart_of_the_database_goes_by_unnoticed(environment: dict[str, str], tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="ovasabi-test-") as folder:
+        async with EmbeddedServer(Path(folder) / "postgres") as server:
+            await migrations.upgrade(server.url())
+            database = await Database(server.url(), readers=1, writers=1).open()
+            await partitions.ensure(database, 1)
+            campaign = await new_campaign(Registry(database))
+            await database.close()
+            process = await asyncio.create_subprocess_exec(
+                *COMMAND, "import", "contents", "-", "--campaign", str(campaign), "--batch", "20",
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env=environment | {"OVASABI_DATABASE_URL": server.url()}, cwd=tmp_path,
+            )  # fmt: skip
+            assert process.stdin is not None
+            process.stdin.write(json_lines({"title": f"a{n}"} for n in range(200)).encode())
+            await process.stdin.drain()
+            await asyncio.sleep(1)
+            await server.stop()
+            process.stdin.write(json_lines({"title": f"b{n}"} for n in range(200)).encode())
+            await process.stdin.drain()
+            await asyncio.sleep(1)
+            await server.start()
+            out, err = await asyncio.wait_for(process.communicate(), 60)
+            assert (process.returncode, err) == (0, b"")
+            created, present, rejected = tally(subprocess.CompletedProcess([], 0, out.decode(), ""))
+            assert (created + present, rejected) == (400, 0)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ BEGIN
   IF root IS NULL THEN
     RAISE EXCEPTION 'table % holds no months', p_parent USING ERRCODE = '42P01';
   END IF;
+  PERFORM pg_advisory_xact_lock(hashtextextended(leaf, 0));  -- of those who make it at once, one does
   IF to_regclass(quote_ident(leaf)) IS NULL THEN
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', leaf, p_parent);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', leaf);
@@ -38,6 +39,7 @@ BEGIN
   IF p_campaign IS NULL OR p_campaign < 1 OR NOT EXISTS (SELECT 1 FROM entity_type WHERE table_name = p_table AND scope = 'campaign') THEN
     RAISE EXCEPTION 'table % has no partitions for campaign %', p_table, p_campaign USING ERRCODE = '42P01';
   END IF;
+  PERFORM pg_advisory_xact_lock(hashtextextended(branch, 0));
   IF to_regclass(quote_ident(branch)) IS NULL THEN
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL) PARTITION BY RANGE (created_at)', branch, p_table);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', branch);

@@ -80,7 +80,7 @@ async def _create(settings: Settings, name: str, role: str, campaign: str | None
         key = await create_key(database, name, Role(role), campaign_id=number, expires_at=expires)
     where = "the whole platform" if campaign is None else f"the campaign {campaign}"
     until = f", until {expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if expires is not None else ""
-    say(f"A {role}'s key for {where}{until}. It is shown only now:")
+    say(f"A key for {where} in the role {role}{until}. It is shown only now:")
     return key
 
 

@@ -1,5 +1,6 @@
 """The database that a command works on: the one that is named, the one that `up` runs, or one started for it."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
@@ -52,6 +53,8 @@ async def open_database(settings: Settings, *, start: bool = False, pool: int = 
     from ovasabi import runtime
     from ovasabi.database.connection import Database
 
+    # A lost connection is told by our own error, in a sentence; asyncpg's pool would log it as a stack trace.
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     async with reach(settings, start=start) as url:
         await runtime.check(url, settings)
         database = await Database(url, readers=pool, writers=pool, timeout_seconds=STATEMENT_SECONDS).open()

@@ -34,7 +34,7 @@ async def rows(url: str, query: str, *args: Any) -> list[asyncpg.Record]:
         return await connection.fetch(query, *args)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="session")
 async def dedicated(database: Database) -> int:
     """A campaign with partitions of its own, so that every sort of table is there to be looked at."""
     number = await make_campaign(database)
@@ -105,7 +105,7 @@ async def test_no_role_of_ours_is_powerful_and_the_application_owns_nothing(data
     for role in found:
         powers = [name for name in ("super", "bypassrls", "createrole", "createdb", "replication", "canlogin")]
         assert [power for power in powers if role[f"rol{power}"]] == [], role["rolname"]
-    owned = "SELECT classid::regclass, objid FROM pg_shdepend WHERE refobjid = $1::regrole AND deptype = 'o'"
+    owned = "SELECT classid::regclass, objid FROM pg_shdepend WHERE refobjid = $1::oid AND deptype = 'o'"
     assert await rows(database_url, owned, next(role["oid"] for role in found if role["rolname"] == APP_ROLE)) == []
 
 

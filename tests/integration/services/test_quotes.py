@@ -97,3 +97,23 @@ async def test_a_decided_quote_keeps_its_terms(registry: Registry, context: Cont
             await quotes.update(quote.id, {"amount": Decimal("1")})
         noted = await quotes.update(quote.id, {"metadata": {"tags": ["paid"]}})
         assert (noted.amount, noted.metadata) == (30, {"tags": ["paid"]})
+
+
+async def test_terms_that_change_while_the_quote_is_accepted_do_not_slip_in(
+    registry: Registry, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quotes = registry.service(Quotes)
+    with acting(context):
+        quote = await quotes.create(draft())
+        get = quotes.repository.get
+
+        async def get_then_somebody_accepts(reference: Any) -> Quote:
+            monkeypatch.undo()
+            before = await get(reference)
+            await call(quotes, "accept", quote.id)
+            return before
+
+        monkeypatch.setattr(quotes.repository, "get", get_then_somebody_accepts)
+        with pytest.raises(QuoteDecided):
+            await quotes.update(quote.id, {"amount": Decimal("1")})
+        assert (await quotes.get(quote.id)).amount == 35

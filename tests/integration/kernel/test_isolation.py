@@ -1,0 +1,296 @@
+"""No call for one campaign ever returns or changes a row of another, whatever came before it on the same connection."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+import pytest_asyncio
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from kernel_kit import PROPERTY, admin, caught, contents, make_campaign, pools, within
+
+from ovasabi.database.connection import Database
+from ovasabi.kernel.events import follow, read_events
+from ovasabi.kernel.history import state_at
+from ovasabi.kernel.listing import ListRequest, list_page
+from ovasabi.kernel.locks import acquire, locked, locked_entity
+from ovasabi.kernel.master import MasterRepository
+from ovasabi.kernel.repository import Change, Draft
+from ovasabi.kernel.search import search
+from ovasabi.kernel.work import transaction
+from ovasabi.services.content.entity import Content
+
+WORDS = ["alpha", "beta", "gamma", "delta"]
+_CAMPAIGN_TABLES = """
+SELECT c.oid::regclass::text AS name FROM pg_class c
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> 'api_key'
+  AND EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = c.oid AND attname = 'campaign_id') ORDER BY 1"""
+
+Op = Callable[[Database, int, int], Awaitable[Any]]
+
+
+def ops() -> dict[str, Op]:
+    """What may be called, each with an id that may be another campaign's, and a number that varies it."""
+
+    async def broken(db: Database, id: int, n: int) -> None:
+        async with transaction(db):
+            await contents(db).create({"title": WORDS[n]})
+            await caught(contents(db).update(id, {"title": "never"}))
+            raise ZeroDivisionError
+
+    async def under_lock(db: Database, id: int, n: int) -> Any:
+        async with locked_entity(db, id), locked(db, WORDS[n]):
+            return await caught(contents(db).update(id, {"body": "under a lock"}))
+
+    async def fenced(db: Database, id: int, n: int) -> Any:
+        return await acquire(db, f"{WORDS[n]}-{uuid.uuid4().hex}", 5)
+
+    return {
+        "create": lambda db, id, n: contents(db).create({"title": f"{WORDS[n]} words", "slug": f"{WORDS[n]}-{id % 3}"}),
+        "create keyed": lambda db, id, n: contents(db).create({"title": WORDS[n]}, key=WORDS[n]),
+        "create below": lambda db, id, n: contents(db).create({"title": "child", "parent_id": id}),
+        "create many": lambda db, id, n: contents(db).create_many(
+            [Draft({"title": "a", "parent_id": id}), Draft({"title": "b"}), Draft({"title": "c", "author_id": 2**63})]
+        ),
+        "get": lambda db, id, n: contents(db).get(id),
+        "get many": lambda db, id, n: contents(db).get_many([id, id + 1]),
+        "update": lambda db, id, n: contents(db).update(id, {"title": "stolen", "slug": f"{WORDS[n]}-9"}),
+        "update many": lambda db, id, n: contents(db).update_many([Change(id, {"body": "x"}), Change(id + 1, {"body": "x"})]),
+        "adjust": lambda db, id, n: contents(db).adjust(id, {"comment_count": n}, verb="count"),
+        "delete": lambda db, id, n: contents(db).delete(id),
+        "restore": lambda db, id, n: contents(db).restore(id),
+        "list": lambda db, id, n: list_page(contents(db), ListRequest(include_total=True)),
+        "list filtered": lambda db, id, n: list_page(contents(db), ListRequest(filter=f"id = {id} OR NOT id = {id}")),
+        "state at": lambda db, id, n: _state(db, id),
+        "registry get": lambda db, id, n: MasterRepository(db).get(id),
+        "registry list": lambda db, id, n: MasterRepository(db).list(deleted=bool(n % 2)),
+        "registry update": lambda db, id, n: MasterRepository(db).update(id, "stolen"),
+        "registry delete": lambda db, id, n: MasterRepository(db).delete(id),
+        "registry text": lambda db, id, n: MasterRepository(db).search(WORDS[n]),
+        "registry pattern": lambda db, id, n: MasterRepository(db).search("*", mode="pattern"),
+        "registry fuzzy": lambda db, id, n: MasterRepository(db).search(WORDS[n][1:], mode="fuzzy"),
+        "search": lambda db, id, n: search(db, f"{WORDS[n]} OR words"),
+        "search typo": lambda db, id, n: search(db, WORDS[n][:-1] + "x "),
+        "events": lambda db, id, n: read_events(db, entity_id=id if n % 2 else None),
+        "follow": lambda db, id, n: _followed(db),
+        "lease": fenced,
+        "lock": under_lock,
+        "broken": broken,
+    }
+
+
+async def _state(db: Database, id: int) -> Content:
+    from datetime import UTC, datetime
+
+    return await state_at(db, Content, id, datetime.now(UTC))
+
+
+async def _followed(db: Database) -> list[Any]:
+    return [event async for events in follow(db) for event in events]
+
+
+@pytest_asyncio.fixture(scope="session")
+async def months(database: Database) -> Database:
+    """The shared pools, which made the months; the calls go through narrower ones."""
+    return database
+
+
+OPS = ops()
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(sorted(OPS)),
+        st.booleans(),
+        st.integers(0, 5),
+        st.integers(0, 3),
+        st.sampled_from([None, None, None, 0.0, 0.001, 0.003]),
+    ),
+    min_size=3,
+    max_size=14,
+)
+
+
+def campaigns_in(answer: Any) -> set[int]:
+    """The campaigns of everything in an answer."""
+    if isinstance(answer, list | tuple | set):
+        return set().union(*(campaigns_in(part) for part in answer)) if answer else set()
+    if isinstance(answer, dict):
+        return campaigns_in(list(answer.values()))
+    if isinstance(answer, msgspec.Struct):
+        own = {answer.campaign_id} if hasattr(answer, "campaign_id") else set()
+        return own | campaigns_in([getattr(answer, name) for name in answer.__struct_fields__])
+    return set()
+
+
+def hit_ids(answer: Any) -> set[int]:
+    """The ids of a search's hits."""
+    return {hit.id for hit in getattr(answer, "hits", [])}
+
+
+async def rows_of(connection: asyncpg.Connection, campaign: int) -> dict[str, str]:
+    """All rows of a campaign, table by table, as a superuser sees them."""
+    names = [row["name"] for row in await connection.fetch(_CAMPAIGN_TABLES)]
+    query = "SELECT coalesce(md5(string_agg(t::text, ' ' ORDER BY t::text)), '') FROM {} AS t WHERE campaign_id = $1"
+    return {name: await connection.fetchval(query.format(name), campaign) for name in names}
+
+
+async def scopes(database: Database) -> set[str | None]:
+    """The campaigns that the sessions of both pools still see."""
+    query = "SELECT nullif(current_setting('ovasabi.campaigns', true), '') AS seen"
+    return {(await database.read(query))[0]["seen"], (await database.write(query))[0]["seen"]}
+
+
+@hypothesis_settings(PROPERTY, max_examples=25)
+@given(plan=steps)
+async def test_no_sequence_of_calls_returns_or_changes_another_campaigns_rows(
+    months: Database, database_url: str, plan: list
+) -> None:
+    async with pools(database_url, readers=1, writers=1) as database, admin(database_url) as connection:
+        both = [await make_campaign(database), await make_campaign(database)]
+        known: list[int] = []
+        for campaign in both:
+            with within(campaign):
+                made = await contents(database).create_many([Draft({"title": f"{word} words"}) for word in WORDS[:3]])
+                known += [content.id for content in made]
+        owned = {campaign: set(known[place * 3 : place * 3 + 3]) for place, campaign in enumerate(both)}
+        for name, second, which, number, cut in plan:
+            campaign, other = both[second], both[not second]
+            before = await rows_of(connection, other)
+            with within(campaign):
+                task = asyncio.ensure_future(OPS[name](database, known[which], number))
+            if cut is not None:
+                await asyncio.sleep(cut)
+                task.cancel()
+            (answer,) = await asyncio.gather(task, return_exceptions=True)
+            assert campaigns_in(answer) <= {campaign}, name
+            owned[campaign] |= await _ids(connection, campaign)
+            assert hit_ids(answer) <= owned[campaign], name
+            assert await rows_of(connection, other) == before, f"{name} for {campaign} changed rows of {other}"
+            assert await scopes(database) == {None}, f"{name} left its scope in the session"
+
+
+async def _ids(connection: asyncpg.Connection, campaign: int) -> set[int]:
+    return {row["id"] for row in await connection.fetch("SELECT id FROM master WHERE campaign_id = $1", campaign)}
+
+
+async def test_the_calls_of_the_property_do_find_and_change_rows_of_their_own(months: Database, database_url: str) -> None:
+    async with pools(database_url, readers=1, writers=1) as database, admin(database_url) as connection:
+        campaign = await make_campaign(database)
+        with within(campaign):
+            for name, op in OPS.items():
+                made = await contents(database).create({"title": "alpha words"})
+                if name == "restore":
+                    await contents(database).delete(made.id)
+                before = await rows_of(connection, campaign)
+                answer = await caught(op(database, made.id, 0))
+                changed = await rows_of(connection, campaign) != before
+                useful = campaigns_in(answer) or hit_ids(answer) or changed or name in ("broken", "get many")
+                assert useful, (name, answer)
+
+
+# -- every table, by catalog
+
+
+async def seeded(database: Database, url: str) -> int:
+    """A campaign with a row in each campaign-scoped table."""
+    from ovasabi.kernel.repository import Repository
+    from ovasabi.services.content.entity import Comment, Reaction, ReactionKind
+    from ovasabi.services.product.entity import Product, Variant
+    from ovasabi.services.quotes.entity import Quote
+    from ovasabi.services.user.entity import User
+
+    campaign, name = await make_campaign(database), f"u{uuid.uuid4().hex[:10]}"
+    with within(0):
+        user = await Repository(database, User).create({"username": name, "email": f"{name}@example.org"})
+    with within(campaign):
+        content = await contents(database).create({"title": "seed", "slug": "seed"}, key="seed")
+        await Repository(database, Comment).create({"content_id": content.id, "body": "seed"})
+        reaction = {"content_id": content.id, "user_id": user.id, "kind": ReactionKind.LIKE}
+        await Repository(database, Reaction).create(reaction)
+        product = await Repository(database, Product).create({"name": "seed"})
+        variant = {"product_id": product.id, "sku": "seed", "name": "seed", "price": Decimal(1), "currency": "EUR"}
+        await Repository(database, Variant).create(variant)
+        quote = {"description": "s", "amount": Decimal(1), "currency": "EUR", "valid_until": content.created_at}
+        await Repository(database, Quote).create(quote)
+        await acquire(database, "seed", 30)
+    return campaign
+
+
+_COLUMNS = """SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+              WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"""
+
+
+@pytest.mark.parametrize("scope", ["", "{}", "another campaign"])
+async def test_out_of_scope_every_campaign_table_shows_nothing_and_takes_nothing(
+    database: Database, database_url: str, scope: str
+) -> None:
+    campaign = await seeded(database, database_url)
+    allowed = f"{{{await make_campaign(database)}}}" if scope == "another campaign" else scope
+    async with admin(database_url) as connection:
+        tables = [row["name"] for row in await connection.fetch(_CAMPAIGN_TABLES)]
+        assert len(tables) >= 11
+        for table in tables:
+            columns = await connection.fetchval(_COLUMNS, table)
+            row = await connection.fetchval(f"SELECT to_jsonb(t) FROM {table} AS t WHERE campaign_id = $1 LIMIT 1", campaign)
+            assert row is not None, f"{table} has no row to be seen"
+            await connection.execute("SET ROLE ovasabi_app")
+            await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", allowed)
+            seen = f"SELECT count(*) FROM {table} WHERE campaign_id = $1"
+            assert await connection.fetchval(seen, campaign) == 0, table
+            if allowed in ("", "{}"):
+                assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+            insert = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, $1)"
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                await connection.execute(insert, msgspec.json.encode(row).decode())
+            await connection.execute("RESET ROLE")
+
+
+async def test_a_row_cannot_be_moved_into_another_campaign(database: Database, database_url: str) -> None:
+    campaign, other = await seeded(database, database_url), await make_campaign(database)
+    async with admin(database_url) as connection:
+        await connection.execute("SET ROLE ovasabi_app")
+        await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", f"{{{campaign}}}")
+        for table in ("service_content_main", "lease"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"UPDATE {table} SET campaign_id = $1 WHERE campaign_id = $2", other, campaign)
+
+
+CALLS = [
+    "SELECT * FROM name_corrections($1, 'seed', 5)",
+    "SELECT * FROM search_names($1, NULL, 'seed', 'text', 10)",
+    "SELECT * FROM search_names($1, NULL, '%', 'pattern', 10)",
+    "SELECT * FROM search_entities($1, '{content}', '{seed}', '{seed}', '{}', 10, 100)",
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_functions_beyond_row_level_security_refuse_a_campaign_outside_the_scope(
+    database: Database, database_url: str, call: str
+) -> None:
+    campaign, other = await seeded(database, database_url), await make_campaign(database)
+    async with admin(database_url) as connection:
+        await connection.execute("SET ROLE ovasabi_app")
+        for scope in ("", "{}", f"{{{other}}}", "{0}"):
+            await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", scope)
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.fetch(call, campaign)
+        await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", f"{{{campaign}}}")
+        assert await connection.fetch(call, campaign)
+
+
+async def test_whether_an_entity_exists_is_told_of_the_scopes_campaigns_only(database: Database, database_url: str) -> None:
+    campaign, other = await make_campaign(database), await make_campaign(database)
+    with within(campaign):
+        made = await contents(database).create({"title": "t"})
+    async with admin(database_url) as connection:
+        await connection.execute("SET ROLE ovasabi_app")
+        for scope, told in (("", False), (f"{{{other}}}", False), ("{0}", False), (f"{{{campaign}}}", True)):
+            await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", scope)
+            query = "SELECT entity_exists($1, $2, 'content')"
+            assert await connection.fetchval(query, campaign, made.id) is told
+            assert await connection.fetchval(query, other, made.id) is False
