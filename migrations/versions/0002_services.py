@@ -98,7 +98,10 @@ def upgrade() -> None:
         sa.Column(
             "search_vector",
             postgresql.TSVECTOR(),
-            sa.Computed("setweight(to_tsvector('simple', left(coalesce(body, ''), 200000)), 'B')", persisted=True),
+            sa.Computed(
+                "setweight(to_tsvector('simple', left(coalesce(body, ''), 200000)), 'B') || array_to_tsvector(ARRAY[' ' || campaign_id::text])",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.CheckConstraint(
@@ -181,7 +184,7 @@ def upgrade() -> None:
             "search_vector",
             postgresql.TSVECTOR(),
             sa.Computed(
-                "setweight(to_tsvector('simple', left(coalesce(title, ''), 200000)), 'A') || setweight(to_tsvector('simple', left(coalesce(body, ''), 200000)), 'C') || setweight(to_tsvector('simple', left(coalesce(words_of(tags), ''), 200000)), 'B')",
+                "setweight(to_tsvector('simple', left(coalesce(title, ''), 200000)), 'A') || setweight(to_tsvector('simple', left(coalesce(body, ''), 200000)), 'C') || setweight(to_tsvector('simple', left(coalesce(words_of(tags), ''), 200000)), 'B') || array_to_tsvector(ARRAY[' ' || campaign_id::text])",
                 persisted=True,
             ),
             nullable=True,
@@ -324,7 +327,7 @@ def upgrade() -> None:
             "search_vector",
             postgresql.TSVECTOR(),
             sa.Computed(
-                "setweight(to_tsvector('simple', left(coalesce(name, ''), 200000)), 'A') || setweight(to_tsvector('simple', left(coalesce(description, ''), 200000)), 'C') || setweight(to_tsvector('simple', left(coalesce(words_of(tags), ''), 200000)), 'B')",
+                "setweight(to_tsvector('simple', left(coalesce(name, ''), 200000)), 'A') || setweight(to_tsvector('simple', left(coalesce(description, ''), 200000)), 'C') || setweight(to_tsvector('simple', left(coalesce(words_of(tags), ''), 200000)), 'B') || array_to_tsvector(ARRAY[' ' || campaign_id::text])",
                 persisted=True,
             ),
             nullable=True,
@@ -404,7 +407,10 @@ def upgrade() -> None:
         sa.Column(
             "search_vector",
             postgresql.TSVECTOR(),
-            sa.Computed("setweight(to_tsvector('simple', left(coalesce(name, ''), 200000)), 'A')", persisted=True),
+            sa.Computed(
+                "setweight(to_tsvector('simple', left(coalesce(name, ''), 200000)), 'A') || array_to_tsvector(ARRAY[' ' || campaign_id::text])",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.CheckConstraint("compare_at_price >= 0", name=op.f("service_product_variant_compare_at_price_check")),
@@ -472,7 +478,8 @@ def upgrade() -> None:
             "search_vector",
             postgresql.TSVECTOR(),
             sa.Computed(
-                "setweight(to_tsvector('simple', left(coalesce(description, ''), 200000)), 'A')", persisted=True
+                "setweight(to_tsvector('simple', left(coalesce(description, ''), 200000)), 'A') || array_to_tsvector(ARRAY[' ' || campaign_id::text])",
+                persisted=True,
             ),
             nullable=True,
         ),

@@ -15,6 +15,7 @@ from ovasabi.database.connection import Database
 from ovasabi.errors import DatabaseUnavailable, StartError
 from ovasabi.kernel.context import PLATFORM, Role, acting, in_campaign, system_context
 from ovasabi.kernel.keys import Keyring, Unauthenticated, create_key
+from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.repository import Draft
 from ovasabi.kernel.service import Registry
 from ovasabi.lifecycle import partitions
@@ -77,9 +78,10 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
     try:
         await partitions.ensure(database, settings.months_ahead)
         with acting(system_context("start", PLATFORM)):
-            await _sample(database, progress)
-            key = await _operator_key(database, settings.home / "operator.key")
-        return Prepared(key, SAMPLE_CAMPAIGN)
+            file = settings.home / "operator.key"
+            campaign = await _sample(database, progress, first=not file.exists())
+            key = await _operator_key(database, file)
+        return Prepared(key, campaign)
     finally:
         await database.close()
 
@@ -169,14 +171,18 @@ async def _operator_key(database: Database, file: Path) -> str | None:
     return key
 
 
-async def _sample(database: Database, progress: Callable[[str], None]) -> None:
-    """A campaign of real text, made once: the language topics that Python ships. Run again, it adds what is missing."""
-    if await database.read("SELECT 1 FROM api_key LIMIT 1"):
-        return
+async def _sample(database: Database, progress: Callable[[str], None], *, first: bool) -> str:
+    """On a first start without campaigns, one of real text: the language topics that Python ships. Answers its slug.
+
+    A first start that was cut off is one again, and adds what is missing. Where there are others, one of them is named.
+    """
+    registry = Registry(database)
+    slugs = [campaign.slug for campaign in (await registry.named("campaign").list(ListRequest(page_size=100))).items]
+    if not first or set(slugs) - {SAMPLE_CAMPAIGN}:
+        return slugs[-1] if slugs and SAMPLE_CAMPAIGN not in slugs else SAMPLE_CAMPAIGN
     from pydoc_data.topics import topics
 
     progress("making the sample campaign")
-    registry = Registry(database)
     campaign = await registry.named("campaign").create(
         {"slug": SAMPLE_CAMPAIGN, "title": "The Python language", "description": "The topics of Python's own help."},
         key="sample:campaign",
@@ -187,3 +193,4 @@ async def _sample(database: Database, progress: Callable[[str], None]) -> None:
             for name, text in sorted(topics.items())
         ]
         await registry.named("content").create_many(drafts)
+    return SAMPLE_CAMPAIGN

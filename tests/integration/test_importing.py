@@ -38,12 +38,16 @@ SUMMARY = re.compile(r"([\d,]+) created, ([\d,]+) already there, ([\d,]+) reject
 Import = Callable[..., Awaitable[subprocess.CompletedProcess[str]]]
 
 
+def settings_of(database_url: str, home: Path) -> dict[str, str]:
+    """The environment of a command on a database, with no settings but these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")}
+    return kept | {"OVASABI_DATABASE_URL": database_url, "OVASABI_HOME": str(home), "PYTHONPATH": SOURCE}
+
+
 @pytest.fixture
 def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
-    """The settings of a command on the shared database."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")}
-    ours = {"OVASABI_DATABASE_URL": database_url, "OVASABI_HOME": str(tmp_path / "home"), "PYTHONPATH": SOURCE}
-    return kept | ours
+    """The environment of a command on the shared database."""
+    return settings_of(database_url, tmp_path / "home")
 
 
 @pytest.fixture
@@ -252,7 +256,7 @@ async def test_memory_does_not_grow_with_the_file(environment: dict[str, str], c
     assert peaks[1] - peaks[0] < 8, peaks
 
 
-async def test_a_restart_of_the_database_goes_by_unnoticed(environment: dict[str, str], tmp_path: Path) -> None:
+async def test_a_restart_of_the_database_goes_by_unnoticed(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="ovasabi-test-") as folder:
         async with EmbeddedServer(Path(folder) / "postgres") as server:
             await migrations.upgrade(server.url())
@@ -263,7 +267,7 @@ async def test_a_restart_of_the_database_goes_by_unnoticed(environment: dict[str
             process = await asyncio.create_subprocess_exec(
                 *COMMAND, "import", "contents", "-", "--campaign", str(campaign), "--batch", "20",
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                env=environment | {"OVASABI_DATABASE_URL": server.url()}, cwd=tmp_path,
+                env=settings_of(server.url(), tmp_path), cwd=tmp_path,
             )  # fmt: skip
             assert process.stdin is not None
             process.stdin.write(json_lines({"title": f"a{n}"} for n in range(200)).encode())
@@ -274,6 +278,7 @@ async def test_a_restart_of_the_database_goes_by_unnoticed(environment: dict[str
             await process.stdin.drain()
             await asyncio.sleep(1)
             await server.start()
+            process.stdin.close()
             out, err = await asyncio.wait_for(process.communicate(), 60)
             assert (process.returncode, err) == (0, b"")
             created, present, rejected = tally(subprocess.CompletedProcess([], 0, out.decode(), ""))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ovasabi.kernel.context import acting, system_context
 from ovasabi.kernel.entity import type_of
 from ovasabi.kernel.errors import InvalidValue
+from ovasabi.kernel.filters import Condition
 from ovasabi.kernel.listing import ListRequest, _order_sql, _parse_order, _place, _token
 from ovasabi.services.content.entity import Content
 from ovasabi.services.product.entity import Product
@@ -33,7 +34,7 @@ def token(last: Content, *, campaign: int = 1, of=CONTENT, **request: str) -> st
         return _token(of, _parse_order(of, wanted.order_by), wanted, last)
 
 
-def place(page_token: str, *, campaign: int = 1, of=CONTENT, **request: str):
+def place(page_token: str, *, campaign: int = 1, of=CONTENT, **request: str) -> Condition:
     """Where a token goes on."""
     with acting(system_context("test", campaign)):
         wanted = ListRequest(page_token=page_token, **request)
@@ -68,7 +69,8 @@ def test_a_place_lies_behind_the_last_row_in_the_lists_own_direction(order_by) -
 
 
 @pytest.mark.parametrize(
-    "order_by", ["title", "nothing", "tags", "state sideways", "state, kind", "state desc kind", "slug", "author_id", "id;--"]
+    "order_by",
+    ["title", "nothing", "tags", "state sideways", "state, kind", "state desc kind", "slug", "author_id", "id;--"],
 )
 def test_an_order_by_anything_else_is_refused(order_by) -> None:
     with pytest.raises(InvalidValue) as caught:

@@ -10,10 +10,14 @@ from ovasabi.kernel.errors import InvalidValue
 from ovasabi.kernel.search import MAX_LENGTH, Terms, parse_query
 
 _LEXEME = r"'(?:[^'\\]|''|\\\\)+'"
-_TERM = re.compile(rf"\(?{_LEXEME}(?: (?:<->|&) {_LEXEME})*(?::\*)?\)?(?: \| \(?{_LEXEME}(?: (?:<->|&) {_LEXEME})*(?::\*)?\)?)*")
+_TERM = re.compile(
+    rf"\(?{_LEXEME}(?: (?:<->|&) {_LEXEME})*(?::\*)?\)?(?: \| \(?{_LEXEME}(?: (?:<->|&) {_LEXEME})*(?::\*)?\)?)*"
+)
 
 soup = st.lists(
-    st.sampled_from(['"', "-", "OR", "or", "*", "a", "foo", "'", "\\", "&", "|", "!", "(", ")", ":*", "<->", " ", "  ", "\0", "é"]),
+    st.sampled_from(
+        ['"', "-", "OR", "or", "*", "a", "foo", "'", "\\", "&", "|", "!", "(", ")", ":*", "<->", " ", "  ", "\0", "é"]
+    ),
     max_size=20,
 ).map("".join)
 
@@ -22,7 +26,6 @@ soup = st.lists(
     ("text", "required", "words", "excluded"),
     [
         ("foo ", ["'foo'"], ["foo"], []),
-        ("foo", ["'foo':*"], ["foo"], []),
         ("Foo BAR ", ["'foo'", "'bar'"], ["foo", "bar"], []),
         ("asyn* io ", ["'asyn':*", "'io'"], ["asyn", "io"], []),
         ('"exact phrase"', ["('exact' <-> 'phrase')"], [None], []),
@@ -34,12 +37,27 @@ soup = st.lists(
         ("foo or bar ", ["'foo'", "'or'", "'bar'"], ["foo", "or", "bar"], []),
         ("OR foo ", ["'or'", "'foo'"], ["or", "foo"], []),
         ("self-made ", ["('self' & 'made')"], [None], []),
-        ("self-made", ["('self' & 'made':*)"], [None], []),
         ("foo\0bar ", ["'foo'", "'bar'"], ["foo", "bar"], []),
     ],
 )
 def test_a_query_is_taken_apart(text, required, words, excluded) -> None:
     assert parse_query(text) == Terms(required, words, excluded)
+
+
+@pytest.mark.parametrize(
+    ("text", "last", "whole"),
+    [
+        ("foo", "'foo':*", "'foo'"),
+        ("bar foo", "'foo':*", "'foo'"),
+        ("self-made", "('self' & 'made':*)", "('self' & 'made')"),
+        ("foo*", "'foo':*", None),
+        ("foo ", "'foo'", None),
+        ('"foo"', "('foo')", None),
+    ],
+)
+def test_the_last_word_may_still_be_being_typed(text: str, last: str, whole: str | None) -> None:
+    terms = parse_query(text)
+    assert (terms.required[-1], terms.whole) == (last, whole)
 
 
 @pytest.mark.parametrize("text", ["", " ", "-", '""', "***", "-foo", "!&|", "\0", '-"a b"', "' \\"])

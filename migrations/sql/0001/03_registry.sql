@@ -38,7 +38,7 @@ CREATE TABLE master_key (
   CONSTRAINT master_key_master_fkey FOREIGN KEY (campaign_id, master_id) REFERENCES master (campaign_id, id)
 );
 COMMENT ON TABLE master_key IS 'Which entity holds a natural key within its campaign.';
-CREATE INDEX master_key_campaign_id_master_id_idx ON master_key (campaign_id, master_id);
+CREATE INDEX master_key_master_id_idx ON master_key (master_id);
 
 CREATE TABLE idempotency (
   campaign_id integer NOT NULL,
@@ -49,7 +49,7 @@ CREATE TABLE idempotency (
   CONSTRAINT idempotency_master_fkey FOREIGN KEY (master_id) REFERENCES master (id)
 );
 COMMENT ON TABLE idempotency IS 'Client keys of creates, so that the same request again has the same answer. Its age is in master_id. campaign_id is where the create was called: 0 for a campaign.';
-CREATE INDEX idempotency_campaign_id_master_id_idx ON idempotency (campaign_id, master_id);
+CREATE INDEX idempotency_master_id_idx ON idempotency (master_id);
 
 CREATE FUNCTION key_value(VARIADIC parts text[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -20,6 +20,7 @@ BEGIN
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', leaf, p_parent);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', leaf);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', leaf);
+    CALL plan_alike(quote_ident(leaf)::regclass);
     IF events THEN
       EXECUTE format('CREATE TRIGGER service_event_no_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_event_change()', leaf);
     END IF;
@@ -29,6 +30,16 @@ BEGIN
   RETURN leaf;
 END $$;
 COMMENT ON FUNCTION create_month(text, date) IS 'Makes the leaf of a month below a pool, a campaign or an event stream; does nothing if it is there.';
+
+-- Search looks into the pool or a campaign's own branch directly: see search_table.
+CREATE PROCEDURE let_search(p_branch text)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  EXECUTE format('CREATE POLICY search_read ON %I FOR SELECT TO ovasabi_search USING (true)', p_branch);
+  EXECUTE format('GRANT SELECT ON %I TO ovasabi_search', p_branch);
+  CALL plan_alike(quote_ident(p_branch)::regclass);
+END $$;
 
 CREATE FUNCTION create_dedicated(p_table text, p_campaign int) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
@@ -44,6 +55,7 @@ BEGIN
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL) PARTITION BY RANGE (created_at)', branch, p_table);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', branch);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', branch);
+    CALL let_search(branch);
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES IN (%s)', p_table, branch, p_campaign);
   END IF;
   RETURN branch;
@@ -63,6 +75,7 @@ BEGIN
     EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT PARTITION BY RANGE (created_at)', p_table || '_pool', p_table);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', p_table || '_pool');
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', p_table || '_pool');
+    CALL let_search(p_table || '_pool');
   END IF;
 END $$;
 COMMENT ON PROCEDURE register_entity(text, text, text, text, boolean) IS 'Registers an entity and puts its table under row-level security, with a pool if it is partitioned.';

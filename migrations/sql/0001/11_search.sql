@@ -52,12 +52,16 @@ AS $$ SELECT CASE WHEN p_fuzzy
       FROM unnest(p_words) AS word HAVING count(*) > 0 $$;
 
 -- Of what matches, only some can be ranked in time: those with the words in their name, and as many of the others.
+-- The full-text index is the only way in: the campaign is one of the words, and the branch is named instead of
+-- being pruned by a condition on campaign_id, which a planner with old statistics would take for selective.
 CREATE FUNCTION search_table(p_campaign int, p_type text, p_query tsquery, p_words text[], p_fuzzy boolean, p_limit int, p_candidates int)
 RETURNS TABLE (type text, master_id bigint, rank real, matched bigint)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
   target entity_type;
+  branch text;
+  wanted tsquery := p_query;
   named bigint[] := '{}';
   condition text := name_condition(p_campaign, array_remove(p_words, NULL), p_fuzzy);
 BEGIN
@@ -66,47 +70,64 @@ BEGIN
   IF NOT FOUND THEN
     RETURN;
   END IF;
+  branch := target.table_name;
+  IF target.scope = 'campaign' THEN
+    wanted := p_query && format('%L', ' ' || p_campaign)::tsquery;
+    branch := format('%s_c%s', target.table_name, p_campaign);
+    IF to_regclass(quote_ident(branch)) IS NULL THEN
+      branch := target.table_name || '_pool';
+    END IF;
+  END IF;
   IF condition IS NOT NULL THEN
     EXECUTE format('SELECT ARRAY(SELECT id FROM (SELECT * FROM master WHERE %s OFFSET 0) AS m
-                                 WHERE m.campaign_id = $1 AND m.type = $2 AND m.status = 1 LIMIT 200)', condition)
+                                 WHERE m.campaign_id = $1 AND m.type = $2 AND m.status = 1 LIMIT 100)', condition)
       INTO named USING p_campaign, p_type;
   END IF;
   RETURN QUERY EXECUTE format(
     'WITH found AS MATERIALIZED (
-       SELECT master_id, search_vector FROM %1$I WHERE %2$s AND search_vector @@ $3 AND deleted_at IS NULL LIMIT $5),
+       SELECT master_id, search_vector FROM %1$I WHERE %3$s AND search_vector @@ $9 AND deleted_at IS NULL LIMIT $5),
      named AS (
        SELECT t.master_id, t.search_vector
        FROM unnest($6) AS n (id) CROSS JOIN LATERAL (
-         SELECT master_id, search_vector FROM %1$I
-         WHERE %2$s AND created_at = id_time(n.id) AND master_id = n.id AND deleted_at IS NULL
+         SELECT master_id, search_vector FROM %2$I
+         WHERE %4$s AND created_at = id_time(n.id) AND master_id = n.id AND deleted_at IS NULL
            AND created_at >= $7 AND created_at <= $8 OFFSET 0) AS t
        WHERE t.search_vector @@ $3)
      SELECT $1, h.master_id, ts_rank(h.search_vector, $3) AS rank, (SELECT count(*) FROM found) AS matched
      FROM (SELECT * FROM found UNION ALL SELECT * FROM named WHERE master_id NOT IN (SELECT master_id FROM found)) AS h
      ORDER BY rank DESC, h.master_id DESC LIMIT $4',
-    target.table_name,
+    branch, target.table_name,
+    CASE target.scope WHEN 'global' THEN '$2 = 0' WHEN 'root' THEN '($2 = 0 OR campaign_id = $2)' ELSE 'campaign_id + 0 = $2' END,
     CASE target.scope WHEN 'global' THEN '$2 = 0' WHEN 'root' THEN '($2 = 0 OR campaign_id = $2)' ELSE 'campaign_id = $2' END)
     USING p_type, p_campaign, p_query, p_limit, p_candidates, named,
-          (SELECT id_time(min(id)) FROM unnest(named) AS id), (SELECT id_time(max(id)) FROM unnest(named) AS id);
+          (SELECT id_time(min(id)) FROM unnest(named) AS id), (SELECT id_time(max(id)) FROM unnest(named) AS id), wanted;
 END $$;
 
-CREATE FUNCTION search_entities(p_campaign int, p_types text[], p_terms text[], p_words text[], p_excluded text[], p_limit int, p_candidates int)
-RETURNS TABLE (type text, master_id bigint, rank real, matched bigint, corrected boolean)
+CREATE TYPE search_hit AS (type text, master_id bigint, rank real, matched bigint, corrected boolean);
+
+-- First the words as they are; too few of those, and p_whole (the last term as a whole word) gives way to its prefix;
+-- none at all, and typing errors are forgiven.
+CREATE FUNCTION search_entities(p_campaign int, p_types text[], p_terms text[], p_words text[], p_excluded text[], p_whole text, p_limit int, p_candidates int)
+RETURNS SETOF search_hit
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  exact tsquery := search_terms(p_campaign, p_terms, p_words, p_excluded, false);
-  relaxed tsquery;
+  last int := cardinality(p_terms);
+  terms text[] := p_terms;
+  query tsquery;
+  hits search_hit[];
 BEGIN
-  RETURN QUERY SELECT s.*, false FROM unnest(p_types) AS t (name), search_table(p_campaign, t.name, exact, p_words, false, p_limit, p_candidates) AS s;
-  IF NOT FOUND THEN
-    relaxed := search_terms(p_campaign, p_terms, p_words, p_excluded, true);
-    IF relaxed <> exact THEN
-      RETURN QUERY SELECT s.*, true FROM unnest(p_types) AS t (name), search_table(p_campaign, t.name, relaxed, p_words, true, p_limit, p_candidates) AS s;
-    END IF;
-  END IF;
+  FOR stage IN 1..3 LOOP
+    CONTINUE WHEN stage = 1 AND p_whole IS NULL;
+    terms[last] := CASE stage WHEN 1 THEN p_whole ELSE p_terms[last] END;
+    query := search_terms(p_campaign, terms, p_words, p_excluded, stage = 3);
+    hits := ARRAY(SELECT (h.type, h.master_id, h.rank, h.matched, stage = 3)::search_hit FROM unnest(p_types) AS t (name),
+                         search_table(p_campaign, t.name, query, p_words, stage = 3, p_limit, p_candidates) AS h);
+    EXIT WHEN cardinality(hits) >= CASE stage WHEN 1 THEN p_limit ELSE 1 END;
+  END LOOP;
+  RETURN QUERY SELECT * FROM unnest(hits);
 END $$;
-COMMENT ON FUNCTION search_entities(int, text[], text[], text[], text[], int, int) IS
+COMMENT ON FUNCTION search_entities(int, text[], text[], text[], text[], text, int, int) IS
   'Full-text search over entity types of one campaign; if nothing matches, once more with typing errors forgiven.';
 
 -- The registry: a pattern with * and ?, all words of a full text, or words with typing errors.

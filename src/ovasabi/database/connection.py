@@ -1,6 +1,7 @@
 """Connections: one pool for reads, one for writes, each session in the application's role and bounded in time."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
@@ -29,6 +30,9 @@ LOST = (
 
 ATTEMPTS = 5
 PAUSE_SECONDS = 0.05
+
+# A lost connection is told to the caller, in a sentence; the pool would also log its stack trace.
+logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
 
 type_decoder = msgspec.json.Decoder()
 Row = asyncpg.Record

@@ -15,10 +15,12 @@ END $$
 """
 
 
-# What is not granted yet: a grant that is there already would need rights that a careful login does not have.
+# What is not granted yet: a grant that is there already would need rights that a careful login does not have. Since
+# PostgreSQL 16, who made a role is its member, and still may not act as it.
 _GRANTS = """
 SELECT format('GRANT %I TO %I', role, session_user) AS sql FROM unnest(ARRAY[$1, $2]) AS role
-WHERE NOT pg_has_role(session_user, role, 'MEMBER')
+WHERE NOT CASE WHEN current_setting('server_version_num')::int >= 160000 THEN pg_has_role(session_user, role, 'SET')
+               ELSE pg_has_role(session_user, role, 'MEMBER') END
 UNION ALL
 SELECT format('GRANT %I TO %I', $3::text, $1::text) WHERE NOT pg_has_role($1, $3, 'MEMBER')
 UNION ALL
@@ -33,6 +35,9 @@ async def ensure_roles(url: str) -> None:
     """Creates the roles that are missing and grants them to the login and on the database; needs CREATEROLE once."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
+        # One at a time: of two grants on the same object at once, PostgreSQL refuses one.
+        await connection.execute("SET lock_timeout = '60s'")
+        await connection.execute("SELECT pg_advisory_lock(hashtextextended('ovasabi roles', 0))")
         for role in (OWNER_ROLE, APP_ROLE, SEARCH_ROLE):
             await connection.execute(_CREATE.format(role=role))
         for statement in await connection.fetch(_GRANTS, OWNER_ROLE, APP_ROLE, SEARCH_ROLE):

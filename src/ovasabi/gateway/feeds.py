@@ -65,7 +65,7 @@ class RecordHits(msgspec.Struct, frozen=True):
 
 
 class SearchHits(msgspec.Struct, frozen=True):
-    """What matches, best first, and how many of each type; 300 means at least as many."""
+    """What matches, best first, and how many of each type; 200 means at least as many."""
 
     hits: list[Record]
     facets: dict[str, int]

@@ -14,14 +14,14 @@ from ovasabi.kernel.errors import InvalidValue
 from ovasabi.kernel.statements import SCOPED, SEEN
 from ovasabi.kernel.work import read, scope_of
 
-CANDIDATES = 300
+CANDIDATES = 200
 """How many matches of a type are ranked at most, besides those with the words in their name."""
 MAX_LENGTH = 500
 
 _SEARCH = "SELECT x.*\n" + SCOPED.format(
     body=f"""
   SELECT h.type, h.master_id, h.rank, h.matched, h.corrected
-  FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, {CANDIDATES}) AS h WHERE {SEEN}"""
+  FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, {CANDIDATES}) AS h WHERE {SEEN}"""
 )
 _PIECE = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
 
@@ -32,6 +32,8 @@ class Terms(msgspec.Struct, frozen=True):
     required: list[str]
     words: list[str | None]
     excluded: list[str]
+    whole: str | None = None
+    """The last required term as a whole word, if it is there as a prefix only because it may still be being typed."""
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -43,7 +45,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Hits(msgspec.Struct, frozen=True):
-    """What matches, best first, and how many of each type (300 means «at least»)."""
+    """What matches, best first, and how many of each type (200 means «at least»)."""
 
     hits: list[Hit]
     facets: dict[str, int]
@@ -61,8 +63,9 @@ async def search(database: Database, query: str, *, types: Sequence[str] | None 
             known = ", ".join(searchable_types(campaign))
             raise InvalidValue(field="types", problem=f"{name!r} cannot be searched.", hint=f"There are: {known}.")
     rows = await read(
-        database, _SEARCH, scope_of(campaign), campaign, names, terms.required, terms.words, terms.excluded, limit
-    )
+        database, _SEARCH, scope_of(campaign), campaign, names, terms.required, terms.words, terms.excluded,
+        terms.whole, limit,
+    )  # fmt: skip
     found = sorted(
         (Hit(row["type"], row["master_id"], row["rank"]) for row in rows), key=lambda hit: (-hit.rank, -hit.id)
     )
@@ -83,6 +86,7 @@ def parse_query(text: str) -> Terms:
     required: list[str] = []
     words: list[str | None] = []
     excluded: list[str] = []
+    whole: str | None = None
     joined = False
     pieces = list(_PIECE.finditer(text.replace("\0", " ")))
     for place, piece in enumerate(pieces):
@@ -92,6 +96,8 @@ def parse_query(text: str) -> Terms:
             continue
         last = place == len(pieces) - 1 and bare is not None and not text[-1:].isspace()
         term, word = _term(phrase, bare, last)
+        if last and not minus and not joined and not str(bare).endswith("*"):
+            whole, _ = _term(phrase, bare, False)
         if term is None:
             continue
         if minus:
@@ -104,7 +110,7 @@ def parse_query(text: str) -> Terms:
         joined = False
     if not required:
         raise InvalidValue(field="q", problem="The query names no word to look for.", hint="Such as: q=asynchronous.")
-    return Terms(required, words, excluded)
+    return Terms(required, words, excluded, whole)
 
 
 def _term(phrase: str | None, bare: str | None, last: bool) -> tuple[str | None, str | None]:

@@ -19,13 +19,15 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from ovasabi.database.connection import OWNER_ROLE
+from ovasabi.database.connection import APP_ROLE, OWNER_ROLE
 from ovasabi.database.roles import ensure_roles
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.entity import EntityType, declared
 from ovasabi.kernel.schema import metadata_of
 
 LOCK_TIMEOUT = "5s"
+TURN_TIMEOUT = "120s"
+"""How long to wait for another process that migrates the same database."""
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
@@ -135,7 +137,12 @@ async def differences(url: str) -> list[Any]:
 def run_environment(context: EnvironmentContext) -> None:
     """What env.py runs: offline for a plan, online with the connection that the caller gave."""
     if context.is_offline_mode():
-        context.configure(dialect_name="postgresql", literal_binds=True, transaction_per_migration=True)
+        context.configure(
+            dialect_name="postgresql",
+            dialect_opts={"paramstyle": "named"},  # the default would double every % in the text
+            literal_binds=True,
+            transaction_per_migration=True,
+        )
         with context.begin_transaction():
             context.execute(f"SET ROLE {OWNER_ROLE}")
             context.run_migrations()
@@ -212,12 +219,16 @@ async def _online(url: str, run: Callable[[Config], None]) -> None:
 
     def with_connection(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"SET ROLE {OWNER_ROLE}")
-        connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         # One migration at a time: a second process waits here, then finds nothing left to do.
+        connection.exec_driver_sql(f"SET lock_timeout = '{TURN_TIMEOUT}'")
         connection.exec_driver_sql("SELECT pg_advisory_lock(hashtextextended('ovasabi migrations', 0))")
+        connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         connection.commit()
         config.attributes["connection"] = connection
         run(config)
+        # So that a login of the application alone can tell whether the database is ready for it.
+        if connection.exec_driver_sql("SELECT to_regclass('alembic_version') IS NOT NULL").scalar():
+            connection.exec_driver_sql(f"GRANT SELECT ON alembic_version TO {APP_ROLE}")
         connection.commit()
 
     try:

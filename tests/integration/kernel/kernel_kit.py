@@ -12,11 +12,18 @@ from hypothesis import HealthCheck, settings
 
 from ovasabi.database.connection import Database, prepare_connection
 from ovasabi.kernel.context import Context, acting, on_platform, system_context
-from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.repository import Draft, Repository
 from ovasabi.lifecycle import partitions
 from ovasabi.lifecycle.partitions import Step
 from ovasabi.services.campaign.entity import Campaign
 from ovasabi.services.content.entity import Content
+
+CAMPAIGN_TABLES = """
+SELECT c.oid::regclass::text AS name FROM pg_class c
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+  AND c.relname <> 'api_key'
+  AND EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = c.oid AND attname = 'campaign_id') ORDER BY 1"""
+"""All tables with rows of campaigns; a key is looked up before its campaign is known."""
 
 PROPERTY = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 
@@ -82,6 +89,17 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
     raise AssertionError("it did not come true in time")
 
 
+def waiting(url: str, count: int = 1) -> Callable[[], Awaitable[bool]]:
+    """Whether that many sessions wait for a lock."""
+
+    async def condition() -> bool:
+        async with admin(url) as connection:
+            found = await connection.fetchval("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+            return found >= count
+
+    return condition
+
+
 def kinds(answers: Iterable[Any]) -> dict[str, int]:
     """How many of each class there are."""
     counted: dict[str, int] = {}
@@ -111,3 +129,20 @@ def backdated(database: Database, month: date) -> Repository[Content]:
     assert text.count("next_id() AS id") == 1
     vars(repository.sql)["create"] = text.replace("next_id() AS id", clock)
     return repository
+
+
+TEXTS = {
+    "asyncio": ("Asynchronous programming", "Coroutines await each other in an event loop."),
+    "threads": ("Threads and locks", "A thread waits for a lock; programming with threads is hard."),
+    "decimals": ("Decimal arithmetic", "Exact numbers, rounding modes and contexts."),
+    "loops": ("Loop statements", "The for statement and the while statement; the event is not one."),
+    "umlaut": ("Überraschende Größen", "Grüße aus Köln, naïve café."),
+}
+
+
+async def library(database: Database, campaign: int) -> dict[str, int]:
+    """Some texts in a campaign; answers their ids by name."""
+    with within(campaign):
+        drafts = [Draft({"title": title, "body": body, "tags": [name]}) for name, (title, body) in TEXTS.items()]
+        made = await contents(database).create_many(drafts)
+    return {name: content.id for name, content in zip(TEXTS, made, strict=True)}

@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalog says of our tables, roles and functions: nothing is left open, nothing is named by accident."""
+"""What the catalog says of our tables, roles and functions: nothing is left open, nothing is named by accident."""
 
 import re
 from typing import Any
@@ -14,10 +14,12 @@ WITHOUT_POLICY = {"api_key"}
 """Read before it is known for which campaign a call is."""
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 _TABLES = """
-SELECT c.oid::regclass::text AS name, c.relispartition AS is_part, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
+SELECT c.oid::regclass::text AS name, c.relispartition AS is_part, c.relrowsecurity AS enabled,
+       c.relforcerowsecurity AS forced,
        c.relkind = 'p' AS is_parent, pg_get_userbyid(c.relowner) AS owner,
        EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = c.oid AND attname = 'campaign_id') AS scoped,
-       ARRAY(SELECT polname || ':' || polroles::regrole[]::text FROM pg_policy WHERE polrelid = c.oid ORDER BY 1) AS policies,
+       ARRAY(SELECT polname || ':' || polroles::regrole[]::text FROM pg_policy
+             WHERE polrelid = c.oid ORDER BY 1) AS policies,
        ARRAY(SELECT p FROM unnest($1::text[]) AS p WHERE has_table_privilege('ovasabi_app', c.oid, p)) AS granted
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY 1"""
 
@@ -61,7 +63,9 @@ async def test_global_tables_are_under_forced_row_level_security_too(database_ur
             assert table["forced"]
 
 
-async def test_only_the_roots_have_a_policy_for_the_application_and_it_is_one(database_url: str, dedicated: int) -> None:
+async def test_only_the_roots_have_a_policy_for_the_application_and_it_is_one(
+    database_url: str, dedicated: int
+) -> None:
     for table in await tables(database_url):
         ours = [policy for policy in table["policies"] if APP_ROLE in policy or "{-}" in policy]
         expected = table["enabled"] and not table["is_part"]
@@ -103,7 +107,7 @@ async def test_no_role_of_ours_is_powerful_and_the_application_owns_nothing(data
     found = await rows(database_url, query, [APP_ROLE, OWNER_ROLE, SEARCH_ROLE])
     assert len(found) == 3
     for role in found:
-        powers = [name for name in ("super", "bypassrls", "createrole", "createdb", "replication", "canlogin")]
+        powers = ("super", "bypassrls", "createrole", "createdb", "replication", "canlogin")
         assert [power for power in powers if role[f"rol{power}"]] == [], role["rolname"]
     owned = "SELECT classid::regclass, objid FROM pg_shdepend WHERE refobjid = $1::oid AND deptype = 'o'"
     assert await rows(database_url, owned, next(role["oid"] for role in found if role["rolname"] == APP_ROLE)) == []
@@ -117,14 +121,16 @@ async def test_the_application_is_a_member_of_no_other_role(database_url: str) -
 
 
 async def test_the_searching_role_can_only_read(database_url: str) -> None:
-    query = """SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+    query = """SELECT c.relname FROM pg_class c
+               WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
                AND has_table_privilege('ovasabi_search', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')"""
     assert await rows(database_url, query) == []
 
 
 async def test_every_constraint_and_index_has_a_name_that_we_chose(database_url: str) -> None:
     query = """
-      SELECT conrelid::regclass::text AS table_name, conname AS name FROM pg_constraint JOIN pg_class c ON c.oid = conrelid
+      SELECT conrelid::regclass::text AS table_name, conname AS name
+      FROM pg_constraint JOIN pg_class c ON c.oid = conrelid
       WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'u', 'f', 'c', 'x') AND conparentid = 0
         AND NOT c.relispartition
       UNION ALL

@@ -28,7 +28,9 @@ async def test_concurrent_updates_of_different_fields_both_survive(database: Dat
             await repository.delete(made.id)
 
 
-async def test_metadata_merged_concurrently_in_different_namespaces_all_survives(database: Database, campaign: int) -> None:
+async def test_metadata_merged_concurrently_in_different_namespaces_all_survives(
+    database: Database, campaign: int
+) -> None:
     repository = contents(database)
     with within(campaign):
         made = await repository.create({"title": "t", "metadata": {"service_specific": {"first": {"kept": 1}}}})
@@ -45,9 +47,7 @@ async def test_of_writers_that_expect_the_same_version_one_wins(database: Databa
     repository = contents(database)
     with within(campaign):
         made = await repository.create({"title": "t"})
-        answers = await together(
-            20, lambda n: repository.update(made.id, {"title": f"writer {n}"}, expected_version=1)
-        )
+        answers = await together(20, lambda n: repository.update(made.id, {"title": f"writer {n}"}, expected_version=1))
         assert kinds(answers) == {"Content": 1, "VersionConflict": 19}
         (winner,) = (answer for answer in answers if not isinstance(answer, Exception))
         assert (await repository.get(made.id)).title == winner.title
@@ -70,7 +70,9 @@ async def test_an_event_is_written_for_each_change_that_was_made_and_for_no_othe
         await together(10, lambda n: repository.update(made.id, {"title": f"{n}"}, expected_version=1 + n // 5))
         version = (await repository.get(made.id)).version
     async with admin(database_url) as connection:
-        rows = await connection.fetch("SELECT version FROM service_event WHERE master_id = $1 ORDER BY version", made.id)
+        rows = await connection.fetch(
+            "SELECT version FROM service_event WHERE master_id = $1 ORDER BY version", made.id
+        )
     assert [row["version"] for row in rows] == list(range(1, version + 1))
 
 
@@ -175,7 +177,9 @@ async def test_a_deadlock_is_retried_until_both_writes_are_done(database_url: st
                 changes = [Change(one.id, {"body": "done"}), Change(two.id, {"body": "done"})]
                 task = asyncio.create_task(repository.update_many(changes))
             for _ in range(200):
-                if await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"):
+                if await connection.fetchval(
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+                ):
                     break
                 await asyncio.sleep(0.02)
             before = await _deadlocks(connection)
@@ -201,7 +205,7 @@ async def test_a_transaction_of_several_writes_is_all_or_nothing(database: Datab
     repository = contents(database)
     with within(campaign):
         one = await repository.create({"title": "one"})
-        with pytest.raises(VersionConflict):
+        with pytest.raises(VersionConflict):  # noqa: PT012 (the block is the transaction)
             async with transaction(database):
                 await repository.update(one.id, {"title": "changed"})
                 assert (await repository.get(one.id)).title == "changed"
@@ -215,7 +219,7 @@ async def test_a_transaction_within_another_is_undone_alone(database: Database, 
         one, two = [await repository.create({"title": "before"}) for _ in range(2)]
         async with transaction(database):
             await repository.update(one.id, {"title": "outer"})
-            with pytest.raises(ZeroDivisionError):
+            with pytest.raises(ZeroDivisionError):  # noqa: PT012 (the block is the transaction)
                 async with transaction(database):
                     await repository.update(two.id, {"title": "inner"})
                     raise ZeroDivisionError

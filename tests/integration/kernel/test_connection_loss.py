@@ -15,6 +15,7 @@ from ovasabi.database.postmaster import socket_url
 from ovasabi.database.roles import ensure_roles
 from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.work import transaction
 from ovasabi.services.content.entity import Content
 
 _OURS = "application_name = 'ovasabi' AND datname = current_database()"
@@ -41,7 +42,8 @@ async def titles(url: str, campaign: int) -> list[str]:
         queries = (
             "SELECT title FROM service_content_main WHERE campaign_id = $1",
             "SELECT name FROM master WHERE campaign_id = $1 AND type = 'content'",
-            "SELECT payload ->> 'title' FROM service_event WHERE campaign_id = $1 AND event_type LIKE 'content:create:%'",
+            "SELECT payload ->> 'title' FROM service_event "
+            "WHERE campaign_id = $1 AND event_type LIKE 'content:create:%'",
         )
         found = [sorted(row[0] for row in await connection.fetch(query, campaign)) for query in queries]
     assert found[0] == found[1] == found[2], "one statement, all or nothing"
@@ -82,9 +84,9 @@ class Cutter:
 async def cuttable(server: EmbeddedServer, folder: Path) -> AsyncIterator[tuple[Cutter, Database]]:
     """Pools that reach the server through a cutter."""
     cutter = Cutter(server.data / ".s.PGSQL.5432")
-    async with await asyncio.start_unix_server(cutter.carry, folder / ".s.PGSQL.5432"):
-        async with pools(socket_url(folder, 5432, "ovasabi"), readers=1, writers=1) as database:
-            yield cutter, database
+    listening = await asyncio.start_unix_server(cutter.carry, folder / ".s.PGSQL.5432")
+    async with listening, pools(socket_url(folder, 5432, "ovasabi"), readers=1, writers=1) as database:
+        yield cutter, database
 
 
 async def test_reads_go_on_after_all_connections_were_terminated(database: Database, database_url: str) -> None:
@@ -162,9 +164,7 @@ async def test_an_answer_that_is_lost_after_the_commit_leaves_exactly_one_row(
 async def test_a_transaction_whose_connection_is_terminated_is_undone_and_says_so(
     database: Database, database_url: str, campaign: int
 ) -> None:
-    from ovasabi.kernel.work import transaction
-
-    with within(campaign), pytest.raises(DatabaseUnavailable):
+    with within(campaign), pytest.raises(DatabaseUnavailable):  # noqa: PT012 (the block is the transaction)
         async with transaction(database):
             await contents(database).create({"title": "undone"})
             await terminate(database_url, "state = 'idle in transaction'")

@@ -114,7 +114,9 @@ async def test_a_repeated_request_has_the_first_answer_also_after_updates(databa
         assert await repository.create(values, key=key) == first
 
 
-async def test_the_first_answer_does_not_hold_an_update_of_the_same_millisecond(database: Database, campaign: int) -> None:
+async def test_the_first_answer_does_not_hold_an_update_of_the_same_millisecond(
+    database: Database, campaign: int
+) -> None:
     repository = contents(database)
     with within(campaign):
         for number in range(25):
@@ -124,7 +126,9 @@ async def test_the_first_answer_does_not_hold_an_update_of_the_same_millisecond(
             assert await repository.create({"title": "first"}, key=f"same-{number}") == made
 
 
-@pytest.mark.parametrize("values", [{"title": "b"}, {"title": "a", "body": "x"}, {"title": "a", "metadata": {"tags": []}}])
+@pytest.mark.parametrize(
+    "values", [{"title": "b"}, {"title": "a", "body": "x"}, {"title": "a", "metadata": {"tags": []}}]
+)
 async def test_a_key_with_another_body_is_refused(database: Database, campaign: int, values: dict[str, Any]) -> None:
     repository, key = contents(database), some_key()
     with within(campaign):
@@ -164,7 +168,7 @@ async def test_a_create_in_a_transaction_that_is_rolled_back_leaves_nothing(
 ) -> None:
     key, before = some_key(), await counted(database_url, "service_event", campaign)
     with within(campaign):
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012 (the block is the transaction)
             async with transaction(database):
                 await contents(database).create({"title": "gone", "slug": "gone"}, key=key)
                 raise ZeroDivisionError

@@ -28,7 +28,9 @@ def running(url: str, part: str, count: int) -> Callable[[], Awaitable[bool]]:
     """Whether so many sessions run a statement that holds a text."""
 
     async def condition() -> bool:
-        query = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1 AND pid <> pg_backend_pid()"
+        query = (
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1 AND pid <> pg_backend_pid()"
+        )
         async with admin(url) as connection:
             return await connection.fetchval(query, f"%{part}%") == count
 
@@ -43,7 +45,9 @@ async def in_time(call: Awaitable[Any], error: type[Exception]) -> None:
     assert time.monotonic() - begun < BOUND
 
 
-async def test_a_statement_that_outlasts_its_deadline_is_ended_by_the_server(database: Database, database_url: str) -> None:
+async def test_a_statement_that_outlasts_its_deadline_is_ended_by_the_server(
+    database: Database, database_url: str
+) -> None:
     await in_time(database.read("SELECT pg_sleep(60), 'ended by the server'", timeout=0.2), DeadlineExceeded)
     await eventually(running(database_url, "ended by the server", 0))
 

@@ -29,7 +29,9 @@ CHANGES = [
 
 async def levels(connection: asyncpg.Connection, id: int) -> list[str]:
     """The event table, its stream and its leaf that hold an entity's events."""
-    leaf = await connection.fetchval("SELECT tableoid::regclass::text FROM service_event WHERE master_id = $1 LIMIT 1", id)
+    leaf = await connection.fetchval(
+        "SELECT tableoid::regclass::text FROM service_event WHERE master_id = $1 LIMIT 1", id
+    )
     return ["service_event", "service_event_operational", leaf]
 
 
@@ -153,11 +155,13 @@ async def test_an_event_of_a_running_transaction_holds_back_those_that_came_afte
         assert await read_events(database, after=before) == []
         proceed.set()
         await task
-        events = [events async for events in follow(database, after=before)][0]
+        events = await anext(follow(database, after=before))
     assert [event.payload["title"] for event in events] == ["slow", "quick"]
 
 
-async def test_the_feed_is_narrowed_by_type_and_entity_and_is_of_one_campaign(database: Database, campaign: int) -> None:
+async def test_the_feed_is_narrowed_by_type_and_entity_and_is_of_one_campaign(
+    database: Database, campaign: int
+) -> None:
     repository, other = contents(database), await make_campaign(database)
     with within(campaign):
         one, two = [await repository.create({"title": f"{n}"}) for n in range(2)]

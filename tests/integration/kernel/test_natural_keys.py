@@ -13,7 +13,9 @@ from ovasabi.services.content.entity import Content, Reaction, ReactionKind
 from ovasabi.services.user.entity import User
 
 
-async def test_a_key_of_last_month_is_taken_this_month_too(database: Database, database_url: str, campaign: int) -> None:
+async def test_a_key_of_last_month_is_taken_this_month_too(
+    database: Database, database_url: str, campaign: int
+) -> None:
     month = month_before()
     await open_month(database, month)
     with within(campaign):
@@ -26,7 +28,8 @@ async def test_a_key_of_last_month_is_taken_this_month_too(database: Database, d
         new = await contents(database).create({"title": "new", "slug": "other"})
     async with admin(database_url) as connection:
         rows = await connection.fetch(
-            "SELECT tableoid::regclass::text AS leaf FROM service_content_main WHERE master_id = ANY ($1)", [old.id, new.id]
+            "SELECT tableoid::regclass::text AS leaf FROM service_content_main WHERE master_id = ANY ($1)",
+            [old.id, new.id],
         )
     assert len({row["leaf"] for row in rows}) == 2
     assert f"service_content_main_pool_{month:%Y%m}" in {row["leaf"] for row in rows}

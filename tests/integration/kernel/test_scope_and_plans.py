@@ -36,7 +36,9 @@ async def test_every_statement_works_under_every_kind_of_plan(
 ) -> None:
     if analyzed:
         async with admin(database_url) as connection:
-            await connection.execute("ANALYZE master, master_key, idempotency, lease, service_event, service_content_main")
+            await connection.execute(
+                "ANALYZE master, master_key, idempotency, lease, service_event, service_content_main"
+            )
     async with pools(f"{database_url}&{plan}".rstrip("&"), readers=1, writers=1) as narrow:
         repository, registry = contents(narrow), MasterRepository(narrow)
         with within(campaign):

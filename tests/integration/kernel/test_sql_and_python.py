@@ -36,7 +36,8 @@ async def test_the_id_of_a_time_is_the_same_in_sql_and_python(database: Database
 @PROPERTY
 @given(some=st.lists(ids, min_size=1, max_size=20))
 async def test_a_uuid_made_by_sql_is_version_7_and_gives_its_id_in_both(database: Database, some: list[int]) -> None:
-    query = "SELECT i AS id, u AS uuid, uuid_id(u) AS back FROM (SELECT i, id_uuid(i) AS u FROM unnest($1::bigint[]) AS i) AS x"
+    query = """SELECT i AS id, u AS uuid, uuid_id(u) AS back
+               FROM (SELECT i, id_uuid(i) AS u FROM unnest($1::bigint[]) AS i) AS x"""
     for row in await database.read(query, some):
         reference = uuid.UUID(str(row["uuid"]))
         assert (reference.version, reference.variant) == (7, uuid.RFC_4122)

@@ -1,34 +1,22 @@
-"""A lock has one holder; a lease too, and whoever lost it writes no more."""
+"""A lease has one holder at a time, and whoever lost it writes no more."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 
 import msgspec
 import pytest
-from kernel_kit import admin, contents, eventually, kinds, make_campaign, together, within
+from kernel_kit import admin, contents, eventually, kinds, make_campaign, together, waiting, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import Fence, acting, current
+from ovasabi.kernel.context import Context, Fence, acting, current
 from ovasabi.kernel.errors import LeaseLost
-from ovasabi.kernel.locks import Lease, LockHeld, acquire, leased, locked, locked_entity, release, renew
-from ovasabi.kernel.master import MasterRepository
+from ovasabi.kernel.locks import Lease, LockHeld, acquire, leased, locked, release, renew
 from ovasabi.kernel.work import transaction
 
 SHORT = 0.3
 
 
-def waiting(url: str, count: int = 1) -> Callable[[], Awaitable[bool]]:
-    """Whether that many sessions wait for a lock."""
-
-    async def condition() -> bool:
-        async with admin(url) as connection:
-            found = await connection.fetchval("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-            return found >= count
-
-    return condition
-
-
-def fenced(lease: Lease):
+def fenced(lease: Lease) -> AbstractContextManager[Context]:
     """Acts under a lease that nobody renews: as a holder that was paused."""
     return acting(msgspec.structs.replace(current(), fence=Fence(lease.name, lease.token)))
 
@@ -46,72 +34,6 @@ async def taken_over(database: Database, name: str) -> Lease:
 
     await eventually(condition)
     return taken[0]
-
-
-async def test_a_named_lock_has_one_holder_at_a_time(database: Database, campaign: int) -> None:
-    inside, most = 0, 0
-
-    async def enter(_: int) -> None:
-        nonlocal inside, most
-        async with locked(database, "counting"):
-            inside += 1
-            most = max(most, inside)
-            await asyncio.sleep(0.005)
-            inside -= 1
-
-    with within(campaign):
-        assert kinds(await together(12, enter)) == {"NoneType": 12}
-    assert most == 1
-
-
-async def test_a_named_lock_is_the_campaigns_own(database: Database, campaign: int) -> None:
-    other, both = await make_campaign(database), asyncio.Barrier(2)
-
-    async def enter(number: int) -> None:
-        with within(number):
-            async with locked(database, "same name"):
-                await both.wait()
-
-    await asyncio.wait_for(asyncio.gather(enter(campaign), enter(other)), 10)
-
-
-async def test_a_locked_entity_is_changed_by_nobody_else_meanwhile(
-    database: Database, database_url: str, campaign: int
-) -> None:
-    repository = contents(database)
-    with within(campaign):
-        made = await repository.create({"title": "before"})
-        held, let_go = asyncio.Event(), asyncio.Event()
-
-        async def holder() -> str:
-            async with MasterRepository(database).lock(made.id):
-                held.set()
-                await let_go.wait()
-                title = (await repository.get(made.id)).title
-                await repository.update(made.id, {"title": "by the holder"}, expected_version=1)
-                return title
-
-        holding = asyncio.create_task(holder())
-        await held.wait()
-        other = asyncio.create_task(repository.update(made.id, {"body": "by the other"}))
-        await eventually(waiting(database_url))
-        assert not other.done()
-        let_go.set()
-        assert await holding == "before"
-        assert (await other).version == 3
-        assert (await repository.get(made.id)).title == "by the holder"
-
-
-async def test_what_is_written_under_a_lock_is_undone_with_it(database: Database, campaign: int) -> None:
-    repository = contents(database)
-    with within(campaign):
-        made = await repository.create({"title": "before"})
-        for lock in (locked(database, "undone"), locked_entity(database, made.id)):
-            with pytest.raises(ZeroDivisionError):
-                async with lock:
-                    await repository.update(made.id, {"title": "after"})
-                    raise ZeroDivisionError
-        assert (await repository.get(made.id)).title == "before"
 
 
 async def test_two_holders_of_a_lease_never_overlap(database: Database, campaign: int) -> None:

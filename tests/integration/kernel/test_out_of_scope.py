@@ -1,0 +1,115 @@
+"""Without a campaign's scope no table shows or takes a row of it, and no function answers for it."""
+
+import uuid
+from decimal import Decimal
+
+import asyncpg
+import msgspec
+import pytest
+from kernel_kit import CAMPAIGN_TABLES, admin, contents, make_campaign, within
+
+from ovasabi.database.connection import Database
+from ovasabi.kernel.locks import acquire
+from ovasabi.kernel.repository import Repository
+from ovasabi.services.content.entity import Comment, Reaction, ReactionKind
+from ovasabi.services.product.entity import Product, Variant
+from ovasabi.services.quotes.entity import Quote
+from ovasabi.services.user.entity import User
+
+
+async def seeded(database: Database, url: str) -> int:
+    """A campaign with a row in each campaign-scoped table."""
+    campaign, name = await make_campaign(database), f"u{uuid.uuid4().hex[:10]}"
+    with within(0):
+        user = await Repository(database, User).create({"username": name, "email": f"{name}@example.org"})
+    with within(campaign):
+        content = await contents(database).create({"title": "seed", "slug": "seed"}, key="seed")
+        await Repository(database, Comment).create({"content_id": content.id, "body": "seed"})
+        reaction = {"content_id": content.id, "user_id": user.id, "kind": ReactionKind.LIKE}
+        await Repository(database, Reaction).create(reaction)
+        product = await Repository(database, Product).create({"name": "seed"})
+        variant = {"product_id": product.id, "sku": "seed", "name": "seed", "price": Decimal(1), "currency": "EUR"}
+        await Repository(database, Variant).create(variant)
+        quote = {"description": "s", "amount": Decimal(1), "currency": "EUR", "valid_until": content.created_at}
+        await Repository(database, Quote).create(quote)
+        await acquire(database, "seed", 30)
+    return campaign
+
+
+_COLUMNS = """SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+              WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"""
+
+
+@pytest.mark.parametrize("scope", ["", "{}", "another campaign"])
+async def test_out_of_scope_every_campaign_table_shows_nothing_and_takes_nothing(
+    database: Database, database_url: str, scope: str
+) -> None:
+    campaign = await seeded(database, database_url)
+    allowed = f"{{{await make_campaign(database)}}}" if scope == "another campaign" else scope
+    async with admin(database_url) as connection:
+        tables = [row["name"] for row in await connection.fetch(CAMPAIGN_TABLES)]
+        assert len(tables) >= 11
+        for table in tables:
+            columns = await connection.fetchval(_COLUMNS, table)
+            row = await connection.fetchval(
+                f"SELECT to_jsonb(t) FROM {table} AS t WHERE campaign_id = $1 LIMIT 1", campaign
+            )
+            assert row is not None, f"{table} has no row to be seen"
+            await connection.execute("SET ROLE ovasabi_app")
+            await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", allowed)
+            seen = f"SELECT count(*) FROM {table} WHERE campaign_id = $1"
+            assert await connection.fetchval(seen, campaign) == 0, table
+            if allowed in ("", "{}"):
+                assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+            insert = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, $1)"
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                await connection.execute(insert, msgspec.json.encode(row).decode())
+            await connection.execute("RESET ROLE")
+
+
+async def test_a_row_cannot_be_moved_into_another_campaign(database: Database, database_url: str) -> None:
+    campaign, other = await seeded(database, database_url), await make_campaign(database)
+    async with admin(database_url) as connection:
+        await connection.execute("SET ROLE ovasabi_app")
+        await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", f"{{{campaign}}}")
+        for table in ("service_content_main", "lease"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"UPDATE {table} SET campaign_id = $1 WHERE campaign_id = $2", other, campaign)
+
+
+CALLS = [
+    "SELECT * FROM name_corrections($1, 'seed', 5)",
+    "SELECT * FROM search_names($1, NULL, 'seed', 'text', 10)",
+    "SELECT * FROM search_names($1, NULL, '%', 'pattern', 10)",
+    "SELECT * FROM search_entities($1, '{content}', '{seed}', '{seed}', '{}', 10, 100)",
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_functions_beyond_row_level_security_refuse_a_campaign_outside_the_scope(
+    database: Database, database_url: str, call: str
+) -> None:
+    campaign, other = await seeded(database, database_url), await make_campaign(database)
+    async with admin(database_url) as connection:
+        await connection.execute("SET ROLE ovasabi_app")
+        for scope in ("", "{}", f"{{{other}}}", "{0}"):
+            await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", scope)
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.fetch(call, campaign)
+        await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", f"{{{campaign}}}")
+        assert await connection.fetch(call, campaign)
+
+
+async def test_whether_an_entity_exists_is_told_of_the_scopes_campaigns_only(
+    database: Database, database_url: str
+) -> None:
+    campaign, other = await make_campaign(database), await make_campaign(database)
+    with within(campaign):
+        made = await contents(database).create({"title": "t"})
+    async with admin(database_url) as connection:
+        await connection.execute("SET ROLE ovasabi_app")
+        for scope, told in (("", False), (f"{{{other}}}", False), ("{0}", False), (f"{{{campaign}}}", True)):
+            await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", scope)
+            query = "SELECT entity_exists($1, $2, 'content')"
+            assert await connection.fetchval(query, campaign, made.id) is told
+            assert await connection.fetchval(query, other, made.id) is False
