@@ -40,6 +40,8 @@ GRANT SELECT, INSERT ON idempotency TO ovasabi_app;
 GRANT SELECT, INSERT ON service_event TO ovasabi_app;
 GRANT SELECT, INSERT, UPDATE ON lease TO ovasabi_app;
 GRANT SELECT, INSERT, UPDATE (revoked_at) ON api_key TO ovasabi_app;
+-- So that a login of the application alone can tell whether the database is ready for it.
+GRANT SELECT ON alembic_version TO ovasabi_app;
 
 -- A platform scope sees that campaigns exist: their registry rows carry their own number.
 CALL secure_table('master', scope_condition('campaign') || ' OR (type = ''campaign'' AND 0 = ANY ((SELECT scope_campaigns())::int[]))');

@@ -19,7 +19,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from ovasabi.database.connection import APP_ROLE, OWNER_ROLE
+from ovasabi.database.connection import OWNER_ROLE
 from ovasabi.database.roles import ensure_roles
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.entity import EntityType, declared
@@ -226,9 +226,6 @@ async def _online(url: str, run: Callable[[Config], None]) -> None:
         connection.commit()
         config.attributes["connection"] = connection
         run(config)
-        # So that a login of the application alone can tell whether the database is ready for it.
-        if connection.exec_driver_sql("SELECT to_regclass('alembic_version') IS NOT NULL").scalar():
-            connection.exec_driver_sql(f"GRANT SELECT ON alembic_version TO {APP_ROLE}")
         connection.commit()
 
     try:

@@ -1,8 +1,9 @@
 """A lost connection or server is an error that says so, or no error at all; never a hang, a lost or a doubled write."""
 
 import asyncio
+import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -172,10 +173,17 @@ async def test_a_transaction_whose_connection_is_terminated_is_undone_and_says_s
     assert await titles(database_url, campaign) == []
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's user may pass through; pytest closes its own to all others."""
+    with tempfile.TemporaryDirectory(prefix="ovasabi-test-") as name:
+        yield Path(name)
+
+
 async def test_reads_during_a_restart_of_the_server_fail_clearly_within_a_bound_and_then_recover(
-    server: EmbeddedServer, tmp_path: Path
+    server: EmbeddedServer, folder: Path
 ) -> None:
-    own = EmbeddedServer(tmp_path / "postgres", version=server.version, binaries=server._binaries)
+    own = EmbeddedServer(folder / "postgres", version=server.version, binaries=server._binaries)
     async with own:
         await ensure_roles(own.url())
         async with pools(own.url(), readers=4, writers=2) as database:

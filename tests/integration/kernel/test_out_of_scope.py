@@ -81,7 +81,7 @@ CALLS = [
     "SELECT * FROM name_corrections($1, 'seed', 5)",
     "SELECT * FROM search_names($1, NULL, 'seed', 'text', 10)",
     "SELECT * FROM search_names($1, NULL, '%', 'pattern', 10)",
-    "SELECT * FROM search_entities($1, '{content}', '{seed}', '{seed}', '{}', 10, 100)",
+    "SELECT * FROM search_entities($1, '{content}', '{seed}', '{seed}', '{}', NULL, 10, 100)",
 ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from kernel_kit import admin
+from sqlalchemy.dialects import postgresql
 
 import ovasabi
 from ovasabi.database.roles import ensure_roles
@@ -101,6 +102,28 @@ async def test_every_declared_constraint_and_index_is_in_the_database(database_u
         wanted = {(table.name, str(item.name)) for item in (*table.constraints, *table.indexes)}
         assert len(wanted) > 3
         assert wanted <= there, f"{table.name}: {wanted - there}"
+
+
+async def test_every_generated_column_is_generated_as_declared(database_url: str) -> None:
+    query = """SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+               WHERE adrelid = $1::regclass AND attname = $2"""
+    checked = 0
+    async with admin(database_url) as connection:
+        for of in declared.values():
+            for column in metadata_of().tables[of.table_name].columns:
+                if column.computed is None:
+                    continue
+                wanted = f"{column.name} {column.type.compile(postgresql.dialect())}"
+                await connection.execute(f"CREATE TEMP TABLE fresh (LIKE {of.table_name})")
+                await connection.execute(f"ALTER TABLE fresh DROP COLUMN {column.name}")
+                await connection.execute(
+                    f"ALTER TABLE fresh ADD COLUMN {wanted} GENERATED ALWAYS AS ({column.computed.sqltext}) STORED"
+                )
+                there = await connection.fetchval(query, of.table_name, column.name)
+                assert there == await connection.fetchval(query, "fresh", column.name), (of.name, column.name)
+                await connection.execute("DROP TABLE fresh")
+                checked += 1
+    assert checked >= 5
 
 
 @pytest.mark.parametrize(
@@ -224,9 +247,9 @@ async def test_the_migration_of_a_new_entity_is_written_from_its_declaration(emp
     assert "register_entity('probe', 'probe', 'service_probe_main', 'campaign', true)" in text
     assert "drop" not in text.lower()
     again = "await m.upgrade(url); print(await m.differences(url), await m.new(url, 'x'))"
-    assert await copy.run(empty_url, again) == (
-        True, "[] None",
-    )  # fmt: skip
+    succeeded, said = await copy.run(empty_url, again)
+    assert succeeded
+    assert said.splitlines()[-1] == "[] None"
     async with admin(empty_url) as connection:
         forced = "SELECT relforcerowsecurity FROM pg_class WHERE oid = 'service_probe_main'::regclass"
         assert await connection.fetchval(forced)

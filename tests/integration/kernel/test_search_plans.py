@@ -58,9 +58,8 @@ async def explained(connection: asyncpg.Connection, role: str, campaign: int, sq
     return "\n".join(row[0] for row in rows)
 
 
-_MATCH = f"""SELECT master_id, search_vector FROM {PARENT}
-             WHERE campaign_id = $1 AND search_vector @@ to_tsquery('simple', 'rareword') AND deleted_at IS NULL
-             LIMIT 300"""
+_MATCH = f"""SELECT master_id FROM {PARENT} WHERE campaign_id + 0 = $1
+             AND search_vector @@ to_tsquery('simple', 'rareword') AND deleted_at IS NULL LIMIT 300"""
 _NAMES = """SELECT id FROM (SELECT * FROM master
             WHERE name_keys(campaign_id, name) && name_keys($1, 'rareword') OFFSET 0) AS m"""
 
@@ -175,8 +174,8 @@ async def test_a_look_up_by_id_touches_one_leaf(full: int, database: Database, d
     async with admin(database_url) as connection:
         args = (f"{{{full}}}", full, [one.created_at], [one.id])
         plan = await explained(connection, APP_ROLE, full, repository.sql.get, *args)
-    assert plan.count("_pkey on service_content_main_") == 1
-    assert "Append" not in plan
+    assert len(set(re.findall(rf"on ({PARENT}\w*)", plan))) == 1
+    assert f"Seq Scan on {PARENT}" not in plan
 
 
 # -- similarity, where the server has no pg_trgm
