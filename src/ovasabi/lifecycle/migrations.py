@@ -41,6 +41,15 @@ class MigrationFailed(OvasabiError):
     hint = "Nothing of that step was kept. Mend the cause and run `ovasabi migrate` again."
 
 
+class DatabaseAhead(OvasabiError):
+    """The database was migrated by a newer program, or one with other services."""
+
+    kind = Kind.PRECONDITION
+    code = "database_ahead"
+    message = "The database is at migration {revision}, which this program does not know."
+    hint = "Run the program that made it, with its migrations, or use another database."
+
+
 def folder() -> Path:
     """Where the migrations are: beside the sources, or inside the installed package."""
     package = Path(__file__).parents[1]
@@ -67,7 +76,7 @@ async def current_revision(url: str) -> str | None:
 async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) -> None:
     """Brings a database to the newest revision, step by step; roles are made first."""
     await ensure_roles(url)
-    if await current_revision(url) == head():
+    if await _known_revision(url) == head():
         return
     progress(f"migrating the database to {head()}")
     await _online(url, lambda config: command.upgrade(config, "head"))
@@ -75,13 +84,21 @@ async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) ->
 
 async def plan(url: str) -> str:
     """The SQL that `upgrade` would run, as text; nothing is touched."""
-    revision = await current_revision(url)
+    revision = await _known_revision(url)
     if revision == head():
         return ""
     config = _config()
     config.output_buffer = io.StringIO()
     await asyncio.to_thread(command.upgrade, config, f"{revision or 'base'}:head", sql=True)
     return config.output_buffer.getvalue()
+
+
+async def _known_revision(url: str) -> str | None:
+    """The revision that a database is at, if it is one of ours."""
+    revision = await current_revision(url)
+    if revision is not None and revision not in {script.revision for script in _script().walk_revisions()}:
+        raise DatabaseAhead(revision=revision)
+    return revision
 
 
 async def new(url: str, message: str) -> Path | None:

@@ -146,3 +146,31 @@ async def library(database: Database, campaign: int) -> dict[str, int]:
         drafts = [Draft({"title": title, "body": body, "tags": [name]}) for name, (title, body) in TEXTS.items()]
         made = await contents(database).create_many(drafts)
     return {name: content.id for name, content in zip(TEXTS, made, strict=True)}
+
+
+SCHEMA = """
+SELECT 'column', attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attnotnull::text,
+       pg_get_expr(adbin, adrelid) FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+  JOIN pg_class c ON c.oid = attrelid AND relnamespace = 'public'::regnamespace AND attnum > 0 AND relkind IN ('r', 'p')
+UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), NULL, NULL
+  FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'index', tablename, indexname, indexdef, NULL, NULL FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT 'function', p.oid::regprocedure::text, pg_get_functiondef(p.oid), proacl::text,
+       proowner::regrole::text, NULL
+  FROM pg_proc p WHERE pronamespace = 'public'::regnamespace AND prokind <> 'a'
+    AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = p.oid AND deptype = 'e')
+UNION ALL SELECT 'policy', tablename, policyname, roles::text, qual, with_check FROM pg_policies
+UNION ALL SELECT 'table', relname, relacl::text, relowner::regrole::text, relrowsecurity::text,
+       relforcerowsecurity::text
+  FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S')
+UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), NULL, NULL
+  FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT 'comment', objoid::regclass::text, objsubid::text, description, NULL, NULL FROM pg_description
+  WHERE classoid = 'pg_class'::regclass AND objoid >= 16384
+ORDER BY 1, 2, 3, 4"""
+
+
+async def schema_of(url: str) -> list[tuple]:
+    """All that a migration makes, as text."""
+    async with admin(url) as connection:
+        return [tuple(row) for row in await connection.fetch(SCHEMA)]

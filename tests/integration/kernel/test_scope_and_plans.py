@@ -22,7 +22,6 @@ PLANS = [
     "enable_indexscan=off&enable_bitmapscan=off&enable_indexonlyscan=off&enable_nestloop=off",
     "enable_indexscan=off&enable_bitmapscan=off&enable_indexonlyscan=off&enable_nestloop=off&enable_hashjoin=off",
     "enable_material=off&enable_sort=off",
-    "plan_cache_mode=force_generic_plan",
     "join_collapse_limit=1&from_collapse_limit=1",
     "cpu_tuple_cost=1000",
     "random_page_cost=1000000",

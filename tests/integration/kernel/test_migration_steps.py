@@ -1,0 +1,133 @@
+"""A step that fails leaves nothing behind, two at once do not meet, and a new entity writes its own step."""
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from kernel_kit import admin, schema_of
+
+import ovasabi
+from ovasabi.lifecycle import migrations
+
+SOURCE = Path(ovasabi.__file__).parent
+
+
+class Copy:
+    """A copy of the program with a history of its own, run in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(SOURCE, folder / "src" / "ovasabi", ignore=ignored)
+        shutil.copytree(migrations.folder(), folder / "migrations", ignore=ignored)
+
+    @property
+    def versions(self) -> Path:
+        """Where its migrations are."""
+        return self.folder / "migrations" / "versions"
+
+    def add(self, body: str) -> None:
+        """Adds a migration on top, or writes it anew."""
+        head = f'"""A step."""\nfrom alembic import op\nrevision = "9999"\ndown_revision = "{migrations.head()}"\n'
+        lines = "".join(f"    op.execute({statement!r})\n" for statement in body.split(";") if statement.strip())
+        (self.versions / "9999_step.py").write_text(f"{head}\n\ndef upgrade() -> None:\n{lines}")
+
+    async def run(self, url: str, code: str = "await m.upgrade(url)") -> tuple[bool, str]:
+        """Runs a call of its migrations; answers whether it succeeded, and what it said."""
+        program = (
+            "import asyncio, sys\nfrom ovasabi.services import discover\n"
+            "from ovasabi.lifecycle import migrations as m\n"
+            "from ovasabi.errors import OvasabiError\ndiscover()\n"
+            f"async def main(url):\n    try:\n        {code}\n"
+            "    except OvasabiError as error:\n        sys.exit(f'{error.code}: {error}')\n"
+            "asyncio.run(main(sys.argv[1]))"
+        )
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, url,
+            env={"PYTHONPATH": str(self.folder / "src"), "PATH": ""},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        return process.returncode == 0, output.decode().strip()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    """A copy of the program."""
+    return Copy(tmp_path)
+
+
+async def test_a_migration_that_fails_half_way_leaves_nothing_behind(empty_url: str, copy: Copy) -> None:
+    await migrations.upgrade(empty_url)
+    done = await schema_of(empty_url)
+    copy.add("CREATE TABLE half (id int); ALTER TABLE master ADD COLUMN half int; SELECT 1 / 0")
+    succeeded, said = await copy.run(empty_url)
+    assert not succeeded
+    assert said == "migration_failed: The migration stopped: division by zero."
+    assert await schema_of(empty_url) == done
+    assert await migrations.current_revision(empty_url) == migrations.head()
+    copy.add("CREATE TABLE half (id int)")
+    assert await copy.run(empty_url) == (True, "")
+    assert await migrations.current_revision(empty_url) == "9999"
+
+
+async def test_steps_before_the_failing_one_are_kept_and_only_those(empty_url: str, copy: Copy) -> None:
+    copy.add("CREATE TABLE half (id int); SELECT 1 / 0")
+    succeeded, _ = await copy.run(empty_url)
+    assert not succeeded
+    assert await migrations.current_revision(empty_url) == migrations.head()
+    assert await migrations.differences(empty_url) == []
+    assert "half" not in {row[1] for row in await schema_of(empty_url)}
+
+
+async def test_two_upgrades_of_one_empty_database_at_once_both_succeed(empty_url: str, copy: Copy) -> None:
+    answers = await asyncio.gather(*(copy.run(empty_url) for _ in range(3)))
+    assert answers == [(True, "")] * 3
+    assert await migrations.differences(empty_url) == []
+
+
+async def test_a_blocked_migration_fails_with_one_clear_error_instead_of_hanging(empty_url: str, copy: Copy) -> None:
+    await migrations.upgrade(empty_url)
+    done = await schema_of(empty_url)
+    text = (copy.folder / "src/ovasabi/lifecycle/migrations.py").read_text()
+    assert text.count('LOCK_TIMEOUT = "5s"') == 1
+    (copy.folder / "src/ovasabi/lifecycle/migrations.py").write_text(text.replace('"5s"', '"300ms"'))
+    copy.add("ALTER TABLE master ADD COLUMN half int")
+    async with admin(empty_url) as connection:
+        async with connection.transaction():
+            await connection.execute("SELECT 1 FROM master")
+            succeeded, said = await copy.run(empty_url)
+        assert not succeeded
+        assert said == "migration_failed: The migration stopped: canceling statement due to lock timeout."
+        assert await schema_of(empty_url) == done
+        assert await copy.run(empty_url) == (True, "")
+
+
+async def test_the_migration_of_a_new_entity_is_written_from_its_declaration(empty_url: str, copy: Copy) -> None:
+    service = copy.folder / "src/ovasabi/services/probe"
+    service.mkdir()
+    (service / "__init__.py").write_text('"""A probe."""\n')
+    (service / "service.py").write_text('"""None."""\n')
+    (service / "entity.py").write_text(
+        '"""A probe."""\nfrom typing import Annotated\nfrom msgspec import Meta\n'
+        "from ovasabi.kernel.entity import Entity, entity\nfrom ovasabi.kernel.fields import Filter, Search\n\n\n"
+        '@entity(plural="probes", title="name")\nclass Probe(Entity):\n    """A probe."""\n\n'
+        '    name: Annotated[str, Meta(max_length=40), Search("A")]\n'
+        "    weight: Annotated[int, Meta(ge=0), Filter()] = 0\n"
+    )
+    before = set(copy.versions.iterdir())
+    assert (await copy.run(empty_url, "await m.upgrade(url); print(await m.new(url, 'the probe'))"))[0]
+    (written,) = set(copy.versions.glob("*.py")) - before
+    text = written.read_text()
+    assert "register_entity('probe', 'probe', 'service_probe_main', 'campaign', true)" in text
+    assert "drop" not in text.lower()
+    again = "await m.upgrade(url); print(await m.differences(url), await m.new(url, 'x'))"
+    succeeded, said = await copy.run(empty_url, again)
+    assert succeeded
+    assert said.splitlines()[-1] == "[] None"
+    async with admin(empty_url) as connection:
+        forced = "SELECT relforcerowsecurity FROM pg_class WHERE oid = 'service_probe_main'::regclass"
+        assert await connection.fetchval(forced)
+        assert await connection.fetchval("SELECT to_regclass('service_probe_main_pool') IS NOT NULL")
