@@ -16,7 +16,7 @@ from ovasabi.errors import DatabaseUnavailable, StartError
 from ovasabi.kernel.context import PLATFORM, Role, acting, in_campaign, system_context
 from ovasabi.kernel.keys import Keyring, Unauthenticated, create_key
 from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.repository import Draft
+from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.service import Registry
 from ovasabi.lifecycle import partitions
 from ovasabi.services import discover

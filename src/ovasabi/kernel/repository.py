@@ -31,6 +31,7 @@ from ovasabi.kernel.fields import Bounds, Numeric, Reference, Secret
 from ovasabi.kernel.history import created_state
 from ovasabi.kernel.ids import id_time, parse_reference
 from ovasabi.kernel.metadata import check_metadata, derived
+from ovasabi.kernel.rows import Change, Draft, NewRow
 from ovasabi.kernel.statements import Statements
 from ovasabi.kernel.work import in_transaction, read, scope_of, write
 
@@ -39,34 +40,6 @@ ATTEMPTS = 5
 OF_ONE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 """Errors that one row causes: its neighbours in the statement are written without it."""
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-
-
-class Draft(msgspec.Struct, frozen=True):
-    """One row to create: its values by field, and the client's idempotency key if it gave one.
-
-    `number` is for a campaign whose number was reserved beforehand; it has no meaning for anything else.
-    """
-
-    values: Mapping[str, Any]
-    key: str | None = None
-    number: int | None = None
-
-
-class Change(msgspec.Struct, frozen=True):
-    """One row to change: its id, what to set (or add), and the version that the caller expects, if any."""
-
-    id: int
-    values: Mapping[str, Any] = {}
-    expected_version: int | None = None
-
-
-class NewRow(msgspec.Struct, frozen=True):
-    """A draft made ready to be written."""
-
-    draft: Draft
-    values: Mapping[str, Any]
-    encoded: str
-    digest: bytes | None
 
 
 class Repository(Generic[E]):
@@ -126,10 +99,7 @@ class Repository(Generic[E]):
 
     async def restore(self, id: int, *, verb: str = "restore") -> E:
         """Takes a delete back, if its natural keys are still free."""
-        try:
-            return _only(await self._change(self.sql.restore, [Change(id)], verb))
-        except Contended:
-            raise KeyTaken(type=self.of.name, key=" or ".join(key.name for key in self.sql.keys)) from None
+        return _only(await self._change(self.sql.restore, [Change(id)], verb))
 
     # -- reads
 
@@ -264,7 +234,9 @@ class Repository(Generic[E]):
                 rows = await write(self.database, sql, *args)
                 return [await self._changed(row, change) for row, change in zip(rows, changes, strict=True)]
             except asyncpg.UniqueViolationError as error:
-                if in_transaction() or sql == self.sql.restore or attempt == ATTEMPTS - 1:
+                if sql == self.sql.restore:
+                    raise KeyTaken(type=self.of.name, key=" or ".join(key.name for key in self.sql.keys)) from error
+                if in_transaction() or attempt == ATTEMPTS - 1:
                     raise Contended from error
             except asyncpg.PostgresError as error:
                 refusal = from_postgres(error, self.of.name, self.of.table_name)
@@ -273,8 +245,15 @@ class Repository(Generic[E]):
                 if len(changes) == 1:
                     return [refusal]
             if len(changes) > 1:
-                return [answer for change in changes for answer in await self._change_once(sql, [change], verb)]
+                return [await self._change_alone(sql, change, verb) for change in changes]
         raise Contended
+
+    async def _change_alone(self, sql: str, change: Change, verb: str) -> E | OvasabiError:
+        """One row of a batch that failed as a whole; its error is its own."""
+        try:
+            return (await self._change_once(sql, [change], verb))[0]
+        except OvasabiError as error:
+            return error
 
     async def _change_args(self, changes: list[Change], verb: str) -> list[Any]:
         context, campaign, count = current(), current_campaign(), len(changes)

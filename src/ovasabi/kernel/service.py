@@ -17,7 +17,8 @@ from ovasabi.kernel.entity import Entity, EntityType, type_of
 from ovasabi.kernel.errors import Contended, VersionConflict
 from ovasabi.kernel.history import state_at
 from ovasabi.kernel.listing import ListRequest, Page, list_page
-from ovasabi.kernel.repository import Draft, Repository
+from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.search import search
 
 E = TypeVar("E", bound=Entity)

@@ -10,7 +10,8 @@ from functools import cached_property
 import msgspec
 
 from ovasabi.kernel.entity import EntityType, Scope, declared
-from ovasabi.kernel.fields import Field, Immutable, Reference, Secret, Unique
+from ovasabi.kernel.fields import Field, Immutable, Reference, Secret
+from ovasabi.kernel.natural_keys import Key
 
 AGAIN = "again"
 REPLAYED = "replayed"
@@ -27,25 +28,6 @@ SEEN = "scope.s IS NOT NULL"
 # A condition without a column is checked once, before anything is read: no order of joins can look at a row sooner.
 SCOPE_FIRST = "(SELECT scope.s FROM scope) IS NOT NULL"
 KEPT_NOW = "b.id, b.uuid, b.campaign_id, b.version, b.created_at"
-
-
-class Key(msgspec.Struct, frozen=True):
-    """A natural key: the field (or fields, joined by +) that it is named after, and its parts."""
-
-    name: str
-    parts: tuple[Field, ...]
-
-    def value(self, row: str) -> str:
-        """The SQL of the key's text, from a row of the entity's own type."""
-        texts = (
-            f"lower({row}.{p.column})" if (u := p.get(Unique)) and u.fold else f"{row}.{p.column}::text"
-            for p in self.parts
-        )
-        return f"key_value({', '.join(texts)})"
-
-    def touched(self, patch: str) -> str:
-        """Whether a patch sets it. Only keys of one field can change: the parts of the others are immutable."""
-        return f"{patch} ? '{self.parts[0].column}'"
 
 
 class Statements(msgspec.Struct, frozen=True, dict=True, eq=False):
@@ -266,16 +248,16 @@ ORDER BY d.position"""
     def _contested(self, key: Key) -> str:
         value = key.value("(i.n)")
         return (
-            f",\n    {value} AS key_{_plain(key)}, {value} IS NOT NULL AND row_number() OVER "
-            f"(PARTITION BY {self._home}, {value} ORDER BY i.position) > 1 AS contested_{_plain(key)}"
+            f",\n    {value} AS key_{key.plain}, {value} IS NOT NULL AND row_number() OVER "
+            f"(PARTITION BY {self._home}, {value} ORDER BY i.position) > 1 AS contested_{key.plain}"
         )
 
     def _create_verdict(self) -> str:
         whens = [f"WHEN i.known IS NOT NULL THEN i.known WHEN i.repeated THEN '{AGAIN}'"]
         whens += [self._missing(field, "true") for field in self.of.references]
         whens += [
-            f"WHEN {self._holder(key, f'i.key_{_plain(key)}')} IS NOT NULL THEN '{TAKEN}{key.name}'\n    "
-            f"WHEN i.contested_{_plain(key)} THEN '{AGAIN}'"
+            f"WHEN {self._holder(key, f'i.key_{key.plain}')} IS NOT NULL THEN '{TAKEN}{key.name}'\n    "
+            f"WHEN i.contested_{key.plain} THEN '{AGAIN}'"
             for key in self.keys
         ]
         return "CASE " + "\n    ".join(whens) + " END"
@@ -403,7 +385,3 @@ def _months(created_ats: str) -> str:
 
 def _json(row: str, field: Field) -> str:
     return f"{row}.{field.column}" if field.base is int else f"{row}.{field.column}::text"
-
-
-def _plain(key: Key) -> str:
-    return key.name.replace("+", "_")

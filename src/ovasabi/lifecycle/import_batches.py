@@ -6,7 +6,7 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from ovasabi.errors import OvasabiError
-from ovasabi.kernel.repository import Draft
+from ovasabi.kernel.rows import Draft
 from ovasabi.lifecycle.import_drafts import Drafts
 from ovasabi.lifecycle.import_lines import Line, NotImportable, csv_records, json_lines
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 
 from ovasabi.database.connection import Database, prepare_connection
 from ovasabi.kernel.context import Context, acting, on_platform, system_context
-from ovasabi.kernel.repository import Draft, Repository
+from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.rows import Draft
 from ovasabi.lifecycle import partitions
 from ovasabi.lifecycle.partitions import Step
 from ovasabi.services.campaign.entity import Campaign

@@ -8,7 +8,7 @@ from kernel_kit import admin, contents, kinds, make_campaign, pools, together, w
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.errors import EntityNotFound, RuleBroken, VersionConflict
-from ovasabi.kernel.repository import Change
+from ovasabi.kernel.rows import Change
 from ovasabi.kernel.work import transaction
 from ovasabi.lifecycle import partitions
 

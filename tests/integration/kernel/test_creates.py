@@ -9,7 +9,7 @@ from kernel_kit import admin, contents, kinds, make_campaign, together, within
 from ovasabi.database.connection import Database
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.errors import InvalidValue, KeyReused, KeyTaken, ReferenceMissing
-from ovasabi.kernel.repository import Draft
+from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.work import transaction
 from ovasabi.services.content.entity import Content
 

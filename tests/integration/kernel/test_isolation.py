@@ -20,7 +20,7 @@ from ovasabi.kernel.history import state_at
 from ovasabi.kernel.listing import ListRequest, list_page
 from ovasabi.kernel.locks import acquire, locked, locked_entity
 from ovasabi.kernel.master import MasterRepository
-from ovasabi.kernel.repository import Change, Draft
+from ovasabi.kernel.rows import Change, Draft
 from ovasabi.kernel.search import search
 from ovasabi.kernel.work import transaction
 from ovasabi.services.content.entity import Content

@@ -8,7 +8,8 @@ from kernel_kit import admin, backdated, contents, kinds, make_campaign, month_b
 from ovasabi.database.connection import Database
 from ovasabi.kernel.context import acting, on_platform, system_context
 from ovasabi.kernel.errors import KeyTaken
-from ovasabi.kernel.repository import Change, Repository
+from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.rows import Change
 from ovasabi.services.content.entity import Content, Reaction, ReactionKind
 from ovasabi.services.user.entity import User
 

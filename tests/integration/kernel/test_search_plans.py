@@ -16,7 +16,7 @@ from ovasabi.database.connection import APP_ROLE, SEARCH_ROLE, Database
 from ovasabi.kernel.filters import parse_filter
 from ovasabi.kernel.listing import ListRequest, list_page
 from ovasabi.kernel.master import MasterRepository
-from ovasabi.kernel.repository import Draft
+from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.search import search
 from ovasabi.lifecycle import migrations
 

@@ -10,7 +10,8 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.context import acting, on_platform, system_context
 from ovasabi.kernel.errors import InvalidValue
 from ovasabi.kernel.master import MasterRepository
-from ovasabi.kernel.repository import Draft, Repository
+from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.search import CANDIDATES, search
 from ovasabi.services.product.entity import Product
 from ovasabi.services.user.entity import User

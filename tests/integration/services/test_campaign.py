@@ -10,7 +10,7 @@ from ovasabi.kernel.context import PLATFORM, Context, acting, in_campaign, syste
 from ovasabi.kernel.errors import EntityNotFound, KeyTaken, ReferenceMissing
 from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.moves import MoveRefused
-from ovasabi.kernel.repository import Draft
+from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.service import Registry
 from ovasabi.kernel.work import scope_of
 from ovasabi.services.campaign.directory import number_of

@@ -12,7 +12,7 @@ from ovasabi.kernel.errors import EntityNotFound, KeyReused, KeyTaken, Reference
 from ovasabi.kernel.history import state_at
 from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.moves import MoveRefused
-from ovasabi.kernel.repository import Draft
+from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.service import Registry
 from ovasabi.services.content.comments import Comments, NewComment
 from ovasabi.services.content.entity import Content, ReactionKind

@@ -11,7 +11,7 @@ import pytest
 from ovasabi.kernel.context import Context, acting
 from ovasabi.kernel.entity import type_of
 from ovasabi.kernel.moves import MoveRefused
-from ovasabi.kernel.repository import Draft
+from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.service import Registry
 from ovasabi.services.quotes.entity import Quote
 from ovasabi.services.quotes.errors import AlreadyOver, QuoteDecided, QuoteOverdue, QuoteStillValid

@@ -11,7 +11,7 @@ from ovasabi.kernel.context import PLATFORM, acting, system_context
 from ovasabi.kernel.errors import KeyTaken
 from ovasabi.kernel.events import read_events
 from ovasabi.kernel.moves import MoveRefused
-from ovasabi.kernel.repository import Draft
+from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.service import Registry
 from ovasabi.services.user.entity import User
 from ovasabi.services.user.errors import PasswordWeak, PasswordWrong, UsernameReserved
