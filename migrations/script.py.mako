@@ -1,4 +1,4 @@
-"""${message}."""
+"""${message}; generated from the declarations."""
 
 import sqlalchemy as sa
 from alembic import op
