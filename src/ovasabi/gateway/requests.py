@@ -77,11 +77,11 @@ def decode_body(body: bytes, kind: Any) -> Any:
         raise unreadable(error, kind) from None
 
 
-def decode_query(request: Http, kind: Any, extra: tuple[str, ...] = ()) -> Any:
+def decode_query(request: Http, kind: Any) -> Any:
     """The query as a typed struct; an unknown or repeated parameter is refused."""
-    values = query_values(request, (*kind.__struct_fields__, *extra))
+    values = query_values(request, kind.__struct_fields__)
     try:
-        return msgspec.convert({k: v for k, v in values.items() if k not in extra}, kind, strict=False)
+        return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise unreadable(error, kind) from None
 

@@ -21,8 +21,6 @@ LEFT JOIN pg_inherits AS j ON j.inhparent = c.oid
 LEFT JOIN pg_class AS l ON l.oid = j.inhrelid
 WHERE c.relkind = 'p' GROUP BY c.relname ORDER BY c.relname"""
 
-_LEAVES = "SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r'"
-
 
 class Step(msgspec.Struct, frozen=True):
     """One leaf to make: the parent's name and the first day of the month."""
@@ -57,12 +55,6 @@ async def ensure(database: Database, months_ahead: int) -> int:
 async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
     """Gives a campaign partitions of its own in every partitioned table, with their months; answers how many leaves."""
     return await placement.dedicate(database, campaign, months_ahead)
-
-
-async def count_leaves(database: Database) -> int:
-    """How many leaves there are in all."""
-    rows = await database.read(_LEAVES)
-    return int(rows[0][0])
 
 
 async def keep_ahead(database: Database, months_ahead: int, every_seconds: float = 3600) -> None:
