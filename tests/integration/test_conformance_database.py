@@ -145,7 +145,7 @@ async def test_the_plans_touch_one_leaf(
     branch = f"{of.table_name}_pool" if place == "pool" else f"{of.table_name}_c{campaign}"
     leaf = f"{branch}_{made.created_at:%Y%m}"
     scope, at = scope_of(campaign), id_time(made.id)
-    assert await leaves_in(app, of, sql.get, scope, campaign, [at], [made.id]) == {leaf}
+    assert await leaves_in(app, of, sql.get, scope, [campaign], [at], [made.id]) == {leaf}
     for statement in (sql.update, sql.delete, sql.restore):
         assert await leaves_in(app, of, statement, *change_args(made, "{}")) == {leaf}
     order = "s.created_at DESC, s.master_id DESC"

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -49,8 +50,17 @@ async def _keep(connection: asyncpg.Connection) -> None:
     """Nothing to reset: no statement leaves anything in its session (see docs/decisions/0002)."""
 
 
+class Plan(StrEnum):
+    """How a statement is planned, which is a setting of its connection (see docs/decisions/0009)."""
+
+    CUSTOM = "force_custom_plan"
+    """Each time, with its values: what reads or updates a partitioned table prunes by them."""
+    KEPT = "force_generic_plan"
+    """Once: creates, whose rows find their partitions without the planner."""
+
+
 class Database:
-    """The two pools. `read` and `write` run one statement in one round trip; `transaction` runs several as one."""
+    """The pools. `read` and `write` run one statement in one round trip; `transaction` runs several as one."""
 
     def __init__(self, url: str, *, readers: int = 8, writers: int = 8, timeout_seconds: float = 30.0) -> None:
         self.url = url
@@ -58,6 +68,7 @@ class Database:
         self._sizes = (readers, writers)
         self._reader: asyncpg.Pool | None = None
         self._writer: asyncpg.Pool | None = None
+        self._creator: asyncpg.Pool | None = None
 
     async def open(self) -> "Database":
         """Connects; waits, bounded by the timeout, for a server that is just starting."""
@@ -65,20 +76,20 @@ class Database:
         # Reads of partitioned tables must be planned with their values, or they lock every leaf. So must updates: in a
         # generic plan, PostgreSQL 18 (seen in 18.4, not in 15 and 16) prunes at the start of execution, and an update
         # that waited for another one then finds no row: registry and event would be written, and the entity not.
-        plans = {"plan_cache_mode": "force_custom_plan"}
-        self._reader = await self._pool(readers, default_transaction_read_only="on", **plans)
-        self._writer = await self._pool(writers, **plans)
+        self._reader = await self._pool(readers, Plan.CUSTOM, default_transaction_read_only="on")
+        self._writer = await self._pool(writers, Plan.CUSTOM)
+        self._creator = await self._pool(max(1, writers // 2), Plan.KEPT)
         return self
 
     async def close(self) -> None:
-        """Closes both pools; connections in use get a moment to finish."""
-        for pool in (self._reader, self._writer):
+        """Closes the pools; connections in use get a moment to finish."""
+        for pool in (self._reader, self._writer, self._creator):
             if pool is not None:
                 try:
                     await asyncio.wait_for(pool.close(), 5)
                 except (TimeoutError, *LOST):
                     pool.terminate()
-        self._reader = self._writer = None
+        self._reader = self._writer = self._creator = None
 
     async def read(self, sql: str, *args: Any, timeout: float | None = None) -> list[Row]:
         """Runs one reading statement; sent again on a new connection if the old one is lost."""
@@ -91,12 +102,14 @@ class Database:
         timeout: float | None = None,
         again: bool = False,
         guard: tuple[Any, ...] | None = None,
+        plan: Plan = Plan.CUSTOM,
     ) -> list[Row]:
         """Runs one writing statement. `again` says that it may be sent twice (it carries idempotency keys).
 
         `guard` are the arguments of `require_lease`: the statement then runs in one transaction behind that check.
         """
-        return await self._run(self._writer, sql, args, timeout, again=again, guard=guard)
+        pool = self._creator if plan is Plan.KEPT else self._writer
+        return await self._run(pool, sql, args, timeout, again=again, guard=guard)
 
     @asynccontextmanager
     async def transaction(self, timeout: float | None = None) -> AsyncIterator[asyncpg.Connection]:
@@ -162,7 +175,7 @@ class Database:
         finally:
             await pool.release(connection, timeout=5)
 
-    async def _pool(self, size: int, **settings: str) -> asyncpg.Pool:
+    async def _pool(self, size: int, plan: Plan, **settings: str) -> asyncpg.Pool:
         async def make() -> asyncpg.Pool:
             return await asyncpg.create_pool(
                 self.url,
@@ -172,11 +185,15 @@ class Database:
                 reset=_keep,
                 timeout=10,
                 command_timeout=self.timeout + 2,
+                statement_cache_size=1000,
+                max_cached_statement_lifetime=0,
+                max_cacheable_statement_size=0,  # any size: an entity of many fields has statements of 20 KB
                 server_settings={
                     "role": APP_ROLE,
                     "application_name": "ovasabi",
                     "search_path": "public, pg_temp",
                     "TimeZone": "UTC",
+                    "plan_cache_mode": plan.value,
                     "jit": "off",
                     "max_parallel_workers_per_gather": "0",
                     "statement_timeout": f"{int(self.timeout * 1000)}",

@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta
 
+from ovasabi.gateway.http import Answer, Endpoint, Http, answer
 from ovasabi.gateway.problems import NoRoute
-from ovasabi.gateway.requests import Http, context_of, decode_query
-from ovasabi.gateway.routes import SCOPED, Answer, Endpoint, EntityRoutes, answer, handler
+from ovasabi.gateway.requests import context_of, decode_query
+from ovasabi.gateway.router import Route
+from ovasabi.gateway.routes import SCOPED, EntityRoutes
 from ovasabi.kernel.context import Role, acting
 from ovasabi.kernel.events import Event, check_event_type, read_events
 from ovasabi.kernel.master import MasterRepository, Mode, Record, RecordPage
@@ -116,15 +117,15 @@ async def search_all(request: Http, platform: Platform) -> Answer:
 FEEDS: list[tuple[str, Endpoint, Any, Any]] = [
     ("/master", list_records, RegistryQuery, RecordPage),
     ("/master:search", search_records, RegistrySearch, RecordHits),
-    ("/master/{target:str}", get_record, None, Record),
+    ("/master/{target}", get_record, None, Record),
     ("/events", list_events, EventQuery, EventPage),
 ]
 
 
-def feed_handlers(campaigns: EntityRoutes) -> list[HTTPRouteHandler]:
+def feed_routes(campaigns: EntityRoutes) -> list[Route]:
     """The feeds of a campaign, and of the platform; and the campaign itself, whose `:search` covers all types."""
-    handlers = [handler(SCOPED + path, _reading(endpoint), ["GET"]) for path, endpoint, _, _ in FEEDS]
-    handlers += [handler("/v1" + path, _reading(endpoint), ["GET"]) for path, endpoint, _, _ in FEEDS]
+    routes = [Route(SCOPED + path, _reading(endpoint), ["GET"]) for path, endpoint, _, _ in FEEDS]
+    routes += [Route("/v1" + path, _reading(endpoint), ["GET"]) for path, endpoint, _, _ in FEEDS]
 
     async def campaign(request: Http, platform: Platform) -> Answer:
         reference, _, suffix = str(request.path_params["campaign"]).partition(":")
@@ -132,8 +133,8 @@ def feed_handlers(campaigns: EntityRoutes) -> list[HTTPRouteHandler]:
             return await _reading(search_all)(request, platform)
         return await campaigns.run(request, platform, True, suffix, reference)
 
-    handlers.append(handler(SCOPED, campaign, ["DELETE", "GET", "PATCH", "POST"]))
-    return handlers
+    routes.append(Route(SCOPED, campaign, ["DELETE", "GET", "PATCH", "POST"]))
+    return routes
 
 
 def _reading(endpoint: Endpoint) -> Endpoint:
@@ -143,7 +144,7 @@ def _reading(endpoint: Endpoint) -> Endpoint:
         campaign = request.path_params.get("campaign")
         name = str(campaign).partition(":")[0] if campaign is not None else None
         if name == "":
-            raise NoRoute(method=request.method, path=request.url.path)
+            raise NoRoute(method=request.method, path=request.path)
         with acting(await context_of(platform, request, name, Role.READER)):
             return await endpoint(request, platform)
 

@@ -123,7 +123,7 @@ def _feed_operations(refs: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     rows += [("/v1" + path, endpoint, query, answer) for path, endpoint, query, answer in feeds.FEEDS]
     operations = []
     for path, endpoint, query, kind in rows:
-        plain = path.replace("{campaign:str}", "{campaign}").replace("{target:str}", "{id}")
+        plain = path.replace("{target}", "{id}")
         places = [_path(name, "By slug or number." if name == "campaign" else "By id or uuid.")
                   for name in re.findall(r"{(\w+)}", plain)]  # fmt: skip
         schema = refs[str(kind)]

@@ -7,18 +7,16 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from litestar import Request
 
 from ovasabi.errors import Kind, OvasabiError
+from ovasabi.gateway.http import Http
 from ovasabi.gateway.problems import BadRequest, unreadable
 from ovasabi.kernel.context import PLATFORM, Context, Principal, Role, new_correlation_id
 from ovasabi.kernel.keys import Unauthenticated
 from ovasabi.runtime import Platform
 from ovasabi.services.campaign.directory import number_of
 
-Http = Request[Any, Any, Any]
-
-_CORRELATION = re.compile(r"[A-Za-z0-9_-]{8,100}")
+_CORRELATION = re.compile(rb"[A-Za-z0-9_-]{8,100}")
 _ETAG = re.compile(r'"?v?([0-9]{1,9})"?')
 _KEY = re.compile(r"[\x21-\x7e]{1,190}")
 
@@ -32,10 +30,12 @@ class Forbidden(OvasabiError):
     hint = "Use a key of the right campaign and role; see `ovasabi keys create --help`."
 
 
-def correlation_of(request: Http) -> str:
+def correlation_of(headers: list[tuple[bytes, bytes]]) -> str:
     """The caller's correlation id if it gave a well-formed one, else a new one."""
-    given = request.headers.get("x-correlation-id", "")
-    return given if _CORRELATION.fullmatch(given) else new_correlation_id()
+    for name, value in headers:
+        if name == b"x-correlation-id" and _CORRELATION.fullmatch(value):
+            return value.decode()
+    return new_correlation_id()
 
 
 async def authenticated(platform: Platform, request: Http) -> Principal:
@@ -62,7 +62,7 @@ async def context_of(
         principal=principal,
         campaign_id=number,
         deadline=_deadline(platform, request),
-        correlation_id=request.scope["state"]["correlation_id"],
+        correlation_id=request.correlation_id,
         causation_id=_causation(request),
     )
 
@@ -89,7 +89,7 @@ def decode_query(request: Http, kind: Any) -> Any:
 def query_values(request: Http, known: tuple[str, ...]) -> dict[str, str]:
     """The query's parameters by name; an unknown or repeated one is refused."""
     values: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in request.query:
         if name not in known:
             hint = f"There are: {', '.join(known)}." if known else "It takes none."
             raise BadRequest(field=name, problem=f"There is no query parameter {name!r} here.", hint=hint)

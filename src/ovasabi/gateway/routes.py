@@ -1,16 +1,11 @@
 """Routes, made from the methods that services declare; no service has routes of its own."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
-from litestar import Request, Response
-from litestar.handlers import HTTPRouteHandler
-
+from ovasabi.gateway.http import Answer, Endpoint, Http, answer
 from ovasabi.gateway.problems import BadRequest, NoRoute
 from ovasabi.gateway.requests import (
-    Http,
     context_of,
     decode_body,
     decode_query,
@@ -20,16 +15,14 @@ from ovasabi.gateway.requests import (
     moment,
     query_values,
 )
+from ovasabi.gateway.router import Route
 from ovasabi.kernel.context import acting
-from ovasabi.kernel.entity import Entity, Scope
+from ovasabi.kernel.entity import Scope
 from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.master import MasterRepository
 from ovasabi.kernel.service import Method, Operation, Service
 from ovasabi.runtime import Platform
 
-Answer = Response[bytes]
-Endpoint = Callable[[Http, Platform], Awaitable[Answer]]
-JSON = "application/json"
 VERBS = {
     Operation.CREATE: "POST",
     Operation.GET: "GET",
@@ -40,7 +33,7 @@ VERBS = {
     Operation.RESTORE: "POST",
     Operation.VERB: "POST",
 }
-SCOPED = "/v1/campaigns/{campaign:str}"
+SCOPED = "/v1/campaigns/{campaign}"
 
 
 def collection_path(method: Method) -> str:
@@ -51,7 +44,7 @@ def collection_path(method: Method) -> str:
 
 def method_path(method: Method) -> str:
     """The path of a method in AIP's form, such as /v1/campaigns/{campaign}/contents/{id}:publish."""
-    path = collection_path(method).replace("{campaign:str}", "{campaign}")
+    path = collection_path(method)
     if method.on_entity:
         path += "/{campaign}" if method.of.scope is Scope.ROOT else "/{id}"
     return (
@@ -67,14 +60,14 @@ class EntityRoutes:
         self.of = methods[0].of
         self.path = collection_path(methods[0])
 
-    def handlers(self) -> list[HTTPRouteHandler]:
+    def routes(self) -> list[Route]:
         """The collection, its own verbs, and one entity with its verbs."""
         suffixes = sorted({suffix for _, on_entity, suffix in self.methods if not on_entity})
         paths = [(self.path + (f":{suffix}" if suffix else ""), False, suffix) for suffix in suffixes]
-        handlers = [handler(path, self._endpoint(on, suffix), self._verbs(on, suffix)) for path, on, suffix in paths]
+        routes = [Route(path, self._endpoint(on, suffix), self._verbs(on, suffix)) for path, on, suffix in paths]
         if self.of.scope is not Scope.ROOT:
-            handlers.append(handler(f"{self.path}/{{target:str}}", self.entity, self._verbs(True, None)))
-        return handlers
+            routes.append(Route(f"{self.path}/{{target}}", self.entity, self._verbs(True, None)))
+        return routes
 
     async def entity(self, request: Http, platform: Platform) -> Answer:
         """One entity, or a verb of it: the target is `id`, `uuid` or either with `:verb`."""
@@ -88,7 +81,7 @@ class EntityRoutes:
         """Finds the method, then: context, request, service, answer."""
         method = self.methods.get((request.method, on_entity, suffix))
         if method is None:
-            raise NoRoute(method=request.method, path=request.url.path)
+            raise NoRoute(method=request.method, path=request.path)
         root = self.of.scope is Scope.ROOT
         campaign = reference if root and on_entity else request.path_params.get("campaign")
         deleted = root and method.operation is Operation.RESTORE
@@ -118,7 +111,7 @@ async def perform(method: Method, service: Service[Any], request: Http, referenc
         case Operation.CREATE:
             values = given(decode_body(await request.body(), method.request))
             entity = await service.create(values, key=idempotency_key(request))
-            return answer(entity, 201, {"location": f"{str(request.url.path).rstrip('/')}/{entity.id}"})
+            return answer(entity, 201, {"location": f"{request.path.rstrip('/')}/{entity.id}"})
         case Operation.GET:
             at = moment(query_values(request, ("as_of",)), "as_of")
             return answer(await service.get(str(reference), as_of=at))
@@ -137,23 +130,6 @@ async def perform(method: Method, service: Service[Any], request: Http, referenc
             return answer(await service.restore(str(reference)))
     body = await _verb_body(method, request)
     return answer(await service.call(method, reference, body, expected_version(request)))
-
-
-def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
-    """A value as JSON; an entity's version is its ETag."""
-    extra = dict(headers or {})
-    if isinstance(value, Entity):
-        extra["etag"] = f'"{value.version}"'
-    return Response(msgspec.json.encode(value), status_code=status, media_type=JSON, headers=extra)
-
-
-def handler(path: str, endpoint: Endpoint, verbs: list[str]) -> HTTPRouteHandler:
-    """A Litestar handler around an endpoint."""
-
-    async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
-        return await endpoint(request, request.app.state.platform)
-
-    return HTTPRouteHandler(path, http_method=verbs, status_code=200, include_in_schema=False)(handle)  # type: ignore[arg-type]
 
 
 def entity_routes(methods: list[Method]) -> dict[str, EntityRoutes]:

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import Context as Variables
 from contextvars import ContextVar
 from enum import StrEnum
 
@@ -83,6 +84,11 @@ def current() -> Context:
     return context
 
 
+def current_or_none() -> Context | None:
+    """The context of the running call, if there is one."""
+    return _current.get()
+
+
 def current_campaign() -> int:
     """The campaign of the running call; an error if there is none."""
     campaign = current().campaign_id
@@ -125,6 +131,13 @@ def system_context(name: str, campaign_id: int | None = None) -> Context:
     """A context for the platform's own work (start, background, command line)."""
     principal = Principal(name=f"system:{name}", campaign_id=PLATFORM, role=Role.ADMIN)
     return Context(principal=principal, campaign_id=campaign_id, correlation_id=new_correlation_id())
+
+
+def nobodys_context() -> Variables:
+    """Context variables for work that is done for many callers at once: it has no campaign, so it can take nobody's."""
+    variables = Variables()
+    variables.run(_current.set, system_context("lane"))
+    return variables
 
 
 def new_correlation_id() -> str:

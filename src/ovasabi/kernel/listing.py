@@ -60,7 +60,7 @@ async def list_page(repository: Repository[E], request: ListRequest) -> Page[E]:
     values = [*condition.values, *place.values, request.page_size + 1]
     sql = repository.sql.list(condition.sql + place.sql, _order_sql(of, order), f"${len(values) + 2}")
     rows = await read(repository.database, sql, scope_of(campaign), campaign, *values)
-    items = [repository.entity(row) for row in rows[: request.page_size]]
+    items = [repository.codec.entity(row) for row in rows[: request.page_size]]
     total = await _count(repository, condition) if request.include_total else None
     more = len(rows) > request.page_size
     return Page(items, _token(of, order, request, items[-1]) if more else "", total)

@@ -26,9 +26,26 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class NewRow(msgspec.Struct, frozen=True):
-    """A draft made ready to be written."""
+    """A draft made ready to be written, with all that its statement needs to know of it and of who makes it."""
 
-    draft: Draft
-    values: Mapping[str, Any]
-    encoded: str
+    campaign: int
+    data: str
+    key: str | None
     digest: bytes | None
+    event_type: str
+    actor: str
+    correlation_id: str | None
+    causation_id: int | None
+
+
+class ChangedRow(msgspec.Struct, frozen=True):
+    """A change made ready to be written, likewise."""
+
+    campaign: int
+    id: int
+    expected: int | None
+    data: str
+    event_type: str
+    actor: str
+    correlation_id: str | None
+    causation_id: int | None

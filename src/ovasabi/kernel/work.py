@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from ovasabi.database.connection import RETRIED, Database, Row
+from ovasabi.database.connection import RETRIED, Database, Plan, Row
 from ovasabi.kernel.context import current, current_campaign, remaining
 from ovasabi.kernel.errors import Contended, InvalidValue, LeaseLost
 
@@ -33,7 +33,7 @@ async def read(database: Database, sql: str, *args: Any) -> list[Row]:
         raise InvalidValue(problem="A value is out of the range that the database takes.") from error
 
 
-async def write(database: Database, sql: str, *args: Any, again: bool = False) -> list[Row]:
+async def write(database: Database, sql: str, *args: Any, again: bool = False, plan: Plan = Plan.CUSTOM) -> list[Row]:
     """Runs a writing statement: inside the running transaction, else by itself, behind the lease of the context."""
     connection = _transaction.get()
     if connection is not None:
@@ -41,7 +41,7 @@ async def write(database: Database, sql: str, *args: Any, again: bool = False) -
     fence = current().fence
     guard = (current_campaign(), fence.name, fence.token) if fence is not None else None
     with _fenced():
-        return await database.write(sql, *args, timeout=remaining(), again=again, guard=guard)
+        return await database.write(sql, *args, timeout=remaining(), again=again, guard=guard, plan=plan)
 
 
 @asynccontextmanager

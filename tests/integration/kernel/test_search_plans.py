@@ -172,7 +172,7 @@ async def test_a_look_up_by_id_touches_one_leaf(full: int, database: Database, d
     with within(full):
         one = (await list_page(repository, ListRequest(page_size=1))).items[0]
     async with admin(database_url) as connection:
-        args = (f"{{{full}}}", full, [one.created_at], [one.id])
+        args = (f"{{{full}}}", [full], [one.created_at], [one.id])
         plan = await explained(connection, APP_ROLE, full, repository.sql.get, *args)
     assert len(set(re.findall(rf"on ({PARENT}\w*)", plan))) == 1
     assert f"Seq Scan on {PARENT}" not in plan

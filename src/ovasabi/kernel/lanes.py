@@ -1,0 +1,193 @@
+"""Lanes: concurrent calls of one kind become one statement over all of them, without a timer."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded, Kind, OvasabiError
+from ovasabi.kernel.context import current_or_none, nobodys_context
+from ovasabi.kernel.work import in_transaction
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How much goes into one statement, how many run at once, and how much may wait."""
+
+    statements: int = 2
+    rows: int = 128
+    campaigns: int = 128
+    bytes: int = 1 << 20
+    waiting_rows: int = 4096
+    waiting_bytes: int = 64 << 20
+    patience_seconds: float = 30.0
+
+
+class Overloaded(OvasabiError):
+    """More calls wait for the database than may wait."""
+
+    kind = Kind.EXHAUSTED
+    code = "overloaded"
+    message = "More calls are waiting for the database than it can take just now."
+    hint = "Try again in a moment, with fewer calls at a time."
+
+
+class Call(msgspec.Struct, Generic[Item], eq=False):
+    """One caller's row. Of calls with the same target only one is under way at a time, in order of arrival."""
+
+    item: Item
+    campaign: int
+    size: int
+    target: Hashable
+    since: float
+    answer: "asyncio.Future[Any]"
+
+
+class Lane(Generic[Item, Answer]):
+    """Merges calls into statements: `run` answers each item of a batch, or gives the error of that item alone.
+
+    An idle lane starts at once, with what was asked in the same moment; while its statements are under way, the next
+    batch gathers. It takes from each campaign in turn. A caller is answered when its row's statement is done; one who
+    goes away is left out if it still waits, and a statement all of whose callers went away is cancelled.
+    """
+
+    def __init__(self, run: Callable[[list[Item]], Awaitable[Sequence[Answer | Exception]]], limits: Limits) -> None:
+        self._run = run
+        self._limits = limits
+        self._queues: OrderedDict[int, deque[Call[Item]]] = OrderedDict()
+        self._rows = 0
+        self._bytes = 0
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._targets: set[Hashable] = set()
+        self._starting = False
+        self._context = nobodys_context()
+
+    async def call(self, item: Item, *, campaign: int, size: int = 0, target: Hashable = None) -> Answer:
+        """The answer for one item, `size` bytes large."""
+        queue = self._admit(campaign, size)
+        loop = asyncio.get_running_loop()
+        call = Call(item, campaign, size, target, loop.time(), loop.create_future())
+        queue.append(call)
+        if not self._starting and len(self._under_way) < self._limits.statements:
+            self._starting = True
+            loop.call_soon(self._start)
+        answer: Answer = await call.answer
+        return answer
+
+    def _admit(self, campaign: int, size: int) -> deque[Call[Item]]:
+        queue = self._queues.get(campaign)
+        if queue is None:
+            queue = self._queues[campaign] = deque()
+        # Half of the room is the most that one campaign gets: the others always find some.
+        full = self._rows >= self._limits.waiting_rows or self._bytes + size > self._limits.waiting_bytes
+        if full or len(queue) >= self._limits.waiting_rows // 2:
+            raise Overloaded
+        self._rows += 1
+        self._bytes += size
+        return queue
+
+    def _start(self) -> None:
+        self._starting = False
+        while len(self._under_way) < self._limits.statements and (batch := self._take()):
+            self._targets.update(call.target for call in batch if call.target is not None)
+            task = asyncio.get_running_loop().create_task(self._serve(batch), context=self._context.copy())
+            self._under_way.add(task)
+            _cancel_when_all_left(task, batch)
+
+    def _take(self) -> list[Call[Item]]:
+        """The next batch: one call of each campaign in turn. Those whose target is under way stay, in their order."""
+        batch: list[Call[Item]] = []
+        size = 0
+        turn = deque(islice(self._queues, self._limits.campaigns))
+        held: dict[int, deque[Call[Item]]] = {campaign: deque() for campaign in turn}
+        targets = set(self._targets)
+        while turn and len(batch) < self._limits.rows and size < self._limits.bytes:
+            campaign = turn.popleft()
+            call = self._next(self._queues[campaign], held[campaign], targets)
+            if call is None:
+                continue
+            turn.append(campaign)
+            batch.append(call)
+            size += call.size
+            if call.target is not None:
+                targets.add(call.target)
+        self._put_back(held, {call.campaign for call in batch})
+        return batch
+
+    def _put_back(self, held: dict[int, deque[Call[Item]]], served: set[int]) -> None:
+        """What was passed over comes first of its campaign, and campaigns that were served come last."""
+        for campaign, calls in held.items():
+            calls.extend(self._queues[campaign])
+            self._queues[campaign] = calls
+            if not calls:
+                del self._queues[campaign]
+            elif campaign in served:
+                self._queues.move_to_end(campaign)
+
+    def _next(self, queue: deque[Call[Item]], held: deque[Call[Item]], targets: set[Hashable]) -> Call[Item] | None:
+        oldest = asyncio.get_running_loop().time() - self._limits.patience_seconds
+        while queue:
+            call = queue.popleft()
+            if call.target is not None and call.target in targets and not call.answer.done():
+                held.append(call)
+                continue
+            self._rows -= 1
+            self._bytes -= call.size
+            if call.answer.done():
+                continue
+            if call.since >= oldest:
+                return call
+            call.answer.set_exception(DeadlineExceeded())
+        return None
+
+    async def _serve(self, batch: list[Call[Item]]) -> None:
+        try:
+            answers = await self._run([call.item for call in batch])
+            for call, answer in zip(batch, answers, strict=True):
+                _settle(call, answer)
+        except asyncio.CancelledError:
+            for call in batch:
+                _settle(call, DatabaseUnavailable(reason="the statement was cancelled"))
+        except Exception as error:
+            for call in batch:
+                _settle(call, error)
+        finally:
+            self._targets.difference_update(call.target for call in batch)
+            task = asyncio.current_task()
+            assert task is not None
+            self._under_way.discard(task)
+            self._start()
+
+
+def merged() -> bool:
+    """Whether a call may share a statement: not within a transaction, under a lease, or with less time than others."""
+    context = current_or_none()
+    alone = in_transaction() or context is None or context.fence is not None or context.deadline is not None
+    return not alone
+
+
+def _settle(call: Call[Any], answer: Any) -> None:
+    if call.answer.done():
+        return
+    if isinstance(answer, Exception):
+        call.answer.set_exception(answer)
+    else:
+        call.answer.set_result(answer)
+
+
+def _cancel_when_all_left(task: "asyncio.Task[None]", batch: list[Call[Any]]) -> None:
+    staying = len(batch)
+
+    def left(answer: "asyncio.Future[Any]") -> None:
+        nonlocal staying
+        staying -= answer.cancelled()
+        if not staying:
+            task.cancel()
+
+    for call in batch:
+        call.answer.add_done_callback(left)
