@@ -40,7 +40,7 @@ class Http:
     @cached_property
     def headers(self) -> dict[str, str]:
         """The headers by name in lower case; of a repeated one, the first."""
-        return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(self.scope["headers"])}
+        return {str(name, "latin-1"): str(value, "latin-1") for name, value in reversed(self.scope["headers"])}
 
     @property
     def query(self) -> list[tuple[str, str]]:

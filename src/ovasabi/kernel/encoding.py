@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+import typing
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
@@ -152,8 +153,10 @@ def encoded(values: Mapping[str, Any]) -> str:
 
 
 def _converter(field: Field) -> Callable[[Any], Any] | None:
-    if isinstance(field.base, type) and issubclass(field.base, Enum):
-        return field.base
-    if field.is_list or field.sql_type == "jsonb":
+    inner = typing.get_args(field.base)[0] if field.is_list else field.base
+    if isinstance(inner, type) and issubclass(inner, Enum):
+        members = {member.value: member for member in inner}
+        return (lambda values: [members[value] for value in values]) if field.is_list else members.__getitem__
+    if field.sql_type == "jsonb" and field.base not in (Any, dict, dict[str, Any]):
         return lambda value: msgspec.convert(value, field.base)
     return None

@@ -105,6 +105,12 @@ class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
         return tuple(field for field in self.fields if field.has(Reference))
 
     @cached_property
+    def derived(self) -> tuple[tuple[str, list[str]], ...]:
+        """The hot keys: the fields that the database derives from a path of the metadata."""
+        sources = ((field.name, field.get(FromMetadata)) for field in self.fields)
+        return tuple((name, source.path.split(".")) for name, source in sources if source is not None)
+
+    @cached_property
     def draft(self) -> type[msgspec.Struct]:
         """What a create takes: every field that a client may set."""
         fields = [

@@ -10,7 +10,6 @@ import msgspec
 
 from ovasabi.kernel.entity import EntityType, declared
 from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.fields import FromMetadata
 
 MAX_BYTES = 65_536
 ROOTS = (
@@ -71,12 +70,11 @@ def merge(target: Any, patch: Any) -> Any:
 def derived(of: EntityType, metadata: dict[str, Any]) -> dict[str, Any]:
     """The hot keys of an entity, as the database derives them from its metadata."""
     values: dict[str, Any] = {}
-    for field in of.fields:
-        if source := field.get(FromMetadata):
-            value: Any = metadata
-            for part in source.path.split("."):
-                value = value.get(part) if isinstance(value, dict) else None
-            values[field.name] = value if value is None or isinstance(value, str) else _jsonb_text(value)
+    for name, path in of.derived:
+        value: Any = metadata
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        values[name] = value if value is None or isinstance(value, str) else _jsonb_text(value)
     return values
 
 

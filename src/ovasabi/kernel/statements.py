@@ -52,7 +52,7 @@ class Statements(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     @cached_property
     def create(self) -> str:
-        """$1 scope, $2 campaigns, $3 rows (jsonb), $4 client keys, $5 digests, $6 event types, $7 actors,
+        """$1 scope, $2 campaigns, $3 rows (JSON), $4 client keys, $5 digests, $6 event types, $7 actors,
         $8 correlation ids, $9 causation ids; answers position, verdict, id, uuid in order of position."""
         columns = [field.column for field in self.of.stored]
         campaign = ["campaign_id"] if self.has_campaign else []
@@ -61,8 +61,9 @@ class Statements(msgspec.Struct, frozen=True, dict=True, eq=False):
         return f"""{SCOPE},
 input AS MATERIALIZED (
   SELECT u.*, next_id() AS id, jsonb_populate_record(NULL::{self.table}, u.data) AS n
-  FROM scope, unnest($2::int[], $3::jsonb[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[], $9::bigint[])
-    WITH ORDINALITY AS u (campaign_id, data, key, digest, event_type, actor, correlation_id, causation_id, position)
+  FROM scope, unnest($2::int[], $3::text[]::jsonb[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[],
+                     $9::bigint[]) WITH ORDINALITY
+    AS u (campaign_id, data, key, digest, event_type, actor, correlation_id, causation_id, position)
   WHERE {SEEN}),
 judged AS MATERIALIZED (
   SELECT i.*, id_time(i.id) AS at, id_uuid(i.id) AS uuid, CASE
@@ -95,7 +96,7 @@ SELECT position, verdict, id, uuid FROM decided ORDER BY position"""
 
     @cached_property
     def update(self) -> str:
-        """$1 scope, $2 campaigns, $3 ids in order, $4 created_ats, $5 expected versions or null, $6 patches (jsonb),
+        """$1 scope, $2 campaigns, $3 ids in order, $4 created_ats, $5 expected versions or null, $6 patches (JSON),
         $7 event types, $8 actors, $9 correlation ids, $10 causation ids; answers verdict and the row as it is now."""
         title = self.of.by_name[self.of.title].column
         sets = ",\n    ".join(
@@ -340,7 +341,7 @@ keyed AS (
         return f"""{SCOPE},
 input AS MATERIALIZED (
   SELECT u.*
-  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::jsonb[], $7::text[], $8::text[],
+  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
                      $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE {SEEN} ORDER BY u.id)"""
