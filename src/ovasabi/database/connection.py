@@ -51,7 +51,7 @@ async def _keep(connection: asyncpg.Connection) -> None:
 
 
 class Plan(StrEnum):
-    """How a statement is planned, which is a setting of its connection (see docs/decisions/0009)."""
+    """How a statement is planned, which is a setting of its connection (see docs/decisions/0011)."""
 
     CUSTOM = "force_custom_plan"
     """Each time, with its values: what reads or updates a partitioned table prunes by them."""

@@ -24,7 +24,7 @@ from ovasabi.kernel.writing import Answer, Kind, Writer
 E = TypeVar("E", bound=Entity)
 Place = tuple[int, int]
 """A campaign's number and an id in it."""
-CAMPAIGNS = 8
+CAMPAIGNS = 16
 """Of so many campaigns is a statement that looks rows up: each may have partitions of its own, which are planned."""
 
 
