@@ -77,8 +77,10 @@ class Database:
         # generic plan, PostgreSQL 18 (seen in 18.4, not in 15 and 16) prunes at the start of execution, and an update
         # that waited for another one then finds no row: registry and event would be written, and the entity not.
         self._reader = await self._pool(readers, Plan.CUSTOM, default_transaction_read_only="on")
-        self._writer = await self._pool(writers, Plan.CUSTOM)
-        self._creator = await self._pool(max(1, writers // 2), Plan.KEPT)
+        # A write finds rows by keys only. A plan that is made while a table is empty would rather read all of it, and a
+        # plan that is kept would go on doing so when it is full.
+        self._writer = await self._pool(writers, Plan.CUSTOM, enable_seqscan="off")
+        self._creator = await self._pool(max(1, writers // 2), Plan.KEPT, enable_seqscan="off")
         return self
 
     async def close(self) -> None:

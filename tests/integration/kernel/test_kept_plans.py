@@ -1,0 +1,43 @@
+"""Creates keep their plans: one that is made while all is empty must serve when it is not."""
+
+import pytest
+
+from ovasabi.database.connection import Database
+from ovasabi.kernel.entity import declared
+from ovasabi.kernel.statements import Statements
+from ovasabi.lifecycle import migrations, partitions
+
+ARGUMENTS = """'{1}', ARRAY[1], ARRAY['{}'], ARRAY['key'], ARRAY['\\x00'::bytea], ARRAY['a:b:v1:success'],
+               ARRAY['actor'], ARRAY['correlation'], ARRAY[1]"""
+
+
+@pytest.mark.parametrize("name", sorted(declared))
+async def test_a_plan_that_was_made_on_empty_tables_looks_keys_up_in_indexes(database: Database, name: str) -> None:
+    assert database._creator is not None
+    async with database._creator.acquire() as connection:
+        plan = await _kept_plan(connection, name)
+    assert "ModifyTable" not in plan
+    assert "Insert on" in plan
+    assert [line for line in plan.splitlines() if "Seq Scan" in line] == []
+
+
+async def test_the_first_create_of_a_new_database_keeps_a_plan_for_full_ones(empty_url: str) -> None:
+    await migrations.upgrade(empty_url)
+    opened = await Database(empty_url, readers=1, writers=1).open()
+    try:
+        await partitions.ensure(opened, 0)
+        assert opened._creator is not None
+        async with opened._creator.acquire() as connection:
+            for name in declared:
+                assert "Seq Scan" not in await _kept_plan(connection, name), name
+    finally:
+        await opened.close()
+
+
+async def _kept_plan(connection, name: str) -> str:
+    """The generic plan of a create, as this connection would keep it."""
+    await connection.execute(f"PREPARE kept AS {Statements(declared[name]).create}")
+    try:
+        return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN (COSTS OFF) EXECUTE kept ({ARGUMENTS})"))
+    finally:
+        await connection.execute("DEALLOCATE kept")
