@@ -6,24 +6,28 @@ MAKEFLAGS += --no-print-directory
 VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.made-from-lock
+# The peers of the benchmarks live apart: nothing of theirs is part of OVASABI.
+PEERS       := build/bench-peers
+PEERS_STAMP := $(PEERS)/.made-from-lock
 # A pyenv shim can be on PATH and still not run: the first interpreter that answers is taken.
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run test lint format lock clean venv
+.PHONY: help run test lint format bench lock clean venv
 
 help:
 	@echo "make run      start OVASABI with its own PostgreSQL (first time: also make $(VENV))"
 	@echo "make test     lint, types, import contracts and all tests"
 	@echo "make lint     the checks alone, without the tests"
 	@echo "make format   let ruff format and repair"
+	@echo "make bench    measure OVASABI beside its limit and its peers (ONLY=create: one part)"
 	@echo "make lock     resolve the dependencies anew into requirements.lock"
 	@echo "make clean    remove $(VENV), caches and builds (never the data)"
 
 run: $(STAMP)
 	@exec $(BIN)/ovasabi up
 
-test: lint
+test: lint $(PEERS_STAMP)
 	@echo "== tests: pytest"
 	@$(BIN)/pytest -q
 
@@ -41,6 +45,9 @@ format: $(STAMP)
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 
+bench: $(STAMP) $(PEERS_STAMP)
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
 venv: $(STAMP)
 
 # Made anew whenever the lock changes, so that nothing is left over that the lock does not name.
@@ -53,14 +60,21 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(PEERS_STAMP): benchmarks/peers.lock
+	@echo "Making $(PEERS) from benchmarks/peers.lock (once) ..."
+	@$(PYTHON) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r benchmarks/peers.lock
+	@touch $@
+
 # pip-tools lives apart: it is needed here only, and its own dependencies are not ours.
+COMPILE = CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/pip-compile --quiet --upgrade --strip-extras \
+	--generate-hashes --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 lock:
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/python -m pip install -qq --disable-pip-version-check pip-tools
-	@CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/pip-compile --quiet --upgrade --strip-extras --extra dev \
-		--generate-hashes --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-		--output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra dev --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --output-file benchmarks/peers.lock benchmarks/peers.in
 
 clean:
 	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	@find src tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests migrations benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

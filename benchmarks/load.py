@@ -1,0 +1,92 @@
+"""The load: wrk, a process of its own, with the requests that a file holds."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from benchmarks.plan import PAGE_SIZE, Measured
+from benchmarks.rows import drafts, vocabulary
+from benchmarks.systems import System
+
+SCRIPT = Path(__file__).with_name("load.lua")
+EXPECTED = {"create": 201, "get": 200, "list": 200, "search": 200}
+BODIES = 1_000
+
+
+class NoWrk(Exception):
+    """There is no load generator."""
+
+
+def require_wrk() -> None:
+    """Sees to it that wrk is there: installs Debian's as root, else says what to do."""
+    if shutil.which("wrk"):
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        print("wrk: apt-get install", file=sys.stderr)
+        quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
+        subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
+        subprocess.run(["apt-get", "install", "-y", "-qq", "wrk"], check=False, **quiet)
+    if not shutil.which("wrk"):
+        raise NoWrk("The benchmarks need the load generator wrk, which is not here: as root, apt-get install wrk")
+
+
+def wrk_version() -> str:
+    """The version of wrk."""
+    said = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False).stdout
+    return found[0] if (found := re.findall(r"[0-9]+(?:\.[0-9]+)+", said)) else "unknown"
+
+
+class Requests:
+    """What is asked of one system, as the files that wrk reads."""
+
+    def __init__(self, system: System, folder: Path) -> None:
+        self.system = system
+        self.files = {operation: folder / f"{operation}.{system.name}" for operation in EXPECTED}
+        self.folder = folder
+        contents = [f"{prefix}/contents" for prefix in system.prefixes]
+        self.create_path = contents[0]
+        words = vocabulary()[:500]
+        self._write("get", [f"{path}/{id}" for path, ids in zip(contents, system.ids, strict=True) for id in ids])
+        self._write("list", [f"{path}?page_size={PAGE_SIZE}" for path in contents])
+        self._write("search", [f"{contents[0]}:search?q={quote(word)}&page_size={PAGE_SIZE}" for word in words])
+        bodies = [{name: draft[name] for name in ("title", "body", "tags")} for draft in drafts(BODIES, "new")]
+        self._write("create", [json.dumps(body)[:-1] for body in bodies])
+
+    def measure(self, operation: str, connections: int, seconds: int) -> Measured:
+        """Loads the system for some seconds; each answer must have the status that is due."""
+        self.check(operation)
+        method = "POST" if operation == "create" else "GET"
+        headers = [part for name, value in self.system.headers.items() for part in ("-H", f"{name}: {value}")]
+        threads = min(2, connections)
+        command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", *headers]
+        command += ["-s", str(SCRIPT), self.system.address, "--"]
+        command += [method, self.create_path, str(self.files[operation]), f"w{time.time_ns():x}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return msgspec.json.decode(done.stdout.strip().splitlines()[-1], type=Measured)
+
+    def check(self, operation: str) -> None:
+        """Sends one request by itself: wrk counts refusals, but would take any success for the right one."""
+        line = self.files[operation].read_text().partition("\n")[0]
+        body = f'{line}, "slug": "c{time.time_ns():x}"}}'.encode() if operation == "create" else None
+        url = self.system.address + (self.create_path if body else line)
+        request = urllib.request.Request(url, body, self.system.headers | {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status, text = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read()
+        if status != EXPECTED[operation] or (operation == "search" and not json.loads(text)["hits"]):
+            raise AssertionError(f"{self.system.name} answers {operation} with {status}: {text[:500]!r}")
+
+    def _write(self, operation: str, lines: list[str]) -> None:
+        self.files[operation].write_text("\n".join(lines) + "\n")

@@ -1,0 +1,63 @@
+"""What a run does, how long and on how much; and what comes out of each measurement."""
+
+import msgspec
+
+OPERATIONS = ("get", "list", "search", "create")  # what adds rows comes last: it must not slow the reads down
+PARTS = (*OPERATIONS, "import", "growth", "profile")
+PAGE_SIZE = 20
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The sizes of a run: seconds of a measurement, rounds of which the best counts, rows, connections."""
+
+    seconds: int = 4
+    rounds: int = 2
+    warm_up: int = 1
+    rows: int = 10_000
+    connections: tuple[int, ...] = (1, 16, 64)
+    clients: tuple[int, ...] = (1, 4, 8, 16, 32, 64)
+    import_rows: int = 50_000
+    growth: tuple[tuple[int, int], ...] = ((10, 0), (1_000, 1_000), (10_000, 3_000))
+    growth_connections: int = 16
+
+
+FULL = Plan()
+SMOKE = Plan(
+    seconds=1, rounds=1, warm_up=0, rows=200, connections=(2,), clients=(2,), import_rows=500, growth=((3, 0), (6, 60)),
+    growth_connections=2,
+)  # fmt: skip
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What a load generator saw: answers a second, latencies, and what was not answered as it should be."""
+
+    rate: float
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    errors: int = 0
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One line of the results. `connections` of the limit are pgbench's clients; of an import it is nothing."""
+
+    system: str
+    operation: str
+    connections: int
+    rate: float
+    p50_ms: float | None
+    p99_ms: float | None
+    rss_mb: float | None
+    errors: int
+
+
+def run_of(system: str, operation: str, connections: int, best: Measured, rss_mb: float | None = None) -> Run:
+    """A measurement as it is written down."""
+    return Run(system, operation, connections, best.rate, best.p50_ms, best.p99_ms, rss_mb, best.errors)
+
+
+def better(one: Measured | None, other: Measured) -> Measured:
+    """The faster of two rounds, since noise only ever slows; with the errors of both, since none may be lost."""
+    if one is None:
+        return other
+    best = one if one.rate >= other.rate else other
+    return msgspec.structs.replace(best, errors=one.errors + other.errors)

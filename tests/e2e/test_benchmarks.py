@@ -1,0 +1,34 @@
+"""The benchmarks, tiny and short: every system and every part of them works, whatever the rates."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FIELDS = {"system", "operation", "connections", "rate", "p50_ms", "p99_ms", "rss_mb", "errors"}
+HTTP = {"ovasabi", "fastapi", "litestar"}
+
+
+def test_every_part_of_the_benchmarks_works(tmp_path: Path) -> None:
+    output = tmp_path / "results.json"
+    command = [sys.executable, "-m", "benchmarks", "--smoke", "--output", str(output)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    results = json.loads(output.read_text())
+    assert set(results) == {"runs", "ratios", "machine"}
+    assert all(set(run) == FIELDS and run["errors"] == 0 for run in results["runs"])
+    assert all(run["rate"] > 0 for run in results["runs"] if run["operation"] != "rest")
+    systems: dict[str, set[str]] = {}
+    for run in results["runs"]:
+        systems.setdefault(run["operation"], set()).add(run["system"])
+        if run["connections"] > 0:
+            assert 0 < run["p50_ms"] <= run["p99_ms"], run
+        if run["system"] != "limit" and run["operation"] != "import":
+            assert 10 < run["rss_mb"] < 1000, run
+    assert systems["get"] == systems["create"] == HTTP | {"limit"}
+    assert systems["list"] == systems["search"] == systems["rest"] == HTTP
+    assert systems["import"] == {"limit", "ovasabi"}
+    assert {"growth_get_3", "growth_create_6"} <= set(systems)
+    assert {"create_2_vs_limit", "search_2_vs_fastapi", "import_vs_copy", "growth_get_6_vs_3"} <= set(results["ratios"])
+    assert {"cores", "python", "postgresql", "ovasabi", "fastapi", "litestar", "wrk"} <= set(results["machine"])
