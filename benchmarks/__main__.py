@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import growth, importing, over_http, report
+from benchmarks import growth, importing, over_http, profile, report
 from benchmarks.lab import laboratory
-from benchmarks.load import NoWrk, require_wrk, wrk_version
-from benchmarks.plan import FULL, OPERATIONS, PARTS, SMOKE, Plan, Run
+from benchmarks.load import require_wrk, wrk_version
+from benchmarks.plan import FULL, OPERATIONS, PARTS, SMOKE, BenchmarkError, Plan, Run
 from benchmarks.systems import PEERS, ROOT, require_peers
 
 RESULTS = ROOT / "benchmarks" / "results.json"
@@ -30,14 +30,14 @@ def main() -> int:
     plan = SMOKE if options.smoke else FULL
     if options.seconds:
         plan = msgspec.structs.replace(plan, seconds=options.seconds)
+    begun = time.monotonic()
     try:
         require_wrk()
         require_peers()
-    except (NoWrk, RuntimeError) as error:
+        results = asyncio.run(_run(plan, options))
+    except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    begun = time.monotonic()
-    results = asyncio.run(_run(plan, options.only))
     report.show(results)
     whole = options.only is None and not options.smoke
     report.write(results, options.output or (RESULTS if whole else PART_RESULTS))
@@ -59,8 +59,9 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _run(plan: Plan, only: str | None) -> report.Results:
+async def _run(plan: Plan, options: argparse.Namespace) -> report.Results:
     runs: list[Run] = []
+    only = options.only
     operations = [operation for operation in OPERATIONS if only in (None, operation)]
     async with laboratory() as lab:
         machine = _machine(await lab.check_durable())
@@ -70,6 +71,8 @@ async def _run(plan: Plan, only: str | None) -> report.Results:
             runs += await importing.measure(lab, plan, _say)
         if only in (None, "growth"):
             runs += await growth.measure(lab, plan, _say)
+        if only == "profile" or options.smoke:
+            await profile.measure(lab, plan, _say, lab.folder / "picture.svg" if options.smoke else profile.PICTURE)
     return report.Results(runs, report.ratios_of(runs), machine)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.lab import Lab, clean_environment
-from benchmarks.plan import Measured
+from benchmarks.plan import BenchmarkError, Measured
 from benchmarks.rows import EVENT, Table, drafts
 from benchmarks.systems import fill_ovasabi
 from ovasabi.kernel.entity import type_of
@@ -82,7 +82,7 @@ class Limit:
             check=False,
         )
         if done.returncode != 0:
-            raise RuntimeError(f"pgbench failed at {operation}: {done.stderr[-2000:]}")
+            raise BenchmarkError(f"pgbench failed at {operation}: {done.stderr[-2000:]}")
         rate = re.search(r"tps = ([0-9.]+)", done.stdout)
         failed = re.search(r"failed transactions: ([0-9]+)", done.stdout)
         assert rate

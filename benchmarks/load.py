@@ -14,17 +14,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from benchmarks.plan import PAGE_SIZE, Measured
+from benchmarks.plan import PAGE_SIZE, BenchmarkError, Measured
 from benchmarks.rows import drafts, vocabulary
 from benchmarks.systems import System
 
 SCRIPT = Path(__file__).with_name("load.lua")
 EXPECTED = {"create": 201, "get": 200, "list": 200, "search": 200}
 BODIES = 1_000
-
-
-class NoWrk(Exception):
-    """There is no load generator."""
 
 
 def require_wrk() -> None:
@@ -37,7 +33,7 @@ def require_wrk() -> None:
         subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
         subprocess.run(["apt-get", "install", "-y", "-qq", "wrk"], check=False, **quiet)
     if not shutil.which("wrk"):
-        raise NoWrk("The benchmarks need the load generator wrk, which is not here: as root, apt-get install wrk")
+        raise BenchmarkError("There is no wrk, which makes the load of the benchmarks: as root, apt-get install wrk")
 
 
 def wrk_version() -> str:
@@ -86,7 +82,7 @@ class Requests:
         except urllib.error.HTTPError as error:
             status, text = error.code, error.read()
         if status != EXPECTED[operation] or (operation == "search" and not json.loads(text)["hits"]):
-            raise AssertionError(f"{self.system.name} answers {operation} with {status}: {text[:500]!r}")
+            raise BenchmarkError(f"{self.system.name} answers {operation} with {status}: {text[:500]!r}")
 
     def _write(self, operation: str, lines: list[str]) -> None:
         self.files[operation].write_text("\n".join(lines) + "\n")

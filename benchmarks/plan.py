@@ -7,6 +7,10 @@ PARTS = (*OPERATIONS, "import", "growth", "profile")
 PAGE_SIZE = 20
 
 
+class BenchmarkError(Exception):
+    """Something that makes the benchmarks impossible, or their results invalid, in a sentence."""
+
+
 class Plan(msgspec.Struct, frozen=True):
     """The sizes of a run: seconds of a measurement, rounds of which the best counts, rows, connections."""
 

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from benchmarks.lab import CAMPAIGN, Lab, clean_environment
+from benchmarks.plan import BenchmarkError
 from benchmarks.rows import Table, drafts
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +54,7 @@ class System:
                 return
             except OSError:
                 time.sleep(0.05)
-        raise RuntimeError(f"{self.name} did not start: {self.log.read_text()[-2000:]}")
+        raise BenchmarkError(f"{self.name} did not start: {self.log.read_text()[-2000:]}")
 
     @property
     def rss_mb(self) -> float:
@@ -132,7 +133,7 @@ async def start(lab: Lab, name: str, rows: int) -> System:
 def require_peers() -> None:
     """Sees to it that the peers' environment is there."""
     if not (PEERS / "bin" / "python").exists():
-        raise RuntimeError("The peers are not installed: run `make bench`, which installs them.")
+        raise BenchmarkError("The peers are not installed: run `make bench`, which installs them.")
 
 
 def _family(pid: int) -> list[int]:
