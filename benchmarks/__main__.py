@@ -38,9 +38,10 @@ def main() -> int:
     except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    report.show(results)
     whole = options.only is None and not options.smoke
-    report.write(results, options.output or (RESULTS if whole else PART_RESULTS))
+    if results.runs:  # the profile is a picture, and no measurement
+        report.show(results)
+        report.write(results, options.output or (RESULTS if whole else PART_RESULTS))
     if whole:
         report.write_docs(results, PAGE)
     print(f"It took {(time.monotonic() - begun) / 60:.1f} minutes.")

@@ -38,7 +38,8 @@ class Lab:
 
     async def fresh(self, name: str, *, of_ovasabi: bool = False) -> str:
         """A new database; with OVASABI's schema, the campaign and its key if it is to be one of OVASABI's."""
-        await self.execute("postgres", f"CREATE DATABASE {name}" + (f" TEMPLATE {TEMPLATE}" if of_ovasabi else ""))
+        form = f" TEMPLATE {TEMPLATE}" if of_ovasabi else ""
+        await self.execute("postgres", f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}{form}")
         return self.server.url(name)
 
     async def execute(self, database: str, *statements: str) -> None:

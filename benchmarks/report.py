@@ -89,6 +89,8 @@ def tables(results: Results) -> list[tuple[str, list[str], list[list[str]]]]:
 def show(results: Results) -> None:
     """Prints the tables, the ratios last, since they are what is asked for."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=110)
     for title, heads, rows in reversed(tables(results)):
         table = Table(title=title, title_justify="left")
         for place, head in enumerate(heads):

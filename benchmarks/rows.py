@@ -66,7 +66,7 @@ class Table:
 
     def write(self, folder: Path, values: Iterable[dict[str, Any]]) -> Path:
         """Writes the files and a script for psql that copies them in one transaction."""
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         files = {name: (folder / f"{name}.copy").open("w") for name in _COLUMNS}
         for number, draft in enumerate(values):
             for file, row in zip(files.values(), self._rows(number, draft), strict=True):
