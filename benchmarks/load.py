@@ -67,8 +67,14 @@ class Requests:
         command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", *headers]
         command += ["-s", str(SCRIPT), self.system.address, "--"]
         command += [method, self.create_path, str(self.files[operation]), f"w{time.time_ns():x}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return msgspec.json.decode(done.stdout.strip().splitlines()[-1], type=Measured)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BenchmarkError(f"wrk failed at {operation} of {self.system.name}: {done.stderr or done.stdout}")
+        measured = msgspec.json.decode(done.stdout.strip().splitlines()[-1], type=Measured)
+        if measured.errors:
+            said = self.system.log.read_text()[-2000:]
+            print(f"{self.system.name} had {measured.errors} errors at {operation}: {said}", file=sys.stderr)
+        return measured
 
     def check(self, operation: str) -> None:
         """Sends one request by itself: wrk counts refusals, but would take any success for the right one."""

@@ -55,7 +55,7 @@ def _operation(
                 best[cell] = better(best.get(cell), one.measure(operation, connections, plan.seconds))
                 memory[cell] = one.system.rss_mb
             rates = ", ".join(f"{name} {best[name, c].rate:,.0f}" for name, c in _at(best, connections))
-            say(f"{operation}, {connections} connections, round {number + 1}: {rates}")
+            say(f"{operation}, {connections} connections, best of {number + 1}: {rates}")
     return [run_of(name, operation, c, found, memory.get((name, c))) for (name, c), found in best.items()]
 
 

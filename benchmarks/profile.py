@@ -30,9 +30,9 @@ GROUPS = {
     "service and kernel": ("ovasabi/",),
     "driver (asyncpg)": ("asyncpg/",),
     "framework (Litestar)": ("litestar/",),
-    "HTTP server (uvicorn)": ("uvicorn/", "httptools/", "uvloop/"),
+    "HTTP and sockets (uvicorn, uvloop)": ("uvicorn/", "httptools/", "uvloop/"),
 }
-OTHER = "event loop and others"
+OTHER = "others"
 
 
 async def measure(lab: Lab, plan: Plan, say: Callable[[str], None], picture: Path) -> None:
