@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from kernel_kit import admin, schema_of
+from kernel_kit import admin, contents, library, make_campaign, pools, schema_of, within
 
 import ovasabi
-from ovasabi.lifecycle import migrations
+from ovasabi.kernel.rows import Draft
+from ovasabi.kernel.search import search
+from ovasabi.lifecycle import migrations, partitions
 
 SOURCE = Path(ovasabi.__file__).parent
+PENDING = "gin_pending_list_limit=512"
 
 
 class Copy:
@@ -131,3 +134,36 @@ async def test_the_migration_of_a_new_entity_is_written_from_its_declaration(emp
         forced = "SELECT relforcerowsecurity FROM pg_class WHERE oid = 'service_probe_main'::regclass"
         assert await connection.fetchval(forced)
         assert await connection.fetchval("SELECT to_regclass('service_probe_main_pool') IS NOT NULL")
+
+
+async def test_a_database_with_data_finds_the_same_after_the_step_to_faster_search(empty_url: str, copy: Copy) -> None:
+    (copy.versions / "0003_search.py").unlink()
+    assert await copy.run(empty_url) == (True, "")
+    assert await migrations.current_revision(empty_url) == "0002"
+    queries = ["programming ", "progr", "event -loop", '"event loop"', "asynchronuos ", "decimel", "common", "absent"]
+    async with pools(empty_url) as database:
+        await partitions.ensure(database, 0)
+        pooled, dedicated = await make_campaign(database), await make_campaign(database)
+        await partitions.dedicate(database, dedicated, 0)
+        for campaign in (pooled, dedicated):
+            await library(database, campaign)
+            with within(campaign):
+                await contents(database).create_many([Draft({"title": f"common {n}"}) for n in range(150)])
+
+        async def answers() -> list[object]:
+            found = []
+            for campaign in (pooled, dedicated):
+                with within(campaign):
+                    found += [await search(database, query, limit=100) for query in queries]
+            return found
+
+        before = await answers()
+        assert len({len(answer.hits) for answer in before}) > 2  # type: ignore[attr-defined]
+        await migrations.upgrade(empty_url)
+        assert await answers() == before
+        await partitions.ensure(database, 1)
+    async with admin(empty_url) as connection:
+        options = "SELECT c.relname, c.reloptions FROM pg_class c JOIN pg_am a ON a.oid = relam "
+        leaves = await connection.fetch(f"{options} WHERE amname = 'gin' AND relkind = 'i'")
+    assert len(leaves) > 20
+    assert {row["relname"]: row["reloptions"] for row in leaves if row["reloptions"] != [PENDING]} == {}

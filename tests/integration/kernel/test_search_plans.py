@@ -131,6 +131,25 @@ async def test_a_search_itself_reads_the_index_and_no_table_from_end_to_end(
     assert sum(read.values()) < 100, read
 
 
+@pytest.mark.parametrize("query", ["usual ", "usu*  ", "usual plain ", "usual -rareword", "body OR nothing "])
+async def test_words_that_most_rows_have_are_found_in_the_newest_rows_and_not_collected_by_the_index(
+    full: int, database_url: str, query: str
+) -> None:
+    async with pools(database_url, readers=1, writers=1) as narrow, admin(database_url) as connection:
+        counters = Counters(connection)
+        with within(full):
+            await _flush(narrow)
+            before, rows_before = await counters.read()
+            answer = await search(narrow, query, types=["content"])
+            await _flush(narrow)
+            after, rows_after = await counters.read()
+    assert answer.facets == {"content": 200}
+    assert after[f"{PARENT}_pkey"] > before[f"{PARENT}_pkey"]
+    assert after[f"{PARENT}_search_vector_idx"] == before[f"{PARENT}_search_vector_idx"]
+    read = {name: rows_after[name] - rows_before.get(name, 0) for name in rows_after}
+    assert sum(read.values()) < 100, read
+
+
 @pytest.mark.parametrize("mode", ["text", "fuzzy"])
 async def test_a_search_by_name_reads_the_index_of_names(full: int, database_url: str, mode: str) -> None:
     async with pools(database_url, readers=1, writers=1) as narrow, admin(database_url) as connection:
