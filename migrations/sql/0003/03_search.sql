@@ -10,19 +10,20 @@ LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   sample CONSTANT int := 100;
-  common CONSTANT int := 8;  -- of the sample; of fewer, the index is faster
+  common CONSTANT int := 40;  -- matches in the sample times those of the rarest term; below, the index is faster
   rare CONSTANT int := 2;
-  reach CONSTANT int := 2000;
+  scarce CONSTANT int := 5;
+  reach CONSTANT int := 4000;  -- rows looked through at most, where it is not known whether they are enough
   branch text := search_branch(p_table, p_campaign);
   here tsquery := CASE WHEN branch = p_table || '_pool' THEN format('%L', ' ' || p_campaign) ELSE '' END;
   since timestamptz := newest_since(p_campaign, p_type, sample);
   counts bigint[] := newest_matching(branch, p_campaign, since, p_query || p_terms, sample);
   fewest bigint := (SELECT min(n) FROM unnest(counts[2:]) AS n);
-  rarest tsquery := all_of(ARRAY(SELECT p_terms[i] FROM generate_subscripts(p_terms, 1) AS i WHERE counts[i + 1] <= greatest(fewest, rare)));
+  rarest tsquery := all_of(ARRAY(SELECT p_terms[i] FROM generate_subscripts(p_terms, 1) AS i WHERE counts[i + 1] <= greatest(fewest, scarce)));
   chosen search_candidate[];
 BEGIN
-  IF counts[1] > 1 AND counts[1] * fewest >= common * common THEN
-    since := newest_since(p_campaign, p_type, least(2 * p_candidates * sample / counts[1], 4 * reach)::int);
+  IF counts[1] > rare AND counts[1] * fewest >= common THEN
+    since := newest_since(p_campaign, p_type, least(2 * p_candidates * sample / counts[1], 2 * reach)::int);
     chosen := newest_candidates(branch, p_campaign, since, p_query, p_titled, p_candidates);
     IF cardinality(chosen) < p_candidates THEN
       chosen := NULL;
@@ -82,7 +83,7 @@ DECLARE
   excluded tsquery := all_of(ARRAY(SELECT !! to_tsquery('simple', term) FROM unnest(p_excluded) AS term));
   titled tsquery := all_of(ARRAY(SELECT to_tsquery('simple', quote_literal(word) || ':A') FROM unnest(p_words) AS word WHERE word IS NOT NULL));
   terms tsquery[] := typed;
-  query tsquery;
+  meant tsquery[];
   hits search_hit[];
 BEGIN
   FOR stage IN 1..3 LOOP
@@ -93,9 +94,11 @@ BEGIN
       EXIT WHEN terms = typed;
       titled := '';
     END IF;
-    query := all_of(terms) && excluded;
+    -- What is no word to the parser, such as "_", is left out.
+    meant := ARRAY(SELECT term FROM unnest(terms) AS term WHERE numnode(term) > 0);
+    EXIT WHEN meant = '{}';
     hits := ARRAY(SELECT (h.type, h.master_id, h.rank, h.matched, stage = 3)::search_hit FROM unnest(types) AS t (name),
-                         search_table(p_campaign, t.name, terms, query, titled, p_words, stage = 3, p_limit, p_candidates) AS h);
+                         search_table(p_campaign, t.name, meant, all_of(meant) && excluded, titled, p_words, stage = 3, p_limit, p_candidates) AS h);
     EXIT WHEN cardinality(hits) >= CASE stage WHEN 1 THEN p_limit ELSE 1 END;
   END LOOP;
   RETURN QUERY SELECT * FROM unnest(hits);

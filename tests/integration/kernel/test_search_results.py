@@ -200,6 +200,16 @@ async def test_global_entities_are_found_on_the_platform_and_nowhere_else(databa
         assert (await search(database, name, types=["user"])).hits == []
 
 
+async def test_signs_that_are_no_word_to_the_parser_find_nothing_and_hide_nothing(
+    database: Database, campaign: int
+) -> None:
+    ids = await library(database, campaign)
+    with within(campaign):
+        assert (await search(database, "_ ")).hits == []
+        assert (await search(database, "_ -threads")).hits == []
+        assert [hit.id for hit in (await search(database, "_ decimal ")).hits] == [ids["decimals"]]
+
+
 @pytest.mark.parametrize("types", [["nothing"], ["master"], ["content; DROP TABLE master"], ["reaction"]])
 async def test_a_type_that_cannot_be_searched_is_refused(database: Database, campaign: int, types: list[str]) -> None:
     with within(campaign), pytest.raises(InvalidValue):
