@@ -20,13 +20,16 @@ DATABASE = "ovasabi_limit"
 BODIES = 1_000
 MODES = ("force_custom_plan", "force_generic_plan")
 # The settings of OVASABI's own sessions; see database/connection.py.
-SESSION = "-c role=ovasabi_app -c search_path=public,pg_temp -c jit=off -c max_parallel_workers_per_gather=0"
+SESSION = (
+    "-c role=ovasabi_app -c search_path=public,pg_temp -c jit=off -c enable_seqscan=off"
+    " -c max_parallel_workers_per_gather=0"
+)
 # A value that pgbench can send: its variables are numbers and texts, so an array of one is put together in SQL.
 CREATE = {
     1: ":scope", 2: ":scope", 4: ":none", 5: ":none", 6: ":event", 7: ":actor", 8: ":correlation", 9: ":none",
     3: """ARRAY[(SELECT body FROM bench_body WHERE n = :n) || ', "slug": "p' || :unique || '"}']""",
 }  # fmt: skip
-GET = {1: ":scope", 2: ":campaign", 3: "ARRAY[to_timestamp(:at)]", 4: "ARRAY[:id::bigint]"}
+GET = {1: ":scope", 2: ":scope", 3: "ARRAY[to_timestamp(:at)]", 4: "ARRAY[:id::bigint]"}
 
 
 class Limit:
@@ -69,7 +72,7 @@ class Limit:
         command = [self.lab.binaries / "pgbench", "--no-vacuum", "-M", "prepared", "-f", self._script(operation)]
         command += [f"-c{clients}", "-j1", f"-T{seconds}", "-l", f"--log-prefix={log}", "--sampling-rate=0.2"]
         variables = {
-            "scope": f"{{{self.lab.campaign}}}", "campaign": self.lab.campaign, "none": "{NULL}",
+            "scope": f"{{{self.lab.campaign}}}", "none": "{NULL}",
             "event": f"{{{EVENT}}}", "actor": "{key:bench}", "correlation": "{0123456789abcdef012345}",
         }  # fmt: skip
         command += [f"-D{name}={value}" for name, value in variables.items()]

@@ -12,7 +12,7 @@ from ovasabi.database.connection import Database, Row
 from ovasabi.kernel.context import current_campaign
 from ovasabi.kernel.errors import InvalidValue
 from ovasabi.kernel.ids import EPOCH, id_time
-from ovasabi.kernel.statements import SCOPED, SEEN
+from ovasabi.kernel.queries import SCOPED, SEEN
 from ovasabi.kernel.work import read, scope_of
 
 STATES = ("requested", "started", "success", "failed", "completed", "cancelled", "timeout", "compensated")
@@ -71,7 +71,7 @@ async def read_events(
     since = max(EPOCH, id_time(id) - _SKEW) if id else EPOCH
     rows = await read(
         database, _TAIL, scope_of(campaign), list(streams), campaign, since, str(xid), id,
-        list(types) if types else None, entity_id, limit,
+        list(types) if types else None, entity_id, limit, in_order=entity_id is None,
     )  # fmt: skip
     return [_event(row) for row in rows]
 

@@ -11,7 +11,7 @@ from ovasabi.kernel.entity import Entity, EntityType, type_of
 from ovasabi.kernel.errors import EntityNotFound
 from ovasabi.kernel.ids import id_time
 from ovasabi.kernel.metadata import derived, merge
-from ovasabi.kernel.statements import SCOPED, SEEN
+from ovasabi.kernel.queries import SCOPED, SEEN
 from ovasabi.kernel.work import read, scope_of
 
 E = TypeVar("E", bound=Entity)

@@ -59,7 +59,8 @@ async def list_page(repository: Repository[E], request: ListRequest) -> Page[E]:
     place = _place(of, order, request, 3 + len(condition.values))
     values = [*condition.values, *place.values, request.page_size + 1]
     sql = repository.sql.list(condition.sql + place.sql, _order_sql(of, order), f"${len(values) + 2}")
-    rows = await read(repository.database, sql, scope_of(campaign), campaign, *values)
+    in_order = order.column == "created_at" and not request.filter  # else an index of the filter may be the better way
+    rows = await read(repository.database, sql, scope_of(campaign), campaign, *values, in_order=in_order)
     items = [repository.codec.entity(row) for row in rows[: request.page_size]]
     total = await _count(repository, condition) if request.include_total else None
     more = len(rows) > request.page_size

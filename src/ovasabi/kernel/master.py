@@ -14,8 +14,8 @@ from ovasabi.kernel.entity import declared
 from ovasabi.kernel.errors import EntityNotFound, InvalidValue
 from ovasabi.kernel.ids import parse_reference
 from ovasabi.kernel.locks import locked_entity
+from ovasabi.kernel.queries import SCOPED, SEEN
 from ovasabi.kernel.repository import Repository
-from ovasabi.kernel.statements import SCOPED, SEEN
 from ovasabi.kernel.work import read, scope_of
 
 STATUSES = {1: "active", 2: "deleted"}
@@ -119,7 +119,8 @@ class MasterRepository:
             raise InvalidValue(field="page_token", problem="The page token does not belong to this list.")
         _check_types([type] if type else None)
         campaign, after = current_campaign(), int(page_token or 0)
-        rows = await read(self.database, _LIST, scope_of(campaign), campaign, type, after, deleted, page_size + 1)
+        args = (scope_of(campaign), campaign, type, after, deleted, page_size + 1)
+        rows = await read(self.database, _LIST, *args, in_order=True)
         records = [_record(row) for row in rows[:page_size]]
         return RecordPage(records, str(records[-1].id) if len(rows) > page_size else "")
 

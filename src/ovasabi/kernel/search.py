@@ -11,7 +11,7 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.context import PLATFORM, current_campaign
 from ovasabi.kernel.entity import Scope, declared
 from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.statements import SCOPED, SEEN
+from ovasabi.kernel.queries import SCOPED, SEEN
 from ovasabi.kernel.work import read, scope_of
 
 CANDIDATES = 200

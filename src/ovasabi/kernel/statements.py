@@ -7,11 +7,10 @@ done, else why that row alone was not written.
 
 from functools import cached_property
 
-import msgspec
-
-from ovasabi.kernel.entity import EntityType, Scope, declared
+from ovasabi.kernel.entity import Scope, declared
 from ovasabi.kernel.fields import Field, Immutable, Reference, Secret
 from ovasabi.kernel.natural_keys import Key
+from ovasabi.kernel.queries import SEEN, Queries, months, own_campaign
 
 AGAIN = "again"
 REPLAYED = "replayed"
@@ -19,36 +18,19 @@ KEY_REUSED = "key_reused"
 MISSING = "missing:"
 TAKEN = "taken:"
 
-# The lateral reference to scope.s keeps the planner from reading a table before the scope is set.
-SCOPED = (
-    "FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,\nLATERAL ({body}\n  OFFSET 0) AS x"
-)
 SCOPE = "WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s)"
-SEEN = "scope.s IS NOT NULL"
 # A condition without a column is checked once, before anything is read: no order of joins can look at a row sooner.
 SCOPE_FIRST = "(SELECT scope.s FROM scope) IS NOT NULL"
 KEPT_NOW = "b.id, b.uuid, b.campaign_id, b.version, b.created_at"
 
 
-class Statements(msgspec.Struct, frozen=True, dict=True, eq=False):
-    """The statements of one entity type."""
-
-    of: EntityType
-
-    @property
-    def table(self) -> str:
-        """The entity's own table."""
-        return self.of.table_name
+class Statements(Queries, frozen=True, dict=True, eq=False):
+    """The statements of one entity type: what `Queries` has, and the writes."""
 
     @cached_property
     def keys(self) -> tuple[Key, ...]:
         """The entity's natural keys."""
         return tuple(Key("+".join(g), tuple(self.of.by_name[part] for part in g)) for g in self.of.unique)
-
-    @property
-    def has_campaign(self) -> bool:
-        """Whether the table has a campaign column."""
-        return self.of.scope is not Scope.GLOBAL
 
     @cached_property
     def create(self) -> str:
@@ -168,79 +150,6 @@ LEFT JOIN LATERAL (SELECT * FROM master WHERE campaign_id = d.campaign_id AND id
   ON s.position IS NOT NULL
 ORDER BY d.position"""
 
-    @cached_property
-    def get(self) -> str:
-        """$1 scope, $2 campaigns, $3 created_ats in order, $4 their ids; answers the rows that are there, each with the
-        campaign that it was `asked_by`.
-
-        Each key is looked up by itself (the OFFSETs see to it): a planner that takes a new campaign for small would
-        rather read all of it.
-        """
-        return self._look_up(f"k.campaign_id AS asked_by, {self.columns}")
-
-    @cached_property
-    def secrets(self) -> str:
-        """As `get`: the sealed fields, which no other statement reads."""
-        return self._look_up(", ".join(f"s.{field.column}" for field in self.of.stored if field.has(Secret)))
-
-    def _look_up(self, columns: str) -> str:
-        own = {
-            Scope.GLOBAL: "k.campaign_id = 0 AND s.master_id = k.id",
-            Scope.ROOT: "(k.campaign_id = 0 OR s.campaign_id = k.campaign_id) AND s.master_id = k.id",
-            Scope.CAMPAIGN: _own_campaign("k", "s.master_id + 0 = k.id"),
-        }[self.of.scope]
-        campaign = "s.campaign_id" if self.has_campaign else "k.campaign_id"
-        body = f"""
-  SELECT {columns}
-  FROM unnest($2::int[], $3::timestamptz[], $4::bigint[]) AS k (campaign_id, at, id)
-  CROSS JOIN LATERAL (
-    SELECT s.* FROM {self.table} AS s
-    WHERE {own} AND s.created_at = k.at AND {_months("$3")}
-      AND s.deleted_at IS NULL OFFSET 0) AS s
-  CROSS JOIN LATERAL (
-    SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {campaign} OFFSET 0) AS m
-  WHERE {SEEN}"""
-        return f"SELECT x.*\n{SCOPED.format(body=body)}"
-
-    def list(self, condition: str, order: str, limit: str) -> str:
-        """$1 scope, $2 campaign, then the parameters of `condition` and `limit`: text made of declared columns only."""
-        body = f"""
-  SELECT {self.columns}
-  FROM (SELECT s.* FROM {self.table} AS s
-        WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}
-        ORDER BY {order} LIMIT {limit}) AS s
-  CROSS JOIN LATERAL (
-    SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {self._own} OFFSET 0) AS m
-  ORDER BY {order}"""
-        return f"SELECT x.*\n{SCOPED.format(body=body)}"
-
-    def count(self, condition: str) -> str:
-        """As `list`: how many rows meet the condition."""
-        body = f"""
-  SELECT count(*) AS total FROM {self.table} AS s
-  WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}"""
-        return f"SELECT x.total\n{SCOPED.format(body=body)}"
-
-    @cached_property
-    def columns(self) -> str:
-        """What a read selects, in the order of the entity's fields."""
-        kept = "m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata"
-        return ", ".join([kept, *(f"s.{field.column}" for field in self.of.shown)])
-
-    @property
-    def campaign_is(self) -> str:
-        """The predicate that confines a read to its campaign. The root's list, on the platform, is of all campaigns."""
-        match self.of.scope:
-            case Scope.GLOBAL:
-                return "$2::int = 0"
-            case Scope.ROOT:
-                return "($2::int = 0 OR s.campaign_id = $2)"
-        return "s.campaign_id = $2::int"
-
-    @property
-    def _own(self) -> str:
-        return "s.campaign_id" if self.has_campaign else "$2"
-
     @property
     def _home(self) -> str:
         """The campaign within which keys are unique; for campaigns themselves, the platform."""
@@ -294,7 +203,8 @@ ORDER BY d.position"""
 
     def _holder(self, key: Key, value: str) -> str:
         if self.of.scope is Scope.ROOT:
-            same = f"{key.value('h')} = {value}"
+            # Column by column, as the unique index has it: through key_value() all campaigns would be read.
+            same = " AND ".join(f"h.{part.column} = (i.n).{part.column}" for part in key.parts)
             return f"(SELECT h.master_id FROM {self.table} AS h WHERE {same} AND h.deleted_at IS NULL)"
         return (
             f"(SELECT k.master_id FROM master_key AS k "
@@ -357,9 +267,9 @@ input AS MATERIALIZED (
   RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at)"""
 
     def _target(self) -> str:
-        own = _own_campaign("i", "s.master_id + 0 = i.id") if self.of.partitioned else "s.master_id = i.id"
+        own = own_campaign("i", "s.master_id + 0 = i.id") if self.of.partitioned else "s.master_id = i.id"
         own = f"s.campaign_id = i.campaign_id AND {own}" if self.of.scope is Scope.ROOT else own
-        return f"{SCOPE_FIRST} AND {own} AND s.created_at = i.at AND {_months('$4')}"
+        return f"{SCOPE_FIRST} AND {own} AND s.created_at = i.at AND {months('$4')}"
 
     def _logged(self, payload: str) -> str:
         return f"""logged AS (
@@ -386,21 +296,6 @@ SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) O
     def _public(self, data: str) -> str:
         sealed = [f"'{field.column}'" for field in self.of.stored if field.has(Secret)]
         return f"{data} - ARRAY[{', '.join(sealed)}]" if sealed else data
-
-
-def _own_campaign(row: str, and_id: str) -> str:
-    """The row's own campaign, its partition found by value, and its id: for the primary key, and no other index.
-
-    The `+ 0` hide both from the planner. Several conditions on one column make it believe that any index finds one
-    row, and it may then take one that begins with the campaign and reads all of it.
-    """
-    return f"s.campaign_id = ANY ($2::int[]) AND s.campaign_id + 0 = {row}.campaign_id AND {and_id}"
-
-
-def _months(created_ats: str) -> str:
-    """The first and last of the moments as values: they prune, where a join would not and two lists would multiply."""
-    array = f"({created_ats}::timestamptz[])"
-    return f"s.created_at >= {array}[1] AND s.created_at <= {array}[cardinality({array})]"
 
 
 def _json(row: str, field: Field) -> str:

@@ -14,9 +14,9 @@ from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.context import current_campaign
 from ovasabi.kernel.entity import Entity, declared
 from ovasabi.kernel.errors import Contended
+from ovasabi.kernel.queries import SCOPED, SEEN
 from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.service import Service
-from ovasabi.kernel.statements import SCOPED, SEEN
 from ovasabi.kernel.work import read, scope_of
 from ovasabi.lifecycle.import_batches import Batch, Row
 from ovasabi.lifecycle.import_lines import NotImportable

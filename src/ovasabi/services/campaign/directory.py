@@ -5,7 +5,7 @@ import time
 from ovasabi.database.connection import Database
 from ovasabi.kernel.context import PLATFORM
 from ovasabi.kernel.errors import EntityNotFound
-from ovasabi.kernel.statements import SCOPED, SEEN
+from ovasabi.kernel.queries import SCOPED, SEEN
 from ovasabi.kernel.work import scope_of
 
 REMEMBERED_SECONDS = 5.0

@@ -1,0 +1,118 @@
+"""The SQL that reads an entity, generated once from its declaration: each sets its own scope, and prunes."""
+
+from functools import cached_property
+
+import msgspec
+
+from ovasabi.kernel.entity import EntityType, Scope
+from ovasabi.kernel.fields import Secret
+
+# The lateral reference to scope.s keeps the planner from reading a table before the scope is set.
+SCOPED = (
+    "FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,\nLATERAL ({body}\n  OFFSET 0) AS x"
+)
+SEEN = "scope.s IS NOT NULL"
+
+
+class Queries(msgspec.Struct, frozen=True, dict=True, eq=False):
+    """The reading statements of one entity type."""
+
+    of: EntityType
+
+    @property
+    def table(self) -> str:
+        """The entity's own table."""
+        return self.of.table_name
+
+    @property
+    def has_campaign(self) -> bool:
+        """Whether the table has a campaign column."""
+        return self.of.scope is not Scope.GLOBAL
+
+    @cached_property
+    def get(self) -> str:
+        """$1 scope, $2 campaigns, $3 created_ats in order, $4 their ids; answers the rows that are there, each with the
+        campaign that it was `asked_by`.
+
+        Each key is looked up by itself (the OFFSETs see to it): a planner that takes a new campaign for small would
+        rather read all of it.
+        """
+        return self._look_up(f"k.campaign_id AS asked_by, {self.columns}")
+
+    @cached_property
+    def secrets(self) -> str:
+        """As `get`: the sealed fields, which no other statement reads."""
+        return self._look_up(", ".join(f"s.{field.column}" for field in self.of.stored if field.has(Secret)))
+
+    def _look_up(self, columns: str) -> str:
+        own = {
+            Scope.GLOBAL: "k.campaign_id = 0 AND s.master_id = k.id",
+            Scope.ROOT: "(k.campaign_id = 0 OR s.campaign_id = k.campaign_id) AND s.master_id = k.id",
+            Scope.CAMPAIGN: own_campaign("k", "s.master_id + 0 = k.id"),
+        }[self.of.scope]
+        campaign = "s.campaign_id" if self.has_campaign else "k.campaign_id"
+        body = f"""
+  SELECT {columns}
+  FROM unnest($2::int[], $3::timestamptz[], $4::bigint[]) AS k (campaign_id, at, id)
+  CROSS JOIN LATERAL (
+    SELECT s.* FROM {self.table} AS s
+    WHERE {own} AND s.created_at = k.at AND {months("$3")}
+      AND s.deleted_at IS NULL OFFSET 0) AS s
+  CROSS JOIN LATERAL (
+    SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {campaign} OFFSET 0) AS m
+  WHERE {SEEN}"""
+        return f"SELECT x.*\n{SCOPED.format(body=body)}"
+
+    def list(self, condition: str, order: str, limit: str) -> str:
+        """$1 scope, $2 campaign, then the parameters of `condition` and `limit`: text made of declared columns only."""
+        body = f"""
+  SELECT {self.columns}
+  FROM (SELECT s.* FROM {self.table} AS s
+        WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}
+        ORDER BY {order} LIMIT {limit}) AS s
+  CROSS JOIN LATERAL (
+    SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {self._own} OFFSET 0) AS m
+  ORDER BY {order}"""
+        return f"SELECT x.*\n{SCOPED.format(body=body)}"
+
+    def count(self, condition: str) -> str:
+        """As `list`: how many rows meet the condition."""
+        body = f"""
+  SELECT count(*) AS total FROM {self.table} AS s
+  WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}"""
+        return f"SELECT x.total\n{SCOPED.format(body=body)}"
+
+    @cached_property
+    def columns(self) -> str:
+        """What a read selects, in the order of the entity's fields."""
+        kept = "m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata"
+        return ", ".join([kept, *(f"s.{field.column}" for field in self.of.shown)])
+
+    @property
+    def campaign_is(self) -> str:
+        """The predicate that confines a read to its campaign. The root's list, on the platform, is of all campaigns."""
+        match self.of.scope:
+            case Scope.GLOBAL:
+                return "$2::int = 0"
+            case Scope.ROOT:
+                return "($2::int = 0 OR s.campaign_id = $2)"
+        return "s.campaign_id = $2::int"
+
+    @property
+    def _own(self) -> str:
+        return "s.campaign_id" if self.has_campaign else "$2"
+
+
+def own_campaign(row: str, and_id: str) -> str:
+    """The row's own campaign, its partition found by value, and its id: for the primary key, and no other index.
+
+    The `+ 0` hide both from the planner. Several conditions on one column make it believe that any index finds one
+    row, and it may then take one that begins with the campaign and reads all of it.
+    """
+    return f"s.campaign_id = ANY ($2::int[]) AND s.campaign_id + 0 = {row}.campaign_id AND {and_id}"
+
+
+def months(created_ats: str) -> str:
+    """The first and last of the moments as values: they prune, where a join would not and two lists would multiply."""
+    array = f"({created_ats}::timestamptz[])"
+    return f"s.created_at >= {array}[1] AND s.created_at <= {array}[cardinality({array})]"
