@@ -7,7 +7,7 @@ DECLARE
 BEGIN
   FOR index IN SELECT c.oid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
                WHERE i.indrelid = target AND a.amname = 'gin' AND c.relkind = 'i' LOOP
-    EXECUTE format('ALTER INDEX %s SET (gin_pending_list_limit = 512)', index);
+    EXECUTE format('ALTER INDEX %s SET (gin_pending_list_limit = 2048)', index);
     PERFORM gin_clean_pending_list(index);
   END LOOP;
 END $$;

@@ -67,6 +67,11 @@ class Lane(Generic[Item, Answer]):
         self._starting = False
         self._context = nobodys_context()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits and no statement is under way."""
+        return not self._queues and not self._under_way
+
     async def call(self, item: Item, *, campaign: int, size: int = 0, target: Hashable = None) -> Answer:
         """The answer for one item, `size` bytes large."""
         queue = self._admit(campaign, size)

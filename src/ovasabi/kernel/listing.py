@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -16,6 +16,8 @@ from ovasabi.kernel.work import read, scope_of
 
 E = TypeVar("E", bound=Entity)
 DEFAULT_SIZE, MAX_SIZE = 50, 1000
+_AHEAD = timedelta(days=1)
+"""By how much the database's clock may be ahead of ours: the months after that hold nothing, and are not planned."""
 
 
 class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,24 +53,28 @@ class _Token(msgspec.Struct, array_like=True):
 
 async def list_page(repository: Repository[E], request: ListRequest) -> Page[E]:
     """One page of the entities of the context's campaign; by default the newest first."""
-    of, campaign = repository.of, current_campaign()
+    campaign = current_campaign()
     if not 1 <= request.page_size <= MAX_SIZE:
         raise InvalidValue(field="page_size", problem=f"page_size must be from 1 to {MAX_SIZE}.")
+    return await repository.sharing.answer(request, campaign, lambda: _page(repository, request, campaign))
+
+
+async def _page(repository: Repository[E], request: ListRequest, campaign: int) -> Page[E]:
+    of = repository.of
     order = _parse_order(of, request.order_by)
     condition = parse_filter(of, request.filter, 3)
-    place = _place(of, order, request, 3 + len(condition.values))
+    query = _query(of, order, request, campaign)
+    place = _place(order, request, query, 3 + len(condition.values))
     values = [*condition.values, *place.values, request.page_size + 1]
     sql = repository.sql.list(condition.sql + place.sql, _order_sql(of, order), f"${len(values) + 2}")
     in_order = order.column == "created_at" and not request.filter  # else an index of the filter may be the better way
     rows = await read(repository.database, sql, scope_of(campaign), campaign, *values, in_order=in_order)
     items = [repository.codec.entity(row) for row in rows[: request.page_size]]
-    total = await _count(repository, condition) if request.include_total else None
-    more = len(rows) > request.page_size
-    return Page(items, _token(of, order, request, items[-1]) if more else "", total)
+    total = await _count(repository, condition, campaign) if request.include_total else None
+    return Page(items, _token(order, query, items[-1]) if len(rows) > request.page_size else "", total)
 
 
-async def _count(repository: Repository[E], condition: Condition) -> int:
-    campaign = current_campaign()
+async def _count(repository: Repository[E], condition: Condition, campaign: int) -> int:
     sql = repository.sql.count(condition.sql)
     rows = await read(repository.database, sql, scope_of(campaign), campaign, *condition.values)
     return int(rows[0]["total"])
@@ -98,10 +104,12 @@ def _order_sql(of: EntityType, order: _Order) -> str:
     return f"s.{order.column}{way}, s.master_id{way}"
 
 
-def _place(of: EntityType, order: _Order, request: ListRequest, first: int) -> Condition:
-    """The rows behind the last one of the page before."""
+def _place(order: _Order, request: ListRequest, query: str, first: int) -> Condition:
+    """The rows behind the last one of the page before; on the newest page, those up to now."""
     if not request.page_token:
-        return Condition("", ())
+        if order.column != "created_at" or not order.descending:
+            return Condition("", ())
+        return Condition(f" AND s.created_at <= ${first}", (datetime.now(UTC) + _AHEAD,))
     wrong = InvalidValue(
         field="page_token", problem="The page token does not belong to this list.", hint="Leave it out to begin anew."
     )
@@ -111,7 +119,7 @@ def _place(of: EntityType, order: _Order, request: ListRequest, first: int) -> C
         value = msgspec.convert(token.value, order.base, strict=False)
     except (ValueError, msgspec.MsgspecError):
         raise wrong from None
-    if token.query != _query(of, order, request) or not 0 <= token.id < 1 << 63:
+    if token.query != query or not 0 <= token.id < 1 << 63:
         raise wrong
     value = value.value if hasattr(value, "value") else value
     sign = "<" if order.descending else ">"
@@ -121,11 +129,11 @@ def _place(of: EntityType, order: _Order, request: ListRequest, first: int) -> C
     return Condition(sql, (value, token.id))
 
 
-def _token(of: EntityType, order: _Order, request: ListRequest, last: Entity) -> str:
-    token = _Token(_query(of, order, request), getattr(last, order.field), last.id)
+def _token(order: _Order, query: str, last: Entity) -> str:
+    token = _Token(query, getattr(last, order.field), last.id)
     return base64.urlsafe_b64encode(msgspec.json.encode(token)).decode().rstrip("=")
 
 
-def _query(of: EntityType, order: _Order, request: ListRequest) -> str:
-    text = f"{of.name}\0{order.field}\0{order.descending}\0{request.filter}\0{current_campaign()}"
+def _query(of: EntityType, order: _Order, request: ListRequest, campaign: int) -> str:
+    text = f"{of.name}\0{order.field}\0{order.descending}\0{request.filter}\0{campaign}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -17,6 +17,7 @@ from ovasabi.kernel.history import created_state
 from ovasabi.kernel.ids import id_time, parse_reference
 from ovasabi.kernel.lanes import Lane, Limits, merged
 from ovasabi.kernel.rows import Change, ChangedRow, Draft, NewRow
+from ovasabi.kernel.sharing import Sharing
 from ovasabi.kernel.statements import Statements
 from ovasabi.kernel.work import read, scope_of
 from ovasabi.kernel.writing import Answer, Kind, Writer
@@ -41,6 +42,7 @@ class Repository(Generic[E]):
         self.of = type_of(cls)
         self.sql = Statements(self.of)
         self.codec = Codec(cls)
+        self.sharing = Sharing()
         self._writer = Writer(database, self.sql)
         limits = limits or Limits(patience_seconds=database.timeout)
         self._looking_up = msgspec.structs.replace(limits, campaigns=CAMPAIGNS)

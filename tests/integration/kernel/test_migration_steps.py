@@ -14,7 +14,7 @@ from ovasabi.kernel.search import search
 from ovasabi.lifecycle import migrations, partitions
 
 SOURCE = Path(ovasabi.__file__).parent
-PENDING = "gin_pending_list_limit=512"
+PENDING = "gin_pending_list_limit=2048"
 
 
 class Copy:

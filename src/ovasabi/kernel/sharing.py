@@ -1,0 +1,38 @@
+"""Callers who ask the same thing at the same time are given one answer, which was begun after each of them asked."""
+
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, TypeVar
+
+from ovasabi.kernel.lanes import Lane, Limits, merged
+
+T = TypeVar("T")
+ONE_AT_A_TIME = Limits(statements=1)
+
+
+class Sharing:
+    """Pages and searches that several callers want at once. Answers are shared, so nobody may change them.
+
+    While one answer is on its way, those who come later wait for the next: what a caller wrote before it asked is in
+    what it is given.
+    """
+
+    def __init__(self) -> None:
+        self._lanes: dict[Hashable, Lane[None, Any]] = {}
+
+    async def answer(self, question: Hashable, campaign: int, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer of `ask`, which runs without the context of any one caller."""
+        if not merged():
+            return await ask()
+        lane = self._lanes.get((campaign, question))
+        if lane is None:
+
+            async def once(callers: list[None]) -> list[T]:
+                return [await ask()] * len(callers)
+
+            lane = self._lanes[campaign, question] = Lane(once, ONE_AT_A_TIME)
+        try:
+            answer: T = await lane.call(None, campaign=campaign)
+            return answer
+        finally:
+            if lane.idle:
+                self._lanes.pop((campaign, question), None)
