@@ -128,7 +128,7 @@ async def test_matches_are_complete_where_a_word_is_rare_among_the_newest_rows_o
 ) -> None:
     wanted = await make(database, campaign, ["seldom other"] * 3)
     # More rows with the one word than are looked through for the other.
-    await make(database, campaign, ["seldom"] * 2_200)
+    await make(database, campaign, ["seldom"] * 4_200)
     wanted += await make(database, campaign, ["seldom other"] * 2)
     await make(database, campaign, ["other", "plain"] * 100)
     with within(campaign):
