@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import OvasabiError
-from ovasabi.kernel.context import Role
+from ovasabi.kernel.context import Role, current_campaign
 from ovasabi.kernel.entity import Entity, EntityType, type_of
 from ovasabi.kernel.errors import Contended, VersionConflict
 from ovasabi.kernel.history import state_at
@@ -158,11 +158,7 @@ class Service(Generic[E]):
 
     async def search(self, request: SearchRequest) -> SearchAnswer[E]:
         """Searches their text, best first."""
-        of = self.repository.of
-        found = await search(self.database, request.q, types=[of.name], limit=request.page_size)
-        entities = await self.repository.get_many([hit.id for hit in found.hits]) if found.hits else {}
-        hits = [Found(hit.rank, entities[hit.id]) for hit in found.hits if hit.id in entities]
-        return SearchAnswer(hits, found.facets.get(of.name, 0), found.corrected)
+        return await self.repository.sharing.answer(request, current_campaign(), lambda: self._search(request))
 
     async def update(
         self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None
@@ -211,6 +207,13 @@ class Service(Generic[E]):
                 if expected_version is not None or attempt == ATTEMPTS - 1:
                     raise
         raise Contended
+
+    async def _search(self, request: SearchRequest) -> SearchAnswer[E]:
+        of = self.repository.of
+        found = await search(self.database, request.q, types=[of.name], limit=request.page_size)
+        entities = await self.repository.get_many([hit.id for hit in found.hits]) if found.hits else {}
+        hits = [Found(hit.rank, entities[hit.id]) for hit in found.hits if hit.id in entities]
+        return SearchAnswer(hits, found.facets.get(of.name, 0), found.corrected)
 
     async def _checked_update(self, id: int, values: Mapping[str, Any], expected_version: int | None) -> E:
         """The rule is judged by what is there, so the change holds only if nobody changed that meanwhile."""

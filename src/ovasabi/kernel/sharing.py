@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
 
+from ovasabi.kernel.context import in_campaign
 from ovasabi.kernel.lanes import Lane, Limits, merged
 
 T = TypeVar("T")
@@ -20,14 +21,15 @@ class Sharing:
         self._lanes: dict[Hashable, Lane[None, Any]] = {}
 
     async def answer(self, question: Hashable, campaign: int, ask: Callable[[], Awaitable[T]]) -> T:
-        """The answer of `ask`, which runs without the context of any one caller."""
+        """The answer of `ask`, which runs for the campaign alone, without the rest of any caller's context."""
         if not merged():
             return await ask()
         lane = self._lanes.get((campaign, question))
         if lane is None:
 
             async def once(callers: list[None]) -> list[T]:
-                return [await ask()] * len(callers)
+                with in_campaign(campaign):
+                    return [await ask()] * len(callers)
 
             lane = self._lanes[campaign, question] = Lane(once, ONE_AT_A_TIME)
         try:
