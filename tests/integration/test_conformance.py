@@ -52,7 +52,7 @@ async def counted(database_url: str, database: Database) -> AsyncIterator[tuple[
     """Services with one connection of each kind, and the statements that they send."""
     sent: list[str] = []
     opened = await Database(database_url, readers=1, writers=1).open()
-    for pool in (opened._reader, opened._writer, opened._creator):
+    for pool in (opened._reader, opened._pager, opened._writer, opened._creator):
         async with opened._connection(pool, 5) as connection:
             connection.add_query_logger(lambda record: sent.append(record.query))
     yield Registry(opened), sent

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovasabi.kernel.context import acting, system_context
 from ovasabi.kernel.entity import type_of
 from ovasabi.kernel.errors import InvalidValue
 from ovasabi.kernel.filters import Condition
-from ovasabi.kernel.listing import ListRequest, _order_sql, _parse_order, _place, _token
+from ovasabi.kernel.listing import ListRequest, _order_sql, _parse_order, _place, _query, _token
 from ovasabi.services.content.entity import Content
 from ovasabi.services.product.entity import Product
 
@@ -29,16 +28,16 @@ def content(id: int = 5, at: datetime = AT, **values: object) -> Content:
 
 def token(last: Content, *, campaign: int = 1, of=CONTENT, **request: str) -> str:
     """The token after an entity."""
-    with acting(system_context("test", campaign)):
-        wanted = ListRequest(**request)
-        return _token(of, _parse_order(of, wanted.order_by), wanted, last)
+    wanted = ListRequest(**request)
+    order = _parse_order(of, wanted.order_by)
+    return _token(order, _query(of, order, wanted, campaign), last)
 
 
 def place(page_token: str, *, campaign: int = 1, of=CONTENT, **request: str) -> Condition:
     """Where a token goes on."""
-    with acting(system_context("test", campaign)):
-        wanted = ListRequest(page_token=page_token, **request)
-        return _place(of, _parse_order(of, wanted.order_by), wanted, 3)
+    wanted = ListRequest(page_token=page_token, **request)
+    order = _parse_order(of, wanted.order_by)
+    return _place(order, wanted, _query(of, order, wanted, campaign), 3)
 
 
 @given(st.integers(0, 2**53 - 1), st.datetimes(timezones=st.just(UTC)))

@@ -86,5 +86,5 @@ def _jsonb_text(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_jsonb_text, value)) + "]"
     if isinstance(value, float):
-        return format(Decimal(msgspec.json.encode(value).decode()), "f")
+        return format(Decimal(msgspec.json.encode(value + 0.0).decode()), "f")  # a jsonb has no negative zero
     return json.dumps(value, ensure_ascii=False)
