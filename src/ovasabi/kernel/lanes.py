@@ -3,7 +3,6 @@
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -48,6 +47,13 @@ class Call(msgspec.Struct, Generic[Item], eq=False):
     answer: "asyncio.Future[Any]"
 
 
+class Queue(msgspec.Struct, Generic[Item], eq=False):
+    """A campaign's waiting calls in order, and how large they are together."""
+
+    calls: deque[Call[Item]] = msgspec.field(default_factory=deque)
+    bytes: int = 0
+
+
 class Lane(Generic[Item, Answer]):
     """Merges calls into statements: `run` answers each item of a batch, or gives the error of that item alone.
 
@@ -59,7 +65,7 @@ class Lane(Generic[Item, Answer]):
     def __init__(self, run: Callable[[list[Item]], Awaitable[Sequence[Answer | Exception]]], limits: Limits) -> None:
         self._run = run
         self._limits = limits
-        self._queues: OrderedDict[int, deque[Call[Item]]] = OrderedDict()
+        self._queues: OrderedDict[int, Queue[Item]] = OrderedDict()
         self._rows = 0
         self._bytes = 0
         self._under_way: set[asyncio.Task[None]] = set()
@@ -77,23 +83,24 @@ class Lane(Generic[Item, Answer]):
         queue = self._admit(campaign, size)
         loop = asyncio.get_running_loop()
         call = Call(item, campaign, size, target, loop.time(), loop.create_future())
-        queue.append(call)
+        queue.calls.append(call)
         if not self._starting and len(self._under_way) < self._limits.statements:
             self._starting = True
             loop.call_soon(self._start)
         answer: Answer = await call.answer
         return answer
 
-    def _admit(self, campaign: int, size: int) -> deque[Call[Item]]:
-        queue = self._queues.get(campaign)
-        if queue is None:
-            queue = self._queues[campaign] = deque()
-        # Half of the room is the most that one campaign gets: the others always find some.
+    def _admit(self, campaign: int, size: int) -> Queue[Item]:
+        queue = self._queues.get(campaign) or Queue()
         full = self._rows >= self._limits.waiting_rows or self._bytes + size > self._limits.waiting_bytes
-        if full or len(queue) >= self._limits.waiting_rows // 2:
+        # Half of the room is the most that one campaign gets, but for a single large call: another finds some.
+        large = bool(queue.calls) and queue.bytes + size > self._limits.waiting_bytes // 2
+        if full or large or len(queue.calls) >= max(1, self._limits.waiting_rows // 2):
             raise Overloaded
         self._rows += 1
         self._bytes += size
+        queue.bytes += size
+        self._queues[campaign] = queue
         return queue
 
     def _start(self) -> None:
@@ -108,41 +115,50 @@ class Lane(Generic[Item, Answer]):
         """The next batch: one call of each campaign in turn. Those whose target is under way stay, in their order."""
         batch: list[Call[Item]] = []
         size = 0
-        turn = deque(islice(self._queues, self._limits.campaigns))
-        held: dict[int, deque[Call[Item]]] = {campaign: deque() for campaign in turn}
+        fresh, turn = iter(self._queues), deque[int]()
+        held: dict[int, deque[Call[Item]]] = {}
+        served: set[int] = set()
         targets = set(self._targets)
-        while turn and len(batch) < self._limits.rows and size < self._limits.bytes:
-            campaign = turn.popleft()
-            call = self._next(self._queues[campaign], held[campaign], targets)
+        while len(batch) < self._limits.rows and size < self._limits.bytes:
+            # Campaigns that have nothing to go just now are passed over: they do not count, nor stop those behind them.
+            campaign = next(fresh, None) if len(served) < self._limits.campaigns else None
+            if campaign is None:
+                if not turn:
+                    break
+                campaign = turn.popleft()
+            call = self._next(self._queues[campaign], held.setdefault(campaign, deque()), targets)
             if call is None:
                 continue
             turn.append(campaign)
+            served.add(campaign)
             batch.append(call)
             size += call.size
             if call.target is not None:
                 targets.add(call.target)
-        self._put_back(held, {call.campaign for call in batch})
+        self._put_back(held, served)
         return batch
 
     def _put_back(self, held: dict[int, deque[Call[Item]]], served: set[int]) -> None:
         """What was passed over comes first of its campaign, and campaigns that were served come last."""
         for campaign, calls in held.items():
-            calls.extend(self._queues[campaign])
-            self._queues[campaign] = calls
+            queue = self._queues[campaign]
+            calls.extend(queue.calls)
+            queue.calls = calls
             if not calls:
                 del self._queues[campaign]
             elif campaign in served:
                 self._queues.move_to_end(campaign)
 
-    def _next(self, queue: deque[Call[Item]], held: deque[Call[Item]], targets: set[Hashable]) -> Call[Item] | None:
+    def _next(self, queue: Queue[Item], held: deque[Call[Item]], targets: set[Hashable]) -> Call[Item] | None:
         oldest = asyncio.get_running_loop().time() - self._limits.patience_seconds
-        while queue:
-            call = queue.popleft()
+        while queue.calls:
+            call = queue.calls.popleft()
             if call.target is not None and call.target in targets and not call.answer.done():
                 held.append(call)
                 continue
             self._rows -= 1
             self._bytes -= call.size
+            queue.bytes -= call.size
             if call.answer.done():
                 continue
             if call.since >= oldest:
