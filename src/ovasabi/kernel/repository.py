@@ -158,6 +158,7 @@ class Repository(Generic[E]):
 
     async def _change(self, kind: Kind, change: Change, verb: str) -> E:
         campaign = current_campaign()
+        self.resolve(change.id)  # what cannot be an id is refused here, and not with all of a statement
         row = await self.codec.changed_row(change, campaign, verb, adds=kind == "adjust")
         if merged():
             answer = await self._lane(kind).call(row, campaign=campaign, size=len(row.data), target=change.id)

@@ -1,7 +1,9 @@
 """Running the write statements of an entity type: N rows of any campaigns, what is tried again, what is refused."""
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import asyncpg
 
@@ -18,13 +20,14 @@ from ovasabi.kernel.statements import Statements
 from ovasabi.kernel.work import in_transaction, scope_of, write
 
 ATTEMPTS = 5
-OF_ONE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+OF_ONE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.LockNotAvailableError)
 """Errors that one row causes: its neighbours in the statement are written without it."""
 
 Answer = Row | OvasabiError
 Kind = Literal["update", "adjust", "delete", "restore"]
 R = TypeVar("R")
 A = TypeVar("A", Answer, Answer | None)
+log = logging.getLogger("ovasabi.kernel")
 
 
 class Writer:
@@ -41,7 +44,10 @@ class Writer:
             again = [place for place, answer in enumerate(answers) if answer is None]
             if not again:
                 break
-            for place, answer in zip(again, await self._create([rows[place] for place in again]), strict=True):
+            part = [rows[place] for place in again]
+            # What failed the second time is no matter of those that were written the first time.
+            done = await (self._create(part) if len(part) == len(rows) else _in_place(self._create, part))
+            for place, answer in zip(again, done, strict=True):
                 answers[place] = answer
         return [Contended() if answer is None else answer for answer in answers]
 
@@ -110,13 +116,18 @@ class Writer:
     ) -> list[A]:
         """The halves of a statement that one row stopped, each by itself, until that row is alone with its error."""
         refusal = from_postgres(error, self.sql.of.name, self.sql.of.table_name)
-        if refusal is None or in_transaction() or not isinstance(error, OF_ONE_ROW):
+        if in_transaction() or not isinstance(error, OF_ONE_ROW):
             raise refusal or error from error
         if len(rows) == 1:
+            if refusal is None:
+                raise error
             return [refusal]
+        if isinstance(error, asyncpg.LockNotAvailableError):
+            # It took seconds to find out that a row is locked: not to be repeated half by half.
+            alone = await asyncio.gather(*(_in_place(run, [row]) for row in rows))
+            return [answer for answers in alone for answer in answers]
         half = len(rows) // 2
-        first = await run(rows[:half])
-        return first + await run(rows[half:])
+        return await _in_place(run, rows[:half]) + await _in_place(run, rows[half:])
 
     def _create_args(self, rows: list[NewRow]) -> tuple[object, ...]:
         campaigns = [row.campaign for row in rows]
@@ -160,3 +171,14 @@ class Writer:
         reference = self.sql.of.by_name[name].get(Reference)
         assert reference is not None
         return ReferenceMissing(field=name, name=name, type=declared[reference.type].name)
+
+
+async def _in_place(run: Callable[[list[R]], Awaitable[list[Any]]], rows: list[R]) -> list[Any]:
+    """The answers of a part of the rows; what stops that part is the answer of each of its rows, and of no other."""
+    try:
+        return await run(rows)
+    except OvasabiError as error:
+        return [error] * len(rows)
+    except asyncpg.PostgresError as error:
+        log.error("rows were refused that should not have been", exc_info=error)
+        return [OvasabiError()] * len(rows)
