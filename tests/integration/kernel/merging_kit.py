@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from kernel_kit import admin, caught, pools
+from kernel_kit import admin, caught, contents, pools, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.context import Context, Principal, Role, acting
+from ovasabi.kernel.rows import Draft
+from ovasabi.services.content.entity import Content
 
 
 @asynccontextmanager
@@ -42,6 +44,15 @@ async def called(context: Context, call: Callable[[], Awaitable[Any]]) -> Any:
     """The answer of a call in its context, or the error in its place."""
     with acting(context):
         return await caught(call())
+
+
+async def some(database: Database, campaigns: list[int], count: int) -> list[Content]:
+    """Contents of several campaigns in turn."""
+    made: list[Content] = []
+    for n in range(count):
+        with within(campaigns[n % len(campaigns)]):
+            made += await contents(database).create_many([Draft({"title": f"{n}"})])
+    return made
 
 
 async def written(url: str, campaign: int) -> dict[str, str]:
