@@ -8,18 +8,24 @@ from typing import Any
 
 import asyncpg
 import msgspec
+import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from kernel_kit import CAMPAIGN_TABLES, PROPERTY, admin, caught, contents, make_campaign, pools, within
+from merging_kit import counted
 
 from ovasabi.database.connection import Database
+from ovasabi.errors import OvasabiError
+from ovasabi.kernel.context import acting, system_context
+from ovasabi.kernel.errors import EntityNotFound
 from ovasabi.kernel.events import follow, read_events
 from ovasabi.kernel.history import state_at
 from ovasabi.kernel.listing import ListRequest, list_page
 from ovasabi.kernel.locks import acquire, locked, locked_entity
 from ovasabi.kernel.master import MasterRepository
+from ovasabi.kernel.repository import Repository
 from ovasabi.kernel.rows import Change, Draft
 from ovasabi.kernel.search import search
 from ovasabi.kernel.work import transaction
@@ -167,6 +173,102 @@ async def test_no_sequence_of_calls_returns_or_changes_another_campaigns_rows(
             assert hit_ids(answer) <= owned[campaign], name
             assert await rows_of(connection, other) == before, f"{name} for {campaign} changed rows of {other}"
             assert await scopes(database) == {None}, f"{name} left its scope in the session"
+
+
+ROUNDS = st.lists(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["create", "create keyed", "create below", "get", "update", "adjust", "delete", "restore"]),
+            st.integers(0, 2),
+            st.integers(0, 8),
+            st.integers(0, 3),
+            st.sampled_from([None, None, None, 0.0, 0.001]),
+        ),
+        min_size=4,
+        max_size=24,
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@hypothesis_settings(PROPERTY, max_examples=25)
+@given(rounds=ROUNDS)
+async def test_no_calls_that_share_their_statements_return_or_change_another_campaigns_rows(
+    months: Database, database_url: str, shared: Callable[[Database], Repository[Content]], rounds: list
+) -> None:
+    async with pools(database_url, readers=1, writers=1) as database, admin(database_url) as connection:
+        campaigns = [await make_campaign(database) for _ in range(3)]
+        known: list[int] = []
+        home: dict[int, int] = {}
+        for campaign in campaigns:
+            with within(campaign):
+                made = await shared(database).create_many([Draft({"title": f"{word} words"}) for word in WORDS[:3]])
+            known += [content.id for content in made]
+        for number, calls in enumerate(rounds):
+            tasks = []
+            for name, which, of, varied, _ in calls:
+                with acting(system_context(f"{campaigns[which]} {number}", campaigns[which])):
+                    tasks.append(asyncio.ensure_future(OPS[name](database, known[of], varied)))
+            for (*_, cut), task in zip(calls, tasks, strict=True):
+                if cut is not None:
+                    await asyncio.sleep(cut)
+                    task.cancel()
+            answers = await asyncio.gather(*tasks, return_exceptions=True)
+            for (name, which, of, _, _), answer in zip(calls, answers, strict=True):
+                assert campaigns_in(answer) <= {campaigns[which]}, name
+                if name in ("get", "update", "adjust", "delete", "restore") and of // 3 != which:
+                    assert isinstance(answer, EntityNotFound | asyncio.CancelledError), (name, answer)
+                assert isinstance(answer, Content | OvasabiError | asyncio.CancelledError), (name, answer)
+            assert await scopes(database) == {None}, "a scope was left in the session"
+        for campaign in campaigns:
+            home |= dict.fromkeys(await _ids(connection, campaign), campaign)
+        rows = await connection.fetch(EVENTS_AND_ROWS, campaigns)
+        assert rows
+        for row in rows:
+            assert row["campaign_id"] == home[row["master_id"]], "an event or a row of another campaign's entity"
+            actor = row["actor"].split()[0]
+            assert actor in ("system:test", f"system:{row['campaign_id']}"), "written by another campaign's caller"
+            assert row["parent_id"] is None or home[row["parent_id"]] == row["campaign_id"]
+
+
+EVENTS_AND_ROWS = """
+SELECT e.campaign_id, e.master_id, e.actor, s.parent_id
+FROM service_event AS e LEFT JOIN service_content_main AS s ON s.master_id = e.master_id
+WHERE e.campaign_id = ANY ($1) UNION ALL
+SELECT s.campaign_id, s.master_id, 'system:test', s.parent_id FROM service_content_main AS s
+WHERE s.campaign_id = ANY ($1)"""
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Callable[[Database], Repository[Content]]:
+    """One repository for each database, so that all of its callers share lanes; the calls of the property go to it."""
+    repositories: dict[Database, Repository[Content]] = {}
+
+    def repository(database: Database) -> Repository[Content]:
+        if database not in repositories:
+            repositories[database] = Repository(database, Content)
+        return repositories[database]
+
+    monkeypatch.setitem(globals(), "contents", repository)
+    return repository
+
+
+async def test_calls_of_that_property_do_share_their_statements(
+    months: Database, database_url: str, shared: Callable[[Database], Repository[Content]]
+) -> None:
+    async with counted(database_url) as (database, sent):
+        campaigns = [await make_campaign(database) for _ in range(3)]
+        for name in ("create", "get", "update"):
+            for _ in range(2):  # the first time, the driver asks for the types that it meets
+                sent.clear()
+                tasks = []
+                for campaign in campaigns:
+                    with within(campaign):
+                        tasks += [asyncio.ensure_future(OPS[name](database, 4711 + n, n)) for n in range(4)]
+                await asyncio.gather(*tasks, return_exceptions=True)
+            kind = {"create": "INSERT INTO", "get": "AS asked_by", "update": "UPDATE"}[name]
+            assert len([text for text in sent if kind in text]) <= 3, name
 
 
 async def _ids(connection: asyncpg.Connection, campaign: int) -> set[int]:
