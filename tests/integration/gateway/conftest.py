@@ -4,6 +4,7 @@ import asyncio
 import socket
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -18,12 +19,10 @@ from ovasabi.kernel.keys import create_key
 from ovasabi.settings import Settings
 
 
-@pytest_asyncio.fixture(scope="session")
-async def address(
-    database_url: str, database: Database, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[str]:
-    """Where the server listens."""
-    settings = Settings(home=Path(tmp_path_factory.mktemp("home")), pool_size=4, write_pool_size=8)
+@asynccontextmanager
+async def serving(database_url: str, home: Path) -> AsyncIterator[str]:
+    """A server on a database; answers where it listens."""
+    settings = Settings(home=home, pool_size=4, write_pool_size=8)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     app = create_app(settings, database_url)
@@ -35,6 +34,15 @@ async def address(
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
     await serving
+
+
+@pytest_asyncio.fixture(scope="session")
+async def address(
+    database_url: str, database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[str]:
+    """Where the server listens."""
+    async with serving(database_url, Path(tmp_path_factory.mktemp("home"))) as listens:
+        yield listens
 
 
 class Clients:
