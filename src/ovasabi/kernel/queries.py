@@ -48,7 +48,7 @@ class Queries(msgspec.Struct, frozen=True, dict=True, eq=False):
         own = {
             Scope.GLOBAL: "k.campaign_id = 0 AND s.master_id = k.id",
             Scope.ROOT: "(k.campaign_id = 0 OR s.campaign_id = k.campaign_id) AND s.master_id = k.id",
-            Scope.CAMPAIGN: own_campaign("k", "s.master_id + 0 = k.id"),
+            Scope.CAMPAIGN: by_primary_key("k", "$3"),
         }[self.of.scope]
         campaign = "s.campaign_id" if self.has_campaign else "k.campaign_id"
         body = f"""
@@ -56,7 +56,7 @@ class Queries(msgspec.Struct, frozen=True, dict=True, eq=False):
   FROM unnest($2::int[], $3::timestamptz[], $4::bigint[]) AS k (campaign_id, at, id)
   CROSS JOIN LATERAL (
     SELECT s.* FROM {self.table} AS s
-    WHERE {own} AND s.created_at = k.at AND {months("$3")}
+    WHERE {own}
       AND s.deleted_at IS NULL OFFSET 0) AS s
   CROSS JOIN LATERAL (
     SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {campaign} OFFSET 0) AS m
@@ -103,16 +103,17 @@ class Queries(msgspec.Struct, frozen=True, dict=True, eq=False):
         return "s.campaign_id" if self.has_campaign else "$2"
 
 
-def own_campaign(row: str, and_id: str) -> str:
-    """The row's own campaign, its partition found by value, and its id: for the primary key, and no other index.
+def by_primary_key(row: str, created_ats: str) -> str:
+    """The entity's row of another `row` (campaign_id, at, id), where campaigns are $2 and moments in order are another.
 
-    The `+ 0` hide both from the planner. Several conditions on one column make it believe that any index finds one
-    row, and it may then take one that begins with the campaign and reads all of it.
+    One way in is left to the planner. `+ 0` keeps the id from the indexes that begin with the campaign and end with the
+    id: without statistics they all seem to find one row, and one of them reads all of a campaign. The partitions are
+    found by values, in a condition that prunes and that no index takes: said in two ways, with an OR. As plain
+    conditions they would be searched by as well, campaign by campaign.
     """
-    return f"s.campaign_id = ANY ($2::int[]) AND s.campaign_id + 0 = {row}.campaign_id AND {and_id}"
-
-
-def months(created_ats: str) -> str:
-    """The first and last of the moments as values: they prune, where a join would not and two lists would multiply."""
-    array = f"({created_ats}::timestamptz[])"
-    return f"s.created_at >= {array}[1] AND s.created_at <= {array}[cardinality({array})]"
+    moments, campaigns = f"({created_ats}::timestamptz[])", "$2::int[]"
+    first, last = f"{moments}[1]", f"{moments}[cardinality({moments})]"
+    return f"""s.campaign_id = {row}.campaign_id AND s.created_at = {row}.at AND s.master_id = {row}.id
+      AND ((s.campaign_id = ANY ({campaigns}) AND s.created_at >= {first} AND s.created_at <= {last})
+        OR (s.campaign_id = ANY (array_append({campaigns}, ({campaigns})[1]))
+            AND {first} <= s.created_at AND {last} >= s.created_at))"""

@@ -10,7 +10,7 @@ from functools import cached_property
 from ovasabi.kernel.entity import Scope, declared
 from ovasabi.kernel.fields import Field, Immutable, Reference, Secret
 from ovasabi.kernel.natural_keys import Key
-from ovasabi.kernel.queries import SEEN, Queries, months, own_campaign
+from ovasabi.kernel.queries import SEEN, Queries, by_primary_key
 
 AGAIN = "again"
 REPLAYED = "replayed"
@@ -21,6 +21,8 @@ TAKEN = "taken:"
 SCOPE = "WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s)"
 # A condition without a column is checked once, before anything is read: no order of joins can look at a row sooner.
 SCOPE_FIRST = "(SELECT scope.s FROM scope) IS NOT NULL"
+# Always true, and rare to the planner: it then looks each row up by itself, and does not read all of the campaigns.
+FEW = "i.position + 0 = i.position AND i.id + 0 = i.id"
 KEPT_NOW = "b.id, b.uuid, b.campaign_id, b.version, b.created_at"
 
 
@@ -267,9 +269,12 @@ input AS MATERIALIZED (
   RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at)"""
 
     def _target(self) -> str:
-        own = own_campaign("i", "s.master_id + 0 = i.id") if self.of.partitioned else "s.master_id = i.id"
-        own = f"s.campaign_id = i.campaign_id AND {own}" if self.of.scope is Scope.ROOT else own
-        return f"{SCOPE_FIRST} AND {own} AND s.created_at = i.at AND {months('$4')}"
+        own = {
+            Scope.GLOBAL: "s.master_id = i.id",
+            Scope.ROOT: "s.campaign_id = i.campaign_id AND s.master_id = i.id",
+            Scope.CAMPAIGN: by_primary_key("i", "$4"),
+        }[self.of.scope]
+        return f"{SCOPE_FIRST} AND {FEW} AND {own}"
 
     def _logged(self, payload: str) -> str:
         return f"""logged AS (
