@@ -19,7 +19,7 @@ from merging_kit import counted
 from ovasabi.database.connection import Database
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.context import acting, system_context
-from ovasabi.kernel.errors import EntityNotFound
+from ovasabi.kernel.errors import EntityNotFound, KeyTaken
 from ovasabi.kernel.events import follow, read_events
 from ovasabi.kernel.history import state_at
 from ovasabi.kernel.listing import ListRequest, list_page
@@ -218,7 +218,7 @@ async def test_no_calls_that_share_their_statements_return_or_change_another_cam
             for (name, which, of, _, _), answer in zip(calls, answers, strict=True):
                 assert campaigns_in(answer) <= {campaigns[which]}, name
                 if name in ("get", "update", "adjust", "delete", "restore") and of // 3 != which:
-                    assert isinstance(answer, EntityNotFound | asyncio.CancelledError), (name, answer)
+                    assert isinstance(answer, EntityNotFound | KeyTaken | asyncio.CancelledError), (name, answer)
                 assert isinstance(answer, Content | OvasabiError | asyncio.CancelledError), (name, answer)
             assert await scopes(database) == {None}, "a scope was left in the session"
         for campaign in campaigns:
