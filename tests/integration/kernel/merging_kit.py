@@ -57,7 +57,8 @@ async def some(database: Database, campaigns: list[int], count: int) -> list[Con
 
 async def written(url: str, campaign: int) -> dict[str, str]:
     """Titles by id as the table has them, after the registry and the log of creates were held against it."""
-    async with admin(url) as connection:
+    # One look at all three: a statement whose callers left may still be about to commit.
+    async with admin(url) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         rows = await _pairs(
             connection, "SELECT master_id, title FROM service_content_main WHERE campaign_id = $1", campaign
         )
