@@ -106,14 +106,17 @@ class Queries(msgspec.Struct, frozen=True, dict=True, eq=False):
 def by_primary_key(row: str, created_ats: str) -> str:
     """The entity's row of another `row` (campaign_id, at, id), where campaigns are $2 and moments in order are another.
 
-    One way in is left to the planner. `+ 0` keeps the id from the indexes that begin with the campaign and end with the
-    id: without statistics they all seem to find one row, and one of them reads all of a campaign. The partitions are
-    found by values, in a condition that prunes and that no index takes: said in two ways, with an OR. As plain
-    conditions they would be searched by as well, campaign by campaign.
+    One way in is left to the planner. Time and id are compared as one, which the primary key alone has in this order:
+    as two equalities they would suit each index that begins with the campaign and ends with the id, and without
+    statistics all of those seem to find one row, though they read all of a campaign. The partitions are found in a
+    condition that prunes and that no index takes: said in two ways, with an OR. As plain conditions they would be
+    searched by as well, campaign by campaign.
     """
     moments, campaigns = f"({created_ats}::timestamptz[])", "$2::int[]"
     first, last = f"{moments}[1]", f"{moments}[cardinality({moments})]"
-    return f"""s.campaign_id = {row}.campaign_id AND s.created_at = {row}.at AND s.master_id = {row}.id
-      AND ((s.campaign_id = ANY ({campaigns}) AND s.created_at >= {first} AND s.created_at <= {last})
+    at = f"s.created_at = {row}.at"
+    return f"""s.campaign_id = {row}.campaign_id
+      AND (s.created_at, s.master_id) >= ({row}.at, {row}.id) AND (s.created_at, s.master_id) <= ({row}.at, {row}.id)
+      AND ((s.campaign_id = ANY ({campaigns}) AND s.created_at >= {first} AND s.created_at <= {last} AND {at})
         OR (s.campaign_id = ANY (array_append({campaigns}, ({campaigns})[1]))
-            AND {first} <= s.created_at AND {last} >= s.created_at))"""
+            AND {first} <= s.created_at AND {last} >= s.created_at AND {at}))"""
