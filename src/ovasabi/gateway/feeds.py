@@ -129,7 +129,7 @@ def feed_routes(campaigns: EntityRoutes) -> list[Route]:
 
     async def campaign(request: Http, platform: Platform) -> Answer:
         reference, _, suffix = str(request.path_params["campaign"]).partition(":")
-        if suffix == "search" and request.method == "GET":
+        if suffix == "search" and request.verb == "GET":
             return await _reading(search_all)(request, platform)
         return await campaigns.run(request, platform, True, suffix, reference)
 

@@ -28,14 +28,17 @@ class BodyTooLarge(OvasabiError):
 class Http:
     """A request."""
 
-    def __init__(
-        self, scope: MutableMapping[str, Any], receive: Any, method: str, path: str, path_params: dict[str, str]
-    ) -> None:
+    def __init__(self, scope: MutableMapping[str, Any], receive: Any) -> None:
         self.scope = scope
-        self.method = method
-        self.path = path
-        self.path_params = path_params
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.path_params: dict[str, str] = {}
         self._receive = receive
+
+    @property
+    def verb(self) -> str:
+        """The method, but that to answer a HEAD is to answer a GET."""
+        return "GET" if self.method == "HEAD" else self.method
 
     @cached_property
     def headers(self) -> dict[str, str]:

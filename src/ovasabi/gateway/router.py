@@ -4,9 +4,8 @@ from typing import Any
 
 import msgspec
 from litestar.exceptions import MethodNotAllowedException
-from litestar.handlers import ASGIRouteHandler
-from litestar.types import Receive, Scope, Send
 
+from ovasabi.gateway.failures import Asked, failure
 from ovasabi.gateway.http import Answer, Endpoint, Http
 from ovasabi.gateway.problems import NoRoute
 from ovasabi.runtime import Platform
@@ -37,34 +36,27 @@ class Router:
                 node = node.setdefault(ANY if is_parameter else segment, {})
             node[""] = _Endpoint(route, names)
 
-    def handler(self) -> ASGIRouteHandler:
-        """The routes as one handler of Litestar's, mounted at their root.
+    async def answer(self, request: Http, platform: Platform) -> Answer:
+        """Finds the endpoint and runs it; whatever goes wrong is answered as well."""
+        try:
+            found = self._found(request)
+            if request.method == "OPTIONS":
+                return Answer(b"", 204, headers={"allow": found.allowed})
+            return await found.endpoint(request, platform)
+        except Exception as error:
+            return failure(Asked(request.method, request.path, request.headers, request.correlation_id), error)
 
-        Litestar's own routes cost three times as much, and its ASGI handlers cannot have parameters in their paths.
-        """
-
-        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-            await self.answer(scope, receive, send)
-
-        return ASGIRouteHandler(ROOT, is_mount=True, copy_scope=False)(handle)
-
-    async def answer(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Finds the endpoint, runs it, and sends its answer."""
-        path, method = ROOT + scope["path"].rstrip("/"), scope["method"]
+    def _found(self, request: Http) -> "_Endpoint":
         values: list[str] = []
-        found = _find(self._tree, segments(path), 0, values)
+        parts = segments(request.path)
+        request.path = f"/{'/'.join(parts)}"
+        found = _find(self._tree, parts, 0, values)
         if found is None:
-            raise NoRoute(method=method, path=path)
-        if method == "OPTIONS":
-            await Answer(b"", 204, headers={"allow": found.allowed}).send(send)
-            return
-        if method not in found.verbs:
+            raise NoRoute(method=request.method, path=request.path)
+        if request.method not in found.verbs:
             raise MethodNotAllowedException(headers={"allow": found.allowed})
-        parameters = dict(zip(found.names, values, strict=True))
-        request = Http(scope, receive, "GET" if method == "HEAD" else method, path, parameters)
-        platform: Platform = scope["litestar_app"].state.platform
-        made = await found.endpoint(request, platform)
-        await made.send(send, head=method == "HEAD")
+        request.path_params = dict(zip(found.names, values, strict=True))
+        return found
 
 
 def segments(path: str) -> list[str]:
@@ -76,8 +68,8 @@ class _Endpoint:
     def __init__(self, route: Route, names: list[str]) -> None:
         self.endpoint = route.endpoint
         self.names = names
-        self.verbs = {*route.verbs, *(["HEAD"] if "GET" in route.verbs else [])}
-        self.allowed = ", ".join(sorted([*self.verbs, "OPTIONS"]))
+        self.verbs = {*route.verbs, "OPTIONS", *(["HEAD"] if "GET" in route.verbs else [])}
+        self.allowed = ", ".join(sorted(self.verbs))
 
 
 def _find(node: dict[str, Any], path: list[str], place: int, values: list[str]) -> _Endpoint | None:

@@ -79,7 +79,7 @@ class EntityRoutes:
         self, request: Http, platform: Platform, on_entity: bool, suffix: str, reference: str | None
     ) -> Answer:
         """Finds the method, then: context, request, service, answer."""
-        method = self.methods.get((request.method, on_entity, suffix))
+        method = self.methods.get((request.verb, on_entity, suffix))
         if method is None:
             raise NoRoute(method=request.method, path=request.path)
         root = self.of.scope is Scope.ROOT
@@ -111,7 +111,7 @@ async def perform(method: Method, service: Service[Any], request: Http, referenc
         case Operation.CREATE:
             values = given(decode_body(await request.body(), method.request))
             entity = await service.create(values, key=idempotency_key(request))
-            return answer(entity, 201, {"location": f"{request.path.rstrip('/')}/{entity.id}"})
+            return answer(entity, 201, {"location": f"{request.path}/{entity.id}"})
         case Operation.GET:
             at = moment(query_values(request, ("as_of",)), "as_of")
             return answer(await service.get(str(reference), as_of=at))
