@@ -51,6 +51,14 @@ class Lab:
         finally:
             await connection.close()
 
+    async def fetch(self, database: str, query: str) -> list[asyncpg.Record]:
+        """The rows of a query, as the superuser."""
+        connection = await asyncpg.connect(self.server.url(database))
+        try:
+            return await connection.fetch(query, timeout=300)
+        finally:
+            await connection.close()
+
     def psql(self, database: str, script: Path) -> None:
         """Runs a script; the first error ends it."""
         command = [self.binaries / "psql", "-qX", "-v", "ON_ERROR_STOP=1", "-f", script]

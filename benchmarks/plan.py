@@ -3,7 +3,7 @@
 import msgspec
 
 OPERATIONS = ("get", "list", "search", "create")  # what adds rows comes last: it must not slow the reads down
-PARTS = (*OPERATIONS, "import", "growth", "profile")
+PARTS = (*OPERATIONS, "follow", "import", "growth", "profile")
 PAGE_SIZE = 20
 
 

@@ -29,6 +29,8 @@ def test_every_part_of_the_benchmarks_works(tmp_path: Path) -> None:
     assert systems["get"] == systems["create"] == HTTP | {"limit"}
     assert systems["list"] == systems["search"] == systems["rest"] == HTTP
     assert systems["import"] == {"limit", "ovasabi"}
+    assert systems["create_alone"] == systems["create_followed"] == {"ovasabi"}
     assert {"growth_get_3", "growth_create_6"} <= set(systems)
     assert {"create_2_vs_limit", "search_2_vs_fastapi", "import_vs_copy", "growth_get_6_vs_3"} <= set(results["ratios"])
+    assert "create_followed_vs_alone" in results["ratios"]
     assert {"cores", "python", "postgresql", "ovasabi", "fastapi", "litestar", "wrk"} <= set(results["machine"])
