@@ -161,7 +161,9 @@ class Repository(Generic[E]):
         self.resolve(change.id)  # what cannot be an id is refused here, and not with all of a statement
         row = await self.codec.changed_row(change, campaign, verb, adds=kind == "adjust")
         if merged():
-            answer = await self._lane(kind).call(row, campaign=campaign, size=len(row.data), target=(campaign, change.id))
+            answer = await self._lane(kind).call(
+                row, campaign=campaign, size=len(row.data), target=(campaign, change.id)
+            )
         else:
             (answer,) = await self._writer.change(kind, [row])
         return _raised(await self._changed(answer, change))
