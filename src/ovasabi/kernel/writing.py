@@ -100,16 +100,10 @@ class Writer:
                 if in_transaction():
                     raise Contended from error
                 if len(rows) > 1:
-                    return [await self._alone(kind, row) for row in rows]
+                    return [(await _in_place(lambda part: self._change(kind, part), [row]))[0] for row in rows]
             except asyncpg.PostgresError as error:
                 return await self._apart(error, rows, lambda part: self._change(kind, part))
         raise Contended
-
-    async def _alone(self, kind: Kind, row: ChangedRow) -> Answer:
-        try:
-            return (await self._change(kind, [row]))[0]
-        except OvasabiError as error:
-            return error
 
     async def _apart(
         self, error: asyncpg.PostgresError, rows: list[R], run: Callable[[list[R]], Awaitable[list[A]]]
@@ -138,10 +132,7 @@ class Writer:
             [row.data for row in rows],
             [row.key for row in rows],
             [row.digest for row in rows],
-            [row.event_type for row in rows],
-            [row.actor for row in rows],
-            [row.correlation_id for row in rows],
-            [row.causation_id for row in rows],
+            *_told(rows),
         )
 
     def _change_args(self, rows: list[ChangedRow]) -> tuple[object, ...]:
@@ -153,10 +144,7 @@ class Writer:
             [id_time(row.id) for row in rows],
             [row.expected for row in rows],
             [row.data for row in rows],
-            [row.event_type for row in rows],
-            [row.actor for row in rows],
-            [row.correlation_id for row in rows],
-            [row.causation_id for row in rows],
+            *_told(rows),
         )
 
     def _judged(self, row: Row) -> Answer:
@@ -171,6 +159,16 @@ class Writer:
         reference = self.sql.of.by_name[name].get(Reference)
         assert reference is not None
         return ReferenceMissing(field=name, name=name, type=declared[reference.type].name)
+
+
+def _told(rows: Sequence[NewRow] | Sequence[ChangedRow]) -> tuple[list[Any], ...]:
+    """What the event of each row tells of its caller: event types, actors, correlation and causation ids."""
+    return (
+        [row.event_type for row in rows],
+        [row.actor for row in rows],
+        [row.correlation_id for row in rows],
+        [row.causation_id for row in rows],
+    )
 
 
 async def _in_place(run: Callable[[list[R]], Awaitable[list[Any]]], rows: list[R]) -> list[Any]:

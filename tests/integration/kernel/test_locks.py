@@ -29,12 +29,13 @@ async def test_a_named_lock_has_one_holder_at_a_time(database: Database, campaig
 async def test_a_named_lock_is_the_campaigns_own(database: Database, campaign: int) -> None:
     other, both = await make_campaign(database), asyncio.Barrier(2)
 
-    async def enter(number: int) -> None:
+    async def enter(number: int) -> int:
         with within(number):
             async with locked(database, "same name"):
-                await both.wait()
+                return await both.wait()
 
-    await asyncio.wait_for(asyncio.gather(enter(campaign), enter(other)), 10)
+    # Each waits inside for the other: behind one lock they would wait for ever.
+    assert sorted(await asyncio.wait_for(asyncio.gather(enter(campaign), enter(other)), 10)) == [0, 1]
 
 
 async def test_a_locked_entity_is_changed_by_nobody_else_meanwhile(

@@ -82,7 +82,7 @@ async def test_whatever_is_typed_is_answered_or_an_invalid_value(database: Datab
             MasterRepository(database).search(query, mode="fuzzy"),
         ):
             try:
-                await call
+                assert await call is not None
             except InvalidValue:
                 continue
 
