@@ -14,7 +14,7 @@ import msgspec
 from ovasabi.kernel.context import PLATFORM, acting, system_context
 from ovasabi.kernel.entity import Entity, EntityType, Scope, declared
 from ovasabi.kernel.fields import Bounds, Field, FromMetadata, Immutable, Numeric, Output, Reference, Secret
-from ovasabi.kernel.service import Registry, Service
+from ovasabi.kernel.service import EntityService, Registry
 
 PASSWORD = "Correct-horse-7"
 
@@ -25,7 +25,7 @@ class Maker:
     def __init__(self, registry: Registry, campaign: int) -> None:
         self.registry, self.campaign = registry, campaign
 
-    def service(self, name: str) -> Service[Any]:
+    def service(self, name: str) -> EntityService[Any]:
         """The service of an entity type."""
         return self.registry.named(name)
 

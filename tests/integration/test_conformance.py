@@ -27,7 +27,8 @@ from ovasabi.kernel.fields import Numeric, Output, Secret
 from ovasabi.kernel.ids import id_time
 from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.master import MasterRepository
-from ovasabi.kernel.service import Operation, Registry, SearchRequest
+from ovasabi.kernel.methods import Call, Operation
+from ovasabi.kernel.service import Registry, SearchRequest
 from ovasabi.services import discover
 from tests.conftest import new_campaign
 from tests.integration.drafts import Maker, within
@@ -193,7 +194,7 @@ async def test_another_campaign_neither_sees_nor_changes_it(of: EntityType, make
         for method in service.methods():
             if method.operation is Operation.VERB and method.on_entity:
                 with pytest.raises(EntityNotFound):
-                    await service.call(method, str(made.id), None)
+                    await service.run(Call(method, None, str(made.id)))
         assert await repository.get_many([made.id]) == {}
         page = await service.list(ListRequest(filter=f"id = {made.id}", include_total=True))
         assert (page.items, page.total_size) == ([], 0)

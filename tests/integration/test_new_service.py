@@ -143,7 +143,7 @@ def test_it_passes_the_linter_and_the_formatter(copy: Path) -> None:
         (["../evil"], "NAME is '../evil', which is no name of a service."),
         (["x" * 31], f"NAME is '{'x' * 31}', which is no name of a service."),
         (["offer", "--entity", "offer"], "--entity is 'offer', which is no name of a class."),
-        (["search"], "The kernel has a class Search or Searches."),
+        (["filter"], "The kernel has a class Filter or Filters."),
     ],
 )
 def test_a_name_that_cannot_be_is_refused_in_a_sentence(copy: Path, arguments: list[str], problem: str) -> None:

@@ -15,7 +15,6 @@ MAX_NAME = 30
 """So that the longest name made from it, a campaign's leaf of a month, stays within PostgreSQL's 63 bytes."""
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 CLASS = re.compile(r"[A-Z][A-Za-z0-9]*")
-ROUTES = frozenset({"events", "master"})
 """Plurals whose address within a campaign is the platform's own."""
 
 INIT = '''"""{Words}: what a campaign has of them."""
@@ -48,15 +47,16 @@ class {Entity}(Entity, frozen=True):
 '''
 SERVICE = '''"""The rules of {words}: in use, or archived."""
 
+from ovasabi.kernel.methods import verb
 from ovasabi.kernel.moves import Moves
-from ovasabi.kernel.service import Service, verb
+from ovasabi.kernel.service import EntityService
 from ovasabi.services.{name}.entity import {Entity}, {Entity}State
 
 ACTIVE, ARCHIVED = {Entity}State.ACTIVE, {Entity}State.ARCHIVED
 MOVES = Moves({{"archive": ([ACTIVE], ARCHIVED), "unarchive": ([ARCHIVED], ACTIVE)}})
 
 
-class {Service}(Service[{Entity}]):
+class {Service}(EntityService[{Entity}]):
     """{Words}."""
 
     @verb()
@@ -144,6 +144,7 @@ def service(name: str, entity: str | None, plural: str | None) -> None:
 def check_names(names: Names) -> None:
     """Refuses names that are malformed, or taken."""
     from ovasabi.kernel.entity import declared
+    from ovasabi.kernel.service import services
     from ovasabi.services import discover
 
     for what, given in (("NAME", names.name), ("--plural", names.plural)):
@@ -159,7 +160,7 @@ def check_names(names: Names) -> None:
         raise NameRefused(problem=f"There is a service {names.name} already.", hint="Choose another name.")
     if names.type_name in declared:
         raise NameRefused(problem=f"There is an entity {names.type_name} already.", hint="Choose another --entity.")
-    if names.plural in ROUTES | {of.plural for of in declared.values()}:
+    if names.plural in {service.subject.collection for service in services}:
         raise NameRefused(problem=f"The address {names.plural} is taken.", hint="Choose another --plural.")
     imported = set(re.findall(r"import (.+)", ENTITY + SERVICE.split("from ovasabi.services")[0]))
     if {names.entity, names.service} & {word for line in imported for word in line.split(", ")}:

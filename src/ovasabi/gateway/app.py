@@ -9,16 +9,15 @@ from litestar.datastructures import State
 
 from ovasabi import runtime
 from ovasabi.gateway.disconnects import App, Receive, Send, cancelling_on_disconnect
+from ovasabi.gateway.endpoints import respond
 from ovasabi.gateway.failures import Asked, failure
-from ovasabi.gateway.feeds import feed_routes
 from ovasabi.gateway.http import Http
 from ovasabi.gateway.openapi import document
 from ovasabi.gateway.pages import PAGES
+from ovasabi.gateway.paths import ROOT
 from ovasabi.gateway.requests import correlation_of
-from ovasabi.gateway.router import ROOT, Route, Router
-from ovasabi.gateway.routes import entity_routes
-from ovasabi.kernel.entity import declared
-from ovasabi.kernel.service import Method, services
+from ovasabi.gateway.router import Router
+from ovasabi.kernel.service import services
 from ovasabi.services import discover
 from ovasabi.settings import Settings
 
@@ -27,14 +26,8 @@ def create_app(settings: Settings, database_url: str) -> App:
     """The application on a prepared database; its pools open and close with the server."""
     discover()
     methods = [method for service in services for method in service.methods()]
-    app = _api_or_pages(Router(_routes(methods)), _pages(settings, database_url, document(methods)))
+    app = _api_or_pages(Router(methods), _pages(settings, database_url, document(methods)))
     return cancelling_on_disconnect(_marked(app))
-
-
-def _routes(methods: list[Method]) -> list[Route]:
-    of_entities = entity_routes(methods)
-    campaigns = next(routes for name, routes in of_entities.items() if declared[name].scope == "root")
-    return [route for routes in of_entities.values() for route in routes.routes()] + feed_routes(campaigns)
 
 
 def _lifespan(settings: Settings, url: str) -> Callable[[Litestar], Any]:
@@ -70,7 +63,7 @@ def _api_or_pages(router: Router, pages: Litestar) -> App:
     async def either(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith(f"{ROOT}/"):
             request = Http(scope, receive)
-            made = await router.answer(request, pages.state.platform)
+            made = await respond(router, pages.state.platform, request)
             await made.send(send, head=request.method == "HEAD")
         else:
             await pages(scope, receive, send)

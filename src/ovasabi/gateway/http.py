@@ -1,6 +1,6 @@
 """One HTTP request and its answer, as thin as ASGI allows: nothing is read or parsed before somebody asks for it."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,7 +11,6 @@ from litestar.types import Send
 
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.entity import Entity
-from ovasabi.runtime import Platform
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 JSON = "application/json"
@@ -32,7 +31,6 @@ class Http:
         self.scope = scope
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.path_params: dict[str, str] = {}
         self._receive = receive
 
     @property
@@ -91,9 +89,6 @@ class Answer(msgspec.Struct, frozen=True):
         ]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if head else self.body, "more_body": False})
-
-
-Endpoint = Callable[[Http, Platform], Awaitable[Answer]]
 
 
 def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:

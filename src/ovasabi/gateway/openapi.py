@@ -1,19 +1,17 @@
 """The OpenAPI 3.1 document, made once from the methods that services declare."""
 
-import re
+import typing
 from typing import Any
 
 import msgspec
 
 from ovasabi import __version__
-from ovasabi.gateway import feeds
+from ovasabi.gateway.paths import addresses_of, verb_of
 from ovasabi.gateway.problems import MEDIA_TYPE, Problem
-from ovasabi.gateway.routes import SCOPED, VERBS, method_path
-from ovasabi.kernel.entity import Entity, Scope, type_of
+from ovasabi.kernel.entity import Entity
 from ovasabi.kernel.fields import Secret
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.master import Record, RecordPage
-from ovasabi.kernel.service import Method, Operation
+from ovasabi.kernel.listing import Page
+from ovasabi.kernel.methods import Method, Operation, Reach
 
 REF = "#/components/schemas/{name}"
 _JSON = "application/json"
@@ -36,13 +34,11 @@ def document(methods: list[Method]) -> bytes:
     kinds = _kinds(methods)
     schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
     refs = dict(zip(map(str, kinds), schemas, strict=True))
-    for method in methods:
-        _hide_secrets(method, components)
     paths: dict[str, dict[str, Any]] = {}
     for method in methods:
-        paths.setdefault(method_path(method), {})[VERBS[method.operation].lower()] = _operation(method, refs)
-    for path, operation in _feed_operations(refs):
-        paths.setdefault(path, {})["get"] = operation
+        _hide_secrets(method, components)
+        for address in addresses_of(method):
+            paths.setdefault(address, {})[verb_of(method).lower()] = _operation(method, address, refs)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -58,90 +54,68 @@ def document(methods: list[Method]) -> bytes:
 
 
 def _kinds(methods: list[Method]) -> list[Any]:
-    kinds: list[Any] = [Problem, Record, RecordPage, ListRequest]
-    kinds += [feeds.EventPage, feeds.RecordHits, feeds.SearchHits]
-    kinds += [query for *_, query, _ in feeds.FEEDS if query is not None] + [feeds.SearchQuery]
+    kinds: list[Any] = [Problem]
     for method in methods:
-        wanted = [method.request] if method.operation is Operation.LIST else [method.request, method.response]
+        wanted = [method.request, _entity(method) if _is_page(method) else method.response]
         kinds += [kind for kind in wanted if kind is not None]
     return list({str(kind): kind for kind in kinds}.values())
 
 
-def _operation(method: Method, refs: dict[str, Any]) -> dict[str, Any]:
-    scoped = method.of.scope is Scope.CAMPAIGN or (method.of.scope is Scope.ROOT and method.on_entity)
-    parameters = [_path("campaign", "The campaign, by slug or number.")] if scoped else []
-    if method.on_entity and method.of.scope is not Scope.ROOT:
+def _operation(method: Method, address: str, refs: dict[str, Any]) -> dict[str, Any]:
+    parameters = [_path("campaign", "The campaign, by slug or number.")] if "{campaign}" in address else []
+    if "{id}" in address:
         parameters.append(_path("id", "The entity, by id or uuid."))
-    if method.operation is Operation.GET:
+    if method.operation is Operation.GET and method.subject.entity is not None:
         parameters.append(_query("as_of", {"type": "string", "format": "date-time"}, "The entity as it was then."))
-    if method.operation in (Operation.LIST, Operation.SEARCH):
+    if method.request is not None and not method.writes:
         parameters += _query_parameters(method.request)
     if method.operation is Operation.CREATE:
         parameters.append(_header("key"))
-    if method.operation in (Operation.UPDATE, Operation.DELETE, Operation.VERB) and method.on_entity:
+    if method.takes_version:
         parameters.append(_header("match"))
+    on_platform = method.reach is Reach.EITHER and "{campaign}" not in address
     operation: dict[str, Any] = {
-        "operationId": f"{method.of.plural}_{method.name}",
-        "tags": [method.of.plural],
+        "operationId": f"platform_{method.id}" if on_platform else method.id,
+        "tags": [method.subject.label],
         "summary": method.doc.split("\n")[0],
         "description": f"{method.doc}\n\nNeeds the role {method.role.value}.",
         "parameters": parameters,
         "responses": _responses(method, refs),
     }
-    if method.request is not None and method.operation not in (Operation.LIST, Operation.SEARCH):
+    if method.request is not None and method.writes:
         operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": refs[str(method.request)]}}}
     return operation
 
 
 def _responses(method: Method, refs: dict[str, Any]) -> dict[str, Any]:
-    if method.operation is Operation.LIST:
-        entity = refs[str(method.service.entity)]
+    if _is_page(method):
         schema: dict[str, Any] = {
             "type": "object",
             "properties": {
-                method.of.plural: {"type": "array", "items": entity},
+                method.subject.plural: {"type": "array", "items": refs[str(_entity(method))]},
                 "next_page_token": {"type": "string", "description": "Empty on the last page."},
                 "total_size": {"type": "integer", "description": "Only with include_total."},
             },
-            "required": [method.of.plural, "next_page_token"],
+            "required": [method.subject.plural, "next_page_token"],
         }
     else:
-        schema = refs[str(method.response)]
+        schema = {"type": "null"} if method.response is None else refs[str(method.response)]
     status = "201" if method.operation is Operation.CREATE else "200"
     good: dict[str, Any] = {"description": "Done.", "content": {_JSON: {"schema": schema}}}
     if isinstance(method.response, type) and issubclass(method.response, Entity):
         good["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "The entity's version."}}
     codes = dict(_PROBLEMS)
-    if method.on_entity and method.writes:
+    if method.takes_version:
         codes["412"] = "The entity is not at the version of If-Match."
     return {status: good} | {code: _problem(text, refs) for code, text in codes.items()}
 
 
-def _feed_operations(refs: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    rows = [(SCOPED + path, endpoint, query, answer) for path, endpoint, query, answer in feeds.FEEDS]
-    rows.append((f"{SCOPED}:search", feeds.search_all, feeds.SearchQuery, feeds.SearchHits))
-    rows += [("/v1" + path, endpoint, query, answer) for path, endpoint, query, answer in feeds.FEEDS]
-    operations = []
-    for path, endpoint, query, kind in rows:
-        plain = path.replace("{target}", "{id}")
-        places = [_path(name, "By slug or number." if name == "campaign" else "By id or uuid.")
-                  for name in re.findall(r"{(\w+)}", plain)]  # fmt: skip
-        schema = refs[str(kind)]
-        where = "" if "{campaign}" in plain else "platform_"
-        operations.append(
-            (
-                plain,
-                {
-                    "operationId": f"{where}{endpoint.__name__}",
-                    "tags": ["registry and events"],
-                    "summary": (endpoint.__doc__ or "").strip(),
-                    "parameters": places + (_query_parameters(query) if query is not None else []),
-                    "responses": {"200": {"description": "Done.", "content": {_JSON: {"schema": schema}}}}
-                    | {code: _problem(text, refs) for code, text in _PROBLEMS.items()},
-                },
-            )
-        )
-    return operations
+def _is_page(method: Method) -> bool:
+    return typing.get_origin(method.response) is Page
+
+
+def _entity(method: Method) -> Any:
+    return method.subject.entity
 
 
 def _query_parameters(kind: Any) -> list[dict[str, Any]]:
@@ -156,9 +130,9 @@ def _query_parameters(kind: Any) -> list[dict[str, Any]]:
 
 def _hide_secrets(method: Method, components: dict[str, Any]) -> None:
     """A secret is taken, and never given: it is no property of what is read."""
-    of = type_of(method.service.entity)
-    for field in of.fields:
-        if field.has(Secret):
+    of = method.subject.of
+    for field in () if of is None else of.fields:
+        if of is not None and field.has(Secret):
             components.get(of.cls.__name__, {}).get("properties", {}).pop(field.name, None)
 
 

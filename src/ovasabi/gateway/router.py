@@ -1,62 +1,65 @@
-"""The API's own router: finds the endpoint of a path by its segments, and answers HEAD and OPTIONS by itself."""
+"""Finds the method that an HTTP request calls, by the segments of its path and what follows the colon of the last."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from litestar.exceptions import MethodNotAllowedException
 
-from ovasabi.gateway.failures import Asked, failure
-from ovasabi.gateway.http import Answer, Endpoint, Http
+from ovasabi.gateway.http import Http
+from ovasabi.gateway.paths import paths_of, suffix_of, verb_of
 from ovasabi.gateway.problems import NoRoute
-from ovasabi.runtime import Platform
+from ovasabi.kernel.methods import Method
 
-ROOT = "/v1"
 ANY = "*"
 
 
-class Route(msgspec.Struct, frozen=True):
-    """What answers at a path such as `/v1/campaigns/{campaign}/contents`, to some methods of HTTP."""
+class Found(msgspec.Struct, frozen=True):
+    """What answers at an address, by the method of HTTP; and the parameters that the address holds."""
 
-    path: str
-    endpoint: Endpoint
-    verbs: list[str]
+    methods: dict[str, Method]
+    parameters: dict[str, str]
+
+    @property
+    def allowed(self) -> str:
+        """The methods of HTTP that are answered here."""
+        return ", ".join(sorted({*self.methods, "OPTIONS", *(["HEAD"] if "GET" in self.methods else [])}))
 
 
 class Router:
-    """All routes, as a tree of segments. A named segment comes before one that may be anything."""
+    """All addresses, as a tree of segments. A named segment comes before one that may be anything."""
 
-    def __init__(self, routes: list[Route]) -> None:
+    def __init__(self, methods: Iterable[Method]) -> None:
         self._tree: dict[str, Any] = {}
-        for route in routes:
-            names = []
-            node = self._tree
-            for segment in segments(route.path):
-                is_parameter = segment.startswith("{")
-                names += [segment[1:-1]] if is_parameter else []
-                node = node.setdefault(ANY if is_parameter else segment, {})
-            node[""] = _Endpoint(route, names)
+        for method in methods:
+            for path in paths_of(method):
+                names, node = [], self._tree
+                for segment in segments(path):
+                    is_parameter = segment.startswith("{")
+                    names += [segment[1:-1]] if is_parameter else []
+                    node = node.setdefault(ANY if is_parameter else segment, {})
+                _, at = node.setdefault(f":{suffix_of(method)}", (names, {}))
+                at[verb_of(method)] = method
 
-    async def answer(self, request: Http, platform: Platform) -> Answer:
-        """Finds the endpoint and runs it; whatever goes wrong is answered as well."""
-        try:
-            found = self._found(request)
-            if request.method == "OPTIONS":
-                return Answer(b"", 204, headers={"allow": found.allowed})
-            return await found.endpoint(request, platform)
-        except Exception as error:
-            return failure(Asked(request.method, request.path, request.headers, request.correlation_id), error)
-
-    def _found(self, request: Http) -> "_Endpoint":
-        values: list[str] = []
+    def find(self, request: Http) -> Found:
+        """What answers at the request's path; NoRoute if nothing does."""
         parts = segments(request.path)
         request.path = f"/{'/'.join(parts)}"
-        found = _find(self._tree, parts, 0, values)
-        if found is None:
+        last, _, suffix = parts[-1].partition(":") if parts else ("", "", "")
+        values: list[str] = []
+        found = _find(self._tree, [*parts[:-1], last], f":{suffix}", 0, values)
+        if found is None or "" in values:
             raise NoRoute(method=request.method, path=request.path)
-        if request.method not in found.verbs:
-            raise MethodNotAllowedException(headers={"allow": found.allowed})
-        request.path_params = dict(zip(found.names, values, strict=True))
-        return found
+        names, methods = found
+        return Found(methods, dict(zip(names, values, strict=True)))
+
+
+def method_of(found: Found, request: Http) -> Method:
+    """The method that the request's method of HTTP names."""
+    method = found.methods.get(request.verb)
+    if method is None:
+        raise MethodNotAllowedException(headers={"allow": found.allowed})
+    return method
 
 
 def segments(path: str) -> list[str]:
@@ -64,24 +67,15 @@ def segments(path: str) -> list[str]:
     return [segment for segment in path.split("/") if segment]
 
 
-class _Endpoint:
-    def __init__(self, route: Route, names: list[str]) -> None:
-        self.endpoint = route.endpoint
-        self.names = names
-        self.verbs = {*route.verbs, "OPTIONS", *(["HEAD"] if "GET" in route.verbs else [])}
-        self.allowed = ", ".join(sorted(self.verbs))
-
-
-def _find(node: dict[str, Any], path: list[str], place: int, values: list[str]) -> _Endpoint | None:
+def _find(node: dict[str, Any], path: list[str], suffix: str, place: int, values: list[str]) -> Any:
     if place == len(path):
-        endpoint: _Endpoint | None = node.get("")
-        return endpoint
+        return node.get(suffix)
     segment = path[place]
-    if (named := node.get(segment)) and (found := _find(named, path, place + 1, values)):
+    if (named := node.get(segment)) and (found := _find(named, path, suffix, place + 1, values)):
         return found
     if any_node := node.get(ANY):
         values.append(segment)
-        if found := _find(any_node, path, place + 1, values):
+        if found := _find(any_node, path, suffix, place + 1, values):
             return found
         values.pop()
     return None

@@ -79,6 +79,11 @@ def searchable_types(campaign: int) -> list[str]:
     return sorted(of.name for of in declared.values() if of.searched and of.scope is not other)
 
 
+def names_in(text: str) -> list[str] | None:
+    """The entity or event types of a list by comma; None, which means all, if it names none."""
+    return [name.strip() for name in text.split(",") if name.strip()] or None
+
+
 def parse_query(text: str) -> Terms:
     """Takes a query apart. Whatever is typed is a query; one that names no word is refused."""
     if len(text) > MAX_LENGTH:

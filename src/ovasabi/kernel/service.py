@@ -1,10 +1,9 @@
-"""A service: the entity operations that every one has, and the verbs that are really its own, each declared once."""
+"""A service: the operations that every entity has, and the methods that are really its own, each declared once."""
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -13,31 +12,18 @@ from msgspec import Meta
 from ovasabi.database.connection import Database
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.context import Role, current_campaign
-from ovasabi.kernel.entity import Entity, EntityType, type_of
+from ovasabi.kernel.entity import Entity, EntityType, Scope, declared, type_of
 from ovasabi.kernel.errors import Contended, VersionConflict
 from ovasabi.kernel.history import state_at
 from ovasabi.kernel.listing import ListRequest, Page, list_page
+from ovasabi.kernel.methods import Call, Method, Operation, Reach, Subject, own_methods, values_of
 from ovasabi.kernel.repository import Repository
 from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.search import search
 
 E = TypeVar("E", bound=Entity)
-S = TypeVar("S", bound="Service[Any]")
-F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+S = TypeVar("S", bound="Service")
 ATTEMPTS = 5
-
-
-class Operation(StrEnum):
-    """What a method does; all but VERB are the same for every entity."""
-
-    CREATE = "create"
-    GET = "get"
-    LIST = "list"
-    SEARCH = "search"
-    UPDATE = "update"
-    DELETE = "delete"
-    RESTORE = "restore"
-    VERB = "verb"
 
 
 class Found(msgspec.Struct, Generic[E], frozen=True):
@@ -62,71 +48,105 @@ class SearchAnswer(msgspec.Struct, Generic[E], frozen=True):
     corrected: bool
 
 
-class Method(msgspec.Struct, frozen=True, eq=False):
-    """A method of a service, as every door offers it. `on_entity` says that it is of one entity, not of all."""
-
-    service: "type[Service[Any]]"
-    name: str
-    operation: Operation
-    on_entity: bool
-    request: Any
-    response: Any
-    role: Role
-    doc: str
-
-    @property
-    def of(self) -> EntityType:
-        """The entity that it is about."""
-        return type_of(self.service.entity)
-
-    @property
-    def writes(self) -> bool:
-        """Whether it changes anything."""
-        return self.operation not in (Operation.GET, Operation.LIST, Operation.SEARCH)
-
-
-class _Verb(msgspec.Struct, frozen=True):
-    role: Role
-
-
-def verb(role: Role = Role.WRITER) -> Callable[[F], F]:
-    """Declares a method of a service as its own verb.
-
-    `async def publish(self, content: Content) -> Content` is a verb of one entity; `async def f(self, request: R) -> A`
-    one of all. A second parameter is the request, a typed struct. The answer's type is the return annotation.
-    """
-
-    def declare(function: F) -> F:
-        function.__verb__ = _Verb(role)  # type: ignore[attr-defined]
-        return function
-
-    return declare
-
-
 Methods = list[Method]
 """Named here, since inside a service `list` is a method."""
 
-services: "list[type[Service[Any]]]" = []
+services: "list[type[Service]]" = []
 """Every service class that was declared."""
 
 
-class Service(Generic[E]):
-    """Base of the services: `class Contents(Service[Content]): …`. Override an operation to add a rule to it."""
+class Service:
+    """Base of the services. One of an entity is an `EntityService`; this alone is for those that only ask and tell.
+
+    `singular` and `plural` name what it is about; `collection` is its part of the address, none for the campaign's own.
+    """
+
+    singular: ClassVar[str] = ""
+    plural: ClassVar[str] = ""
+    collection: ClassVar[str] = ""
+    reach: ClassVar[Reach] = Reach.CAMPAIGN
+    subject: ClassVar[Subject]
+
+    def __init_subclass__(cls, *, base: bool = False) -> None:
+        super().__init_subclass__()
+        if not base:
+            cls.subject = cls._subject()
+            services.append(cls)
+
+    def __init__(self, database: Database, registry: "Registry") -> None:
+        self.database = database
+        self.registry = registry
+
+    @classmethod
+    def methods(cls) -> Methods:
+        """The methods that every door offers."""
+        return own_methods(cls, cls.subject)
+
+    async def run(self, call: Call) -> Any:
+        """Answers a call of one of its methods."""
+        return await self._function(call)
+
+    def stream(self, call: Call) -> AsyncIterator[Any]:
+        """The answers to a call of a method that goes on answering."""
+        answers: AsyncIterator[Any] = self._function(call)
+        return answers
+
+    def _function(self, call: Call) -> Any:
+        arguments = [argument for argument in (call.target, call.request) if argument is not None]
+        return getattr(self, call.method.name)(*arguments)
+
+    @classmethod
+    def _subject(cls) -> Subject:
+        return Subject(
+            label=cls.collection or cls.__name__.lower(),
+            title=cls.__name__,
+            folder=cls.__module__.split(".")[-2],
+            singular=cls.singular,
+            plural=cls.plural,
+            collection=cls.collection,
+            doc=inspect.getdoc(cls) or "",
+            reach=cls.reach,
+        )
+
+
+class EntityService(Service, Generic[E], base=True):
+    """Base of the services of an entity: `class Contents(EntityService[Content]): …`.
+
+    Every operation of an entity is there; override one to add a rule to it.
+    """
 
     entity: ClassVar[type[Entity]]
     manages: ClassVar[Role] = Role.WRITER
     """The role that creating, updating and deleting need."""
 
     def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        (base,) = (b for b in cls.__orig_bases__ if typing.get_origin(b) is Service)  # type: ignore[attr-defined]
+        (base,) = (b for b in cls.__orig_bases__ if typing.get_origin(b) is EntityService)  # type: ignore[attr-defined]
         cls.entity = typing.get_args(base)[0]
-        services.append(cls)
+        super().__init_subclass__()
 
     def __init__(self, database: Database, registry: "Registry") -> None:
-        self.database = database
-        self.registry = registry
+        super().__init__(database, registry)
         self.repository: Repository[E] = Repository(database, typing.cast("type[E]", self.entity))
+
+    async def run(self, call: Call) -> Any:
+        """Answers a call of one of its methods."""
+        reference, version = str(call.target), call.expected_version
+        match call.method.operation:
+            case Operation.CREATE:
+                return await self.create(values_of(call.request), key=call.key)
+            case Operation.GET:
+                return await self.get(reference, as_of=call.as_of)
+            case Operation.LIST:
+                return await self.list(call.request)
+            case Operation.SEARCH:
+                return await self.search(call.request)
+            case Operation.UPDATE:
+                return await self.update(reference, values_of(call.request), expected_version=version)
+            case Operation.DELETE:
+                return await self.delete(reference, expected_version=version)
+            case Operation.RESTORE:
+                return await self.restore(reference)
+        return await self._own(call)
 
     def check(self, values: Mapping[str, Any], before: E | None) -> None:
         """Refuses values that break a rule; `before` is what is there, None for a new one. To be overridden."""
@@ -138,7 +158,7 @@ class Service(Generic[E]):
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[E | OvasabiError]:
         """Creates many in one statement, under the same rules; an error in the place of each that was refused."""
-        if type(self).create is not Service.create:
+        if type(self).create is not EntityService.create:
             return [await _caught(self.create(draft.values, key=draft.key)) for draft in drafts]
         refusals = [self._refusal(draft.values) for draft in drafts]
         kept = [draft for draft, refusal in zip(drafts, refusals, strict=True) if refusal is None]
@@ -169,7 +189,7 @@ class Service(Generic[E]):
             id = (await self.get(reference)).id
         if not values:
             return await self.repository.get(id)
-        if type(self).check is Service.check:
+        if type(self).check is EntityService.check:
             return await self.repository.update(id, values, expected_version=expected_version)
         return await self._checked_update(id, values, expected_version)
 
@@ -187,24 +207,23 @@ class Service(Generic[E]):
         """What a verb does to its entity: sets fields, under the verb's own event, if nobody changed it meanwhile."""
         return await self.repository.update(entity.id, values, expected_version=entity.version, verb=verb)
 
-    async def call(
-        self, method: Method, reference: str | None, request: Any, expected_version: int | None = None
-    ) -> Any:
+    async def _own(self, call: Call) -> Any:
         """Runs a verb; where others got in between and the caller named no version, again on what is there now."""
+        method, version = call.method, call.expected_version
         function = getattr(self, method.name)
-        arguments = () if request is None else (request,)
+        arguments = () if call.request is None else (call.request,)
         for attempt in range(ATTEMPTS):
             if not method.on_entity:
                 return await function(*arguments)
-            entity = await self.get(str(reference))
-            if expected_version is not None and entity.version != expected_version:
+            entity = await self.get(str(call.target))
+            if version is not None and entity.version != version:
                 raise VersionConflict(
-                    type=method.of.name, reference=reference, version=entity.version, expected=expected_version
+                    type=type_of(self.entity).name, reference=call.target, version=entity.version, expected=version
                 )
             try:
                 return await function(entity, *arguments)
             except (VersionConflict, Contended):
-                if expected_version is not None or attempt == ATTEMPTS - 1:
+                if version is not None or attempt == ATTEMPTS - 1:
                     raise
         raise Contended
 
@@ -236,8 +255,8 @@ class Service(Generic[E]):
         return None
 
     @classmethod
-    def methods(cls) -> "Methods":
-        """The methods that every door offers: the operations of every entity, then the service's own verbs."""
+    def methods(cls) -> Methods:
+        """The methods that every door offers: the operations of every entity, then the service's own."""
         of, page, answer = type_of(cls.entity), Page[cls.entity], SearchAnswer[cls.entity]  # type: ignore[name-defined]
         standard = [
             (Operation.CREATE, False, of.draft, cls.entity, cls.manages),
@@ -248,13 +267,27 @@ class Service(Generic[E]):
             (Operation.DELETE, True, None, cls.entity, cls.manages),
             (Operation.RESTORE, True, None, cls.entity, cls.manages),
         ]
-        if not of.searched:
-            standard = [row for row in standard if row[0] is not Operation.SEARCH]
         operations = [
-            Method(cls, op.value, op, on, request, response, role, _doc(getattr(cls, op.value), of))
+            Method(cls.subject, op.value, op, on, request, response, role, _doc(getattr(cls, op.value), of))
             for op, on, request, response, role in standard
+            if of.searched or op is not Operation.SEARCH
         ]
-        return operations + [_verb_method(cls, name, function) for name, function in _verbs(cls)]
+        return operations + own_methods(cls, cls.subject)
+
+    @classmethod
+    def _subject(cls) -> Subject:
+        of = type_of(cls.entity)
+        return Subject(
+            label=of.plural,
+            title=cls.__name__,
+            folder=of.service,
+            singular=of.name,
+            plural=of.plural,
+            collection=of.plural,
+            doc=inspect.getdoc(cls) or "",
+            reach=Reach.CAMPAIGN if of.scope is Scope.CAMPAIGN else Reach.PLATFORM,
+            entity=cls.entity,
+        )
 
 
 class Registry:
@@ -262,21 +295,15 @@ class Registry:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.services: dict[str, Service[Any]] = {
-            type_of(service.entity).name: service(database, self) for service in services
-        }
+        self.services: dict[str, Service] = {service.subject.label: service(database, self) for service in services}
 
     def service(self, kind: type[S]) -> S:
         """The running service of a class."""
-        return typing.cast("S", self.services[type_of(kind.entity).name])
+        return typing.cast("S", self.services[kind.subject.label])
 
-    def named(self, entity_type: str) -> Service[Any]:
+    def named(self, entity_type: str) -> EntityService[Any]:
         """The running service of an entity type."""
-        return self.services[entity_type]
-
-    def methods(self) -> list[Method]:
-        """All methods of all services."""
-        return [method for service in self.services.values() for method in service.methods()]
+        return typing.cast("EntityService[Any]", self.services[declared[entity_type].plural])
 
 
 async def _caught(answer: Awaitable[E]) -> E | OvasabiError:
@@ -286,20 +313,6 @@ async def _caught(answer: Awaitable[E]) -> E | OvasabiError:
         return error
 
 
-def _verbs(cls: type[Service[Any]]) -> list[tuple[str, Callable[..., Any]]]:
-    return [(name, f) for name, f in inspect.getmembers(cls, inspect.isfunction) if hasattr(f, "__verb__")]
-
-
-def _verb_method(cls: type[Service[Any]], name: str, function: Callable[..., Any]) -> Method:
-    hints = typing.get_type_hints(function, include_extras=True)
-    parameters = [hints[parameter] for parameter in list(inspect.signature(function).parameters)[1:]]
-    on_entity = bool(parameters) and parameters[0] is cls.entity
-    rest = parameters[1:] if on_entity else parameters
-    role: Role = function.__verb__.role  # type: ignore[attr-defined]
-    request = rest[0] if rest else None
-    return Method(cls, name, Operation.VERB, on_entity, request, hints["return"], role, inspect.getdoc(function) or "")
-
-
 def _doc(function: Callable[..., Any], of: EntityType) -> str:
     text = inspect.getdoc(function) or ""
-    return f"{of.plural.capitalize()}. {text}" if function.__qualname__.startswith("Service.") else text
+    return f"{of.plural.capitalize()}. {text}" if function.__qualname__.startswith("EntityService.") else text

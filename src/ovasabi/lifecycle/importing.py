@@ -16,7 +16,7 @@ from ovasabi.kernel.entity import Entity, declared
 from ovasabi.kernel.errors import Contended
 from ovasabi.kernel.queries import SCOPED, SEEN
 from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import Service
+from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.work import read, scope_of
 from ovasabi.lifecycle.import_batches import Batch, Row
 from ovasabi.lifecycle.import_lines import NotImportable
@@ -52,7 +52,7 @@ class Importer:
 
     def __init__(
         self,
-        service: Service[Any],
+        service: EntityService[Any],
         rejects: Rejects,
         *,
         given_keys: bool = False,

@@ -2,13 +2,14 @@
 
 import importlib
 import pkgutil
+from pathlib import Path
 
 
 def discover() -> list[str]:
-    """Imports the declaration and the rules of every service folder; answers their names, sorted."""
+    """Imports the declaration, if it has one, and the rules of every service folder; answers their names, sorted."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
-    for name in names:
-        importlib.import_module(f"{__name__}.{name}.entity")
-    for name in names:
-        importlib.import_module(f"{__name__}.{name}.service")
+    for part in ("entity", "service"):
+        for name in names:
+            if any((Path(folder) / name / f"{part}.py").exists() for folder in __path__):
+                importlib.import_module(f"{__name__}.{name}.{part}")
     return names

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from ovasabi.kernel.service import Service
+from ovasabi.kernel.methods import Call
+from ovasabi.kernel.service import EntityService
 
 
 async def call(
-    service: Service[Any], verb: str, reference: object, request: Any = None, version: int | None = None
+    service: EntityService[Any], verb: str, reference: object, request: Any = None, version: int | None = None
 ) -> Any:
     """Runs a verb of a service by its name."""
     (method,) = [method for method in service.methods() if method.name == verb]
-    return await service.call(method, str(reference), request, version)
+    return await service.run(Call(method, None, str(reference), request, version))

@@ -9,8 +9,9 @@ from ovasabi.kernel.context import PLATFORM, Role, current_campaign
 from ovasabi.kernel.errors import KeyTaken
 from ovasabi.kernel.history import is_known
 from ovasabi.kernel.listing import ListRequest
+from ovasabi.kernel.methods import verb
 from ovasabi.kernel.moves import Moves
-from ovasabi.kernel.service import Service, verb
+from ovasabi.kernel.service import EntityService
 from ovasabi.services.campaign.directory import forget
 from ovasabi.services.campaign.entity import Campaign, CampaignState
 from ovasabi.services.campaign.errors import DatesReversed, NothingScheduled, NotOnPlatform
@@ -30,7 +31,7 @@ MOVES = Moves(
 )
 
 
-class Campaigns(Service[Campaign]):
+class Campaigns(EntityService[Campaign]):
     """Campaigns. On the platform a list shows all of them; within a campaign it shows itself."""
 
     manages = Role.ADMIN

@@ -11,7 +11,7 @@ from msgspec import Meta
 from ovasabi.kernel.counting import Counted
 from ovasabi.kernel.errors import EntityNotFound
 from ovasabi.kernel.repository import Repository
-from ovasabi.kernel.service import Service
+from ovasabi.kernel.service import EntityService
 from ovasabi.services.content.entity import Comment, Content, ContentState
 from ovasabi.services.content.errors import ContentArchived, ReplyElsewhere
 
@@ -30,7 +30,7 @@ def check_open(content: Content) -> None:
         raise ContentArchived
 
 
-class Comments(Service[Comment]):
+class Comments(EntityService[Comment]):
     """Comments."""
 
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> Comment:

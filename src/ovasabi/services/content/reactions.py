@@ -10,7 +10,7 @@ from ovasabi.kernel.counting import Counted
 from ovasabi.kernel.errors import Contended, EntityNotFound, KeyTaken
 from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.repository import Repository
-from ovasabi.kernel.service import Service
+from ovasabi.kernel.service import EntityService
 from ovasabi.services.content.comments import check_open
 from ovasabi.services.content.entity import Content, Reaction, ReactionKind
 
@@ -22,7 +22,7 @@ class UserReaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: ReactionKind
 
 
-class Reactions(Service[Reaction]):
+class Reactions(EntityService[Reaction]):
     """Reactions."""
 
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> Reaction:

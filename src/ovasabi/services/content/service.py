@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ovasabi.kernel.methods import verb
 from ovasabi.kernel.moves import Moves
-from ovasabi.kernel.service import Service, verb
+from ovasabi.kernel.service import EntityService
 from ovasabi.services.content.comments import Comments, NewComment
 from ovasabi.services.content.entity import Comment, Content, ContentState, Reaction
 from ovasabi.services.content.nesting import check_ancestors, nesting
@@ -22,7 +23,7 @@ MOVES = Moves(
 )
 
 
-class Contents(Service[Content]):
+class Contents(EntityService[Content]):
     """Contents."""
 
     async def update(

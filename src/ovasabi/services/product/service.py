@@ -6,8 +6,9 @@ from typing import Any
 
 from ovasabi.kernel.counting import Counted
 from ovasabi.kernel.locks import locked_entity
+from ovasabi.kernel.methods import verb
 from ovasabi.kernel.moves import Moves
-from ovasabi.kernel.service import Service, verb
+from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.work import atomically
 from ovasabi.services.product.entity import Product, ProductState, Variant
 from ovasabi.services.product.errors import ProductHasVariants
@@ -23,7 +24,7 @@ MOVES = Moves(
 )
 
 
-class Products(Service[Product]):
+class Products(EntityService[Product]):
     """Products."""
 
     async def delete(self, reference: int | str, *, expected_version: int | None = None) -> Product:
@@ -54,7 +55,7 @@ class Products(Service[Product]):
         return await self.change(product, "archive", state=MOVES.after("archive", product.state))
 
 
-class Variants(Service[Variant]):
+class Variants(EntityService[Variant]):
     """Variants."""
 
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> Variant:

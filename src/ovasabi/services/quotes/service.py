@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from ovasabi.kernel.methods import verb
 from ovasabi.kernel.moves import Moves
-from ovasabi.kernel.service import Service, verb
+from ovasabi.kernel.service import EntityService
 from ovasabi.services.quotes.entity import Quote, QuoteState
 from ovasabi.services.quotes.errors import AlreadyOver, QuoteDecided, QuoteOverdue, QuoteStillValid
 
@@ -28,7 +29,7 @@ class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=1_000)] = ""
 
 
-class Quotes(Service[Quote]):
+class Quotes(EntityService[Quote]):
     """Quotes. An overdue one stays pending until it is expired, but cannot be accepted."""
 
     def check(self, values: Mapping[str, Any], before: Quote | None) -> None:

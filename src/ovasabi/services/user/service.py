@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from ovasabi.kernel.context import Role
+from ovasabi.kernel.methods import verb
 from ovasabi.kernel.moves import Moves
-from ovasabi.kernel.service import Service, verb
+from ovasabi.kernel.service import EntityService
 from ovasabi.services.user.entity import User, UserState
 from ovasabi.services.user.errors import PasswordWrong
 from ovasabi.services.user.password import MAX_LENGTH, MIN_LENGTH, check_strength, matches
@@ -56,7 +57,7 @@ class Verdict(msgspec.Struct, frozen=True):
     valid: bool
 
 
-class Users(Service[User]):
+class Users(EntityService[User]):
     """Users."""
 
     manages = Role.ADMIN

@@ -1,0 +1,127 @@
+"""Performing a call, whichever door it came through: who calls, and whether they may; then the service answers."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from ovasabi.errors import Kind, OvasabiError
+from ovasabi.gateway.problems import BadRequest
+from ovasabi.kernel.context import PLATFORM, Context, Principal
+from ovasabi.kernel.keys import Unauthenticated
+from ovasabi.kernel.master import MasterRepository
+from ovasabi.kernel.methods import Call, Method, Operation, Reach
+from ovasabi.kernel.service import Service
+from ovasabi.runtime import Platform
+from ovasabi.services.campaign.directory import number_of
+
+CORRELATION = re.compile(r"[A-Za-z0-9_-]{8,100}")
+_KEY = re.compile(r"[\x21-\x7e]{1,190}")
+MAX_TIMEOUT = 86_400.0
+
+
+class Forbidden(OvasabiError):
+    """The key is valid, but not for this."""
+
+    kind = Kind.DENIED
+    code = "forbidden"
+    message = "This key may not do that: {reason}."
+    hint = "Use a key of the right campaign and role; see `ovasabi keys create --help`."
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """What a door knows of who calls: the Authorization, ids to follow it by, and seconds until it is given up."""
+
+    authorization: str
+    correlation_id: str
+    causation_id: int | None = None
+    timeout: float | None = None
+
+
+async def admitted(platform: Platform, caller: Caller, method: Method, campaign: str | None) -> Context:
+    """The context of a call: authenticated, allowed, and confined to its campaign (none: the platform)."""
+    principal = await _principal(platform, caller.authorization)
+    if not principal.role.covers(method.role):
+        raise Forbidden(reason=f"it needs the role {method.role.value}, and the key has {principal.role.value}")
+    number = PLATFORM
+    if campaign is not None:
+        number = await _campaign(platform, principal, campaign, method)
+    elif principal.campaign_id != PLATFORM:
+        raise Forbidden(reason="it is of the platform, and the key is confined to a campaign")
+    return Context(
+        principal=principal,
+        campaign_id=number,
+        deadline=_deadline(platform, caller.timeout),
+        correlation_id=caller.correlation_id,
+        causation_id=caller.causation_id,
+    )
+
+
+async def perform(platform: Platform, call: Call) -> Any:
+    """The answer to a call, in the context in which it was admitted."""
+    return await _service(platform, call).run(await _targeted(platform, call))
+
+
+async def attend(platform: Platform, call: Call) -> AsyncIterator[Any]:
+    """The answers to a call that goes on answering."""
+    return _service(platform, call).stream(await _targeted(platform, call))
+
+
+def idempotency_key(text: str | None, name: str) -> str | None:
+    """The client's key of a create, if it gave one; `name` is what the door calls it."""
+    if text is None:
+        return None
+    if not _KEY.fullmatch(text):
+        raise BadRequest(field=name, problem=f"The {name} has 1 to 190 visible ASCII characters.")
+    return f"client:{text}"
+
+
+def causation(text: str | None, name: str) -> int | None:
+    """The id of the event that caused the call."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 16):
+        raise BadRequest(field=name, problem=f"{name} is the id of an event.")
+    return int(text)
+
+
+def _service(platform: Platform, call: Call) -> Service:
+    return platform.registry.services[call.method.subject.label]
+
+
+async def _targeted(platform: Platform, call: Call) -> Call:
+    """The call; of the campaign itself, with its id: that of the only one of its type that its own scope shows."""
+    if call.method.reach is not Reach.ITSELF:
+        return call
+    page = await MasterRepository(platform.database).list(type="campaign", page_size=1, deleted=True)
+    return msgspec.structs.replace(call, target=str(page.records[0].id))
+
+
+async def _principal(platform: Platform, authorization: str) -> Principal:
+    """The principal of the bearer key; there is no anonymous access to data."""
+    scheme, _, key = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise Unauthenticated
+    return await platform.keyring.principal(key.strip())
+
+
+async def _campaign(platform: Platform, principal: Principal, campaign: str, method: Method) -> int:
+    deleted = method.reach is Reach.ITSELF and method.operation is Operation.RESTORE
+    try:
+        number = await number_of(platform.database, campaign, deleted=deleted)
+    except OvasabiError:
+        if principal.campaign_id == PLATFORM:
+            raise
+        number = -1
+    if principal.campaign_id not in (PLATFORM, number):
+        # The same answer whether the other campaign exists or not.
+        raise Forbidden(reason="it is confined to another campaign")
+    return number
+
+
+def _deadline(platform: Platform, timeout: float | None) -> float | None:
+    if timeout is None:
+        return None
+    return asyncio.get_running_loop().time() + min(timeout, platform.settings.request_timeout_seconds)

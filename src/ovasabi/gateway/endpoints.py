@@ -1,0 +1,36 @@
+"""Answering an HTTP request of the API: its method is found, the caller admitted, the call read and performed."""
+
+from typing import Any
+
+from ovasabi.gateway.calls import admitted, perform
+from ovasabi.gateway.failures import Asked, failure
+from ovasabi.gateway.http import Answer, Http, answer
+from ovasabi.gateway.requests import call_of, caller_of
+from ovasabi.gateway.router import Router, method_of
+from ovasabi.kernel.context import acting
+from ovasabi.kernel.listing import Page
+from ovasabi.kernel.methods import Method, Operation
+from ovasabi.runtime import Platform
+
+
+async def respond(router: Router, platform: Platform, request: Http) -> Answer:
+    """The answer to a request; whatever goes wrong is answered as well."""
+    try:
+        found = router.find(request)
+        if request.method == "OPTIONS":
+            return Answer(b"", 204, headers={"allow": found.allowed})
+        method = method_of(found, request)
+        context = await admitted(platform, caller_of(request), method, found.parameters.get("campaign"))
+        with acting(context):
+            return _answer(method, request, await perform(platform, await call_of(method, request, found.parameters)))
+    except Exception as error:
+        return failure(Asked(request.method, request.path, request.headers, request.correlation_id), error)
+
+
+def _answer(method: Method, request: Http, value: Any) -> Answer:
+    if method.operation is Operation.CREATE:
+        return answer(value, 201, {"location": f"{request.path}/{value.id}"})
+    if isinstance(value, Page):
+        body = {method.subject.plural: value.items, "next_page_token": value.next_page_token}
+        return answer(body if value.total_size is None else body | {"total_size": value.total_size})
+    return answer(value)

@@ -1,0 +1,33 @@
+"""Where the methods of services are found over HTTP, in the form of Google's API improvement proposals."""
+
+from ovasabi.kernel.methods import STANDARD, Method, Operation, Reach
+
+ROOT = "/v1"
+SCOPED = f"{ROOT}/campaigns/{{campaign}}"
+VERBS = {Operation.UPDATE: "PATCH", Operation.DELETE: "DELETE"}
+
+
+def verb_of(method: Method) -> str:
+    """The method of HTTP: GET asks, POST changes, or PATCH and DELETE."""
+    return VERBS.get(method.operation, "POST" if method.writes else "GET")
+
+
+def suffix_of(method: Method) -> str:
+    """What follows the colon, such as `publish`; nothing where the method of HTTP says it all."""
+    return "" if method.operation in STANDARD else method.name
+
+
+def paths_of(method: Method) -> list[str]:
+    """Its addresses without the suffix, such as /v1/campaigns/{campaign}/contents/{id}."""
+    collection = f"/{method.subject.collection}" if method.subject.collection else ""
+    if method.reach is Reach.ITSELF:
+        return [SCOPED]
+    target = "/{id}" if method.on_entity else ""
+    prefixes = {Reach.CAMPAIGN: [SCOPED], Reach.PLATFORM: [ROOT], Reach.EITHER: [SCOPED, ROOT]}[method.reach]
+    return [prefix + collection + target for prefix in prefixes]
+
+
+def addresses_of(method: Method) -> list[str]:
+    """Its addresses, such as /v1/campaigns/{campaign}/contents/{id}:publish."""
+    suffix = suffix_of(method)
+    return [f"{path}:{suffix}" if suffix else path for path in paths_of(method)]

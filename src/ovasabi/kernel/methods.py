@@ -1,0 +1,206 @@
+"""What a service offers: methods declared once, with typed request and answer, and the call of one, for every door."""
+
+import inspect
+import typing
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from ovasabi.kernel.context import Role
+from ovasabi.kernel.entity import Entity, EntityType, Scope, type_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Operation(StrEnum):
+    """What a method does. All but the last three are the same for every entity."""
+
+    CREATE = "create"
+    GET = "get"
+    LIST = "list"
+    SEARCH = "search"
+    UPDATE = "update"
+    DELETE = "delete"
+    RESTORE = "restore"
+    READ = "read"
+    """A service's own question: it changes nothing."""
+    VERB = "verb"
+    """A service's own verb."""
+    WATCH = "watch"
+    """Answers for as long as the caller listens."""
+
+
+READING = frozenset({Operation.GET, Operation.LIST, Operation.SEARCH, Operation.READ, Operation.WATCH})
+STANDARD = frozenset({Operation.CREATE, Operation.GET, Operation.LIST, Operation.UPDATE, Operation.DELETE})
+"""What needs no name in an address: the method of HTTP says it."""
+
+
+class Reach(StrEnum):
+    """What a method is called on."""
+
+    CAMPAIGN = "campaign"
+    """One campaign, which the call names."""
+    ITSELF = "itself"
+    """The campaign itself: it is the entity."""
+    PLATFORM = "platform"
+    EITHER = "either"
+    """The campaign that the call names, or the platform if it names none."""
+
+
+class Subject(msgspec.Struct, frozen=True, eq=False):
+    """What the methods of a service are about."""
+
+    label: str
+    """The service's name among all, such as `contents`."""
+    title: str
+    """The name of its class, such as `Contents`."""
+    folder: str
+    """The folder that the class stands in, such as `content`."""
+    singular: str
+    plural: str
+    collection: str
+    """Its part of the address; none if it is the campaign's own."""
+    doc: str
+    reach: Reach
+    entity: type[Entity] | None = None
+
+    @property
+    def of(self) -> EntityType | None:
+        """The declaration of its entity, if it is of one."""
+        return None if self.entity is None else type_of(self.entity)
+
+    def reached(self, on_entity: bool) -> Reach:
+        """What a method is called on: of one campaign, it is the campaign itself."""
+        root = self.of is not None and self.of.scope is Scope.ROOT
+        return Reach.ITSELF if root and on_entity else self.reach
+
+
+class Method(msgspec.Struct, frozen=True, eq=False):
+    """A method of a service, as every door offers it. `on_entity` says that it is of one entity, not of all."""
+
+    subject: Subject
+    name: str
+    operation: Operation
+    on_entity: bool
+    request: Any
+    """The type of the request, a struct; None if there is nothing to say."""
+    response: Any
+    """The type of the answer, or of each answer to a watch; None if there is nothing to tell."""
+    role: Role
+    doc: str
+
+    @property
+    def id(self) -> str:
+        """Its name among all methods, such as `contents_publish`."""
+        return f"{self.subject.label}_{self.name}"
+
+    @property
+    def reach(self) -> Reach:
+        """What it is called on."""
+        return self.subject.reached(self.on_entity)
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes anything."""
+        return self.operation not in READING
+
+    @property
+    def takes_version(self) -> bool:
+        """Whether a caller may say which version of the entity it means."""
+        return self.on_entity and self.operation in (Operation.UPDATE, Operation.DELETE, Operation.VERB)
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One call of a method, whichever door it came through."""
+
+    method: Method
+    campaign: str | None = None
+    """The campaign by slug or number; None is the platform."""
+    target: str | None = None
+    """The entity by id or uuid, if the method is of one."""
+    request: Any = None
+    expected_version: int | None = None
+    key: str | None = None
+    """Of a create: the same again under the same key has the same answer."""
+    as_of: datetime | None = None
+    """Of a get: the entity as it was then."""
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """What a decorator said of a function."""
+
+    operation: Operation
+    role: Role
+
+
+def verb(role: Role = Role.WRITER) -> Callable[[F], F]:
+    """Declares a method of a service as its own verb.
+
+    `async def publish(self, content: Content) -> Content` is a verb of one entity; `async def f(self, request: R) -> A`
+    one of all. A second parameter is the request, a typed struct. The answer's type is the return annotation.
+    """
+    return _declaring(Operation.VERB, role)
+
+
+def read(role: Role = Role.READER) -> Callable[[F], F]:
+    """Declares a method that only reads: as a verb, but asked with GET, its request in the query.
+
+    Methods called `get`, `list` and `search` need no name in their address, as those of every entity. One that takes
+    `reference: str` is of the one that the address names.
+    """
+    return _declaring(Operation.READ, role)
+
+
+def watch(role: Role = Role.READER) -> Callable[[F], F]:
+    """Declares a method that answers for as long as the caller listens.
+
+    `async def watch(self, request: R) -> AsyncIterator[A]`, with `yield` for each answer.
+    """
+    return _declaring(Operation.WATCH, role)
+
+
+def own_methods(cls: type, subject: Subject) -> list[Method]:
+    """The methods that a class declares by decorator, by name."""
+    found = inspect.getmembers(cls, lambda member: inspect.isfunction(member) and hasattr(member, "__declared__"))
+    return [_method(subject, name, function) for name, function in found]
+
+
+def values_of(request: msgspec.Struct) -> dict[str, Any]:
+    """The values of a draft or patch that were given."""
+    return {k: v for k, v in msgspec.structs.asdict(request).items() if v is not msgspec.UNSET}
+
+
+def _declaring(operation: Operation, role: Role) -> Callable[[F], F]:
+    def declare(function: F) -> F:
+        name = function.__name__
+        named = Operation(name) if operation is Operation.READ and name in ("get", "list", "search") else operation
+        function.__declared__ = Declared(named, role)  # type: ignore[attr-defined]
+        return function
+
+    return declare
+
+
+def _method(subject: Subject, name: str, function: Callable[..., Any]) -> Method:
+    hints = typing.get_type_hints(function, include_extras=True)
+    parameters = [hints[parameter] for parameter in list(inspect.signature(function).parameters)[1:]]
+    on_entity = bool(parameters) and parameters[0] in (subject.entity, str)
+    rest = parameters[1:] if on_entity else parameters
+    declared: Declared = function.__declared__  # type: ignore[attr-defined]
+    watched = declared.operation is Operation.WATCH
+    return Method(
+        subject=subject,
+        name=name,
+        operation=declared.operation,
+        on_entity=on_entity,
+        request=rest[0] if rest else None,
+        response=typing.get_args(hints["return"])[0] if watched else _answer(hints["return"]),
+        role=declared.role,
+        doc=inspect.getdoc(function) or "",
+    )
+
+
+def _answer(hint: Any) -> Any:
+    return None if hint is type(None) else hint

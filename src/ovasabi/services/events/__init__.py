@@ -1,0 +1,1 @@
+"""Events: whatever happened to every entity, in order."""

@@ -1,0 +1,1 @@
+"""The registry: one record of every entity, whatever its service."""
