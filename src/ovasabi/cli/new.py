@@ -15,7 +15,6 @@ MAX_NAME = 30
 """So that the longest name made from it, a campaign's leaf of a month, stays within PostgreSQL's 63 bytes."""
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 CLASS = re.compile(r"[A-Z][A-Za-z0-9]*")
-"""Plurals whose address within a campaign is the platform's own."""
 
 INIT = '''"""{Words}: what a campaign has of them."""
 '''
