@@ -67,7 +67,7 @@ $(PEERS_STAMP): benchmarks/peers.lock
 	@touch $@
 
 # pip-tools lives apart: it is needed here only, and its own dependencies are not ours.
-COMPILE = CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/pip-compile --quiet --upgrade --strip-extras \
+COMPILE = CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/pip-compile --quiet --upgrade --strip-extras --allow-unsafe \
 	--generate-hashes --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 lock:
 	@$(PYTHON) -m venv --clear build/lock
