@@ -38,14 +38,15 @@ async def main():
         try:
             settings = Settings(home=Path(home))
             key = (await runtime.prepare(server.url(), settings)).operator_key
-            http = uvicorn.Server(uvicorn.Config(create_app(settings, server.url()), port=0, log_level="error"))
-            serving = asyncio.create_task(http.serve())
-            while not http.started:
-                await asyncio.sleep(0.05)
-            port = http.servers[0].sockets[0].getsockname()[1]
-            await asyncio.to_thread(check)
-            http.should_exit = True
-            await serving
+            async with runtime.running(server.url(), settings) as platform:
+                http = uvicorn.Server(uvicorn.Config(create_app(platform), port=0, log_level="error", lifespan="off"))
+                serving = asyncio.create_task(http.serve())
+                while not http.started:
+                    await asyncio.sleep(0.05)
+                port = http.servers[0].sockets[0].getsockname()[1]
+                await asyncio.to_thread(check)
+                http.should_exit = True
+                await serving
         finally:
             await server.stop()
 

@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from ovasabi.errors import OvasabiError, StartError
+from ovasabi.errors import StartError
 from ovasabi.settings import Settings
 
 GRACE_SECONDS = 10
@@ -73,10 +73,9 @@ def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings) -> No
 
 async def serve_http(app: App, settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until cancelled, then finish what is being answered; a second cancel cuts it short."""
-    lifespan = _Lifespan(app)
     config = uvicorn.Config(
-        lifespan,
-        lifespan="on",
+        app,
+        lifespan="off",
         loop="none",
         http="httptools",
         ws="none",
@@ -98,7 +97,6 @@ async def serve_http(app: App, settings: Settings, listener: socket.socket, read
         server.force_exit = True
         await serving
         raise
-    lifespan.raise_failure()
 
 
 def _spare_the_collector() -> None:
@@ -129,29 +127,3 @@ class _Server(uvicorn.Server):
         # uvicorn leaves the interpreter when start-up fails; why it failed is raised by our caller.
         with suppress(SystemExit):
             await self.serve(sockets=[listener])
-
-
-class _Lifespan:
-    """Keeps the exception that ends the application's start, which uvicorn would only log, as a stack trace."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self._failure: Exception | None = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        try:
-            await self._app(scope, receive, send)
-        except Exception as error:
-            if scope["type"] == "lifespan":
-                self._failure = error
-            raise
-
-    def raise_failure(self) -> None:
-        failure: BaseException | None = self._failure
-        while isinstance(failure, BaseExceptionGroup):
-            failure = failure.exceptions[0]
-        if isinstance(failure, OvasabiError):
-            raise failure
-        if failure is not None:
-            problem = f"HTTP did not start: {type(failure).__name__}: {failure}."
-            raise StartError(problem=problem, hint="Set OVASABI_LOG_LEVEL=debug for details.") from failure

@@ -35,4 +35,5 @@ async def _serve(settings: Settings, url: str, listener: socket.socket) -> None:
     def ready() -> None:
         click.echo(f"OVASABI listens on {address_of(settings)}.")
 
-    await serve_http(create_app(settings, url), settings, listener, ready)
+    async with runtime.running(url, settings) as platform:
+        await serve_http(create_app(platform), settings, listener, ready)

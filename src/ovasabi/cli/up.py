@@ -44,7 +44,8 @@ async def _up(settings: Settings, home: Home, listener: socket.socket) -> None:
             home.note(address_of(settings), url)
             click.echo(_banner(settings, home, prepared.sample_campaign, prepared.operator_key))
 
-        await serve_http(create_app(settings, url), settings, listener, ready)
+        async with runtime.running(url, settings) as platform:
+            await serve_http(create_app(platform), settings, listener, ready)
 
 
 @asynccontextmanager

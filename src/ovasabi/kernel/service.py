@@ -297,6 +297,10 @@ class Registry:
         self.database = database
         self.services: dict[str, Service] = {service.subject.label: service(database, self) for service in services}
 
+    def methods(self) -> Methods:
+        """All methods of all services."""
+        return [method for service in self.services.values() for method in service.methods()]
+
     def service(self, kind: type[S]) -> S:
         """The running service of a class."""
         return typing.cast("S", self.services[kind.subject.label])

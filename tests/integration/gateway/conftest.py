@@ -16,6 +16,7 @@ from ovasabi.database.connection import Database
 from ovasabi.gateway.app import create_app
 from ovasabi.kernel.context import Role
 from ovasabi.kernel.keys import create_key
+from ovasabi.runtime import running
 from ovasabi.settings import Settings
 
 
@@ -25,15 +26,16 @@ async def serving(database_url: str, home: Path) -> AsyncIterator[str]:
     settings = Settings(home=home, pool_size=4, write_pool_size=8)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    app = create_app(settings, database_url)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
-        assert not serving.done(), "the server did not start"
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    await serving
+    async with running(database_url, settings) as platform:
+        config = uvicorn.Config(create_app(platform), log_config=None, access_log=False, lifespan="off")
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
+            assert not serving.done(), "the server did not start"
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving
 
 
 @pytest_asyncio.fixture(scope="session")
