@@ -23,10 +23,13 @@ _CURSOR = re.compile(r"([0-9]{1,20})-([0-9]{1,16})")
 # An event's time may lie before that of one with a smaller transaction id, by as long as a transaction may run.
 _SKEW = timedelta(days=1)
 
+EVENT_COLUMNS = """e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,
+         e.causation_id, e.payload, e.xid::text AS xid"""
+"""What `event_of` reads."""
+
 _TAIL = "SELECT x.*\n" + SCOPED.format(
     body=f"""
-  SELECT e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,
-         e.causation_id, e.payload, e.xid::text AS xid
+  SELECT {EVENT_COLUMNS}
   FROM service_event AS e
   WHERE e.stream = ANY ($2::varchar[]) AND e.campaign_id = $3 AND e.occurred_at >= $4
     AND (e.xid, e.id) > ($5::text::xid8, $6) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -68,12 +71,11 @@ async def read_events(
     """
     campaign = current_campaign()
     xid, id = parse_cursor(after)
-    since = max(EPOCH, id_time(id) - _SKEW) if id else EPOCH
     rows = await read(
-        database, _TAIL, scope_of(campaign), list(streams), campaign, since, str(xid), id,
+        database, _TAIL, scope_of(campaign), list(streams), campaign, earliest(id), str(xid), id,
         list(types) if types else None, entity_id, limit, in_order=entity_id is None,
     )  # fmt: skip
-    return [_event(row) for row in rows]
+    return [event_of(row) for row in rows]
 
 
 async def follow(database: Database, *, after: str | None = None, batch: int = 500) -> AsyncIterator[list[Event]]:
@@ -93,6 +95,11 @@ def parse_cursor(cursor: str | None) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def earliest(id: int) -> datetime:
+    """The time before which no event lies that comes after an event of this id."""
+    return max(EPOCH, id_time(id) - _SKEW) if id else EPOCH
+
+
 def check_event_type(name: str) -> str:
     """The name, if it is a well-formed event type; else an error."""
     if not EVENT_TYPE.fullmatch(name):
@@ -102,7 +109,8 @@ def check_event_type(name: str) -> str:
     return name
 
 
-def _event(row: Row) -> Event:
+def event_of(row: Row) -> Event:
+    """An event as a statement that selects `EVENT_COLUMNS` answers it."""
     return Event(
         id=row["id"],
         type=row["event_type"],

@@ -90,6 +90,11 @@ class Lane(Generic[Item, Answer]):
         answer: Answer = await call.answer
         return answer
 
+    async def settled(self) -> None:
+        """Waits until no statement is under way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
     def _admit(self, campaign: int, size: int) -> Queue[Item]:
         queue = self._queues.get(campaign) or Queue()
         full = self._rows >= self._limits.waiting_rows or self._bytes + size > self._limits.waiting_bytes

@@ -1,0 +1,137 @@
+"""Watching the event log: events as they are committed, from any cursor, with heartbeats; one look for all watchers."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ovasabi.database.connection import Database
+from ovasabi.errors import Kind, OvasabiError
+from ovasabi.kernel.context import current_campaign
+from ovasabi.kernel.errors import InvalidValue
+from ovasabi.kernel.events import check_event_type, parse_cursor
+from ovasabi.kernel.lanes import Lane, Limits
+from ovasabi.kernel.looks import Look, Place, end_of_log, look, persistently
+from ovasabi.kernel.tail import Seat, Tail, WatcherTooSlow, WatchLimits
+from ovasabi.kernel.watch import NOW, Heartbeat, Watch
+
+__all__ = ["NOW", "Heartbeat", "TooManyWatchers", "Watch", "WatchEnded", "WatchLimits", "WatcherTooSlow", "Watching"]
+
+# Campaigns of one look, and the events that it answers at most: those of each campaign are fewer if there are many.
+_MERGED = Limits(statements=2, rows=64, campaigns=64)
+_ROWS, _FEWEST = 1024, 16
+# Watchers who are behind read pages of their own, so many at a time, and leave connections to others.
+_CATCHING_UP = 4
+
+
+class TooManyWatchers(OvasabiError):
+    """As many watch as may."""
+
+    kind = Kind.EXHAUSTED
+    code = "too_many_watchers"
+    message = "There are {count} watchers of {what} already."
+    hint = "Close some, or share one watch between readers."
+
+
+class WatchEnded(OvasabiError):
+    """The process stops, and its watches with it."""
+
+    kind = Kind.UNAVAILABLE
+    code = "watch_ended"
+    message = "The platform stops. Resume from the cursor {cursor}."
+    hint = "Watch again after this cursor, in a moment."
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(cursor=cursor)
+        self.cursor = cursor
+
+
+class Watching:
+    """The watches of a process. Nothing runs while nobody watches."""
+
+    def __init__(self, database: Database, limits: WatchLimits | None = None) -> None:
+        self._database = database
+        self._limits = limits or WatchLimits()
+        self._tails: dict[int, Tail] = {}
+        self._lane: Lane[tuple[int, Place], Look] = Lane(self._look, _MERGED)
+        self._turns = asyncio.Semaphore(_CATCHING_UP)
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def watch(
+        self,
+        *,
+        after: str | None = None,
+        types: Sequence[str] | None = None,
+        entity_id: int | None = None,
+        heartbeat_seconds: float = 15.0,
+    ) -> Watch:
+        """The events of the context's campaign after a cursor (none: the log's start), then each as it is committed.
+
+        After `"now"` the first item is a heartbeat, at once: nothing that is committed after it is missed. Errors of
+        the arguments, and of too many watchers, are raised here; the watch keeps nothing of the context but the
+        campaign. Close it with `aclose` (or `contextlib.aclosing`); one that is let go is closed too.
+        """
+        campaign = current_campaign()
+        place = None if after == NOW else parse_cursor(after)
+        wanted = frozenset(map(check_event_type, types)) if types else None
+        if not heartbeat_seconds > 0:
+            raise InvalidValue(field="heartbeat_seconds", problem="The time between heartbeats is more than 0 seconds.")
+        tail = self._admit(campaign, after or "")
+        seat = Seat(wanted, entity_id, self._limits)
+        tail.watchers.add(seat)
+
+        async def page(place: Place) -> Look:
+            return await persistently(
+                lambda: self._page(campaign, place, wanted, entity_id), self._limits.patience_seconds
+            )
+
+        return Watch(tail, seat, place, page, heartbeat_seconds)
+
+    async def close(self) -> None:
+        """Ends all watches, with the error `WatchEnded`, and waits for what they had under way."""
+        self._closed = True
+        reading: list[asyncio.Task[Any]] = []
+        for tail in list(self._tails.values()):
+            for seat in tuple(tail.watchers):
+                reading += [seat.reading] if seat.reading is not None else []
+                tail.drop(seat, WatchEnded)
+        await asyncio.gather(*self._ending, *reading, return_exceptions=True)
+        await self._lane.settled()
+
+    def _admit(self, campaign: int, cursor: str) -> Tail:
+        if self._closed:
+            raise WatchEnded(cursor)
+        tail = self._tails.get(campaign)
+        if tail is not None and len(tail.watchers) >= self._limits.watchers_per_campaign:
+            raise TooManyWatchers(count=len(tail.watchers), what="this campaign")
+        count = sum(len(other.watchers) for other in self._tails.values())
+        if count >= self._limits.watchers:
+            raise TooManyWatchers(count=count, what="this process")
+        if tail is None:
+            tail = self._tails[campaign] = self._tail(campaign)
+        return tail
+
+    def _tail(self, campaign: int) -> Tail:
+        def left(tail: Tail) -> None:
+            del self._tails[campaign]
+            self._ending.add(tail.task)
+            tail.task.add_done_callback(self._ending.discard)
+
+        return Tail(
+            lambda place: self._lane.call((campaign, place), campaign=campaign),
+            lambda: end_of_log(self._database),
+            left,
+            self._limits,
+        )
+
+    async def _look(self, places: list[tuple[int, Place]]) -> list[Look]:
+        limit = min(self._limits.page, max(_FEWEST, _ROWS // len(places)))
+        return await look(self._database, places, limit=limit)
+
+    async def _page(self, campaign: int, place: Place, types: frozenset[str] | None, entity_id: int | None) -> Look:
+        async with self._turns:
+            limit = self._limits.page
+            seen = await look(
+                self._database, [(campaign, place)], limit=limit, types=sorted(types or ()), entity_id=entity_id
+            )
+        return seen[0]
