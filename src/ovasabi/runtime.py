@@ -18,7 +18,6 @@ from ovasabi.kernel.keys import Keyring, Unauthenticated, create_key
 from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.service import Registry
-from ovasabi.kernel.watching import Watching
 from ovasabi.lifecycle import partitions
 from ovasabi.services import discover
 from ovasabi.settings import Settings
@@ -41,7 +40,6 @@ class Platform(msgspec.Struct, frozen=True):
     database: Database
     registry: Registry
     keyring: Keyring
-    watching: Watching
 
 
 def pools(url: str, settings: Settings) -> Database:
@@ -60,11 +58,11 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Platform]:
     discover()
     database = await pools(url, settings).open()
     background = asyncio.create_task(partitions.keep_ahead(database, settings.months_ahead))
-    watching = Watching(database)
+    registry = Registry(database)
     try:
-        yield Platform(settings, database, Registry(database), Keyring(database), watching)
+        yield Platform(settings, database, registry, Keyring(database))
     finally:
-        await watching.close()
+        await registry.watching.close()
         background.cancel()
         with suppress(asyncio.CancelledError):
             await background

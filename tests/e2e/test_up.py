@@ -41,6 +41,16 @@ def test_a_first_start_works_as_it_says_and_a_second_one_keeps_the_data(program:
     assert "Traceback" not in first + second + program.output
 
 
+def test_stopping_tells_those_who_watch_where_to_resume(program: Program) -> None:
+    program.up()
+    with program.client() as client, client.stream("GET", "/v1/campaigns/python/events:watch?after=now") as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == ": watching"
+        assert program.stop() == 0
+        problem = json.loads([line for line in lines if line.startswith("data: ")][0].removeprefix("data: "))
+    assert (problem["code"], problem["status"]) == ("watch_ended", 503)
+
+
 def test_what_cannot_work_is_refused_in_a_sentence(program: Program) -> None:
     for name, value, word in (
         ("OVASABI_PROT", "1", "OVASABI_PORT"),

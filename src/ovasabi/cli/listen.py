@@ -71,8 +71,13 @@ def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings) -> No
     uvloop.run(cancellable())
 
 
-async def serve_http(app: App, settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until cancelled, then finish what is being answered; a second cancel cuts it short."""
+async def serve_http(
+    app: App, listener: socket.socket, ready: Callable[[], None], closing: Callable[[], Awaitable[None]]
+) -> None:
+    """Serve until cancelled, then finish what is being answered; a second cancel cuts it short.
+
+    `closing` ends what would go on for as long as its client listens.
+    """
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -92,6 +97,7 @@ async def serve_http(app: App, settings: Settings, listener: socket.socket, read
         await asyncio.shield(serving)
     except asyncio.CancelledError:
         server.should_exit = True
+        await closing()
         with suppress(asyncio.CancelledError):
             await asyncio.shield(serving)
         server.force_exit = True

@@ -36,4 +36,4 @@ async def _serve(settings: Settings, url: str, listener: socket.socket) -> None:
         click.echo(f"OVASABI listens on {address_of(settings)}.")
 
     async with runtime.running(url, settings) as platform:
-        await serve_http(create_app(platform), settings, listener, ready)
+        await serve_http(create_app(platform), listener, ready, platform.registry.watching.close)

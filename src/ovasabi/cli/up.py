@@ -45,7 +45,7 @@ async def _up(settings: Settings, home: Home, listener: socket.socket) -> None:
             click.echo(_banner(settings, home, prepared.sample_campaign, prepared.operator_key))
 
         async with runtime.running(url, settings) as platform:
-            await serve_http(create_app(platform), settings, listener, ready)
+            await serve_http(create_app(platform), listener, ready, platform.registry.watching.close)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from ovasabi.gateway.problems import BadRequest
 from ovasabi.kernel.context import PLATFORM, Context, Principal
 from ovasabi.kernel.keys import Unauthenticated
 from ovasabi.kernel.master import MasterRepository
-from ovasabi.kernel.methods import Call, Method, Operation, Reach
+from ovasabi.kernel.methods import Call, Method, Operation, Reach, Watched
 from ovasabi.kernel.service import Service
 from ovasabi.runtime import Platform
 from ovasabi.services.campaign.directory import number_of
@@ -64,7 +64,7 @@ async def perform(platform: Platform, call: Call) -> Any:
     return await _service(platform, call).run(await _targeted(platform, call))
 
 
-async def attend(platform: Platform, call: Call) -> AsyncIterator[Any]:
+async def attend(platform: Platform, call: Call) -> AsyncGenerator[Watched, None]:
     """The answers to a call that goes on answering."""
     return _service(platform, call).stream(await _targeted(platform, call))
 

@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from ovasabi.gateway.calls import admitted, perform
+from ovasabi.gateway.calls import admitted, attend, perform
 from ovasabi.gateway.failures import Asked, failure
 from ovasabi.gateway.http import Answer, Http, answer
 from ovasabi.gateway.requests import call_of, caller_of
 from ovasabi.gateway.router import Router, method_of
+from ovasabi.gateway.streams import Stream
 from ovasabi.kernel.context import acting
 from ovasabi.kernel.listing import Page
 from ovasabi.kernel.methods import Method, Operation
 from ovasabi.runtime import Platform
 
 
-async def respond(router: Router, platform: Platform, request: Http) -> Answer:
+async def respond(router: Router, platform: Platform, request: Http) -> Answer | Stream:
     """The answer to a request; whatever goes wrong is answered as well."""
     try:
         found = router.find(request)
@@ -22,9 +23,16 @@ async def respond(router: Router, platform: Platform, request: Http) -> Answer:
         method = method_of(found, request)
         context = await admitted(platform, caller_of(request), method, found.parameters.get("campaign"))
         with acting(context):
-            return _answer(method, request, await perform(platform, await call_of(method, request, found.parameters)))
+            call = await call_of(method, request, found.parameters)
+            if method.operation is Operation.WATCH:
+                return Stream(await attend(platform, call), context, _asked(request))
+            return _answer(method, request, await perform(platform, call))
     except Exception as error:
-        return failure(Asked(request.method, request.path, request.headers, request.correlation_id), error)
+        return failure(_asked(request), error)
+
+
+def _asked(request: Http) -> Asked:
+    return Asked(request.method, request.path, request.headers, request.correlation_id)
 
 
 def _answer(method: Method, request: Http, value: Any) -> Answer:

@@ -56,7 +56,10 @@ async def _request(method: Method, request: Http) -> Any:
             raise BadRequest(problem=f"{method.name} takes no body.")
         return None
     if method.request is not None:
-        return _decode_query(request, method.request)
+        asked = _decode_query(request, method.request)
+        # What a browser sends when it connects again to a watch: it resumes there, whatever the address says.
+        seen = request.headers.get("last-event-id") if method.operation is Operation.WATCH else None
+        return asked if seen is None else msgspec.structs.replace(asked, after=seen)
     if method.operation is not Operation.GET:
         _query_values(request, ())
     return None

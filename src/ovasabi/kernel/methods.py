@@ -5,9 +5,10 @@ import typing
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from ovasabi.kernel.context import Role
 from ovasabi.kernel.entity import Entity, EntityType, Scope, type_of
@@ -129,6 +130,17 @@ class Call(msgspec.Struct, frozen=True):
     """Of a get: the entity as it was then."""
 
 
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the answers to a watch: `cursor` is where to resume. One with nothing else is only a sign of life."""
+
+    cursor: Annotated[str, Meta(description="Where to resume after it.")]
+
+    @property
+    def silent(self) -> bool:
+        """Whether it tells nothing but where the watch is."""
+        return all(getattr(self, name) is None for name in self.__struct_fields__ if name != "cursor")
+
+
 class Declared(msgspec.Struct, frozen=True):
     """What a decorator said of a function."""
 
@@ -157,7 +169,8 @@ def read(role: Role = Role.READER) -> Callable[[F], F]:
 def watch(role: Role = Role.READER) -> Callable[[F], F]:
     """Declares a method that answers for as long as the caller listens.
 
-    `async def watch(self, request: R) -> AsyncIterator[A]`, with `yield` for each answer.
+    `def watch(self, request: R) -> AsyncGenerator[A, None]`: a bad request is refused when it is called, and each
+    answer is a `Watched`, which says where to resume.
     """
     return _declaring(Operation.WATCH, role)
 

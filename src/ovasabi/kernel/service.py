@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
@@ -16,10 +16,11 @@ from ovasabi.kernel.entity import Entity, EntityType, Scope, declared, type_of
 from ovasabi.kernel.errors import Contended, VersionConflict
 from ovasabi.kernel.history import state_at
 from ovasabi.kernel.listing import ListRequest, Page, list_page
-from ovasabi.kernel.methods import Call, Method, Operation, Reach, Subject, own_methods, values_of
+from ovasabi.kernel.methods import Call, Method, Operation, Reach, Subject, Watched, own_methods, values_of
 from ovasabi.kernel.repository import Repository
 from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.search import search
+from ovasabi.kernel.watching import Watching
 
 E = TypeVar("E", bound=Entity)
 S = TypeVar("S", bound="Service")
@@ -86,9 +87,9 @@ class Service:
         """Answers a call of one of its methods."""
         return await self._function(call)
 
-    def stream(self, call: Call) -> AsyncIterator[Any]:
+    def stream(self, call: Call) -> AsyncGenerator[Watched, None]:
         """The answers to a call of a method that goes on answering."""
-        answers: AsyncIterator[Any] = self._function(call)
+        answers: AsyncGenerator[Watched, None] = self._function(call)
         return answers
 
     def _function(self, call: Call) -> Any:
@@ -295,6 +296,7 @@ class Registry:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.watching = Watching(database)
         self.services: dict[str, Service] = {service.subject.label: service(database, self) for service in services}
 
     def methods(self) -> Methods:
