@@ -1,7 +1,10 @@
 """What can go wrong, by kind: every error is one class, one sentence and a hint; only the doors know status codes."""
 
+import string
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 
 class Kind(StrEnum):
@@ -12,6 +15,9 @@ class Kind(StrEnum):
     DENIED = "denied"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
+    """Others got in between: the same call may succeed when it has read again."""
+    EXISTS = "exists"
+    """What was to be new is taken: the same call never succeeds as long as it is."""
     PRECONDITION = "precondition"
     EXHAUSTED = "exhausted"
     UNAVAILABLE = "unavailable"
@@ -19,17 +25,24 @@ class Kind(StrEnum):
     INTERNAL = "internal"
 
 
+def such_as(**arguments: Any) -> Mapping[str, Any]:
+    """The arguments of an error as they may be in life."""
+    return MappingProxyType(arguments)
+
+
 class OvasabiError(Exception):
-    """Base of every error that a caller may see.
+    """Something failed that should not have, and is the platform's own to mend.
 
     A subclass sets `kind`, `code` (stable, snake case) and `message` (a sentence with `{name}` places that the
-    keyword arguments fill). `hint` says what to do; `field` names the input at fault, if one is.
+    keyword arguments fill). `hint` says what to do; `field` names the input at fault, if one is. `example` fills
+    the places as they may be filled in life: documentation shows it, and a class with places is refused without.
     """
 
-    kind: ClassVar[Kind] = Kind.INTERNAL
-    code: ClassVar[str] = "internal"
+    kind: Kind = Kind.INTERNAL
+    code: str = "internal"
     message: ClassVar[str] = "Something failed that should not have."
     hint: str | None = None
+    example: ClassVar[Mapping[str, Any]] = such_as()
 
     def __init__(self, *, field: str | None = None, hint: str | None = None, **values: Any) -> None:
         self.values = values
@@ -44,6 +57,23 @@ class OvasabiError(Exception):
         super().__init_subclass__()
         if "message" in vars(cls) and "code" not in vars(cls):
             raise TypeError(f"{cls.__name__} has a message but no code of its own")
+        if cls.places() != set(cls.example) - {"field", "hint"}:
+            wanted = ", ".join(sorted(cls.places())) or "nothing"
+            raise TypeError(f"{cls.__name__} has an example that does not fill its places: {wanted}")
+
+    @classmethod
+    def places(cls) -> set[str]:
+        """The names of the values that the sentence and the hint hold."""
+        hint = "" if "hint" in cls.example else cls.hint or ""
+        return {name for text in (cls.message, hint) for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    @classmethod
+    def retold(cls, text: str, *, field: str | None, hint: str | None, values: Mapping[str, Any]) -> Self:
+        """The error as it was told elsewhere: its sentence and hint are taken as they are."""
+        error = cls.__new__(cls, text)
+        Exception.__init__(error, text)
+        error.values, error.field, error.hint = dict(values), field, hint
+        return error
 
 
 class SettingsError(OvasabiError):
@@ -52,6 +82,9 @@ class SettingsError(OvasabiError):
     kind = Kind.INVALID
     code = "setting_invalid"
     message = "{problem}"
+    example = such_as(
+        problem="OVASABI_PROT, given in the environment, is not a setting.", hint="Did you mean OVASABI_PORT?"
+    )
 
 
 class StartError(OvasabiError):
@@ -60,6 +93,7 @@ class StartError(OvasabiError):
     kind = Kind.UNAVAILABLE
     code = "start_failed"
     message = "{problem}"
+    example = such_as(problem="The database is not at the newest migration.", hint="Run: ovasabi migrate")
 
 
 class DatabaseUnavailable(OvasabiError):
@@ -69,6 +103,7 @@ class DatabaseUnavailable(OvasabiError):
     code = "database_unavailable"
     message = "The database did not answer: {reason}."
     hint = "Try again shortly; a create with an Idempotency-Key can be sent again safely."
+    example = such_as(reason="the connection was lost or refused")
 
 
 class DeadlineExceeded(OvasabiError):

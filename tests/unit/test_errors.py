@@ -2,7 +2,6 @@
 
 import importlib
 import pkgutil
-import string
 from collections import Counter
 from collections.abc import Iterator
 
@@ -29,11 +28,6 @@ def below(cls: type[OvasabiError]) -> Iterator[type[OvasabiError]]:
 ERRORS = sorted(set(below(OvasabiError)), key=lambda cls: (cls.__module__, cls.__name__))
 
 
-def places(text: str | None) -> dict[str, str]:
-    """The named places of a message, each with a value."""
-    return {name: f"<{name}>" for _, name, _, _ in string.Formatter().parse(text or "") if name}
-
-
 @pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
 def test_an_error_has_a_kind_a_code_a_sentence_and_a_docstring(cls) -> None:
     assert isinstance(cls.kind, Kind)
@@ -46,12 +40,34 @@ def test_an_error_has_a_kind_a_code_a_sentence_and_a_docstring(cls) -> None:
 
 
 @pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
-def test_an_errors_message_and_hint_can_be_filled(cls) -> None:
-    said, advised = places(cls.message), places(cls.hint)
-    error = cls(**said, **{name: value for name, value in advised.items() if name not in said})
-    assert all(value in str(error) for value in said.values())
-    assert all(value in str(error.hint) for value in advised.values())
-    assert "{" not in str(error) + str(error.hint)
+def test_an_errors_example_fills_its_message_and_hint(cls) -> None:
+    error = cls(**cls.example)
+    assert all(str(cls.example[name]) in f"{error} {error.hint}" for name in cls.places())
+    assert "{" not in f"{error} {error.hint}"
+    assert error.field == cls.example.get("field")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"message": "There is no {thing}."},
+        {"message": "There is no {thing}.", "example": {"name": "tea"}},
+        {"message": "There is no {thing}.", "example": {"thing": "tea", "more": 1}},
+        {"message": "There is none.", "hint": "Make {thing}."},
+    ],
+)
+def test_an_example_that_does_not_fill_the_places_is_refused_when_it_is_declared(attributes) -> None:
+    with pytest.raises(TypeError, match="places: thing"):
+        type("Unfilled", (OvasabiError,), {"code": "unfilled", **attributes})
+
+
+def test_an_error_that_is_retold_keeps_its_words_as_they_were() -> None:
+    from ovasabi.kernel.errors import KeyTaken
+
+    error = KeyTaken.retold("{type} is taken", field="slug", hint=None, values={"type": "content"})
+    assert isinstance(error, KeyTaken)
+    assert (str(error), error.field, error.hint) == ("{type} is taken", "slug", None)
+    assert (error.code, error.kind, error.values) == ("already_exists", Kind.EXISTS, {"type": "content"})
 
 
 def test_no_two_errors_share_a_code() -> None:
@@ -86,6 +102,10 @@ def postgres(sqlstate: str, constraint: str | None = None) -> asyncpg.PostgresEr
         ("23514", None, "partition_missing"),
         ("23514", "service_product_variant_stock_check", "rule_broken"),
         ("23503", "master_key_master_fkey", "reference_missing"),
+        ("40P01", None, "contended"),
+        ("40001", None, "contended"),
+        ("57014", None, "deadline_exceeded"),
+        ("42P01", None, "table_missing"),
         ("23505", "master_key_pkey", "contended"),
         ("55P03", None, "contended"),
         ("22003", None, "invalid_value"),
@@ -107,5 +127,5 @@ def test_a_broken_rule_names_its_field() -> None:
 
 
 def test_an_error_that_should_not_happen_is_not_explained_away() -> None:
-    for sqlstate in ("42703", "42P01", "XX000", "0A000"):
+    for sqlstate in ("42703", "42883", "XX000", "0A000"):
         assert from_postgres(postgres(sqlstate), "variant", "service_product_variant") is None

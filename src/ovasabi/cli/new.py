@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 
 MAX_NAME = 30
 """So that the longest name made from it, a campaign's leaf of a month, stays within PostgreSQL's 63 bytes."""
@@ -77,6 +77,7 @@ class NameRefused(OvasabiError):
     kind = Kind.INVALID
     code = "name_refused"
     message = "{problem}"
+    example = such_as(problem="There is a service voucher already.", hint="Choose another name.")
 
 
 class NotFromSources(OvasabiError):
@@ -86,6 +87,7 @@ class NotFromSources(OvasabiError):
     code = "not_from_sources"
     message = "The service cannot be written: {problem}."
     hint = "Run the command in a checkout of OVASABI that is yours: .venv/bin/ovasabi new service NAME"
+    example = such_as(problem="this is an installed package, without its sources")
 
 
 class Names(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ovasabi.cli.home import Home
-from ovasabi.errors import Kind, OvasabiError, StartError
+from ovasabi.errors import Kind, OvasabiError, StartError, such_as
 from ovasabi.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class NoSuchCampaign(OvasabiError):
     kind = Kind.NOT_FOUND
     code = "no_such_campaign"
     message = "There is no campaign {name!r}."
+    example = such_as(name="pyhton")
 
 
 @asynccontextmanager

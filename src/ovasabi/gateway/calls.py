@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.gateway.problems import BadRequest
 from ovasabi.kernel.context import PLATFORM, Context, Principal
 from ovasabi.kernel.keys import Unauthenticated
@@ -29,6 +29,7 @@ class Forbidden(OvasabiError):
     code = "forbidden"
     message = "This key may not do that: {reason}."
     hint = "Use a key of the right campaign and role; see `ovasabi keys create --help`."
+    example = such_as(reason="it needs the role writer, and the key has reader")
 
 
 class Caller(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 from litestar.exceptions import ClientException
 from litestar.types import Send
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.entity import Entity
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -22,6 +22,7 @@ class BodyTooLarge(OvasabiError):
     kind = Kind.INVALID
     code = "body_too_large"
     message = "A body may have {limit} bytes at most."
+    example = such_as(limit=8388608)
 
 
 class Http:

@@ -6,32 +6,9 @@ from typing import Any
 
 import msgspec
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.gateway.kinds import DOORS, http_status, urn
 
-STATUS = {
-    Kind.INVALID: 400,
-    Kind.UNAUTHENTICATED: 401,
-    Kind.DENIED: 403,
-    Kind.NOT_FOUND: 404,
-    Kind.CONFLICT: 409,
-    Kind.PRECONDITION: 409,
-    Kind.EXHAUSTED: 429,
-    Kind.INTERNAL: 500,
-    Kind.UNAVAILABLE: 503,
-    Kind.DEADLINE: 504,
-}
-TITLES = {
-    Kind.INVALID: "The request is not valid",
-    Kind.UNAUTHENTICATED: "Authentication is needed",
-    Kind.DENIED: "Not allowed",
-    Kind.NOT_FOUND: "Not found",
-    Kind.CONFLICT: "Conflict",
-    Kind.PRECONDITION: "Not possible in this state",
-    Kind.EXHAUSTED: "Too much",
-    Kind.INTERNAL: "Internal error",
-    Kind.UNAVAILABLE: "Unavailable",
-    Kind.DEADLINE: "Out of time",
-}
 MEDIA_TYPE = "application/problem+json"
 _PLACE = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
@@ -57,6 +34,7 @@ class BadRequest(OvasabiError):
     kind = Kind.INVALID
     code = "invalid_request"
     message = "{problem}"
+    example = such_as(problem="There is no field 'titel' to set.", field="titel", hint="Did you mean 'title'?")
 
 
 class NoRoute(OvasabiError):
@@ -66,26 +44,21 @@ class NoRoute(OvasabiError):
     code = "no_route"
     message = "Nothing answers to {method} {path}."
     hint = "See /docs for what there is."
+    example = such_as(method="GET", path="/v1/campaigns/python/contnets")
 
 
 def problem_of(error: OvasabiError, correlation_id: str | None, status: int | None = None) -> Problem:
     """The envelope of an error."""
     return Problem(
-        type=f"urn:ovasabi:error:{error.code}",
-        title=TITLES[error.kind],
-        status=status or STATUS[error.kind],
+        type=urn(error),
+        title=DOORS[error.kind].title,
+        status=status or http_status(error),
         detail=str(error),
         code=error.code,
         field=error.field,
         hint=error.hint,
         correlation_id=correlation_id,
     )
-
-
-def unexpected(correlation_id: str | None) -> Problem:
-    """What a caller sees of an error that should not have happened: nothing of its inside."""
-    hint = "Report it with the correlation id; the server's log has the details."
-    return problem_of(OvasabiError(hint=hint), correlation_id)
 
 
 def unreadable(error: msgspec.MsgspecError, kind: Any) -> BadRequest:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.entity import Entity
 from ovasabi.kernel.errors import EntityNotFound
 from ovasabi.kernel.history import is_known
@@ -22,6 +22,7 @@ class ParentDeleted(OvasabiError):
     code = "parent_deleted"
     message = "The {parent} that this {type} belongs to is deleted."
     hint = "Restore the {parent} first."
+    example = such_as(parent="content", type="comment", field="content_id")
 
 
 class Counted(Generic[E, P]):

@@ -1,8 +1,11 @@
 """The kernel's errors, and what PostgreSQL's errors mean: recognised by SQLSTATE and constraint, never by text."""
 
+from collections.abc import Callable
+from typing import Any
+
 import asyncpg
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError, such_as
 
 
 class EntityNotFound(OvasabiError):
@@ -12,6 +15,7 @@ class EntityNotFound(OvasabiError):
     code = "not_found"
     message = "There is no {type} {reference} here."
     hint = "It may be deleted, or belong to another campaign."
+    example = such_as(type="content", reference="894287241216001")
 
 
 class VersionConflict(OvasabiError):
@@ -21,15 +25,17 @@ class VersionConflict(OvasabiError):
     code = "version_conflict"
     message = "The {type} {reference} is at version {version}, not {expected}."
     hint = "Read it again and repeat the change with its present version."
+    example = such_as(type="content", reference="894287241216001", version=3, expected=2)
 
 
 class KeyTaken(OvasabiError):
     """Another entity of the campaign holds this natural key."""
 
-    kind = Kind.CONFLICT
+    kind = Kind.EXISTS
     code = "already_exists"
     message = "Another {type} has this {key} already."
     hint = "Choose another value, or change the entity that has it."
+    example = such_as(type="content", key="slug", field="slug")
 
 
 class ReferenceMissing(OvasabiError):
@@ -39,15 +45,17 @@ class ReferenceMissing(OvasabiError):
     code = "reference_missing"
     message = "The field {name} refers to a {type} that is not there."
     hint = "Give the id of an existing {type} of the same campaign (or of the platform, for global types)."
+    example = such_as(name="author_id", type="user", field="author_id")
 
 
 class KeyReused(OvasabiError):
     """An idempotency key came again with another request."""
 
-    kind = Kind.CONFLICT
+    kind = Kind.EXISTS
     code = "idempotency_key_reused"
     message = "This Idempotency-Key was used for another request."
     hint = "Use a new key for a new request."
+    example = such_as(field="Idempotency-Key")
 
 
 class InvalidValue(OvasabiError):
@@ -56,6 +64,7 @@ class InvalidValue(OvasabiError):
     kind = Kind.INVALID
     code = "invalid_value"
     message = "{problem}"
+    example = such_as(problem="page_size must be from 1 to 1000.", field="page_size")
 
 
 class RuleBroken(OvasabiError):
@@ -65,6 +74,7 @@ class RuleBroken(OvasabiError):
     code = "rule_broken"
     message = "The {type}'s {name} may not take this value."
     hint = "See the field's bounds in the API's documentation."
+    example = such_as(type="variant", name="stock", field="stock")
 
 
 class Contended(OvasabiError):
@@ -110,25 +120,56 @@ class NoPartition(OvasabiError):
     hint = "Run `ovasabi migrate`, which makes the months ahead, and see that the clock of the server is right."
 
 
+class TableMissing(OvasabiError):
+    """A statement needs a table that is not there, or is to partition one that has no partitions."""
+
+    kind = Kind.INTERNAL
+    code = "table_missing"
+    message = "The database lacks a table, or its partitions, that the call needs."
+    hint = "Run `ovasabi migrate`. If it goes on, report it with the correlation id; the server's log has the details."
+
+
 def from_postgres(error: asyncpg.PostgresError, type_name: str, table_name: str) -> OvasabiError | None:
     """What an error of PostgreSQL means for a caller; None if it should not happen and is ours to mend."""
-    constraint = error.constraint_name or ""
-    match error.sqlstate:
-        case "OV001":
-            return AppendOnly()
-        case "OV002":
-            return LeaseLost()
-        case "42501":
-            return OutOfScope()
-        case "23514" if not constraint:
-            return NoPartition()
-        case "23514":
-            name = constraint.removeprefix(f"{table_name}_").removesuffix("_check")
-            return RuleBroken(field=name, type=type_name, name=name)
-        case "23503":
-            return ReferenceMissing(name="id", type="referenced entity")
-        case "23505" | "55P03":
-            return Contended()
-        case "22000" | "22003" | "22021" | "22P05" | "22001" | "22007" | "22008" | "22P02" | "54000":
-            return InvalidValue(problem="A value is out of the range that the database takes.")
-    return None
+    meaning = SQLSTATES.get(error.sqlstate or "")
+    return meaning(error, type_name, table_name) if meaning is not None else None
+
+
+def _check(error: asyncpg.PostgresError, type_name: str, table_name: str) -> OvasabiError:
+    if not error.constraint_name:
+        return NoPartition()
+    return _rule(error.constraint_name.removeprefix(f"{table_name}_").removesuffix("_check"), type_name)
+
+
+def _rule(name: str, type_name: str) -> RuleBroken:
+    return RuleBroken(field=name, type=type_name, name=name)
+
+
+def _range(*_: Any) -> InvalidValue:
+    return InvalidValue(problem="A value is out of the range that the database takes.")
+
+
+SQLSTATES: dict[str, Callable[[asyncpg.PostgresError, str, str], OvasabiError]] = {
+    "OV001": lambda *_: AppendOnly(),
+    "OV002": lambda *_: LeaseLost(),
+    "22000": _range,  # data exception; also what the driver cannot encode
+    "22001": _range,  # string data right truncation
+    "22003": _range,  # numeric value out of range
+    "22007": _range,  # invalid datetime format
+    "22008": _range,  # datetime field overflow
+    "22021": _range,  # character not in repertoire
+    "22P02": _range,  # invalid text representation
+    "22P05": _range,  # untranslatable character
+    "54000": _range,  # program limit exceeded: more text than an index or a search vector holds
+    "23502": lambda error, type_name, _: _rule(error.column_name or "value", type_name),
+    "23503": lambda *_: ReferenceMissing(name="id", type="referenced entity"),
+    "23505": lambda *_: Contended(),
+    "23514": _check,
+    "40001": lambda *_: Contended(),  # serialization failure, more often than it is tried again
+    "40P01": lambda *_: Contended(),  # deadlock
+    "42501": lambda *_: OutOfScope(),
+    "42P01": lambda *_: TableMissing(),
+    "55P03": lambda *_: Contended(),  # lock not available in time
+    "57014": lambda *_: DeadlineExceeded(),
+}
+"""What a caller is told of each SQLSTATE that our statements and functions provoke."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import msgspec
 
 from ovasabi.database.connection import Database
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.context import Fence, acting, current, current_campaign
 from ovasabi.kernel.errors import LeaseLost
 from ovasabi.kernel.statements import SCOPE_FIRST
@@ -37,6 +37,7 @@ class LockHeld(OvasabiError):
     code = "lock_held"
     message = "The lock {name} is held by somebody else."
     hint = "Try again when its holder is done, or its lease has run out."
+    example = such_as(name="nightly-report")
 
 
 class Lease(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 
 S = TypeVar("S", bound=StrEnum)
 
@@ -16,6 +16,7 @@ class MoveRefused(OvasabiError):
     code = "move_refused"
     message = "The verb {verb} does not apply to what is {state}."
     hint = "It applies to: {sources}. To what is {state} there applies: {verbs}."
+    example = such_as(verb="publish", state="archived", sources="draft", verbs="unarchive", field="state")
 
 
 class Moves(Generic[S]):

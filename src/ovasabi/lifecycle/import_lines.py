@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 
 MAX_LINE = 16 * 1024 * 1024
 SHOWN = 1_000
@@ -21,6 +21,7 @@ class NotImportable(OvasabiError):
     kind = Kind.INVALID
     code = "not_importable"
     message = "{problem}"
+    example = such_as(problem="The CSV's header names title twice.")
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ IN_FLIGHT = 3
 PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0)
 """Seconds between attempts while the database does not answer: a restart passes unnoticed."""
 
-_ONE_BY_ONE = (Kind.INVALID, Kind.PRECONDITION, Kind.CONFLICT, Kind.NOT_FOUND)
+_ONE_BY_ONE = (Kind.INVALID, Kind.PRECONDITION, Kind.CONFLICT, Kind.EXISTS, Kind.NOT_FOUND)
 _KNOWN = "SELECT x.*\n" + SCOPED.format(
     body=f"SELECT d.key FROM idempotency AS d WHERE d.campaign_id = $2 AND d.key = ANY ($3::text[]) AND {SEEN}"
 )

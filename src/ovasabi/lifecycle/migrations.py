@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from ovasabi.database.connection import OWNER_ROLE
 from ovasabi.database.roles import ensure_roles
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.entity import EntityType, declared
 from ovasabi.kernel.schema import metadata_of
 
@@ -39,6 +39,7 @@ class MigrationFailed(OvasabiError):
     code = "migration_failed"
     message = "The migration stopped: {problem}."
     hint = "Nothing of that step was kept. Mend the cause and run `ovasabi migrate` again."
+    example = such_as(problem="0005: canceling statement due to lock timeout")
 
 
 class DatabaseAhead(OvasabiError):
@@ -48,6 +49,7 @@ class DatabaseAhead(OvasabiError):
     code = "database_ahead"
     message = "The database is at migration {revision}, which this program does not know."
     hint = "Run the program that made it, with its migrations, or use another database."
+    example = such_as(revision="0009")
 
 
 def folder() -> Path:

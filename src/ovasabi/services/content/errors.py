@@ -1,6 +1,6 @@
 """What can go wrong with content, comments and reactions."""
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class ContentArchived(OvasabiError):
@@ -27,6 +27,7 @@ class NestedTooDeep(OvasabiError):
     kind = Kind.PRECONDITION
     code = "nested_too_deep"
     message = "Content can be nested {depth} levels deep at most."
+    example = such_as(depth=50, field="parent_id")
 
 
 class ReplyElsewhere(OvasabiError):

@@ -1,6 +1,6 @@
 """What can go wrong with products and their variants."""
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class OutOfStock(OvasabiError):
@@ -10,6 +10,7 @@ class OutOfStock(OvasabiError):
     code = "out_of_stock"
     message = "There is not as much in stock as {quantity}."
     hint = "Ask for less, or :restock first; the variant's stock says how much there is."
+    example = such_as(quantity=5, field="quantity")
 
 
 class NotReserved(OvasabiError):
@@ -19,6 +20,7 @@ class NotReserved(OvasabiError):
     code = "not_reserved"
     message = "There is not as much reserved as {quantity}."
     hint = "Reserve it first; the variant's reserved says how much is."
+    example = such_as(quantity=5, field="quantity")
 
 
 class ProductHasVariants(OvasabiError):
@@ -28,3 +30,4 @@ class ProductHasVariants(OvasabiError):
     code = "product_has_variants"
     message = "The product has {count} variants."
     hint = "Delete them first, or :archive the product."
+    example = such_as(count=3)

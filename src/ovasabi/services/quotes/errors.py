@@ -1,6 +1,6 @@
 """What can go wrong with quotes."""
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class AlreadyOver(OvasabiError):
@@ -19,6 +19,7 @@ class QuoteOverdue(OvasabiError):
     code = "quote_overdue"
     message = "The quote was valid until {valid_until}."
     hint = "Ask for a new one."
+    example = such_as(valid_until="2026-11-30T12:00:00+00:00", field="valid_until")
 
 
 class QuoteStillValid(OvasabiError):
@@ -28,6 +29,7 @@ class QuoteStillValid(OvasabiError):
     code = "quote_still_valid"
     message = "The quote is valid until {valid_until}."
     hint = "Wait until then, or :reject it."
+    example = such_as(valid_until="2026-11-30T12:00:00+00:00", field="valid_until")
 
 
 class QuoteDecided(OvasabiError):
@@ -37,3 +39,4 @@ class QuoteDecided(OvasabiError):
     code = "quote_decided"
     message = "The quote is {state}; its terms stay as they are."
     hint = "Make a new quote."
+    example = such_as(state="accepted")

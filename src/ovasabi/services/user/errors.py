@@ -1,6 +1,6 @@
 """What can go wrong with users."""
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class PasswordWeak(OvasabiError):
@@ -10,6 +10,7 @@ class PasswordWeak(OvasabiError):
     code = "password_weak"
     message = "The password lacks: {missing}."
     hint = "It takes 10 to 128 characters, with an upper and a lower case letter, a digit and a sign."
+    example = such_as(missing="a digit, a sign", field="password")
 
 
 class PasswordWrong(OvasabiError):
@@ -27,3 +28,4 @@ class UsernameReserved(OvasabiError):
     code = "username_reserved"
     message = "The username {username} is reserved."
     hint = "Choose another one."
+    example = such_as(username="admin", field="username")

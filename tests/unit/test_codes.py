@@ -1,0 +1,106 @@
+"""The registry of codes has every error of the program, as each door tells it; docs/errors.md is written from it."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from google.rpc.code_pb2 import Code as GoogleCode
+
+import ovasabi
+from ovasabi.errors import Kind, OvasabiError
+from ovasabi.gateway.codes import Code, class_of, codes
+from ovasabi.gateway.error_page import errors_page
+from ovasabi.gateway.kinds import DOORS, GRPC_OF_CODE, HTTP_OF_CODE, Grpc
+
+SOURCE = Path(ovasabi.__file__).parent
+PAGE = SOURCE.parents[1] / "docs" / "errors.md"
+REGISTRY = {code.code: code for code in codes()}
+
+
+def declared_codes() -> list[str]:
+    """The codes as the source files write them, found without importing anything."""
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        for cls in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)):
+            values = {
+                target.id: node.value.value
+                for node in cls.body
+                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+                for target in node.targets
+                if isinstance(target, ast.Name)
+            }
+            if "code" in values and "message" in values:
+                found.append(values["code"])
+    return found
+
+
+def test_the_registry_has_each_error_that_the_sources_declare_once() -> None:
+    declared = [*declared_codes(), OvasabiError.code]
+    assert len(declared) > 45
+    assert sorted(declared) == [code.code for code in codes()]
+
+
+@pytest.mark.parametrize("code", REGISTRY.values(), ids=lambda code: code.code)
+def test_a_code_has_all_that_the_doors_tell_and_a_whole_example(code: Code) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]{1,61}[a-z0-9]", code.code)
+    assert 400 <= code.http <= 599
+    assert code.grpc is not Grpc.OK
+    assert code.meaning.endswith(".")
+    example = msgspec.json.decode(msgspec.json.encode(code.example))
+    assert example["type"] == f"urn:ovasabi:error:{code.code}"
+    assert (example["code"], example["status"], example["title"]) == (code.code, code.http, code.title)
+    assert example["correlation_id"]
+    assert example["detail"]
+    assert "{" not in example["detail"] + example.get("hint", "")
+
+
+def test_every_kind_has_its_own_code_of_grpc_a_status_and_a_title() -> None:
+    assert set(DOORS) == set(Kind)
+    assert len({door.grpc for door in DOORS.values()}) == len({door.title for door in DOORS.values()}) == len(Kind)
+
+
+def test_the_codes_of_grpc_are_those_of_google() -> None:
+    assert {code.name: code.value for code in Grpc} == dict(GoogleCode.items())
+
+
+def test_only_errors_of_the_gateway_itself_leave_the_way_of_their_kind() -> None:
+    for code in {*HTTP_OF_CODE, *GRPC_OF_CODE}:
+        assert REGISTRY[code].module.startswith("ovasabi.gateway.")
+
+
+def test_an_error_that_is_declared_later_is_found_by_its_code() -> None:
+    assert class_of("declared_later") is None
+    later = type("Later", (OvasabiError,), {"code": "declared_later", "message": "It came later."})
+    assert class_of("declared_later") is later
+
+
+def test_no_value_of_a_sentence_has_the_name_of_what_goes_beside_it() -> None:
+    for code in REGISTRY:
+        cls = class_of(code)
+        assert cls is not None
+        assert not cls.places() & {"code", "kind"}
+
+
+def test_the_page_in_docs_is_the_one_that_is_written_from_the_registry(tmp_path: Path) -> None:
+    assert PAGE.read_text() == errors_page(), "write it: python -m ovasabi.gateway.error_page docs/errors.md"
+    written = tmp_path / "errors.md"
+    subprocess.run([sys.executable, "-m", "ovasabi.gateway.error_page", written], check=True, timeout=60)
+    assert written.read_text() == PAGE.read_text()
+
+
+def test_the_page_has_a_line_for_every_code() -> None:
+    lines = PAGE.read_text().splitlines()
+    for code in REGISTRY.values():
+        (line,) = [line for line in lines if line.startswith(f"| `{code.code}` | `{code.kind}` |")]
+        assert f"| {code.http} | `{code.grpc.name}` |" in line
+        assert code.example.detail in line
+
+
+def test_the_registry_alone_loads_nothing_of_grpc() -> None:
+    program = "import sys, ovasabi.gateway.codes, ovasabi.gateway.failures; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert not {"grpc", "google.protobuf", "google.rpc"} & set(run.stdout.split())
