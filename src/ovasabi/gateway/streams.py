@@ -7,7 +7,7 @@ from contextlib import aclosing
 import msgspec
 from litestar.types import Send
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.gateway.failures import Asked, failure
 from ovasabi.kernel.context import Context, acting
 from ovasabi.kernel.methods import Watched
@@ -25,6 +25,7 @@ class ReaderStalled(OvasabiError):
     code = "reader_stalled"
     message = "Nothing was read for {seconds:.0f} seconds."
     hint = "Connect again, from the last cursor that was read."
+    example = such_as(seconds=60.0)
 
 
 class Stream(msgspec.Struct, frozen=True):

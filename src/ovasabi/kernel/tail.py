@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.context import nobodys_context
 from ovasabi.kernel.events import Event
 from ovasabi.kernel.looks import Look, Place, persistently, place_of
@@ -35,6 +35,7 @@ class WatcherTooSlow(OvasabiError):
     code = "watcher_too_slow"
     message = "The reader was slower than the events came, and was dropped. Resume from the cursor {cursor}."
     hint = "Watch again after this cursor; read faster, or watch fewer types."
+    example = such_as(cursor="4711-890616592048128")
 
     def __init__(self, cursor: str) -> None:
         super().__init__(cursor=cursor)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ovasabi.database.connection import Database
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.context import current_campaign
 from ovasabi.kernel.errors import InvalidValue
 from ovasabi.kernel.events import check_event_type, parse_cursor
@@ -30,6 +30,7 @@ class TooManyWatchers(OvasabiError):
     code = "too_many_watchers"
     message = "There are {count} watchers of {what} already."
     hint = "Close some, or share one watch between readers."
+    example = such_as(count=1000, what="this campaign")
 
 
 class WatchEnded(OvasabiError):
@@ -39,6 +40,7 @@ class WatchEnded(OvasabiError):
     code = "watch_ended"
     message = "The platform stops. Resume from the cursor {cursor}."
     hint = "Watch again after this cursor, in a moment."
+    example = such_as(cursor="4711-890616592048128")
 
     def __init__(self, cursor: str) -> None:
         super().__init__(cursor=cursor)

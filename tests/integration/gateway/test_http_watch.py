@@ -11,6 +11,8 @@ import pytest
 from ovasabi.kernel.context import Role
 from tests.integration.gateway.conftest import Clients
 
+CREATED = "content:create:v1:success"
+
 
 async def blocks(answer: httpx.Response) -> AsyncIterator[dict[str, str]]:
     """The blocks of a stream of server-sent events, as their fields; a comment's name is empty."""
@@ -25,9 +27,10 @@ async def blocks(answer: httpx.Response) -> AsyncIterator[dict[str, str]]:
 
 
 async def events(client: httpx.AsyncClient, path: str, count: int, **options: Any) -> list[dict[str, Any]]:
-    """As many events of a watch, each with the id of its block."""
+    """As many creates of a watch, each with the id of its block."""
     found: list[dict[str, Any]] = []
-    async with client.stream("GET", f"{path}/events:watch", **options) as answer:
+    query = {"types": CREATED, **options.pop("params", {})}
+    async with client.stream("GET", f"{path}/events:watch", params=query, **options) as answer:
         assert answer.status_code == 200, await answer.aread()
         assert answer.headers["content-type"] == "text/event-stream"
         async for block in blocks(answer):
@@ -46,7 +49,7 @@ async def test_a_watch_tells_what_was_and_what_comes_once_each_and_in_order(
     watching = asyncio.create_task(events(operator, shop, 12))
     await asyncio.gather(*(operator.post(f"{shop}/contents", json={"title": f"c{n}"}) for n in range(10)))
     told = await asyncio.wait_for(watching, 20)
-    page = (await operator.get(f"{shop}/events", params={"types": "content:create:v1:success"})).json()
+    page = (await operator.get(f"{shop}/events", params={"types": CREATED})).json()
     assert [one["event"] for one in told] == page["events"]
     assert all(one["id"] == one["cursor"] == one["event"]["cursor"] for one in told)
 
