@@ -47,7 +47,7 @@ def test_stopping_tells_those_who_watch_where_to_resume(program: Program) -> Non
         lines = answer.iter_lines()
         assert next(lines) == ": watching"
         assert program.stop() == 0
-        problem = json.loads([line for line in lines if line.startswith("data: ")][0].removeprefix("data: "))
+        problem = json.loads(next(line for line in lines if line.startswith("data: ")).removeprefix("data: "))
     assert (problem["code"], problem["status"]) == ("watch_ended", 503)
 
 

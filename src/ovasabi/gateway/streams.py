@@ -13,7 +13,7 @@ from ovasabi.kernel.context import Context, acting
 from ovasabi.kernel.methods import Watched
 
 MEDIA_TYPE = "text/event-stream"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 60
 """After so long a client that takes nothing is given up; its watch was dropped long before, with its place."""
 _HEADERS = [(b"content-type", MEDIA_TYPE.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
 
@@ -23,9 +23,9 @@ class ReaderStalled(OvasabiError):
 
     kind = Kind.EXHAUSTED
     code = "reader_stalled"
-    message = "Nothing was read for {seconds:.0f} seconds."
+    message = "Nothing was read for {seconds} seconds."
     hint = "Connect again, from the last cursor that was read."
-    example = such_as(seconds=60.0)
+    example = such_as(seconds="60")
 
 
 class Stream(msgspec.Struct, frozen=True):
