@@ -37,9 +37,10 @@ class WatcherTooSlow(OvasabiError):
     hint = "Watch again after this cursor; read faster, or watch fewer types."
     example = such_as(cursor="4711-890616592048128")
 
-    def __init__(self, cursor: str) -> None:
-        super().__init__(cursor=cursor)
-        self.cursor = cursor
+    @property
+    def cursor(self) -> str:
+        """Where to resume."""
+        return str(self.values["cursor"])
 
 
 class Seat:
@@ -163,7 +164,7 @@ class Tail:
             place, size = place_of(event), len(msgspec.json.encode(event))
             for seat in self._joined:
                 if not seat.offer(event, place, size):
-                    self.drop(seat, WatcherTooSlow)
+                    self.drop(seat, lambda cursor: WatcherTooSlow(cursor=cursor))
             self.place = place
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)

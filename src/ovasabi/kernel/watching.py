@@ -42,9 +42,10 @@ class WatchEnded(OvasabiError):
     hint = "Watch again after this cursor, in a moment."
     example = such_as(cursor="4711-890616592048128")
 
-    def __init__(self, cursor: str) -> None:
-        super().__init__(cursor=cursor)
-        self.cursor = cursor
+    @property
+    def cursor(self) -> str:
+        """Where to resume."""
+        return str(self.values["cursor"])
 
 
 class Watching:
@@ -96,13 +97,13 @@ class Watching:
         for tail in list(self._tails.values()):
             for seat in tuple(tail.watchers):
                 reading += [seat.reading] if seat.reading is not None else []
-                tail.drop(seat, WatchEnded)
+                tail.drop(seat, lambda cursor: WatchEnded(cursor=cursor))
         await asyncio.gather(*self._ending, *reading, return_exceptions=True)
         await self._lane.settled()
 
     def _admit(self, campaign: int, cursor: str) -> Tail:
         if self._closed:
-            raise WatchEnded(cursor)
+            raise WatchEnded(cursor=cursor)
         tail = self._tails.get(campaign)
         if tail is not None and len(tail.watchers) >= self._limits.watchers_per_campaign:
             raise TooManyWatchers(count=len(tail.watchers), what="this campaign")
