@@ -134,8 +134,7 @@ class Watch(AsyncIterator[Event | Heartbeat]):
 
     def _leave(self) -> None:
         self._tail.leave(self._seat)
-        if self._seat.failure is None:
-            self._seat.end(lambda _: StopAsyncIteration())
+        self._seat.end(lambda _: StopAsyncIteration())
 
 
 async def _read_on(tail: Tail, after: Place | None, page: Callable[[Place], Awaitable[Look]]) -> Look | None:
