@@ -3,7 +3,7 @@
 import asyncio
 import platform as python_platform
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from ovasabi.errors import DatabaseUnavailable, StartError
 from ovasabi.kernel.context import PLATFORM, Role, acting, in_campaign, system_context
 from ovasabi.kernel.keys import Keyring, Unauthenticated, create_key
 from ovasabi.kernel.listing import ListRequest
+from ovasabi.kernel.peers import Peers, peers_of
 from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import Registry
+from ovasabi.kernel.service import Registry, Service
 from ovasabi.lifecycle import partitions
 from ovasabi.services import discover
 from ovasabi.settings import Settings
@@ -40,6 +41,7 @@ class Platform(msgspec.Struct, frozen=True):
     database: Database
     registry: Registry
     keyring: Keyring
+    peers: Peers
 
 
 def pools(url: str, settings: Settings) -> Database:
@@ -52,17 +54,24 @@ def pools(url: str, settings: Settings) -> Database:
     )
 
 
+Elsewhere = Callable[[Peers], AbstractAsyncContextManager[Callable[[type[Service]], Service | None]]]
+"""What finds, among peers, the services that do not run here."""
+
+
 @asynccontextmanager
-async def running(url: str, settings: Settings) -> AsyncIterator[Platform]:
+async def running(url: str, settings: Settings, elsewhere: Elsewhere | None = None) -> AsyncIterator[Platform]:
     """The platform on a prepared database, with its background work, for as long as the block runs."""
-    discover()
+    peers = peers_of(settings, discover())
     database = await pools(url, settings).open()
     background = asyncio.create_task(partitions.keep_ahead(database, settings.months_ahead))
-    registry = Registry(database)
     try:
-        yield Platform(settings, database, registry, Keyring(database))
+        async with nullcontext() if elsewhere is None else elsewhere(peers) as find:
+            registry = Registry(database, find)
+            try:
+                yield Platform(settings, database, registry, Keyring(database), peers)
+            finally:
+                await registry.watching.close()
     finally:
-        await registry.watching.close()
         background.cancel()
         with suppress(asyncio.CancelledError):
             await background

@@ -49,6 +49,13 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr, AfterValidator(_postgresql)] | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
+    # Where gRPC listens: unset, the port after `port`; 0, nowhere.
+    grpc_port: int | None = Field(default=None, ge=0, le=65535)
+    # The services that run in this process, by comma (all if empty), where the others run, and the secret by which
+    # the processes know each other.
+    services: str = ""
+    peers: str = ""
+    peer_secret: SecretStr | None = None
     request_timeout_seconds: float = Field(default=30, ge=0.1, le=600)
     # Connections that read and connections that write, for the whole process.
     pool_size: int = Field(default=8, ge=1, le=200)

@@ -9,6 +9,7 @@ import msgspec
 
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.gateway.problems import BadRequest
+from ovasabi.kernel import peers
 from ovasabi.kernel.context import PLATFORM, Context, Principal
 from ovasabi.kernel.keys import Unauthenticated
 from ovasabi.kernel.master import MasterRepository
@@ -20,6 +21,8 @@ from ovasabi.services.campaign.directory import number_of
 CORRELATION = re.compile(r"[A-Za-z0-9_-]{8,100}")
 _KEY = re.compile(r"[\x21-\x7e]{1,190}")
 MAX_TIMEOUT = 86_400.0
+CLIENT_KEY = "client:"
+"""What the keys of clients begin with; those that the platform makes for its own creates begin otherwise."""
 
 
 class Forbidden(OvasabiError):
@@ -30,6 +33,16 @@ class Forbidden(OvasabiError):
     message = "This key may not do that: {reason}."
     hint = "Use a key of the right campaign and role; see `ovasabi keys create --help`."
     example = such_as(reason="it needs the role writer, and the key has reader")
+
+
+class NotHere(OvasabiError):
+    """Another process of the platform asks this one for a service that does not run here either."""
+
+    kind = Kind.UNAVAILABLE
+    code = "not_here"
+    message = "The service {service} does not run in the process that was asked for it."
+    hint = "OVASABI_PEERS of the asking process and OVASABI_SERVICES of the asked one must agree."
+    example = such_as(service="content")
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -44,6 +57,9 @@ class Caller(msgspec.Struct, frozen=True):
 async def admitted(platform: Platform, caller: Caller, method: Method, campaign: str | None) -> Context:
     """The context of a call: authenticated, allowed, and confined to its campaign (none: the platform)."""
     principal = await _principal(platform, caller.authorization)
+    folder = method.subject.folder
+    if caller.authorization.startswith(peers.SCHEME) and folder not in platform.peers.local:
+        raise NotHere(service=folder)
     if not principal.role.covers(method.role):
         raise Forbidden(reason=f"it needs the role {method.role.value}, and the key has {principal.role.value}")
     number = PLATFORM
@@ -76,7 +92,7 @@ def idempotency_key(text: str | None, name: str) -> str | None:
         return None
     if not _KEY.fullmatch(text):
         raise BadRequest(field=name, problem=f"The {name} has 1 to 190 visible ASCII characters.")
-    return f"client:{text}"
+    return f"{CLIENT_KEY}{text}"
 
 
 def causation(text: str | None, name: str) -> int | None:
@@ -101,11 +117,14 @@ async def _targeted(platform: Platform, call: Call) -> Call:
 
 
 async def _principal(platform: Platform, authorization: str) -> Principal:
-    """The principal of the bearer key; there is no anonymous access to data."""
-    scheme, _, key = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not key:
-        raise Unauthenticated
-    return await platform.keyring.principal(key.strip())
+    """The principal of the key, or whom another process of the platform vouches for; nobody else has access to data."""
+    scheme, _, proof = authorization.partition(" ")
+    match scheme.lower():
+        case "bearer" if proof:
+            return await platform.keyring.principal(proof.strip())
+        case peers.SCHEME:
+            return platform.peers.vouched(proof)
+    raise Unauthenticated
 
 
 async def _campaign(platform: Platform, principal: Principal, campaign: str, method: Method) -> int:

@@ -292,16 +292,19 @@ class EntityService(Service, Generic[E], base=True):
 
 
 class Registry:
-    """The running services, one instance of each; through it one service calls another."""
+    """The services, one instance of each; through it one service calls another, also one that runs elsewhere."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, elsewhere: Callable[[type[Service]], Service | None] | None = None) -> None:
         self.database = database
         self.watching = Watching(database)
-        self.services: dict[str, Service] = {service.subject.label: service(database, self) for service in services}
+        self.services: dict[str, Service] = {}
+        for service in services:
+            remote = elsewhere(service) if elsewhere is not None else None
+            self.services[service.subject.label] = remote or service(database, self)
 
     def methods(self) -> Methods:
         """All methods of all services."""
-        return [method for service in self.services.values() for method in service.methods()]
+        return [method for service in services for method in service.methods()]
 
     def service(self, kind: type[S]) -> S:
         """The running service of a class."""
