@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import random
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,7 +18,8 @@ from ovasabi.errors import DeadlineExceeded, OvasabiError
 from ovasabi.kernel.context import NoCampaign, NoContext, acting, current, system_context
 from ovasabi.kernel.errors import InvalidValue
 from ovasabi.kernel.events import Event, read_events
-from ovasabi.kernel.watching import Heartbeat, Watch, WatchEnded
+from ovasabi.kernel.looks import Look
+from ovasabi.kernel.watching import Heartbeat, WatchEnded, Watching
 from ovasabi.kernel.work import transaction
 
 
@@ -129,23 +131,28 @@ async def test_readers_that_come_and_go_among_sixteen_writers_miss_nothing_and_s
         assert seen == log
 
 
-async def test_a_watcher_reads_on_past_what_it_read_itself_when_the_tail_is_ahead(
-    database: Database, database_url: str, campaign: int
+@pytest.mark.parametrize("page", [5, 256])
+async def test_a_watcher_whose_page_was_passed_by_the_tail_reads_on_to_where_it_joined(
+    database: Database, database_url: str, campaign: int, page: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with watching(database, page=5) as hub:
-        keeper = watch(hub, campaign, after="now")
-        await begun(keeper)
-        late: list[Watch] = []
-        found: list[list[Event]] = []
-        for turn in range(8):
-            await write(database, campaign, *(f"{turn}-{n}" for n in range(3)))
-            late.append(watch(hub, campaign))
-            found.append(await events(late[-1], 2))
+    pages = Watching._page
+    async with watching(database, page=page) as hub:
+        live = watch(hub, campaign, after="now")
+        await begun(live)
+
+        async def passed(hub: Watching, *of: Any) -> Look:
+            """A page that is answered only when the tail has given out what was written after it was read."""
+            seen = await pages(hub, *of)
+            await write(database, campaign, *"xyz")
+            await until(live, "z")
+            return seen
+
+        monkeypatch.setattr(Watching, "_page", passed)
+        late = watch(hub, campaign)
+        found = await until(late, "z")
         await write(database, campaign, "last")
-        for one, seen in zip(late, found, strict=True):
-            seen += await until(one, "last")
-    log = await log_of(database_url, campaign)
-    assert all([event.id for event in seen] == log for seen in found)
+        found += await until(late, "last")
+    assert [event.id for event in found] == await log_of(database_url, campaign)
 
 
 async def test_heartbeats_go_on_past_events_that_are_not_wanted_and_lose_none_that_are(
@@ -167,6 +174,21 @@ async def test_heartbeats_go_on_past_events_that_are_not_wanted_and_lose_none_th
         assert (event.type, event.master_id) == (wanted, ids[0])
         for cursor in cursors:
             assert await events(watch(hub, campaign, after=cursor, types=[wanted]), 1) == [event]
+
+
+async def test_heartbeats_of_a_watch_of_one_entity_go_past_the_events_of_others(
+    database: Database, campaign: int
+) -> None:
+    (one,) = await write(database, campaign, "one")
+    async with watching(database) as hub:
+        first = await events(watch(hub, campaign, entity_id=one), 1)
+        await write(database, campaign, "two", "three")
+        for after in (None, first[0].cursor):
+            narrow = watch(hub, campaign, after=after, entity_id=one, heartbeat_seconds=0.2)
+            await events(narrow, 0 if after else 1)
+            with within(campaign):
+                cursor = await heartbeat(narrow)
+                assert await read_events(database, after=cursor) == []
 
 
 async def test_heartbeat_cursors_never_go_back(database: Database, campaign: int) -> None:
