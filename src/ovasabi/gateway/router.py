@@ -1,7 +1,6 @@
 """Finds the method that an HTTP request calls, by the segments of its path and what follows the colon of the last."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 from litestar.exceptions import MethodNotAllowedException
@@ -10,9 +9,6 @@ from ovasabi.gateway.http import Http
 from ovasabi.gateway.paths import paths_of, suffix_of, verb_of
 from ovasabi.gateway.problems import NoRoute
 from ovasabi.kernel.methods import Method
-
-ANY = "*"
-
 
 class Found(msgspec.Struct, frozen=True):
     """What answers at an address, by the method of HTTP; and the parameters that the address holds."""
@@ -26,19 +22,32 @@ class Found(msgspec.Struct, frozen=True):
         return ", ".join(sorted({*self.methods, "OPTIONS", *(["HEAD"] if "GET" in self.methods else [])}))
 
 
+class Node:
+    """A place in the tree of addresses: what follows it by name, what follows it as a parameter, and what answers."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, Node] = {}
+        self.parameter: Node | None = None
+        self.answers: dict[str, tuple[list[str], dict[str, Method]]] = {}
+        """By what follows the colon: the names of the parameters on the way, and the methods."""
+
+
 class Router:
     """All addresses, as a tree of segments. A named segment comes before one that may be anything."""
 
     def __init__(self, methods: Iterable[Method]) -> None:
-        self._tree: dict[str, Any] = {}
+        self._root = Node()
         for method in methods:
             for path in paths_of(method):
-                names, node = [], self._tree
+                names, node = [], self._root
                 for segment in segments(path):
-                    is_parameter = segment.startswith("{")
-                    names += [segment[1:-1]] if is_parameter else []
-                    node = node.setdefault(ANY if is_parameter else segment, {})
-                _, at = node.setdefault(f":{suffix_of(method)}", (names, {}))
+                    if segment.startswith("{"):
+                        names.append(segment[1:-1])
+                        node.parameter = node.parameter or Node()
+                        node = node.parameter
+                    else:
+                        node = node.named.setdefault(segment, Node())
+                _, at = node.answers.setdefault(suffix_of(method), (names, {}))
                 at[verb_of(method)] = method
 
     def find(self, request: Http) -> Found:
@@ -47,7 +56,7 @@ class Router:
         request.path = f"/{'/'.join(parts)}"
         last, _, suffix = parts[-1].partition(":") if parts else ("", "", "")
         values: list[str] = []
-        found = _find(self._tree, [*parts[:-1], last], f":{suffix}", 0, values)
+        found = _find(self._root, [*parts[:-1], last], suffix, 0, values)
         if found is None or "" in values:
             raise NoRoute(method=request.method, path=request.path)
         names, methods = found
@@ -67,15 +76,17 @@ def segments(path: str) -> list[str]:
     return [segment for segment in path.split("/") if segment]
 
 
-def _find(node: dict[str, Any], path: list[str], suffix: str, place: int, values: list[str]) -> Any:
+def _find(
+    node: Node, path: list[str], suffix: str, place: int, values: list[str]
+) -> tuple[list[str], dict[str, Method]] | None:
     if place == len(path):
-        return node.get(suffix)
+        return node.answers.get(suffix)
     segment = path[place]
-    if (named := node.get(segment)) and (found := _find(named, path, suffix, place + 1, values)):
+    if (named := node.named.get(segment)) and (found := _find(named, path, suffix, place + 1, values)):
         return found
-    if any_node := node.get(ANY):
+    if node.parameter is not None:
         values.append(segment)
-        if found := _find(any_node, path, suffix, place + 1, values):
+        if found := _find(node.parameter, path, suffix, place + 1, values):
             return found
         values.pop()
     return None
