@@ -1,0 +1,1 @@
+"""The protobuf contract: services and messages made from the methods that are declared, without any generated code."""

@@ -1,0 +1,123 @@
+"""Throw-away methods, and values of any declared type, for the tests of the protobuf contract."""
+
+from datetime import UTC
+from typing import Any
+
+import msgspec
+import msgspec.inspect as mi
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from ovasabi.gateway.protobuf.contract import Contract, Rpc
+from ovasabi.kernel.context import Role
+from ovasabi.kernel.entity import Entity, type_of
+from ovasabi.kernel.methods import Call, Method, Operation, Reach, Subject
+from ovasabi.kernel.service import services
+
+METHODS = [method for service in services for method in service.methods()]
+CONTRACT = Contract(METHODS, {})
+RPCS = {rpc.method.id: rpc for rpc in CONTRACT.rpcs}
+
+
+def probe(
+    name: str,
+    operation: Operation,
+    request: Any = None,
+    response: Any = None,
+    *,
+    on_entity: bool = False,
+    reach: Reach = Reach.CAMPAIGN,
+    title: str = "Probes",
+) -> Method:
+    """A method of a service that there is not."""
+    subject = Subject(title.lower(), title, "probe", "probe", "probes", "probes", "Probes.", reach)
+    return Method(subject, name, operation, on_entity, request, response, Role.READER, f"Does {name}.")
+
+
+def rpc_of(method: Method) -> Rpc:
+    """A method of that kind, alone in a contract."""
+    (rpc,) = Contract([method], {}).rpcs
+    return rpc
+
+
+def sent(rpc: Rpc, message: Any) -> Any:
+    """A request as it arrives: through its bytes."""
+    return rpc.request_class.FromString(message.SerializeToString())
+
+
+def answered(rpc: Rpc, value: Any) -> Any:
+    """A value as it is read at the other end: through its bytes."""
+    return rpc.value(rpc.answer_class.FromString(rpc.answer(value).SerializeToString()))
+
+
+def call_of(method: Method, request: Any) -> Call:
+    """A call with everything that the method takes, and one request."""
+    return Call(
+        method=method,
+        campaign=None if method.reach is Reach.PLATFORM else "python",
+        target="17" if method.on_entity and method.reach is not Reach.ITSELF else None,
+        request=request,
+        expected_version=3 if method.takes_version else None,
+        key="client:k" if method.operation is Operation.CREATE else None,
+    )
+
+
+def json_values() -> st.SearchStrategy[Any]:
+    """What JSON can say; whole numbers as far as all are exact."""
+    numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+    leaves = st.none() | st.booleans() | numbers | st.text()
+    return st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """Values of a struct class, within its limits."""
+    described = mi.type_info(kind)
+    assert isinstance(described, mi.StructType)
+    struct = getattr(kind, "__origin__", kind)
+    hidden = set()
+    if issubclass(struct, Entity):
+        hidden = {field.name for field in type_of(struct).fields} - {field.name for field in type_of(struct).shown}
+    defaults = {field.name: field.default for field in msgspec.structs.fields(struct)}
+    needed = {field.name: typed(field.type) for field in described.fields if field.name not in hidden}
+    unset = {name: st.just(UNSET) | given for name, given in needed.items() if defaults[name] is UNSET}
+    return st.builds(struct, **(needed | unset))
+
+
+def typed(described: Any) -> st.SearchStrategy[Any]:
+    """Values of one type, within its limits."""
+    match described:
+        case mi.Metadata(type=inner):
+            return typed(inner)
+        case mi.UnionType(types=arms):
+            return st.one_of(*map(typed, arms))
+        case mi.StrType(pattern=pattern) if pattern is not None:
+            return st.from_regex(pattern, fullmatch=True).filter(lambda text: len(text) <= (described.max_length or 99))
+        case mi.StrType(min_length=least, max_length=most):
+            return st.text(min_size=least or 0, max_size=min(most or 20, 20))
+        case mi.IntType(ge=ge, le=le):
+            return st.integers(-(2**63) if ge is None else ge, 2**63 - 1 if le is None else le)
+        case mi.ListType(item_type=item):
+            return st.lists(typed(item), max_size=3)
+        case mi.DictType(value_type=mi.AnyType()):
+            return st.dictionaries(st.text(), json_values(), max_size=3)
+        case mi.DictType(key_type=key, value_type=value):
+            return st.dictionaries(typed(key), typed(value), max_size=3)
+        case mi.EnumType(cls=cls):
+            return st.sampled_from(cls)
+        case mi.LiteralType(values=known):
+            return st.sampled_from(known)
+        case mi.StructType(cls=cls):
+            return values(cls)
+    return _LEAVES[type(described)]
+
+
+_LEAVES: dict[type, st.SearchStrategy[Any]] = {
+    mi.NoneType: st.none(),
+    mi.BoolType: st.booleans(),
+    mi.FloatType: st.floats(allow_nan=False, allow_infinity=False),
+    mi.BytesType: st.binary(),
+    mi.DateType: st.dates(),
+    mi.DateTimeType: st.datetimes(timezones=st.just(UTC)),
+    mi.UUIDType: st.uuids(),
+    mi.DecimalType: st.decimals(allow_nan=False, allow_infinity=False),
+}
