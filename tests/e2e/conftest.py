@@ -30,6 +30,7 @@ class Program:
             **{name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")},
             "OVASABI_HOME": str(home),
             "OVASABI_PORT": str(port),
+            "OVASABI_GRPC_PORT": str(free_port()),
         }
         self.process: subprocess.Popen[str] | None = None
         self.output = ""

@@ -96,6 +96,8 @@ def typed(described: Any) -> st.SearchStrategy[Any]:
             return st.text(min_size=least or 0, max_size=min(most or 20, 20))
         case mi.IntType(ge=ge, le=le):
             return st.integers(-(2**63) if ge is None else ge, 2**63 - 1 if le is None else le)
+        case mi.FloatType(ge=ge, le=le):
+            return st.floats(ge, le, allow_nan=False, allow_infinity=False)
         case mi.ListType(item_type=item):
             return st.lists(typed(item), max_size=3)
         case mi.DictType(value_type=mi.AnyType()):
@@ -114,7 +116,6 @@ def typed(described: Any) -> st.SearchStrategy[Any]:
 _LEAVES: dict[type, st.SearchStrategy[Any]] = {
     mi.NoneType: st.none(),
     mi.BoolType: st.booleans(),
-    mi.FloatType: st.floats(allow_nan=False, allow_infinity=False),
     mi.BytesType: st.binary(),
     mi.DateType: st.dates(),
     mi.DateTimeType: st.datetimes(timezones=st.just(UTC)),

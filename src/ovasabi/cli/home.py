@@ -17,6 +17,7 @@ class Run(TypedDict):
 
     pid: int
     address: str
+    grpc_address: str | None
     database_url: str
     started_at: str
 
@@ -43,11 +44,12 @@ class Home:
             problem = f"{self.path} cannot be used: {error.strerror}."
             raise StartError(problem=problem, hint="Choose a directory of yours with OVASABI_HOME.") from error
 
-    def note(self, address: str, database_url: str) -> None:
+    def note(self, address: str, grpc_address: str | None, database_url: str) -> None:
         """Write where we can be reached; never the database's password."""
         run = Run(
             pid=os.getpid(),
             address=address,
+            grpc_address=grpc_address,
             database_url=redact(database_url),
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )

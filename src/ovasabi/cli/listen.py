@@ -18,15 +18,32 @@ from ovasabi.settings import Settings
 
 GRACE_SECONDS = 10
 BACKLOG = 2048
+MAX_PORT = 65_535
 
 App = Callable[..., Awaitable[None]]
 
 
 def take_port(settings: Settings) -> socket.socket:
-    """Listen at once, before anything is started: who comes early waits, and nobody else can take the port."""
+    """Listen at once, before anything is started: who comes early waits, and nobody else can take the port.
+
+    The port of gRPC is only tried, since its server opens it itself.
+    """
+    if (grpc_port := grpc_port_of(settings)) is not None:
+        _listening(settings.host, grpc_port, "OVASABI_GRPC_PORT (0: no gRPC)").close()
+    return _listening(settings.host, settings.port, "OVASABI_PORT")
+
+
+def grpc_port_of(settings: Settings) -> int | None:
+    """Where gRPC listens: the port after that of HTTP, unless another is set; None for nowhere."""
+    if settings.grpc_port is None:
+        return settings.port + 1 if settings.port < MAX_PORT else settings.port - 1
+    return settings.grpc_port or None
+
+
+def _listening(host: str, port: int, setting: str) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -35,8 +52,8 @@ def take_port(settings: Settings) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error.strerror)
         raise StartError(
-            problem=f"OVASABI cannot listen on {settings.host}:{settings.port}: {reason}.",
-            hint="Choose another OVASABI_PORT or OVASABI_HOST, or stop what listens there.",
+            problem=f"OVASABI cannot listen on {host}:{port}: {reason}.",
+            hint=f"Choose another {setting} or OVASABI_HOST, or stop what listens there.",
         ) from error
     listener.setblocking(False)
     return listener
@@ -44,8 +61,18 @@ def take_port(settings: Settings) -> socket.socket:
 
 def address_of(settings: Settings) -> str:
     """The URL for people on this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(settings.host, settings.host)
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    return f"http://{_reachable(settings.host)}:{settings.port}"
+
+
+def grpc_address_of(settings: Settings) -> str | None:
+    """Where gRPC is reached from this machine, as `host:port`; None if it is not served."""
+    port = grpc_port_of(settings)
+    return None if port is None else f"{_reachable(settings.host)}:{port}"
+
+
+def _reachable(host: str) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
 
 
 def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings) -> None:

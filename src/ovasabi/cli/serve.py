@@ -1,10 +1,10 @@
-"""`ovasabi serve`: HTTP on a PostgreSQL that somebody else runs and has migrated."""
+"""`ovasabi serve`: HTTP and gRPC on a PostgreSQL that somebody else runs and has migrated."""
 
 import socket
 
 import click
 
-from ovasabi.cli.listen import address_of, run_until_stopped, serve_http, take_port
+from ovasabi.cli.listen import address_of, grpc_address_of, run_until_stopped, take_port
 from ovasabi.errors import SettingsError
 from ovasabi.settings import Settings, load_settings
 
@@ -12,9 +12,11 @@ from ovasabi.settings import Settings, load_settings
 @click.command()
 @click.option("--host", help="Listen there instead of OVASABI_HOST.")
 @click.option("--port", type=int, help="Listen there instead of OVASABI_PORT.")
-def serve(host: str | None, port: int | None) -> None:
-    """Serve HTTP on the PostgreSQL of OVASABI_DATABASE_URL, which `ovasabi migrate` has prepared."""
-    settings = load_settings(host=host, port=port)
+@click.option("--grpc-port", type=int, help="Listen for gRPC there instead of OVASABI_GRPC_PORT; 0: nowhere.")
+@click.option("--services", help="Run these only, by comma, instead of OVASABI_SERVICES; OVASABI_PEERS has the others.")
+def serve(host: str | None, port: int | None, grpc_port: int | None, services: str | None) -> None:
+    """Serve HTTP and gRPC on the PostgreSQL of OVASABI_DATABASE_URL, which `ovasabi migrate` has prepared."""
+    settings = load_settings(host=host, port=port, grpc_port=grpc_port, services=services)
     if settings.database_url is None:
         raise SettingsError(
             problem="OVASABI_DATABASE_URL is not set, and serve uses a PostgreSQL that is already there.",
@@ -28,12 +30,13 @@ def serve(host: str | None, port: int | None) -> None:
 
 async def _serve(settings: Settings, url: str, listener: socket.socket) -> None:
     from ovasabi import runtime
-    from ovasabi.gateway.app import create_app
+    from ovasabi.cli.doors import serve as serve_doors
 
     await runtime.check(url, settings)
 
     def ready() -> None:
-        click.echo(f"OVASABI listens on {address_of(settings)}.")
+        grpc_address = grpc_address_of(settings)
+        over_grpc = f", gRPC on {grpc_address}" if grpc_address is not None else ""
+        click.echo(f"OVASABI listens on {address_of(settings)}{over_grpc}.")
 
-    async with runtime.running(url, settings) as platform:
-        await serve_http(create_app(platform), listener, ready, platform.registry.watching.close)
+    await serve_doors(url, settings, listener, ready)

@@ -36,6 +36,7 @@ async def _report(settings: Settings) -> dict[str, Any]:
     report: dict[str, Any] = {
         "running": run is not None,
         "address": run["address"] if run is not None else None,
+        "grpc_address": run.get("grpc_address") if run is not None else None,
         "pid": run["pid"] if run is not None else None,
         "home": str(settings.home),
         "database_url": shown,

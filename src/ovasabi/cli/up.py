@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import click
 
 from ovasabi.cli.home import Home
-from ovasabi.cli.listen import address_of, run_until_stopped, serve_http, take_port
+from ovasabi.cli.listen import address_of, grpc_address_of, run_until_stopped, take_port
 from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.settings import Settings, load_settings
 
@@ -35,17 +35,16 @@ def up(host: str | None, port: int | None) -> None:
 
 async def _up(settings: Settings, home: Home, listener: socket.socket) -> None:
     from ovasabi import runtime
-    from ovasabi.gateway.app import create_app
+    from ovasabi.cli.doors import serve
 
     async with _database(settings, home) as url:
         prepared = await runtime.prepare(url, settings, progress=_say)
 
         def ready() -> None:
-            home.note(address_of(settings), url)
+            home.note(address_of(settings), grpc_address_of(settings), url)
             click.echo(_banner(settings, home, prepared.sample_campaign, prepared.operator_key))
 
-        async with runtime.running(url, settings) as platform:
-            await serve_http(create_app(platform), listener, ready, platform.registry.watching.close)
+        await serve(url, settings, listener, ready)
 
 
 @asynccontextmanager
@@ -76,7 +75,10 @@ def _banner(settings: Settings, home: Home, campaign: str, operator_key: str | N
     address = address_of(settings)
     base = f"{address}/v1/campaigns/{campaign}"
     curl = f'curl -H "Authorization: Bearer $(cat {shlex.quote(str(home.operator_key))})"'
-    lines = ["", f"OVASABI listens on {address} (documentation: {address}/docs). Ctrl-C stops it.", ""]
+    lines = ["", f"OVASABI listens on {address} (documentation: {address}/docs). Ctrl-C stops it."]
+    if (grpc_address := grpc_address_of(settings)) is not None:
+        lines.append(f"gRPC listens on {grpc_address}, with reflection.")
+    lines.append("")
     if operator_key is not None:
         lines += [f"The operator key, shown once and kept in {home.operator_key}:", f"  {operator_key}", ""]
     lines += [

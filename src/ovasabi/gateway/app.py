@@ -14,12 +14,13 @@ from ovasabi.gateway.pages import PAGES
 from ovasabi.gateway.paths import ROOT
 from ovasabi.gateway.requests import correlation_of
 from ovasabi.gateway.router import Router
+from ovasabi.kernel.service import declared_methods
 from ovasabi.runtime import Platform
 
 
 def create_app(platform: Platform) -> App:
     """The application of a running platform."""
-    methods = platform.registry.methods()
+    methods = declared_methods()
     app = _api_or_pages(Router(methods), platform, _pages(platform, document(methods)))
     return cancelling_on_disconnect(_marked(app))
 

@@ -10,6 +10,7 @@ from ovasabi.gateway.paths import paths_of, suffix_of, verb_of
 from ovasabi.gateway.problems import NoRoute
 from ovasabi.kernel.methods import Method
 
+
 class Found(msgspec.Struct, frozen=True):
     """What answers at an address, by the method of HTTP; and the parameters that the address holds."""
 

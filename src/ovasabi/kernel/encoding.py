@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -138,13 +138,14 @@ class Codec(Generic[E]):
     def _digest(self, values: Mapping[str, Any]) -> bytes:
         secret = {name for name, _, _ in self._sealers}
         public = {name: value for name, value in values.items() if name not in secret}
-        return hashlib.sha256(f"{self.of.name}\0{encoded(public)}".encode()).digest()
+        # In whatever order a client, or a door, gives them.
+        return hashlib.sha256(f"{self.of.name}\0{encoded(public, order='sorted')}".encode()).digest()
 
 
-def encoded(values: Mapping[str, Any]) -> str:
+def encoded(values: Mapping[str, Any], *, order: Literal["sorted"] | None = None) -> str:
     """Values as the text of a jsonb."""
     try:
-        text = msgspec.json.encode(values).decode()
+        text = msgspec.json.encode(values, order=order).decode()
     except UnicodeEncodeError as error:
         raise InvalidValue(problem="Text may not hold half a character (a lone surrogate).") from error
     if "\\u0000" in text and _NUL.search(text):

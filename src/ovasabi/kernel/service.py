@@ -291,6 +291,11 @@ class EntityService(Service, Generic[E], base=True):
         )
 
 
+def declared_methods() -> Methods:
+    """All methods of all services, wherever they run."""
+    return [method for service in services for method in service.methods()]
+
+
 class Registry:
     """The services, one instance of each; through it one service calls another, also one that runs elsewhere."""
 
@@ -301,10 +306,6 @@ class Registry:
         for service in services:
             remote = elsewhere(service) if elsewhere is not None else None
             self.services[service.subject.label] = remote or service(database, self)
-
-    def methods(self) -> Methods:
-        """All methods of all services."""
-        return [method for service in services for method in service.methods()]
 
     def service(self, kind: type[S]) -> S:
         """The running service of a class."""

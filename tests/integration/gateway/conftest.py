@@ -14,15 +14,18 @@ import uvicorn
 
 from ovasabi.database.connection import Database
 from ovasabi.gateway.app import create_app
+from ovasabi.gateway.protobuf.contract import contract_of
+from ovasabi.gateway.rpc.server import serving_grpc
 from ovasabi.kernel.context import Role
 from ovasabi.kernel.keys import create_key
+from ovasabi.kernel.service import declared_methods
 from ovasabi.runtime import running
 from ovasabi.settings import Settings
 
 
 @asynccontextmanager
-async def serving(database_url: str, home: Path) -> AsyncIterator[str]:
-    """A server on a database; answers where it listens."""
+async def serving(database_url: str, home: Path) -> AsyncIterator[tuple[str, str]]:
+    """A server on a database; answers where it listens for HTTP and for gRPC."""
     settings = Settings(home=home, pool_size=4, write_pool_size=8)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -33,18 +36,25 @@ async def serving(database_url: str, home: Path) -> AsyncIterator[str]:
         while not server.started:
             assert not serving.done(), "the server did not start"
             await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with serving_grpc(platform, contract_of(declared_methods()), "127.0.0.1", 0) as port:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", f"127.0.0.1:{port}"
         server.should_exit = True
         await serving
 
 
 @pytest_asyncio.fixture(scope="session")
-async def address(
+async def addresses(
     database_url: str, database: Database, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[str]:
-    """Where the server listens."""
+) -> AsyncIterator[tuple[str, str]]:
+    """Where the server listens for HTTP and for gRPC."""
     async with serving(database_url, Path(tmp_path_factory.mktemp("home"))) as listens:
         yield listens
+
+
+@pytest.fixture(scope="session")
+def address(addresses: tuple[str, str]) -> str:
+    """Where the server listens for HTTP."""
+    return addresses[0]
 
 
 class Clients:

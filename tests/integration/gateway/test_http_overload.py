@@ -31,7 +31,7 @@ async def narrow(
     monkeypatch.setattr(repository, "Limits", small)
     key = await create_key(database, "test", Role.ADMIN)
     async with (
-        serving(database_url, tmp_path) as address,
+        serving(database_url, tmp_path) as (address, _),
         httpx.AsyncClient(base_url=address, headers={"authorization": f"Bearer {key}"}, timeout=30) as client,
     ):
         yield client

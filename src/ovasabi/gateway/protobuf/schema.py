@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class ContractRefused(OvasabiError):
@@ -13,6 +13,7 @@ class ContractRefused(OvasabiError):
     kind = Kind.PRECONDITION
     code = "contract_refused"
     message = "{problem}"
+    example = such_as(problem="A request of PublishContent already has a field campaign.")
 
 
 class Sort(StrEnum):

@@ -1,0 +1,88 @@
+"""The gRPC server: every method, with reflection and health, on a port of its own."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health as health_service
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION
+from grpc_reflection.v1alpha.reflection import enable_server_reflection
+
+from ovasabi.errors import OvasabiError, StartError
+from ovasabi.gateway.http import MAX_BODY_BYTES
+from ovasabi.gateway.protobuf.contract import Contract, Rpc
+from ovasabi.gateway.rpc.answers import answering, telling
+from ovasabi.runtime import Platform
+
+GRACE_SECONDS = 10.0
+HEALTH_SECONDS = 5.0
+"""How often the database is asked whether it is there."""
+_OPTIONS = [
+    # Beside a body of the size that HTTP takes, there are the names and numbers of its fields.
+    ("grpc.max_receive_message_length", MAX_BODY_BYTES + 65_536),
+    ("grpc.max_send_message_length", -1),
+    # Another server on the same port is an error, and does not share the calls.
+    ("grpc.so_reuseport", 0),
+]
+
+
+@asynccontextmanager
+async def serving_grpc(platform: Platform, contract: Contract, host: str, port: int) -> AsyncIterator[int]:
+    """Serves for as long as the block runs; answers the port, which is a free one for 0."""
+    server = grpc.aio.server(options=_OPTIONS)
+    names = _add_methods(server, platform, contract)
+    health = health_service.aio.HealthServicer()  # type: ignore[attr-defined]
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    enable_server_reflection([*names, HEALTH, REFLECTION], server, pool=contract.pool)
+    try:
+        bound = server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    except RuntimeError as error:
+        raise StartError(
+            problem=f"OVASABI cannot listen for gRPC on {host}:{port}.",
+            hint="Choose another OVASABI_GRPC_PORT (0: no gRPC), or stop what listens there.",
+        ) from error
+    await server.start()
+    asking = asyncio.create_task(_keep_health(health, names, platform))
+    try:
+        yield bound
+    finally:
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+        await health.enter_graceful_shutdown()
+        await server.stop(GRACE_SECONDS)
+
+
+def _add_methods(server: Any, platform: Platform, contract: Contract) -> list[str]:
+    handlers: dict[str, dict[str, Any]] = defaultdict(dict)
+    for rpc in contract.rpcs:
+        handlers[rpc.service][rpc.name] = _handler(rpc, platform)
+    for service, methods in handlers.items():
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, methods),))
+    return list(handlers)
+
+
+def _handler(rpc: Rpc, platform: Platform) -> Any:
+    # Messages are read and written by the handlers, so that a malformed one has an error like all others.
+    if rpc.streams:
+        return grpc.unary_stream_rpc_method_handler(telling(rpc, platform))
+    return grpc.unary_unary_rpc_method_handler(answering(rpc, platform))
+
+
+async def _keep_health(health: Any, names: list[str], platform: Platform) -> None:
+    """Tells those who ask, or watch, whether the platform and each of its services could serve."""
+    while True:
+        try:
+            await platform.database.read("SELECT 1", timeout=2)
+            status = HealthCheckResponse.SERVING
+        except OvasabiError:
+            status = HealthCheckResponse.NOT_SERVING
+        for name in ("", *names):
+            await health.set(name, status)
+        await asyncio.sleep(HEALTH_SECONDS)
