@@ -130,7 +130,10 @@ class Database:
                     await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
                 yield connection
         except Exception as error:
-            raise _translated(error) from error
+            told = _translated(error)
+            if told is error:
+                raise  # with the cause that it has
+            raise told from error
 
     async def _run(
         self,
@@ -154,7 +157,8 @@ class Database:
                 pause = PAUSE_SECONDS * 2**attempt
                 limit = end - clock() - pause
                 if not safe or attempt == ATTEMPTS or limit <= 0:
-                    raise _translated(error) from error
+                    told = _translated(error)
+                    raise told from (error.__cause__ if told is error else error)
             await asyncio.sleep(pause)
         raise DatabaseUnavailable(reason="it was tried too often")
 
