@@ -1,0 +1,134 @@
+"""Sending requests with asyncio: retries, pages and streams. `transport.py` is made from this file, without asyncio."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from ovasabi_client.answers import read, refusal
+from ovasabi_client.failures import ApiError
+from ovasabi_client.requests import Paging, Request
+from ovasabi_client.retries import Retries
+from ovasabi_client.streams import Reader, told
+from ovasabi_client.version import VERSION
+
+T = TypeVar("T")
+# Shorter than servers keep idle connections: else one may be closed just when a request is sent on it.
+_IDLE_SECONDS = 3.0
+_SILENCE_SECONDS = 60.0
+
+
+class AsyncTransport:
+    """The way to one server, with one key."""
+
+    def __init__(self, http: httpx.AsyncClient, retries: int) -> None:
+        self.http = http
+        self.retries = retries
+
+    async def send(self, request: Request[T]) -> T:
+        """The answer to a request; the error that it tells is raised."""
+        retries = Retries(request.repeatable, self.retries)
+        while True:
+            try:
+                response = await self.http.request(
+                    request.method,
+                    request.path,
+                    params=request.parameters,
+                    content=request.content,
+                    headers=request.headers,
+                )
+            except httpx.TransportError as error:
+                await asyncio.sleep(retries.after_loss(request, error))
+                continue
+            if response.is_success:
+                return read(request, response.content)
+            wait = retries.after_answer(response.status_code, response.headers)
+            if wait is None:
+                raise refusal(response.status_code, response.content)
+            await asyncio.sleep(wait)
+
+    async def pages(self, request: Request[Any], item: type[T], paging: Paging) -> AsyncIterator[T]:
+        """The items of all pages; each page is fetched when the one before is used up."""
+        token = None
+        while token != "":
+            page = await self.send(request)
+            items: list[T] = getattr(page, paging.items)
+            for one in items:
+                yield one
+            token = getattr(page, paging.token) if items else ""
+            request = request.asking(paging.parameter, token)
+
+    async def watch(self, request: Request[T]) -> AsyncIterator[T]:
+        """The answers of a stream, as they come; after a broken connection from where it broke."""
+        reader, retries = Reader(), Retries(True, self.retries)
+        while True:
+            failure: ApiError | httpx.TransportError
+            try:
+                async for answer in self._stream(request, reader):
+                    yield answer
+                failure = httpx.ReadError("the stream ended")
+            except (ApiError, httpx.TransportError) as error:
+                failure = error
+            if reader.heard:
+                retries = Retries(True, self.retries)
+            await asyncio.sleep(retries.after_break(request, failure, reader.pause))
+
+    async def _stream(self, request: Request[T], reader: Reader) -> AsyncIterator[T]:
+        """The answers of one connection."""
+        reader.begin()
+        timeout = httpx.Timeout(self.http.timeout, read=_SILENCE_SECONDS)
+        async with self.http.stream(
+            request.method, request.path, params=request.parameters, headers=reader.headers, timeout=timeout
+        ) as response:
+            if not response.is_success:
+                raise refusal(response.status_code, await response.aread())
+            async for chunk in response.aiter_bytes():
+                for message in reader.take(chunk):
+                    yield told(request, message)
+
+
+class AsyncConnection:
+    """Base of the client: opened and closed, as a context manager or by hand."""
+
+    def __init__(
+        self,
+        address: str,
+        key: str,
+        *,
+        timeout: float = 30.0,
+        retries: int = 3,
+        headers: Mapping[str, str] | None = None,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        """Makes a client of the server at `address`, such as `http://127.0.0.1:8000`; nothing is sent yet.
+
+        Args:
+            address: Where the server listens.
+            key: An API key, `ovk_…`.
+            timeout: Seconds to wait for a connection, and for an answer.
+            retries: How often a call is sent again at most, where that does no harm.
+            headers: Sent with every call, such as X-Correlation-Id.
+            http: A client of httpx to send with, if it is to have settings of its own; it is closed with this one.
+        """
+        self._http = http or httpx.AsyncClient(limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS), timeout=timeout)
+        self._http.base_url = httpx.URL(address)
+        self._http.headers.update({"user-agent": f"ovasabi-client/{VERSION}", **(headers or {})})
+        self._http.headers["authorization"] = f"Bearer {key}"
+        self._transport = AsyncTransport(self._http, retries)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self._http.base_url)!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes its connections."""
+        await self._http.aclose()
