@@ -39,6 +39,7 @@ from ovasabi_client.types import (
     Verdict,
     Visibility,
     VisibilityName,
+    WatchedEvent,
 )
 
 
@@ -1169,6 +1170,39 @@ class AsyncEvents(AsyncService):
                 answer=EventPage,
                 query={"after": after, "page_size": page_size, "types": types, "entity_id": entity_id},
             ),
+        )
+
+    def watch(
+        self,
+        *,
+        after: str | UnsetType = UNSET,
+        types: str | UnsetType = UNSET,
+        entity_id: int | UnsetType | None = UNSET,
+        heartbeat_seconds: float | UnsetType = UNSET,
+    ) -> AsyncIterator[Event]:
+        """The events after a cursor, then each as it is committed, with heartbeats between.
+
+        A reader that is slower than what happens is told where to resume, and dropped.
+
+        Needs the role reader.
+
+        Goes on until it is left; after a broken connection from the last answer on.
+
+        Args:
+            after: The cursor to resume after; `now` for the log's present end; its start if left out.
+            types: Event types, by comma; all if left out.
+            entity_id: Only events of this entity.
+            heartbeat_seconds: A sign of life after so much silence. Default: 15.
+        """
+        return self._transport.watch(
+            Request(
+                method="GET",
+                path=f"{self._at}/events:watch",
+                answer=WatchedEvent,
+                query={"after": after, "types": types, "entity_id": entity_id, "heartbeat_seconds": heartbeat_seconds},
+            ),
+            Event,
+            "event",
         )
 
 

@@ -34,6 +34,12 @@ class Conflict(ApiError):
     kind = "conflict"
 
 
+class Exists(ApiError):
+    """What was to be new is there already."""
+
+    kind = "exists"
+
+
 class NotInThisState(ApiError):
     """It is not possible in this state."""
 
@@ -64,7 +70,7 @@ class Internal(ApiError):
     kind = "internal"
 
 
-class AlreadyExists(Conflict):
+class AlreadyExists(Exists):
     """Another entity of the campaign holds this natural key."""
 
     code = "already_exists"
@@ -124,7 +130,7 @@ class Forbidden(Denied):
     code = "forbidden"
 
 
-class IdempotencyKeyReused(Conflict):
+class IdempotencyKeyReused(Exists):
     """An idempotency key came again with another request."""
 
     code = "idempotency_key_reused"
@@ -274,10 +280,22 @@ class QuoteStillValid(NotInThisState):
     code = "quote_still_valid"
 
 
+class ReaderStalled(Exhausted):
+    """A listener took nothing for so long that it is given up."""
+
+    code = "reader_stalled"
+
+
 class ReferenceMissing(Invalid):
     """A field refers to an entity that is not there, is deleted, or belongs to another campaign."""
 
     code = "reference_missing"
+
+
+class RemoteError(Internal):
+    """Another process told of an error that this one has no class for; its code and kind are as they were told."""
+
+    code = "remote_error"
 
 
 class ReplyElsewhere(Invalid):
@@ -292,6 +310,18 @@ class RuleBroken(NotInThisState):
     code = "rule_broken"
 
 
+class TableMissing(Internal):
+    """A statement needs a table that is not there, or is to partition one that has no partitions."""
+
+    code = "table_missing"
+
+
+class TooManyWatchers(Exhausted):
+    """As many watch as may."""
+
+    code = "too_many_watchers"
+
+
 class UsernameReserved(Invalid):
     """The username is one that the platform keeps for itself."""
 
@@ -302,6 +332,18 @@ class VersionConflict(Conflict):
     """The entity was changed since the caller read it."""
 
     code = "version_conflict"
+
+
+class WatchEnded(Unavailable):
+    """The process stops, and its watches with it."""
+
+    code = "watch_ended"
+
+
+class WatcherTooSlow(Exhausted):
+    """A watcher's buffer was full. What it held is let go: the watcher resumes after what it was given last."""
+
+    code = "watcher_too_slow"
 
 
 CODES: dict[str, type[ApiError]] = {
@@ -341,12 +383,18 @@ CODES: dict[str, type[ApiError]] = {
     "quote_decided": QuoteDecided,
     "quote_overdue": QuoteOverdue,
     "quote_still_valid": QuoteStillValid,
+    "reader_stalled": ReaderStalled,
     "reference_missing": ReferenceMissing,
+    "remote_error": RemoteError,
     "reply_elsewhere": ReplyElsewhere,
     "rule_broken": RuleBroken,
+    "table_missing": TableMissing,
+    "too_many_watchers": TooManyWatchers,
     "unauthenticated": Unauthenticated,
     "username_reserved": UsernameReserved,
     "version_conflict": VersionConflict,
+    "watch_ended": WatchEnded,
+    "watcher_too_slow": WatcherTooSlow,
 }
 """The class of each code."""
 STATUSES: dict[int, type[ApiError]] = {

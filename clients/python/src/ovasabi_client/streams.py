@@ -1,14 +1,13 @@
 """Server-sent events: lines put together to messages, and the place from which a broken stream is taken up again."""
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
 from ovasabi_client.answers import read, refusal
 from ovasabi_client.requests import Request
 
-T = TypeVar("T")
 FAILURES = ("error", "problem")
 """Names of messages that tell an error instead of an answer."""
 
@@ -82,8 +81,15 @@ class Reader:
         self._data: list[str] = []
 
 
-def told(request: Request[T], message: Message) -> T:
-    """The answer that a message holds; raises the error if it tells one."""
+def told(request: Request[Any], message: Message, name: str) -> Any:
+    """What a message tells: all that it holds, or of that the part called `name`. Raises the error if it is one."""
     if message.event in FAILURES:
         raise refusal(500, message.data.encode())
-    return read(request, message.data.encode())
+    answer = read(request, message.data.encode())
+    return getattr(answer, name) if name else answer
+
+
+def silence(request: Request[Any]) -> float:
+    """After how many silent seconds a connection is taken for broken: two signs of life, or a minute."""
+    asked = request.query.get("heartbeat_seconds")
+    return max(60.0, 2.0 * asked) if isinstance(asked, int | float) else 60.0

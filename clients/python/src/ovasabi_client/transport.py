@@ -12,13 +12,12 @@ from ovasabi_client.answers import read, refusal
 from ovasabi_client.failures import ApiError
 from ovasabi_client.requests import Paging, Request
 from ovasabi_client.retries import Retries
-from ovasabi_client.streams import Reader, told
+from ovasabi_client.streams import Reader, silence, told
 from ovasabi_client.version import VERSION
 
 T = TypeVar("T")
 # Shorter than servers keep idle connections: else one may be closed just when a request is sent on it.
 _IDLE_SECONDS = 3.0
-_SILENCE_SECONDS = 60.0
 
 
 class Transport:
@@ -60,13 +59,13 @@ class Transport:
             token = getattr(page, paging.token) if items else ""
             request = request.asking(paging.parameter, token)
 
-    def watch(self, request: Request[T]) -> Iterator[T]:
-        """The answers of a stream, as they come; after a broken connection from where it broke."""
+    def watch(self, request: Request[Any], item: type[T], name: str) -> Iterator[T]:
+        """What a stream tells as `name`, as it comes; after a broken connection from where it broke."""
         reader, retries = Reader(), Retries(True, self.retries)
         while True:
             failure: ApiError | httpx.TransportError
             try:
-                yield from self._stream(request, reader)
+                yield from self._stream(request, reader, name)
                 failure = httpx.ReadError("the stream ended")
             except (ApiError, httpx.TransportError) as error:
                 failure = error
@@ -74,10 +73,10 @@ class Transport:
                 retries = Retries(True, self.retries)
             time.sleep(retries.after_break(request, failure, reader.pause))
 
-    def _stream(self, request: Request[T], reader: Reader) -> Iterator[T]:
+    def _stream(self, request: Request[Any], reader: Reader, name: str) -> Iterator[Any]:
         """The answers of one connection."""
         reader.begin()
-        timeout = httpx.Timeout(self.http.timeout, read=_SILENCE_SECONDS)
+        timeout = httpx.Timeout(self.http.timeout, read=silence(request))
         with self.http.stream(
             request.method, request.path, params=request.parameters, headers=reader.headers, timeout=timeout
         ) as response:
@@ -85,7 +84,7 @@ class Transport:
                 raise refusal(response.status_code, response.read())
             for chunk in response.iter_bytes():
                 for message in reader.take(chunk):
-                    yield told(request, message)
+                    yield told(request, message, name)
 
 
 class Connection:

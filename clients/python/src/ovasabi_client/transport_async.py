@@ -11,13 +11,12 @@ from ovasabi_client.answers import read, refusal
 from ovasabi_client.failures import ApiError
 from ovasabi_client.requests import Paging, Request
 from ovasabi_client.retries import Retries
-from ovasabi_client.streams import Reader, told
+from ovasabi_client.streams import Reader, silence, told
 from ovasabi_client.version import VERSION
 
 T = TypeVar("T")
 # Shorter than servers keep idle connections: else one may be closed just when a request is sent on it.
 _IDLE_SECONDS = 3.0
-_SILENCE_SECONDS = 60.0
 
 
 class AsyncTransport:
@@ -60,13 +59,13 @@ class AsyncTransport:
             token = getattr(page, paging.token) if items else ""
             request = request.asking(paging.parameter, token)
 
-    async def watch(self, request: Request[T]) -> AsyncIterator[T]:
-        """The answers of a stream, as they come; after a broken connection from where it broke."""
+    async def watch(self, request: Request[Any], item: type[T], name: str) -> AsyncIterator[T]:
+        """What a stream tells as `name`, as it comes; after a broken connection from where it broke."""
         reader, retries = Reader(), Retries(True, self.retries)
         while True:
             failure: ApiError | httpx.TransportError
             try:
-                async for answer in self._stream(request, reader):
+                async for answer in self._stream(request, reader, name):
                     yield answer
                 failure = httpx.ReadError("the stream ended")
             except (ApiError, httpx.TransportError) as error:
@@ -75,10 +74,10 @@ class AsyncTransport:
                 retries = Retries(True, self.retries)
             await asyncio.sleep(retries.after_break(request, failure, reader.pause))
 
-    async def _stream(self, request: Request[T], reader: Reader) -> AsyncIterator[T]:
+    async def _stream(self, request: Request[Any], reader: Reader, name: str) -> AsyncIterator[Any]:
         """The answers of one connection."""
         reader.begin()
-        timeout = httpx.Timeout(self.http.timeout, read=_SILENCE_SECONDS)
+        timeout = httpx.Timeout(self.http.timeout, read=silence(request))
         async with self.http.stream(
             request.method, request.path, params=request.parameters, headers=reader.headers, timeout=timeout
         ) as response:
@@ -86,7 +85,7 @@ class AsyncTransport:
                 raise refusal(response.status_code, await response.aread())
             async for chunk in response.aiter_bytes():
                 for message in reader.take(chunk):
-                    yield told(request, message)
+                    yield told(request, message, name)
 
 
 class AsyncConnection:

@@ -246,6 +246,14 @@ class EventPage(Answer, frozen=True, kw_only=True):
     next_cursor: str
 
 
+class WatchedEvent(Answer, frozen=True, kw_only=True):
+    """An event that happened; without one, a heartbeat."""
+
+    cursor: str
+    """Where to resume after it."""
+    event: Event | None = None
+
+
 class Record(Answer, frozen=True, kw_only=True):
     """An entity as the registry knows it."""
 

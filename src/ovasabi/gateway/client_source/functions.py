@@ -86,12 +86,22 @@ def _all(method: Method, paging: Paging) -> str:
 def _streaming(method: Method) -> str:
     parts = _parts(method)
     doc = f"{_doc(method)}\n\nGoes on until it is left; after a broken connection from the last answer on."
+    name, answer = _told(method)
+    arguments: list[str | Group] = [_request(method, parts), answer, f'"{name}"']
     lines = [
-        _lines(4, f"def {method.name}(", _parameters(method, parts), f") -> AsyncIterator[{answer_of(method)}]:"),
+        _lines(4, f"def {method.name}(", _parameters(method, parts), f") -> AsyncIterator[{answer}]:"),
         docstring(8, doc, _notes(method, parts)),
-        _lines(8, "return self._transport.watch(", [_request(method, parts)], ")"),
+        _lines(8, "return self._transport.watch(", arguments, ")"),
     ]
     return _joined(lines)
+
+
+def _told(method: Method) -> tuple[str, str]:
+    """What a watch tells beside its cursor, which the client keeps: its name and its annotation."""
+    telling = [part for part in parts_of(method.response) if part.name != "cursor"]
+    if len(telling) != 1:
+        return "", answer_of(method)
+    return telling[0].name, text_of(telling[0].hint).removesuffix(" | None")
 
 
 def _lines(indent: int, before: str, parts: Sequence[str | Group], after: str) -> str:
