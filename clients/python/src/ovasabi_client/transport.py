@@ -76,7 +76,7 @@ class Transport:
     def _stream(self, request: Request[Any], reader: Reader, name: str) -> Iterator[Any]:
         """The answers of one connection."""
         reader.begin()
-        timeout = httpx.Timeout(self.http.timeout, read=silence(request))
+        timeout = httpx.Timeout(**{**self.http.timeout.as_dict(), "read": silence(request)})
         with self.http.stream(
             request.method, request.path, params=request.parameters, headers=reader.headers, timeout=timeout
         ) as response:

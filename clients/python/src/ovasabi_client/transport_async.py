@@ -77,7 +77,7 @@ class AsyncTransport:
     async def _stream(self, request: Request[Any], reader: Reader, name: str) -> AsyncIterator[Any]:
         """The answers of one connection."""
         reader.begin()
-        timeout = httpx.Timeout(self.http.timeout, read=silence(request))
+        timeout = httpx.Timeout(**{**self.http.timeout.as_dict(), "read": silence(request)})
         async with self.http.stream(
             request.method, request.path, params=request.parameters, headers=reader.headers, timeout=timeout
         ) as response:

@@ -1,0 +1,208 @@
+"""The client's source is made from the declared methods, and says what they say; whatever a service may declare."""
+
+import ast
+import importlib.util
+import inspect
+import subprocess
+import sys
+import typing
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+from msgspec import Meta
+
+import ovasabi_client
+from ovasabi.gateway.client_source import FOLDER, ROOT, client_files, files_of
+from ovasabi.gateway.client_source.twins import sync_of
+from ovasabi.kernel.methods import Method, Operation, Reach, Subject
+from ovasabi.kernel.service import services
+from ovasabi_client import UNSET, ContentState, api, api_async
+
+
+class Parcel(msgspec.Struct, kw_only=True):
+    """Something sent."""
+
+    weight: Decimal
+    from_: str = msgspec.field(name="from")
+    opened: datetime | None = None
+
+
+class Sending(msgspec.Struct, kw_only=True):
+    """What to send."""
+
+    to: Annotated[str, Meta(description="Whom to.")]
+    contents: Annotated[list[str], Meta(max_length=3)] = msgspec.field(default_factory=list)
+    class_: int = msgspec.field(name="class", default=2)
+
+
+class Told(msgspec.Struct, kw_only=True):
+    """What a watch of parcels tells."""
+
+    cursor: str
+    parcel: Parcel | None = None
+
+
+PARCELS = Subject(
+    label="parcels",
+    title="Parcels",
+    folder="parcel",
+    singular="parcel",
+    plural="parcels",
+    collection="parcels",
+    doc="Parcels.",
+    reach=Reach.CAMPAIGN,
+)
+
+
+def method(name: str, operation: Operation, request: Any, response: Any, *, on_entity: bool = False) -> Method:
+    """A method of parcels."""
+    role = services[0].methods()[0].role
+    return Method(PARCELS, name, operation, on_entity, request, response, role, f"Does {name}.")
+
+
+def of_a_call(cls: type, name: str) -> inspect.Signature:
+    """The signature of a generated function."""
+    return inspect.signature(getattr(cls, name))
+
+
+def test_the_files_in_git_are_those_that_the_methods_make() -> None:
+    for path, text in client_files().items():
+        assert (ROOT / path).read_text() == text, f"{path}: run `python -m ovasabi.gateway.client_source`"
+        assert "generated" in text.splitlines()[0].lower()
+
+
+def test_each_method_is_there_in_both_clients() -> None:
+    for service in services:
+        for made in service.methods():
+            for module, prefix in ((api, ""), (api_async, "Async")):
+                cls = getattr(module, prefix + made.subject.title)
+                assert callable(getattr(cls, made.name)), made.id
+                if made.operation is Operation.LIST:
+                    assert callable(cls.page), made.id
+
+
+def test_both_clients_have_the_same_functions_and_parameters() -> None:
+    for name, cls in inspect.getmembers(api, inspect.isclass):
+        if cls.__module__ != api.__name__:
+            continue
+        twin = getattr(api_async, f"Async{name}")
+        assert set(vars(cls)) == set(vars(twin))
+        for function, value in inspect.getmembers(cls, inspect.isfunction):
+            if not function.startswith("__"):
+                other = getattr(twin, "aclose" if function == "close" else function)
+                assert inspect.signature(value).parameters.keys() == inspect.signature(other).parameters.keys()
+
+
+def test_a_create_takes_what_a_draft_takes_each_by_its_type() -> None:
+    hints = typing.get_type_hints(api.Contents.create)
+    assert hints["title"] is str
+    assert set(typing.get_args(hints["slug"])) == {str, type(None), type(UNSET)}
+    assert hints["return"] is ovasabi_client.Content
+    parameters = of_a_call(api.Contents, "create").parameters
+    assert parameters["title"].default is inspect.Parameter.empty
+    assert parameters["body"].default is UNSET
+    assert all(p.kind is p.KEYWORD_ONLY for name, p in parameters.items() if name != "self")
+    assert "state" not in parameters
+    assert "price" in of_a_call(api.Variants, "create").parameters
+    assert typing.get_type_hints(api.Variants.create)["price"] is Decimal
+
+
+def test_an_update_takes_only_what_may_change() -> None:
+    parameters = of_a_call(api.Campaigns, "update").parameters
+    assert {"title", "expected_version"} <= set(parameters)
+    assert "slug" not in parameters
+    assert "expected_version" not in of_a_call(api.Campaigns, "restore").parameters
+
+
+def test_a_secret_is_taken_and_never_given() -> None:
+    assert "password" in of_a_call(api.Users, "create").parameters
+    assert "password" not in ovasabi_client.User.__struct_fields__
+
+
+def test_what_a_newer_server_adds_does_not_break_an_answer() -> None:
+    text = b'{"id": 1, "type": "t", "campaign_id": 1, "master_id": 2, "version": null, "occurred_at": '
+    text += b'"2026-11-21T08:00:00Z", "actor": "a", "correlation_id": null, "causation_id": null, "payload": {}, '
+    event = msgspec.json.decode(text + b'"cursor": "1-1", "mood": {"new": 1}}', type=ovasabi_client.Event)
+    assert event.occurred_at == datetime(2026, 11, 21, 8, tzinfo=UTC)
+    state = msgspec.json.decode(b'"frozen"', type=ContentState)
+    assert isinstance(state, ContentState)
+    assert (state, state.value, str(state)) == ("frozen", "frozen", "frozen")
+    assert msgspec.json.encode(state) == b'"frozen"'
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b"7", type=ContentState)
+
+
+def test_the_client_imports_nothing_of_the_server() -> None:
+    folder = ROOT / FOLDER
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert not [name for name in names if name.split(".")[0] == "ovasabi"], path.name
+
+
+def test_a_twin_has_no_word_of_asyncio_left() -> None:
+    for name in ("api.py", "transport.py"):
+        code = ast.unparse(ast.parse((ROOT / FOLDER / name).read_text()))
+        for word in ("async ", "await ", "Async", "asyncio", "aclose", "aread", "aiter"):
+            assert word not in code, (name, word)
+    assert sync_of("async for one in await them():\n    yield one\n") == "yield from them()\n"
+    assert sync_of("async for one in them():\n    yield two\n") == "for one in them():\n    yield two\n"
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A client for parcels, which do all that a service may do, beside what all clients have."""
+    methods = [
+        method("send", Operation.VERB, Sending, Parcel),
+        method("weigh", Operation.READ, None, Decimal | None, on_entity=True),
+        method("drop", Operation.VERB, None, None, on_entity=True),
+        method("watch", Operation.WATCH, None, Told),
+    ]
+    folder = tmp_path / "parcel_client"
+    folder.mkdir()
+    for path in (ROOT / FOLDER).glob("*.py"):
+        (folder / path.name).write_text(path.read_text().replace("ovasabi_client", "parcel_client"))
+    for path, text in files_of(methods).items():
+        (folder / path.name).write_text(text.replace("ovasabi_client", "parcel_client"))
+    (folder / "py.typed").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    spec = importlib.util.find_spec("parcel_client")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["parcel_client"] = module
+    spec.loader.exec_module(module)
+    module.__dict__["folder"] = folder
+    return module
+
+
+def test_whatever_a_service_declares_becomes_sound_source(made: ModuleType) -> None:
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(made.folder)]
+    checked = subprocess.run(command, cwd=made.folder.parent, capture_output=True, text=True, timeout=240, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_names_and_answers_of_any_kind_are_written_as_python_has_them(made: ModuleType) -> None:
+    parcels = sys.modules["parcel_client.api"].Parcels
+    send = of_a_call(parcels, "send").parameters
+    assert send["class_"].default is UNSET
+    assert send["to"].default is inspect.Parameter.empty
+    assert msgspec.json.decode(b'{"weight": "2.5", "from": "a"}', type=made.Parcel).from_ == "a"
+    hints = typing.get_type_hints(parcels.watch)
+    assert typing.get_args(hints["return"]) == (made.Parcel,)
+    assert typing.get_type_hints(parcels.drop)["return"] is type(None)
+    assert set(typing.get_args(typing.get_type_hints(parcels.weigh)["return"])) == {Decimal, type(None)}
+
+
+def test_a_field_that_the_client_needs_itself_is_refused() -> None:
+    class Named(msgspec.Struct):
+        expected_version: int
+
+    with pytest.raises(TypeError, match=r"parcels_send cannot take expected_version"):
+        files_of([method("send", Operation.VERB, Named, None)])
