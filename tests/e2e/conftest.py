@@ -14,6 +14,8 @@ from typing import IO
 import httpx
 import pytest
 
+from ovasabi_client import Client
+
 
 def free_port() -> int:
     """A port that nobody listens on just now."""
@@ -89,6 +91,10 @@ class Program:
     def client(self) -> httpx.Client:
         """An HTTP client with the operator key."""
         return httpx.Client(base_url=self.address, headers={"authorization": f"Bearer {self.key}"}, timeout=30)
+
+    def api(self, retries: int = 3) -> Client:
+        """The typed client, with the operator key."""
+        return Client(self.address, self.key, retries=retries)
 
     def curls(self) -> list[str]:
         """The curl lines that it printed."""

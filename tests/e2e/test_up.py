@@ -18,10 +18,10 @@ def test_a_first_start_works_as_it_says_and_a_second_one_keeps_the_data(program:
         ran = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30)
         answer = json.loads(ran.stdout)
         assert "code" not in answer, answer
-    with program.client() as client:
-        found = client.get("/v1/campaigns/python:search", params={"q": "lambda"}).json()
-        assert found["hits"][0]["name"] == "lambda"
-        made = client.post("/v1/campaigns/python/contents", json={"title": "Kept"}).json()
+    with program.api() as client:
+        python = client.campaign("python")
+        assert python.search("lambda").hits[0].name == "lambda"
+        made = python.contents.create(title="Kept")
     status = json.loads(program.run("status", "--json").stdout)
     assert (status["running"], status["address"], status["campaigns"]) == (True, program.address, 1)
     assert status["migration_head"] == status["migration_current"]
@@ -35,8 +35,8 @@ def test_a_first_start_works_as_it_says_and_a_second_one_keeps_the_data(program:
     second = program.up()
     assert "ovk_" not in second
     assert program.key == key
-    with program.client() as client:
-        assert client.get(f"/v1/campaigns/python/contents/{made['id']}").json() == made
+    with program.api() as client:
+        assert client.campaign("python").contents.get(made.id) == made
     assert program.stop(signal.SIGTERM) == 0
     assert "Traceback" not in first + second + program.output
 
