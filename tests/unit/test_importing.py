@@ -12,14 +12,14 @@ import msgspec
 import pytest
 
 from ovasabi.errors import OvasabiError
+from ovasabi.kernel import import_lines
 from ovasabi.kernel.entity import declared
 from ovasabi.kernel.errors import InvalidValue, KeyReused
-from ovasabi.lifecycle import import_lines
-from ovasabi.lifecycle.import_batches import BATCH_BYTES, Batch, Format, read_batches
-from ovasabi.lifecycle.import_drafts import MAX_KEY, Drafts
-from ovasabi.lifecycle.import_lines import Line, NotImportable, csv_records, json_lines
+from ovasabi.kernel.import_batches import BATCH_BYTES, Batch, Format, read_batches
+from ovasabi.kernel.import_drafts import MAX_KEY, Drafts
+from ovasabi.kernel.import_lines import Line, NotImportable, csv_records, json_lines
+from ovasabi.kernel.importing import type_named
 from ovasabi.lifecycle.import_rejects import Rejects
-from ovasabi.lifecycle.importing import type_named
 from ovasabi.services import discover
 
 discover()

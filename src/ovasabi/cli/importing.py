@@ -18,8 +18,8 @@ from ovasabi.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from ovasabi.kernel.entity import EntityType
+    from ovasabi.kernel.importing import Importer
     from ovasabi.kernel.service import Registry
-    from ovasabi.lifecycle.importing import Importer
 
 STANDARD_INPUT = "-"
 REJECTED, USAGE = 1, 2
@@ -62,7 +62,7 @@ def import_(
     Lines that are wrong go to the reject file, with the reason; all others go in. An import that was broken off can
     be run again: nothing comes in twice. The exit code is 0 if all is in, 1 if lines were rejected.
     """
-    from ovasabi.lifecycle.import_lines import NotImportable
+    from ovasabi.kernel.import_lines import NotImportable
 
     name = "import" if file == STANDARD_INPUT else file
     order = Order(
@@ -84,9 +84,9 @@ def import_(
 async def _import(settings: Settings, order: Order) -> int:
     from ovasabi.kernel.context import acting, system_context
     from ovasabi.kernel.entity import declared
+    from ovasabi.kernel.importing import IN_FLIGHT, Importer, type_named
     from ovasabi.kernel.service import Registry
     from ovasabi.lifecycle.import_rejects import Rejects
-    from ovasabi.lifecycle.importing import IN_FLIGHT, Importer, type_named
     from ovasabi.services import discover
 
     discover()
@@ -108,8 +108,8 @@ async def _import(settings: Settings, order: Order) -> int:
 async def _run(importer: "Importer", of: "EntityType", order: Order, file: BinaryIO, size: int | None) -> int:
     """Imports, showing how far it is; answers the exit code."""
     from ovasabi.cli.progress import shown
-    from ovasabi.lifecycle.import_batches import read_batches
-    from ovasabi.lifecycle.import_drafts import Drafts
+    from ovasabi.kernel.import_batches import read_batches
+    from ovasabi.kernel.import_drafts import Drafts
 
     batches = read_batches(file, Drafts(of, order.key_field), order.format, order.batch)
     with shown(importer, order.plural, size) as seconds:
@@ -134,7 +134,7 @@ def _summary(importer: "Importer", order: Order, seconds: float) -> str:
 
 
 def _check_campaign(of: "EntityType", order: Order) -> None:
-    from ovasabi.lifecycle.import_lines import NotImportable
+    from ovasabi.kernel.import_lines import NotImportable
 
     if of.partitioned and order.campaign is None:
         raise NotImportable(
@@ -153,7 +153,7 @@ async def _number(registry: "Registry", order: Order) -> int:
 @contextmanager
 def _opened(order: Order) -> Iterator[tuple[BinaryIO, int | None]]:
     """The file, and its size where it has one."""
-    from ovasabi.lifecycle.import_lines import NotImportable
+    from ovasabi.kernel.import_lines import NotImportable
 
     try:
         if order.file != STANDARD_INPUT and order.rejects.exists() and order.rejects.samefile(order.file):

@@ -8,7 +8,7 @@ import msgspec
 
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.errors import KeyReused
-from ovasabi.lifecycle.import_lines import Line, NotImportable
+from ovasabi.kernel.import_lines import Line, NotImportable
 
 
 class Rejects:

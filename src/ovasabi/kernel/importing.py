@@ -3,24 +3,25 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.context import current_campaign
 from ovasabi.kernel.entity import Entity, declared
-from ovasabi.kernel.errors import Contended
+from ovasabi.kernel.errors import Contended, LeaseLost
+from ovasabi.kernel.import_batches import Batch, Row
+from ovasabi.kernel.import_lines import Line, NotImportable
 from ovasabi.kernel.queries import SCOPED, SEEN
 from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.work import read, scope_of
-from ovasabi.lifecycle.import_batches import Batch, Row
-from ovasabi.lifecycle.import_lines import NotImportable
-from ovasabi.lifecycle.import_rejects import Rejects
+
+if TYPE_CHECKING:
+    from ovasabi.kernel.service import EntityService
 
 IN_FLIGHT = 3
 """Batches on their way to the database at a time; with those being read, all that is ever in memory."""
@@ -29,7 +30,9 @@ PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0)
 
 _ONE_BY_ONE = (Kind.INVALID, Kind.PRECONDITION, Kind.CONFLICT, Kind.EXISTS, Kind.NOT_FOUND)
 _KNOWN = "SELECT x.*\n" + SCOPED.format(
-    body=f"SELECT d.key FROM idempotency AS d WHERE d.campaign_id = $2 AND d.key = ANY ($3::text[]) AND {SEEN}"
+    body=f"""
+  SELECT d.key, d.master_id FROM idempotency AS d
+  WHERE d.campaign_id = $2 AND d.key = ANY ($3::text[]) AND {SEEN}"""
 )
 
 
@@ -47,16 +50,33 @@ class Tally(msgspec.Struct):
         return self.created + self.present + self.rejected
 
 
+class Refused(Protocol):
+    """Where the lines that are refused go."""
+
+    def write(self, line: Line, refusal: OvasabiError) -> None:
+        """Takes one of them."""
+
+    def close(self) -> None:
+        """There are no more."""
+
+
 class Importer:
-    """Sends batches to a service in the context's campaign, and tells `progress`; `stop` ends it soon, and orderly."""
+    """Sends batches to a service in the context's campaign, and tells `progress`; `stop` ends it soon, and orderly.
+
+    `settled` is awaited after each batch that is dealt with. `since` is an id: what was made later under a line's own
+    key was made by this import, before it was broken off.
+    """
 
     def __init__(
         self,
-        service: EntityService[Any],
-        rejects: Rejects,
+        service: "EntityService[Any]",
+        rejects: Refused,
         *,
         given_keys: bool = False,
         stop: asyncio.Event | None = None,
+        in_flight: int = IN_FLIGHT,
+        since: int | None = None,
+        settled: Callable[[Tally], Awaitable[None]] | None = None,
     ) -> None:
         self.tally = Tally()
         self.progress: Callable[[Tally], None] = lambda tally: None
@@ -64,6 +84,9 @@ class Importer:
         self._rejects = rejects
         self._given_keys = given_keys
         self._stop = stop or asyncio.Event()
+        self._in_flight = in_flight
+        self._since = since
+        self._settled = settled
 
     @property
     def stopped(self) -> bool:
@@ -72,16 +95,20 @@ class Importer:
 
     async def run(self, batches: Iterator[Batch]) -> Tally:
         """Imports until the end, or until told to stop. The tally is right even where an error ends it."""
+        return await self.run_through(self._read(batches))
+
+    async def run_through(self, batches: AsyncIterator[Batch]) -> Tally:
+        """As `run`, of batches that are waited for."""
         sent: deque[asyncio.Task[list[bool | OvasabiError]]] = deque()
         waiting: deque[Batch] = deque()
         try:
-            async for batch in self._read(batches):
+            async for batch in batches:
                 sent.append(asyncio.create_task(self._send(batch.rows)))
                 waiting.append(batch)
-                if len(sent) >= IN_FLIGHT:
-                    self._settle(waiting.popleft(), await sent.popleft())
+                if len(sent) >= self._in_flight:
+                    await self._settle(waiting.popleft(), await sent.popleft())
             while sent:
-                self._settle(waiting.popleft(), await sent.popleft())
+                await self._settle(waiting.popleft(), await sent.popleft())
         finally:
             for task in sent:
                 task.cancel()
@@ -89,7 +116,7 @@ class Importer:
             self._rejects.close()
         return self.tally
 
-    def _settle(self, batch: Batch, answers: "list[bool | OvasabiError]") -> None:
+    async def _settle(self, batch: Batch, answers: "list[bool | OvasabiError]") -> None:
         """Counts a batch, in the order of the file, and writes its rejects."""
         refused = list(batch.refused)
         for row, answer in zip(batch.rows, answers, strict=True):
@@ -104,6 +131,8 @@ class Importer:
             self.tally.rejected += 1
         self.tally.end = batch.end
         self.progress(self.tally)
+        if self._settled is not None:
+            await self._settled(self.tally)
 
     async def _send(self, rows: list[Row]) -> "list[bool | OvasabiError]":
         """For each row: whether it was created (else it was there already), or why it was refused."""
@@ -111,7 +140,7 @@ class Importer:
         known = await self._known(drafts)
         # A derived key says what the row holds, so a known one is in; of a given key, the service compares the content.
         fresh = [place for place, draft in enumerate(drafts) if self._given_keys or draft.key not in known]
-        answers: list[bool | OvasabiError] = [False] * len(drafts)
+        answers: list[bool | OvasabiError] = [self._by_us(known.get(str(draft.key))) for draft in drafts]
         seen: set[int] = set()
         for place, answer in zip(fresh, await self._created([drafts[place] for place in fresh]), strict=True):
             if isinstance(answer, OvasabiError):
@@ -121,18 +150,21 @@ class Importer:
                 seen.add(answer.id)
         return answers
 
-    async def _known(self, drafts: list[Draft]) -> set[str]:
-        """Which of the keys were used before."""
+    def _by_us(self, id: int | None) -> bool:
+        return id is not None and self._since is not None and id > self._since
+
+    async def _known(self, drafts: list[Draft]) -> dict[str, int]:
+        """Which of the keys were used before, and for what."""
         campaign, keys = current_campaign(), [draft.key for draft in drafts]
         for pause in (*PAUSES, None):
             try:
                 rows = await read(self._service.database, _KNOWN, scope_of(campaign), campaign, keys)
-                return {row["key"] for row in rows}
+                return {row["key"]: row["master_id"] for row in rows}
             except OvasabiError as error:
                 if error.kind is not Kind.UNAVAILABLE or pause is None or self._stop.is_set():
                     raise
                 await asyncio.sleep(pause)
-        return set()
+        return {}
 
     async def _created(self, drafts: list[Draft]) -> list[Entity | OvasabiError]:
         """The service's answers; rows that only time stands against are tried again, and their keys make that safe."""
@@ -145,7 +177,8 @@ class Importer:
             for place, answer in zip(again, await self._halving([drafts[place] for place in again]), strict=True):
                 answers[place] = answer
         for answer in answers:
-            if isinstance(answer, OvasabiError) and answer.kind is Kind.UNAVAILABLE:
+            # Who lost the lease may not go on, which is no fault of the row.
+            if isinstance(answer, LeaseLost) or (isinstance(answer, OvasabiError) and answer.kind is Kind.UNAVAILABLE):
                 raise answer
         return answers
 
@@ -158,7 +191,7 @@ class Importer:
         except OvasabiError as error:
             if error.kind is Kind.UNAVAILABLE or (error.kind in _ONE_BY_ONE and len(drafts) == 1):
                 return [error] * len(drafts)
-            if len(drafts) == 1 or error.kind not in (*_ONE_BY_ONE, Kind.DEADLINE):
+            if isinstance(error, LeaseLost) or len(drafts) == 1 or error.kind not in (*_ONE_BY_ONE, Kind.DEADLINE):
                 raise
         middle = len(drafts) // 2
         return [*await self._halving(drafts[:middle]), *await self._halving(drafts[middle:])]

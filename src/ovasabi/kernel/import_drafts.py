@@ -14,8 +14,8 @@ from msgspec import UNSET
 from ovasabi.kernel.entity import EntityType
 from ovasabi.kernel.errors import InvalidValue
 from ovasabi.kernel.fields import Field, Secret
+from ovasabi.kernel.import_lines import Line, NotImportable, not_utf8
 from ovasabi.kernel.rows import Draft
-from ovasabi.lifecycle.import_lines import Line, NotImportable, not_utf8
 
 MAX_KEY = 200
 _PLACE = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")

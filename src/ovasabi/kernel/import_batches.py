@@ -6,9 +6,9 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from ovasabi.errors import OvasabiError
+from ovasabi.kernel.import_drafts import Drafts
+from ovasabi.kernel.import_lines import Line, NotImportable, csv_records, json_lines
 from ovasabi.kernel.rows import Draft
-from ovasabi.lifecycle.import_drafts import Drafts
-from ovasabi.lifecycle.import_lines import Line, NotImportable, csv_records, json_lines
 
 Format = Literal["jsonl", "csv"]
 BATCH_ROWS = 500
@@ -40,8 +40,13 @@ class Batch(msgspec.Struct):
         self.end = line.end
 
 
-def read_batches(file: BinaryIO, drafts: Drafts, format: Format, rows: int = BATCH_ROWS) -> Iterator[Batch]:
-    """The batches of a file; NotImportable if it is empty, or wrong as a whole."""
+def read_batches(
+    file: BinaryIO, drafts: Drafts, format: Format, rows: int = BATCH_ROWS, *, after: int = 0
+) -> Iterator[Batch]:
+    """The batches of a file; NotImportable if it is empty, or wrong as a whole.
+
+    Lines that end within the first `after` bytes are read, since equal ones are counted for their keys, and left out.
+    """
     lines = json_lines(file) if format == "jsonl" else csv_records(file)
     if format == "csv" and (header := next(lines, None)) is not None:
         drafts.read_header(header)
@@ -50,9 +55,11 @@ def read_batches(file: BinaryIO, drafts: Drafts, format: Format, rows: int = BAT
     for line in lines:
         empty = False
         try:
-            batch.add(line, make(line))
+            draft: Draft | OvasabiError = make(line)
         except OvasabiError as error:
-            batch.add(line, error)
+            draft = error
+        if line.end > after:
+            batch.add(line, draft)
         if len(batch.rows) + len(batch.refused) >= rows or batch.size >= BATCH_BYTES:
             yield batch
             batch = Batch()
