@@ -21,10 +21,11 @@ from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.service import Registry, Service
 from ovasabi.lifecycle import partitions
 from ovasabi.services import discover
+from ovasabi.services.operation.running import carrying_out
 from ovasabi.settings import Settings
 
 SAMPLE_CAMPAIGN = "python"
-BACKGROUND = ("partitions: months ahead, hourly",)
+BACKGROUND = ("partitions: months ahead, hourly", "operations: carried out, and taken over")
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -68,7 +69,8 @@ async def running(url: str, settings: Settings, elsewhere: Elsewhere | None = No
         async with nullcontext() if elsewhere is None else elsewhere(peers) as find:
             registry = Registry(database, find)
             try:
-                yield Platform(settings, database, registry, Keyring(database), peers)
+                async with carrying_out(registry, settings.operations):
+                    yield Platform(settings, database, registry, Keyring(database), peers)
             finally:
                 await registry.watching.close()
     finally:

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     # Connections that read and connections that write, for the whole process.
     pool_size: int = Field(default=8, ge=1, le=200)
     write_pool_size: int = Field(default=8, ge=1, le=200)
+    # Long-running operations that a process carries out at a time; 0 leaves them to others.
+    operations: int = Field(default=4, ge=0, le=64)
     months_ahead: int = Field(default=2, ge=0, le=120)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -56,7 +56,7 @@ def document(methods: list[Method]) -> bytes:
 def _kinds(methods: list[Method]) -> list[Any]:
     kinds: list[Any] = [Problem]
     for method in methods:
-        wanted = [method.request, _entity(method) if _is_page(method) else method.response]
+        wanted = [method.request, _entity(method) if _is_page(method) else method.response, method.result]
         kinds += [kind for kind in wanted if kind is not None]
     return list({str(kind): kind for kind in kinds}.values())
 
@@ -69,7 +69,7 @@ def _operation(method: Method, address: str, refs: dict[str, Any]) -> dict[str, 
         parameters.append(_query("as_of", {"type": "string", "format": "date-time"}, "The entity as it was then."))
     if method.request is not None and not method.writes:
         parameters += _query_parameters(method.request)
-    if method.operation is Operation.CREATE:
+    if method.takes_key:
         parameters.append(_header("key"))
     if method.takes_version:
         parameters.append(_header("match"))
@@ -100,7 +100,10 @@ def _responses(method: Method, refs: dict[str, Any]) -> dict[str, Any]:
         }
     else:
         schema = {"type": "null"} if method.response is None else refs[str(method.response)]
-    status = "201" if method.operation is Operation.CREATE else "200"
+    if method.result is not None:
+        result = {"anyOf": [refs[str(method.result)], {"type": "null"}]}
+        schema = {"allOf": [schema, {"type": "object", "properties": {"result": result}}]}
+    status = {Operation.CREATE: "201", Operation.LONG: "202"}.get(method.operation, "200")
     good: dict[str, Any] = {"description": "Done.", "content": {_JSON: {"schema": schema}}}
     if isinstance(method.response, type) and issubclass(method.response, Entity):
         good["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "The entity's version."}}

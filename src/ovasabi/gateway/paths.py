@@ -1,10 +1,17 @@
 """Where the methods of services are found over HTTP, in the form of Google's API improvement proposals."""
 
-from ovasabi.kernel.methods import STANDARD, Method, Operation, Reach
+from ovasabi.kernel.entity import declared
+from ovasabi.kernel.methods import OPERATION, STANDARD, Method, Operation, Reach
 
 ROOT = "/v1"
 SCOPED = f"{ROOT}/campaigns/{{campaign}}"
 VERBS = {Operation.UPDATE: "PATCH", Operation.DELETE: "DELETE"}
+
+
+def operation_path(campaign: str | None, id: int) -> str:
+    """Where the operation is that a long method, called in a campaign or on the platform, answers with."""
+    prefix = ROOT if campaign is None else SCOPED.format(campaign=campaign)
+    return f"{prefix}/{declared[OPERATION].plural}/{id}"
 
 
 def verb_of(method: Method) -> str:

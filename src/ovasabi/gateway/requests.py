@@ -35,14 +35,13 @@ def caller_of(request: Http) -> Caller:
 
 async def call_of(method: Method, request: Http, parameters: dict[str, str]) -> Call:
     """What the request asks for."""
-    creates = method.operation is Operation.CREATE
     return Call(
         method=method,
         campaign=parameters.get("campaign"),
         target=parameters.get("id"),
         request=await _request(method, request),
         expected_version=_expected_version(request) if method.takes_version else None,
-        key=idempotency_key(request.headers.get("idempotency-key"), "Idempotency-Key") if creates else None,
+        key=idempotency_key(request.headers.get("idempotency-key"), "Idempotency-Key") if method.takes_key else None,
         as_of=_as_of(request) if method.operation is Operation.GET else None,
     )
 

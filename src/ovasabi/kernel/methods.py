@@ -1,6 +1,7 @@
 """What a service offers: methods declared once, with typed request and answer, and the call of one, for every door."""
 
 import inspect
+import keyword
 import typing
 from collections.abc import Callable
 from datetime import datetime
@@ -11,13 +12,13 @@ import msgspec
 from msgspec import Meta
 
 from ovasabi.kernel.context import Role
-from ovasabi.kernel.entity import Entity, EntityType, Scope, type_of
+from ovasabi.kernel.entity import Entity, EntityType, Scope, declared, type_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Operation(StrEnum):
-    """What a method does. All but the last three are the same for every entity."""
+    """What a method does. All but the last four are the same for every entity."""
 
     CREATE = "create"
     GET = "get"
@@ -32,11 +33,17 @@ class Operation(StrEnum):
     """A service's own verb."""
     WATCH = "watch"
     """Answers for as long as the caller listens."""
+    LONG = "long"
+    """Answers at once with an operation, which goes on."""
 
 
 READING = frozenset({Operation.GET, Operation.LIST, Operation.SEARCH, Operation.READ, Operation.WATCH})
 STANDARD = frozenset({Operation.CREATE, Operation.GET, Operation.LIST, Operation.UPDATE, Operation.DELETE})
 """What needs no name in an address: the method of HTTP says it."""
+OFFERED = STANDARD | {Operation.SEARCH, Operation.RESTORE}
+"""What every entity has, unless its service says otherwise."""
+OPERATION = "operation"
+"""The entity type that a long method answers with."""
 
 
 class Reach(StrEnum):
@@ -92,6 +99,13 @@ class Method(msgspec.Struct, frozen=True, eq=False):
     """The type of the answer, or of each answer to a watch; None if there is nothing to tell."""
     role: Role
     doc: str
+    result: Any = None
+    """Of a long method: the type of the operation's result."""
+
+    @property
+    def function(self) -> str:
+        """The name of its function, which has an underscore where Python keeps the name for itself."""
+        return f"{self.name}_" if keyword.iskeyword(self.name) else self.name
 
     @property
     def id(self) -> str:
@@ -107,6 +121,11 @@ class Method(msgspec.Struct, frozen=True, eq=False):
     def writes(self) -> bool:
         """Whether it changes anything."""
         return self.operation not in READING
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether a caller may give a key, under which the same again has the same answer."""
+        return self.operation in (Operation.CREATE, Operation.LONG)
 
     @property
     def takes_version(self) -> bool:
@@ -125,7 +144,7 @@ class Call(msgspec.Struct, frozen=True):
     request: Any = None
     expected_version: int | None = None
     key: str | None = None
-    """Of a create: the same again under the same key has the same answer."""
+    """Of a create or a start: the same again under the same key has the same answer."""
     as_of: datetime | None = None
     """Of a get: the entity as it was then."""
 
@@ -145,7 +164,7 @@ class Declared(msgspec.Struct, frozen=True):
     """What a decorator said of a function."""
 
     operation: Operation
-    role: Role
+    role: Role | None
 
 
 def verb(role: Role = Role.WRITER) -> Callable[[F], F]:
@@ -175,10 +194,21 @@ def watch(role: Role = Role.READER) -> Callable[[F], F]:
     return _declaring(Operation.WATCH, role)
 
 
+def long(role: Role | None = Role.WRITER) -> Callable[[F], F]:
+    """Declares a method that may take long: its answer is an operation, which tells how far it is, and its result.
+
+    `async def export(self, request: R, progress: Progress) -> A`; with an entity before the request, it is of that
+    one. It tells `progress` what it has done, and goes on from there when it is called again. `role=None` is the role
+    that changing the service's entities needs. See `kernel/long.py`.
+    """
+    return _declaring(Operation.LONG, role)
+
+
 def own_methods(cls: type, subject: Subject) -> list[Method]:
-    """The methods that a class declares by decorator, by name."""
+    """The methods that a class declares by decorator, by name; long ones only where there are operations."""
     found = inspect.getmembers(cls, lambda member: inspect.isfunction(member) and hasattr(member, "__declared__"))
-    return [_method(subject, name, function) for name, function in found]
+    methods = [_method(cls, subject, name, function) for name, function in found]
+    return [method for method in methods if method.operation is not Operation.LONG or OPERATION in declared]
 
 
 def values_of(request: msgspec.Struct) -> dict[str, Any]:
@@ -186,7 +216,7 @@ def values_of(request: msgspec.Struct) -> dict[str, Any]:
     return {k: v for k, v in msgspec.structs.asdict(request).items() if v is not msgspec.UNSET}
 
 
-def _declaring(operation: Operation, role: Role) -> Callable[[F], F]:
+def _declaring(operation: Operation, role: Role | None) -> Callable[[F], F]:
     def declare(function: F) -> F:
         name = function.__name__
         named = Operation(name) if operation is Operation.READ and name in ("get", "list", "search") else operation
@@ -196,23 +226,36 @@ def _declaring(operation: Operation, role: Role) -> Callable[[F], F]:
     return declare
 
 
-def _method(subject: Subject, name: str, function: Callable[..., Any]) -> Method:
+def _method(cls: type, subject: Subject, name: str, function: Callable[..., Any]) -> Method:
     hints = typing.get_type_hints(function, include_extras=True)
     parameters = [hints[parameter] for parameter in list(inspect.signature(function).parameters)[1:]]
     on_entity = bool(parameters) and parameters[0] in (subject.entity, str)
     rest = parameters[1:] if on_entity else parameters
-    declared: Declared = function.__declared__  # type: ignore[attr-defined]
-    watched = declared.operation is Operation.WATCH
+    said: Declared = function.__declared__  # type: ignore[attr-defined]
+    watched, long_ = (said.operation is kind for kind in (Operation.WATCH, Operation.LONG))
+    answer, doc = hints["return"], inspect.getdoc(function) or ""
+    if long_:
+        rest = rest[:-1]  # the last one is its progress
+        doc += f"\n\nAnswers at once with an operation, whose result is {_named(answer)}."
     return Method(
         subject=subject,
-        name=name,
-        operation=declared.operation,
+        name=name.rstrip("_"),
+        operation=said.operation,
         on_entity=on_entity,
         request=rest[0] if rest else None,
-        response=typing.get_args(hints["return"])[0] if watched else _answer(hints["return"]),
-        role=declared.role,
-        doc=inspect.getdoc(function) or "",
+        response=_operation() if long_ else typing.get_args(answer)[0] if watched else _answer(answer),
+        role=said.role or cls.manages,  # type: ignore[attr-defined]
+        doc=doc,
+        result=_answer(answer) if long_ else None,
     )
+
+
+def _operation() -> type[Entity] | None:
+    return declared[OPERATION].cls if OPERATION in declared else None
+
+
+def _named(answer: Any) -> str:
+    return "empty" if answer is type(None) else f"`{answer.__name__}`"
 
 
 def _answer(hint: Any) -> Any:

@@ -14,9 +14,21 @@ from ovasabi.errors import OvasabiError
 from ovasabi.kernel.context import Role, current_campaign
 from ovasabi.kernel.entity import Entity, EntityType, Scope, declared, type_of
 from ovasabi.kernel.errors import Contended, VersionConflict
+from ovasabi.kernel.exchange import Exchange, exchanges
 from ovasabi.kernel.history import state_at
 from ovasabi.kernel.listing import ListRequest, Page, list_page
-from ovasabi.kernel.methods import Call, Method, Operation, Reach, Subject, Watched, own_methods, values_of
+from ovasabi.kernel.long import start
+from ovasabi.kernel.methods import (
+    OFFERED,
+    Call,
+    Method,
+    Operation,
+    Reach,
+    Subject,
+    Watched,
+    own_methods,
+    values_of,
+)
 from ovasabi.kernel.repository import Repository
 from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.search import search
@@ -84,7 +96,9 @@ class Service:
         return own_methods(cls, cls.subject)
 
     async def run(self, call: Call) -> Any:
-        """Answers a call of one of its methods."""
+        """Answers a call of one of its methods; a long one with the operation that goes on."""
+        if call.method.operation is Operation.LONG:
+            return await start(self.registry, call)
         return await self._function(call)
 
     def stream(self, call: Call) -> AsyncGenerator[Watched, None]:
@@ -94,7 +108,7 @@ class Service:
 
     def _function(self, call: Call) -> Any:
         arguments = [argument for argument in (call.target, call.request) if argument is not None]
-        return getattr(self, call.method.name)(*arguments)
+        return getattr(self, call.method.function)(*arguments)
 
     @classmethod
     def _subject(cls) -> Subject:
@@ -110,13 +124,15 @@ class Service:
         )
 
 
-class EntityService(Service, Generic[E], base=True):
+class EntityService(Service, Exchange, Generic[E], base=True):
     """Base of the services of an entity: `class Contents(EntityService[Content]): …`.
 
     Every operation of an entity is there; override one to add a rule to it.
     """
 
     entity: ClassVar[type[Entity]]
+    offers: ClassVar[frozenset[Operation]] = OFFERED
+    """The operations that every entity has, as far as the doors offer them. Import needs create, export needs list."""
     manages: ClassVar[Role] = Role.WRITER
     """The role that creating, updating and deleting need."""
 
@@ -147,6 +163,8 @@ class EntityService(Service, Generic[E], base=True):
                 return await self.delete(reference, expected_version=version)
             case Operation.RESTORE:
                 return await self.restore(reference)
+            case Operation.LONG:
+                return await start(self.registry, call)
         return await self._own(call)
 
     def check(self, values: Mapping[str, Any], before: E | None) -> None:
@@ -211,7 +229,7 @@ class EntityService(Service, Generic[E], base=True):
     async def _own(self, call: Call) -> Any:
         """Runs a verb; where others got in between and the caller named no version, again on what is there now."""
         method, version = call.method, call.expected_version
-        function = getattr(self, method.name)
+        function = getattr(self, method.function)
         arguments = () if call.request is None else (call.request,)
         for attempt in range(ATTEMPTS):
             if not method.on_entity:
@@ -271,9 +289,9 @@ class EntityService(Service, Generic[E], base=True):
         operations = [
             Method(cls.subject, op.value, op, on, request, response, role, _doc(getattr(cls, op.value), of))
             for op, on, request, response, role in standard
-            if of.searched or op is not Operation.SEARCH
+            if op in cls.offers and (of.searched or op is not Operation.SEARCH)
         ]
-        return operations + own_methods(cls, cls.subject)
+        return operations + [own for own in own_methods(cls, cls.subject) if exchanges(own) <= cls.offers]
 
     @classmethod
     def _subject(cls) -> Subject:
@@ -286,7 +304,7 @@ class EntityService(Service, Generic[E], base=True):
             plural=of.plural,
             collection=of.plural,
             doc=inspect.getdoc(cls) or "",
-            reach=Reach.CAMPAIGN if of.scope is Scope.CAMPAIGN else Reach.PLATFORM,
+            reach=vars(cls).get("reach") or (Reach.CAMPAIGN if of.scope is Scope.CAMPAIGN else Reach.PLATFORM),
             entity=cls.entity,
         )
 

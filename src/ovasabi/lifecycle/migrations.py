@@ -270,7 +270,7 @@ def _script() -> ScriptDirectory:
 
 
 def _next_revision(script: ScriptDirectory) -> str:
-    return f"{len(list(script.walk_revisions())) + 1:04d}"
+    return f"{max((int(known.revision) for known in script.walk_revisions()), default=0) + 1:04d}"
 
 
 def _asyncpg(url: str) -> str:

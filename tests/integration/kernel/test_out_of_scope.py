@@ -12,6 +12,8 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.locks import acquire
 from ovasabi.kernel.repository import Repository
 from ovasabi.services.content.entity import Comment, Reaction, ReactionKind
+from ovasabi.services.operation import work
+from ovasabi.services.operation.entity import Operation
 from ovasabi.services.product.entity import Product, Variant
 from ovasabi.services.quotes.entity import Quote
 from ovasabi.services.user.entity import User
@@ -33,6 +35,11 @@ async def seeded(database: Database, url: str) -> int:
         quote = {"description": "s", "amount": Decimal(1), "currency": "EUR", "valid_until": content.created_at}
         await Repository(database, Quote).create(quote)
         await acquire(database, "seed", 30)
+        values = {"kind": "contents_export", "request_digest": ""}
+        operation = await Repository(database, Operation).create(values)
+        await acquire(database, work.lease_name(operation.id), 60)  # so that no server of another test carries it out
+        await work.add(database, operation.id, None, "{}")
+        await work.step(database, operation.id, 1, None, "null", "null", ["seed"])
     return campaign
 
 

@@ -1,0 +1,1 @@
+"""Operations: long-running work, from its start to its result, whichever process carries it out."""

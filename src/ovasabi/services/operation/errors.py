@@ -1,0 +1,48 @@
+"""What can go wrong with operations."""
+
+from ovasabi.errors import Kind, OvasabiError
+
+
+class NotFinished(OvasabiError):
+    """An operation that is still to be done, or being done, was to be deleted or downloaded."""
+
+    kind = Kind.PRECONDITION
+    code = "operation_not_finished"
+    message = "The operation is {state}; that applies to a finished one."
+    hint = "Wait until it is finished, or :cancel it."
+
+
+class NoOutput(OvasabiError):
+    """There is nothing to download from this operation."""
+
+    kind = Kind.PRECONDITION
+    code = "operation_without_output"
+    message = "The operation {state}, and has no output to download."
+    hint = "An export that succeeded has one; what others have to tell is in `result` or `error`."
+
+
+class KeyRevoked(OvasabiError):
+    """The key that asked for the work was revoked before it was done."""
+
+    kind = Kind.DENIED
+    code = "operation_key_revoked"
+    message = "The key that asked for this was revoked."
+    hint = "Start it again with another key."
+
+
+class Abandoned(OvasabiError):
+    """Each process that took the work on went away before it got any further."""
+
+    kind = Kind.INTERNAL
+    code = "operation_abandoned"
+    message = "The work was begun {attempts} times, and each time its process ended before it got any further."
+    hint = "See the servers' logs with the correlation id; ask for less at a time."
+
+
+class KindUnknown(OvasabiError):
+    """This process does not have the method: another program, or another version, accepted the work."""
+
+    kind = Kind.UNAVAILABLE
+    code = "operation_kind_unknown"
+    message = "No process that took the work on knows {kind}."
+    hint = "Start a server that has this service."
