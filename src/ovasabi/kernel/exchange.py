@@ -92,8 +92,7 @@ def exchanges(method: Method) -> frozenset[Operation]:
     """What a service has to offer for this method of it to be offered."""
     if method.operation is not Operation.LONG:
         return frozenset()
-    needed = {"import": {Operation.CREATE}, "export": {Operation.LIST}}
-    return frozenset(needed.get(method.name, ()))
+    return frozenset({Operation.CREATE, Operation.LIST}) if method.name in ("import", "export") else frozenset()
 
 
 class _Rejects:

@@ -132,7 +132,7 @@ class EntityService(Service, Exchange, Generic[E], base=True):
 
     entity: ClassVar[type[Entity]]
     offers: ClassVar[frozenset[Operation]] = OFFERED
-    """The operations that every entity has, as far as the doors offer them. Import needs create, export needs list."""
+    """What the doors offer of what every entity has; import and export where there are create and list."""
     manages: ClassVar[Role] = Role.WRITER
     """The role that creating, updating and deleting need."""
 
