@@ -21,6 +21,10 @@ from ovasabi.kernel.keys import create_key
 from ovasabi.kernel.service import declared_methods
 from ovasabi.runtime import running
 from ovasabi.settings import Settings
+from tests.integration.gateway.processes import three_processes
+
+IN_ONE_AND_IN_THREE = pytest.mark.parametrize("addresses", ["one", "three"], indirect=True, scope="session")
+"""Runs the tests of a module on the platform in one process, and again in three."""
 
 
 @asynccontextmanager
@@ -44,10 +48,11 @@ async def serving(database_url: str, home: Path) -> AsyncIterator[tuple[str, str
 
 @pytest_asyncio.fixture(scope="session")
 async def addresses(
-    database_url: str, database: Database, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, database_url: str, database: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[str, str]]:
-    """Where the server listens for HTTP and for gRPC."""
-    async with serving(database_url, Path(tmp_path_factory.mktemp("home"))) as listens:
+    """Where the server listens for HTTP and for gRPC; the platform is one process, or `three` where a module asks."""
+    make = three_processes if getattr(request, "param", "one") == "three" else serving
+    async with make(database_url, Path(tmp_path_factory.mktemp("home"))) as listens:
         yield listens
 
 

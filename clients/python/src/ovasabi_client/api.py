@@ -20,8 +20,10 @@ from ovasabi_client.types import (
     Content,
     ContentKind,
     ContentKindName,
+    Download,
     Event,
     EventPage,
+    Operation,
     Product,
     ProductKind,
     ProductKindName,
@@ -344,6 +346,60 @@ class Campaigns(Service):
             ),
         )
 
+    def export(
+        self,
+        *,
+        filter: str | UnsetType = UNSET,
+        format: Literal["jsonl"] | UnsetType = UNSET,
+        whole: bool | UnsetType = UNSET,
+    ) -> Operation:
+        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+
+        Answers at once with an operation, whose result is `ExportResult`.
+
+        Needs the role writer.
+
+        Args:
+            filter: As in a list; all if left out.
+            format: Default: jsonl.
+            whole: Also ids, versions, states and what else an import would not take. Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/campaigns:export",
+                answer=Operation,
+                body={"filter": filter, "format": format, "whole": whole},
+            ),
+        )
+
+    def import_(
+        self,
+        *,
+        data: str,
+        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
+        key: str | UnsetType | None = UNSET,
+    ) -> Operation:
+        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+
+        Answers at once with an operation, whose result is `ImportResult`.
+
+        Needs the role admin.
+
+        Args:
+            data: The lines, as `ovasabi import` takes them in a file.
+            format: Default: jsonl.
+            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/campaigns:import",
+                answer=Operation,
+                body={"data": data, "format": format, "key": key},
+            ),
+        )
+
     def schedule(self, reference: Reference, /, *, expected_version: int | None = None) -> Campaign:
         """Lets it wait for its start.
 
@@ -557,6 +613,60 @@ class Comments(Service):
             Request(method="POST", path=f"{self._at}/comments/{part(reference)}:restore", answer=Comment),
         )
 
+    def export(
+        self,
+        *,
+        filter: str | UnsetType = UNSET,
+        format: Literal["jsonl"] | UnsetType = UNSET,
+        whole: bool | UnsetType = UNSET,
+    ) -> Operation:
+        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+
+        Answers at once with an operation, whose result is `ExportResult`.
+
+        Needs the role writer.
+
+        Args:
+            filter: As in a list; all if left out.
+            format: Default: jsonl.
+            whole: Also ids, versions, states and what else an import would not take. Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/comments:export",
+                answer=Operation,
+                body={"filter": filter, "format": format, "whole": whole},
+            ),
+        )
+
+    def import_(
+        self,
+        *,
+        data: str,
+        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
+        key: str | UnsetType | None = UNSET,
+    ) -> Operation:
+        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+
+        Answers at once with an operation, whose result is `ImportResult`.
+
+        Needs the role writer.
+
+        Args:
+            data: The lines, as `ovasabi import` takes them in a file.
+            format: Default: jsonl.
+            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/comments:import",
+                answer=Operation,
+                body={"data": data, "format": format, "key": key},
+            ),
+        )
+
 
 class Reactions(Service):
     """Reactions."""
@@ -723,6 +833,60 @@ class Reactions(Service):
         """
         return self._transport.send(
             Request(method="POST", path=f"{self._at}/reactions/{part(reference)}:restore", answer=Reaction),
+        )
+
+    def export(
+        self,
+        *,
+        filter: str | UnsetType = UNSET,
+        format: Literal["jsonl"] | UnsetType = UNSET,
+        whole: bool | UnsetType = UNSET,
+    ) -> Operation:
+        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+
+        Answers at once with an operation, whose result is `ExportResult`.
+
+        Needs the role writer.
+
+        Args:
+            filter: As in a list; all if left out.
+            format: Default: jsonl.
+            whole: Also ids, versions, states and what else an import would not take. Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/reactions:export",
+                answer=Operation,
+                body={"filter": filter, "format": format, "whole": whole},
+            ),
+        )
+
+    def import_(
+        self,
+        *,
+        data: str,
+        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
+        key: str | UnsetType | None = UNSET,
+    ) -> Operation:
+        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+
+        Answers at once with an operation, whose result is `ImportResult`.
+
+        Needs the role writer.
+
+        Args:
+            data: The lines, as `ovasabi import` takes them in a file.
+            format: Default: jsonl.
+            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/reactions:import",
+                answer=Operation,
+                body={"data": data, "format": format, "key": key},
+            ),
         )
 
 
@@ -999,6 +1163,60 @@ class Contents(Service):
                 answer=Comment,
                 body={"body": body, "author_id": author_id, "reply_to_id": reply_to_id},
                 expected_version=expected_version,
+            ),
+        )
+
+    def export(
+        self,
+        *,
+        filter: str | UnsetType = UNSET,
+        format: Literal["jsonl"] | UnsetType = UNSET,
+        whole: bool | UnsetType = UNSET,
+    ) -> Operation:
+        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+
+        Answers at once with an operation, whose result is `ExportResult`.
+
+        Needs the role writer.
+
+        Args:
+            filter: As in a list; all if left out.
+            format: Default: jsonl.
+            whole: Also ids, versions, states and what else an import would not take. Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/contents:export",
+                answer=Operation,
+                body={"filter": filter, "format": format, "whole": whole},
+            ),
+        )
+
+    def import_(
+        self,
+        *,
+        data: str,
+        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
+        key: str | UnsetType | None = UNSET,
+    ) -> Operation:
+        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+
+        Answers at once with an operation, whose result is `ImportResult`.
+
+        Needs the role writer.
+
+        Args:
+            data: The lines, as `ovasabi import` takes them in a file.
+            format: Default: jsonl.
+            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/contents:import",
+                answer=Operation,
+                body={"data": data, "format": format, "key": key},
             ),
         )
 
@@ -1301,6 +1519,143 @@ class Records(Service):
         )
 
 
+class Operations(Service):
+    """Operations: the long-running work of a campaign, or of the platform."""
+
+    def get(self, reference: Reference, /, *, as_of: datetime | UnsetType = UNSET) -> Operation:
+        """Operations. Reads one by id or uuid; with `as_of`, as it was then.
+
+        Needs the role reader.
+
+        Args:
+            reference: By id or uuid.
+            as_of: The entity as it was then; a moment with its time zone.
+        """
+        return self._transport.send(
+            Request(
+                method="GET",
+                path=f"{self._at}/operations/{part(reference)}",
+                answer=Operation,
+                query={"as_of": as_of},
+            ),
+        )
+
+    def list(
+        self,
+        *,
+        page_size: int | UnsetType = UNSET,
+        filter: str | UnsetType = UNSET,
+        order_by: str | UnsetType = UNSET,
+    ) -> Iterator[Operation]:
+        """Operations. Lists a page of them, the newest first.
+
+        Needs the role reader.
+
+        Fetches page after page while they are looked at; `page` answers a single one.
+
+        Args:
+            page_size: Default: 50.
+        """
+        return self._transport.pages(
+            Request(
+                method="GET",
+                path=f"{self._at}/operations",
+                answer=Page[Operation],
+                query={"page_size": page_size, "filter": filter, "order_by": order_by},
+                items="operations",
+            ),
+            Operation,
+            Paging("items", "next_page_token", "page_token"),
+        )
+
+    def page(
+        self,
+        *,
+        page_size: int | UnsetType = UNSET,
+        page_token: str | UnsetType = UNSET,
+        filter: str | UnsetType = UNSET,
+        order_by: str | UnsetType = UNSET,
+        include_total: bool | UnsetType = UNSET,
+    ) -> Page[Operation]:
+        """Operations. Lists a page of them, the newest first.
+
+        Needs the role reader.
+
+        Args:
+            page_size: Default: 50.
+            include_total: Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="GET",
+                path=f"{self._at}/operations",
+                answer=Page[Operation],
+                query={
+                    "page_size": page_size,
+                    "page_token": page_token,
+                    "filter": filter,
+                    "order_by": order_by,
+                    "include_total": include_total,
+                },
+                items="operations",
+            ),
+        )
+
+    def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Operation:
+        """Deletes a finished one, with its output, for good.
+
+        Needs the role writer.
+
+        Args:
+            reference: By id or uuid.
+            expected_version: Refused with VersionConflict if the entity is at another version.
+        """
+        return self._transport.send(
+            Request(
+                method="DELETE",
+                path=f"{self._at}/operations/{part(reference)}",
+                answer=Operation,
+                expected_version=expected_version,
+            ),
+        )
+
+    def cancel(self, reference: Reference, /, *, expected_version: int | None = None) -> Operation:
+        """Stops the work at its next step, and keeps what it has done; until then the answer is not `cancelled` yet.
+
+        Needs the role writer.
+
+        Args:
+            reference: By id or uuid.
+            expected_version: Refused with VersionConflict if the entity is at another version.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/operations/{part(reference)}:cancel",
+                answer=Operation,
+                expected_version=expected_version,
+            ),
+        )
+
+    def download(self, reference: Reference, /, *, after: int | UnsetType = UNSET) -> Download:
+        """The output of an export that succeeded, piece by piece.
+
+        Needs the role reader.
+
+        Args:
+            reference: By id or uuid.
+            after: The `next` of the piece before. Default: 0.
+        """
+        return self._transport.send(
+            Request(
+                method="GET",
+                path=f"{self._at}/operations/{part(reference)}:download",
+                answer=Download,
+                query={"after": after},
+            ),
+        )
+
+
 class Products(Service):
     """Products."""
 
@@ -1570,6 +1925,60 @@ class Products(Service):
             ),
         )
 
+    def export(
+        self,
+        *,
+        filter: str | UnsetType = UNSET,
+        format: Literal["jsonl"] | UnsetType = UNSET,
+        whole: bool | UnsetType = UNSET,
+    ) -> Operation:
+        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+
+        Answers at once with an operation, whose result is `ExportResult`.
+
+        Needs the role writer.
+
+        Args:
+            filter: As in a list; all if left out.
+            format: Default: jsonl.
+            whole: Also ids, versions, states and what else an import would not take. Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/products:export",
+                answer=Operation,
+                body={"filter": filter, "format": format, "whole": whole},
+            ),
+        )
+
+    def import_(
+        self,
+        *,
+        data: str,
+        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
+        key: str | UnsetType | None = UNSET,
+    ) -> Operation:
+        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+
+        Answers at once with an operation, whose result is `ImportResult`.
+
+        Needs the role writer.
+
+        Args:
+            data: The lines, as `ovasabi import` takes them in a file.
+            format: Default: jsonl.
+            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/products:import",
+                answer=Operation,
+                body={"data": data, "format": format, "key": key},
+            ),
+        )
+
 
 class Variants(Service):
     """Variants."""
@@ -1787,6 +2196,60 @@ class Variants(Service):
         """
         return self._transport.send(
             Request(method="POST", path=f"{self._at}/variants/{part(reference)}:restore", answer=Variant),
+        )
+
+    def export(
+        self,
+        *,
+        filter: str | UnsetType = UNSET,
+        format: Literal["jsonl"] | UnsetType = UNSET,
+        whole: bool | UnsetType = UNSET,
+    ) -> Operation:
+        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+
+        Answers at once with an operation, whose result is `ExportResult`.
+
+        Needs the role writer.
+
+        Args:
+            filter: As in a list; all if left out.
+            format: Default: jsonl.
+            whole: Also ids, versions, states and what else an import would not take. Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/variants:export",
+                answer=Operation,
+                body={"filter": filter, "format": format, "whole": whole},
+            ),
+        )
+
+    def import_(
+        self,
+        *,
+        data: str,
+        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
+        key: str | UnsetType | None = UNSET,
+    ) -> Operation:
+        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+
+        Answers at once with an operation, whose result is `ImportResult`.
+
+        Needs the role writer.
+
+        Args:
+            data: The lines, as `ovasabi import` takes them in a file.
+            format: Default: jsonl.
+            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/variants:import",
+                answer=Operation,
+                body={"data": data, "format": format, "key": key},
+            ),
         )
 
     def make_default(self, reference: Reference, /, *, expected_version: int | None = None) -> Product:
@@ -2119,6 +2582,60 @@ class Quotes(Service):
             ),
         )
 
+    def export(
+        self,
+        *,
+        filter: str | UnsetType = UNSET,
+        format: Literal["jsonl"] | UnsetType = UNSET,
+        whole: bool | UnsetType = UNSET,
+    ) -> Operation:
+        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+
+        Answers at once with an operation, whose result is `ExportResult`.
+
+        Needs the role writer.
+
+        Args:
+            filter: As in a list; all if left out.
+            format: Default: jsonl.
+            whole: Also ids, versions, states and what else an import would not take. Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/quotes:export",
+                answer=Operation,
+                body={"filter": filter, "format": format, "whole": whole},
+            ),
+        )
+
+    def import_(
+        self,
+        *,
+        data: str,
+        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
+        key: str | UnsetType | None = UNSET,
+    ) -> Operation:
+        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+
+        Answers at once with an operation, whose result is `ImportResult`.
+
+        Needs the role writer.
+
+        Args:
+            data: The lines, as `ovasabi import` takes them in a file.
+            format: Default: jsonl.
+            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/quotes:import",
+                answer=Operation,
+                body={"data": data, "format": format, "key": key},
+            ),
+        )
+
     def reject(
         self,
         reference: Reference,
@@ -2434,6 +2951,60 @@ class Users(Service):
             ),
         )
 
+    def export(
+        self,
+        *,
+        filter: str | UnsetType = UNSET,
+        format: Literal["jsonl"] | UnsetType = UNSET,
+        whole: bool | UnsetType = UNSET,
+    ) -> Operation:
+        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+
+        Answers at once with an operation, whose result is `ExportResult`.
+
+        Needs the role writer.
+
+        Args:
+            filter: As in a list; all if left out.
+            format: Default: jsonl.
+            whole: Also ids, versions, states and what else an import would not take. Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/users:export",
+                answer=Operation,
+                body={"filter": filter, "format": format, "whole": whole},
+            ),
+        )
+
+    def import_(
+        self,
+        *,
+        data: str,
+        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
+        key: str | UnsetType | None = UNSET,
+    ) -> Operation:
+        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+
+        Answers at once with an operation, whose result is `ImportResult`.
+
+        Needs the role admin.
+
+        Args:
+            data: The lines, as `ovasabi import` takes them in a file.
+            format: Default: jsonl.
+            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/users:import",
+                answer=Operation,
+                body={"data": data, "format": format, "key": key},
+            ),
+        )
+
     def reactivate(self, reference: Reference, /, *, expected_version: int | None = None) -> User:
         """Lets a user act again.
 
@@ -2508,6 +3079,7 @@ class CampaignScope(Search):
         self.contents = Contents(transport, at)
         self.events = Events(transport, at)
         self.master = Records(transport, at)
+        self.operations = Operations(transport, at)
         self.products = Products(transport, at)
         self.variants = Variants(transport, at)
         self.quotes = Quotes(transport, at)
@@ -2530,6 +3102,11 @@ class Client(Connection):
     def master(self) -> Records:
         """The registry."""
         return Records(self._transport, "/v1")
+
+    @cached_property
+    def operations(self) -> Operations:
+        """Operations: the long-running work of a campaign, or of the platform."""
+        return Operations(self._transport, "/v1")
 
     @cached_property
     def users(self) -> Users:

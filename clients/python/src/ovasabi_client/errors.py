@@ -106,6 +106,12 @@ class ContentArchived(NotInThisState):
     code = "content_archived"
 
 
+class ContractRefused(NotInThisState):
+    """What is declared cannot be said in protobuf, or breaks what was promised."""
+
+    code = "contract_refused"
+
+
 class DatabaseUnavailable(Unavailable):
     """PostgreSQL cannot be reached, or the connection was lost before the answer came."""
 
@@ -190,6 +196,18 @@ class NoRoute(NotFound):
     code = "no_route"
 
 
+class NotHere(Unavailable):
+    """Another process of the platform asks this one for a service that does not run here either."""
+
+    code = "not_here"
+
+
+class NotImportable(Invalid):
+    """The import cannot begin: the file, its header or the way it was asked for is wrong as a whole."""
+
+    code = "not_importable"
+
+
 class NotOnPlatform(Denied):
     """Somebody tried to create a campaign from within another one."""
 
@@ -206,6 +224,42 @@ class NothingScheduled(NotInThisState):
     """A campaign without a start in the future cannot wait for it."""
 
     code = "nothing_scheduled"
+
+
+class OperationAbandoned(Internal):
+    """Each process that took the work on went away before it got any further."""
+
+    code = "operation_abandoned"
+
+
+class OperationCancelled(NotInThisState):
+    """Somebody cancelled the operation: its method ends at its next step."""
+
+    code = "operation_cancelled"
+
+
+class OperationKeyRevoked(Denied):
+    """The key that asked for the work was revoked before it was done."""
+
+    code = "operation_key_revoked"
+
+
+class OperationKindUnknown(Unavailable):
+    """This process does not have the method: another program, or another version, accepted the work."""
+
+    code = "operation_kind_unknown"
+
+
+class OperationNotFinished(NotInThisState):
+    """An operation that is still to be done, or being done, was to be deleted or downloaded."""
+
+    code = "operation_not_finished"
+
+
+class OperationWithoutOutput(NotInThisState):
+    """There is nothing to download from this operation."""
+
+    code = "operation_without_output"
 
 
 class OutOfScope(Denied):
@@ -254,6 +308,12 @@ class PasswordWrong(Denied):
     """The present password that was given is not the user's."""
 
     code = "password_wrong"
+
+
+class PeerUnavailable(Unavailable):
+    """The process in which a service runs cannot be reached, or was lost before its answer came."""
+
+    code = "peer_unavailable"
 
 
 class ProductHasVariants(NotInThisState):
@@ -353,6 +413,7 @@ CODES: dict[str, type[ApiError]] = {
     "body_too_large": BodyTooLarge,
     "contended": Contended,
     "content_archived": ContentArchived,
+    "contract_refused": ContractRefused,
     "database_unavailable": DatabaseUnavailable,
     "dates_reversed": DatesReversed,
     "deadline_exceeded": DeadlineExceeded,
@@ -368,9 +429,17 @@ CODES: dict[str, type[ApiError]] = {
     "no_context": NoContext,
     "no_route": NoRoute,
     "not_found": NotFound,
+    "not_here": NotHere,
+    "not_importable": NotImportable,
     "not_on_platform": NotOnPlatform,
     "not_reserved": NotReserved,
     "nothing_scheduled": NothingScheduled,
+    "operation_abandoned": OperationAbandoned,
+    "operation_cancelled": OperationCancelled,
+    "operation_key_revoked": OperationKeyRevoked,
+    "operation_kind_unknown": OperationKindUnknown,
+    "operation_not_finished": OperationNotFinished,
+    "operation_without_output": OperationWithoutOutput,
     "out_of_scope": OutOfScope,
     "out_of_stock": OutOfStock,
     "overloaded": Overloaded,
@@ -379,6 +448,7 @@ CODES: dict[str, type[ApiError]] = {
     "partition_missing": PartitionMissing,
     "password_weak": PasswordWeak,
     "password_wrong": PasswordWrong,
+    "peer_unavailable": PeerUnavailable,
     "product_has_variants": ProductHasVariants,
     "quote_decided": QuoteDecided,
     "quote_overdue": QuoteOverdue,

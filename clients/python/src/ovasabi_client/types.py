@@ -122,6 +122,83 @@ class SearchAnswer(Answer, Generic[E], frozen=True, kw_only=True):
     corrected: bool
 
 
+class OperationState(Choice):
+    """Where an operation is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OperationStateName = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+"""The values of OperationState as text."""
+
+
+class Kind(Choice):
+    """The closed list of ways in which a call can fail."""
+
+    INVALID = "invalid"
+    UNAUTHENTICATED = "unauthenticated"
+    DENIED = "denied"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    EXISTS = "exists"
+    PRECONDITION = "precondition"
+    EXHAUSTED = "exhausted"
+    UNAVAILABLE = "unavailable"
+    DEADLINE = "deadline"
+    INTERNAL = "internal"
+
+
+KindName = Literal[
+    "invalid",
+    "unauthenticated",
+    "denied",
+    "not_found",
+    "conflict",
+    "exists",
+    "precondition",
+    "exhausted",
+    "unavailable",
+    "deadline",
+    "internal",
+]
+"""The values of Kind as text."""
+
+
+class Failure(Answer, frozen=True, kw_only=True):
+    """Why an operation failed: what a door would have told of the error."""
+
+    kind: Kind
+    code: str
+    detail: str
+    field: str | None = None
+    hint: str | None = None
+    correlation_id: str | None = None
+
+
+class Operation(Entity, frozen=True, kw_only=True):
+    """Long-running work: how far it is, and what came of it. Who asked for it is in its first event."""
+
+    kind: str
+    """The method, such as contents_export."""
+    request_digest: str
+    """SHA-256 of what was asked."""
+    state: OperationState = OperationState.QUEUED
+    done: int = 0
+    """What is done, in the method's own unit; no event tells."""
+    total: int | None = None
+    """Of how much, where that is known."""
+    result: dict[str, Any] | None = None
+    """What came of it; of a cancelled one, what had been done."""
+    error: Failure | None = None
+    """Why it failed."""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
 class Comment(Entity, frozen=True, kw_only=True):
     """What somebody says about a piece of content."""
 
@@ -283,6 +360,14 @@ class RecordHits(Answer, frozen=True, kw_only=True):
     """Records that match, best first."""
 
     records: list[Record]
+
+
+class Download(Answer, frozen=True, kw_only=True):
+    """A piece of the output; all pieces in order, joined, are the whole."""
+
+    data: str
+    next: int | None
+    """Ask for more `after` this; null if this was the last."""
 
 
 class ProductKind(Choice):

@@ -38,7 +38,7 @@ def functions_of(method: Method) -> list[str]:
     paging = paging_of(method)
     if method.operation is Operation.WATCH:
         return [_streaming(method)]
-    return [_plain(method, method.name)] if paging is None else [_all(method, paging), _plain(method, "page")]
+    return [_plain(method, method.function)] if paging is None else [_all(method, paging), _plain(method, "page")]
 
 
 def paging_of(method: Method) -> Paging | None:

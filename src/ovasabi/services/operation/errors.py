@@ -1,6 +1,6 @@
 """What can go wrong with operations."""
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class NotFinished(OvasabiError):
@@ -10,6 +10,7 @@ class NotFinished(OvasabiError):
     code = "operation_not_finished"
     message = "The operation is {state}; that applies to a finished one."
     hint = "Wait until it is finished, or :cancel it."
+    example = such_as(state="running")
 
 
 class NoOutput(OvasabiError):
@@ -19,6 +20,7 @@ class NoOutput(OvasabiError):
     code = "operation_without_output"
     message = "The operation {state}, and has no output to download."
     hint = "An export that succeeded has one; what others have to tell is in `result` or `error`."
+    example = such_as(state="was cancelled")
 
 
 class KeyRevoked(OvasabiError):
@@ -37,6 +39,7 @@ class Abandoned(OvasabiError):
     code = "operation_abandoned"
     message = "The work was begun {attempts} times, and each time its process ended before it got any further."
     hint = "See the servers' logs with the correlation id; ask for less at a time."
+    example = such_as(attempts="5")
 
 
 class KindUnknown(OvasabiError):
@@ -46,3 +49,4 @@ class KindUnknown(OvasabiError):
     code = "operation_kind_unknown"
     message = "No process that took the work on knows {kind}."
     hint = "Start a server that has this service."
+    example = such_as(kind="vouchers_export")
