@@ -23,8 +23,8 @@ from ovasabi.kernel.methods import Method, Operation, long
 if TYPE_CHECKING:
     from ovasabi.kernel.service import EntityService
 
-ROWS = 200
-"""Lines an import sends, and entities an export reads, in one statement, at most."""
+LINES, ROWS = 500, 200
+"""Lines that an import sends, and entities that an export reads, in one statement, at most."""
 OUTPUT_BYTES = 512 * 1024
 """About how much an export reads, and puts out, at a time."""
 SHOWN_REJECTS, SHOWN_REASON = 100, 300
@@ -134,7 +134,7 @@ async def _imported(service: "EntityService[Any]", request: ImportRequest, progr
     )
     importer.tally = Tally(before.created, before.present, before.rejected, end)
     drafts = Drafts(service.repository.of, request.key)
-    batches = read_batches(io.BytesIO(data), drafts, request.format, ROWS, after=end)
+    batches = read_batches(io.BytesIO(data), drafts, request.format, LINES, after=end)
     return result(await importer.run_through(_one_by_one(batches)))
 
 

@@ -55,7 +55,10 @@ class Starter(Protocol):
 
 
 async def start(registry: "Registry", call: Call) -> Entity:
-    """Starts a long method: answers at once, with its operation."""
+    """Starts a long method: answers at once, with its operation. Of one entity, it must be there."""
+    subject = call.method.subject
+    if call.method.on_entity and subject.of is not None:
+        await registry.named(subject.of.name).get(str(call.target))
     return await typing.cast("Starter", registry.named(OPERATION)).start(call)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -14,8 +14,6 @@ from ovasabi.kernel.service import Registry
 from ovasabi.services.operation.entity import Operation
 from ovasabi.services.operation.running import Runner
 from ovasabi.services.operation.service import DownloadQuery, Operations
-
-Slow = Callable[..., Awaitable[Any]]
 
 
 def within(campaign: int) -> AbstractContextManager[Context]:
@@ -45,9 +43,9 @@ async def start_import(registry: Registry, data: str, **more: Any) -> Operation:
     return await start(registry, "import", ImportRequest(data), **more)
 
 
-async def start_export(registry: Registry, type: str = "content", **more: Any) -> Operation:
+async def start_export(registry: Registry, type: str = "content", key: str | None = None, **more: Any) -> Operation:
     """Starts an export."""
-    return await start(registry, "export", ExportRequest(**more), type=type)
+    return await start(registry, "export", ExportRequest(**more), type=type, key=key)
 
 
 async def finished(registry: Registry, id: int, seconds: float = 30) -> Operation:

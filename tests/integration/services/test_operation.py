@@ -29,7 +29,7 @@ from ovasabi.kernel.rows import Draft
 from ovasabi.kernel.service import Registry
 from ovasabi.lifecycle import migrations, partitions
 from ovasabi.services.content.entity import ContentKind
-from ovasabi.services.operation.errors import NoOutput, NotFinished
+from ovasabi.services.operation.errors import NoOutput, NotFinished, TooMany
 from ovasabi.services.operation.running import ATTEMPTS, Runner, carrying_out
 from ovasabi.services.operation.service import CANCELLED, FAILED, QUEUED, RUNNING, SUCCEEDED, DownloadQuery, Operations
 from tests.conftest import new_campaign
@@ -103,7 +103,7 @@ async def test_an_import_is_accepted_at_once_and_tells_what_became_of_each_line(
 
 async def test_moves_of_its_state_are_events_and_its_progress_is_none(registry: Registry, campaign: int) -> None:
     with as_somebody(campaign, "ben"):
-        accepted = await start_import(registry, lines(2_500))
+        accepted = await start_import(registry, lines(6_000))
         seen = set()
         async with carrying_out(registry):
             operation = await reached(registry, accepted.id, lambda operation: operation.done > 0)
@@ -581,6 +581,28 @@ async def test_several_processes_carry_each_operation_out_once(
             for id in started:
                 await finished(registry, id)
     assert sorted(begun) == sorted(started)
+
+
+async def test_a_campaign_has_only_so_much_unfinished(
+    registry: Registry, campaign: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ovasabi.services.operation.service.UNFINISHED_AT_MOST", 2)
+    with within(campaign):
+        first = await start_export(registry, key="client:first")
+        await start_export(registry)
+        with pytest.raises(TooMany):
+            await start_export(registry)
+        assert await start_export(registry, key="client:first") == first
+    other = await new_campaign(registry)
+    with within(other):
+        await start_export(registry)
+    for number in (campaign, other):
+        with within(number):
+            for operation in (await registry.service(Operations).list(ListRequest())).items:
+                await registry.service(Operations).cancel(operation)
+            assert len((await registry.service(Operations).list(ListRequest())).items) == (
+                2 if number == campaign else 1
+            )
 
 
 async def test_another_campaign_neither_sees_cancels_downloads_nor_deletes_it(

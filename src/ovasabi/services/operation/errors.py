@@ -13,6 +13,15 @@ class NotFinished(OvasabiError):
     example = such_as(state="running")
 
 
+class TooMany(OvasabiError):
+    """The campaign has as many unfinished operations as it may have."""
+
+    kind = Kind.EXHAUSTED
+    code = "too_many_operations"
+    message = "There are {most} operations that are not finished, and no more are accepted meanwhile."
+    hint = "Wait until some are finished, or :cancel them."
+
+
 class NoOutput(OvasabiError):
     """There is nothing to download from this operation."""
 

@@ -68,8 +68,10 @@ class Runner:
         news = self._operations.news
         while self._at_once:
             news.clear()
-            with suppress(OvasabiError, asyncpg.PostgresError):
+            try:
                 await self._take_on()
+            except Exception as error:
+                log.warning("no operation could be taken on: %s", error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), LOOK_SECONDS)
 
@@ -96,8 +98,10 @@ class Runner:
 
     def _ended(self, key: Key, task: asyncio.Task[None]) -> None:
         del self._tasks[key]
-        self._operations.news.set()
-        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, LeaseLost):
+        error = None if task.cancelled() else task.exception()
+        if error is None or isinstance(error, LeaseLost):
+            self._operations.news.set()
+        else:
             log.warning("operation %s of campaign %s is left to the next look: %s", key[1], key[0], error)
 
     async def _work(self, campaign: int, id: int) -> None:

@@ -19,7 +19,7 @@ from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.work import atomically
 from ovasabi.services.operation import work
 from ovasabi.services.operation.entity import Operation, OperationState
-from ovasabi.services.operation.errors import NoOutput, NotFinished
+from ovasabi.services.operation.errors import NoOutput, NotFinished, TooMany
 
 QUEUED, RUNNING = OperationState.QUEUED, OperationState.RUNNING
 SUCCEEDED, FAILED, CANCELLED = OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELLED
@@ -32,6 +32,8 @@ MOVES = Moves(
         "cancel": ([QUEUED, RUNNING], CANCELLED),
     }
 )
+UNFINISHED_AT_MOST = 100
+"""Operations of one campaign: each keeps its request, of 8 MiB at most."""
 LEASE_SECONDS = 10.0
 """For so long nobody else takes work on whose process has gone away without a word."""
 
@@ -61,7 +63,7 @@ class Operations(EntityService[Operation]):
         """Set when there is something to do."""
 
     async def start(self, call: Call) -> Operation:
-        """Accepts the work that a call asks for; under the call's key, once."""
+        """Accepts the work that a call asks for; under the call's key, once. A campaign has only so much of it."""
         request = "null" if call.request is None else msgspec.json.encode(call.request).decode()
         digest = hashlib.sha256(f"{call.target}\0{request}".encode()).hexdigest()
         values = {"kind": call.method.id, "request_digest": digest, "state": QUEUED}
@@ -69,6 +71,8 @@ class Operations(EntityService[Operation]):
         async def accepted() -> Operation:
             async with locked(self.database, f"operation start {call.key or digest}"):
                 known = call.key is not None and await is_known(self.database, call.key)
+                if not known and await work.waiting(self.database) >= UNFINISHED_AT_MOST:
+                    raise TooMany(most=UNFINISHED_AT_MOST)
                 operation = await self.repository.create(values, key=call.key)
                 if not known:
                     await work.add(self.database, operation.id, call.target, request)

@@ -13,7 +13,12 @@ from ovasabi.kernel.work import read, scope_of, write
 
 _OURS = f"{SCOPE_FIRST} AND w.campaign_id = $2 AND w.operation_id = $3"
 # A principal of a key is named after it, and a key that expired may let its work end, but not one that was revoked.
-_REVOKED = "EXISTS (SELECT 1 FROM api_key WHERE 'key:' || prefix = w.actor AND revoked_at IS NOT NULL) AS revoked"
+_REVOKED = """EXISTS (SELECT 1 FROM api_key AS k WHERE w.actor LIKE 'key:%' AND k.prefix = substr(w.actor, 5)
+               AND k.revoked_at IS NOT NULL) AS revoked"""
+_WAITING = "SELECT x.*\n" + SCOPED.format(
+    body=f"""
+  SELECT count(*) AS number FROM operation_work AS w WHERE w.campaign_id = $2 AND {SEEN}"""
+)
 _ADD = f"""
 {SCOPE}
 INSERT INTO operation_work (campaign_id, operation_id, target, request, actor, actor_campaign_id, actor_role,
@@ -97,6 +102,12 @@ class Standing(msgspec.Struct, frozen=True):
 def lease_name(id: int) -> str:
     """The lease under which an operation is worked on; `due_operations` knows it too."""
     return f"operation:{id}"
+
+
+async def waiting(database: Database) -> int:
+    """How many operations of the campaign are not finished."""
+    campaign = current_campaign()
+    return int((await read(database, _WAITING, scope_of(campaign), campaign))[0]["number"])
 
 
 async def add(database: Database, id: int, target: str | None, request: str) -> None:
