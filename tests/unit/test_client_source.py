@@ -81,7 +81,7 @@ def test_each_method_is_there_in_both_clients() -> None:
         for made in service.methods():
             for module, prefix in ((api, ""), (api_async, "Async")):
                 cls = getattr(module, prefix + made.subject.title)
-                assert callable(getattr(cls, made.name)), made.id
+                assert callable(getattr(cls, made.function)), made.id
                 if made.operation is Operation.LIST:
                     assert callable(cls.page), made.id
 

@@ -2,6 +2,7 @@
 CREATE TABLE operation_work (
   campaign_id integer NOT NULL,
   operation_id bigint NOT NULL,
+  service varchar(63) NOT NULL,
   target varchar(64),
   request text NOT NULL,
   actor varchar(200) NOT NULL,

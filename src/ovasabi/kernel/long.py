@@ -59,7 +59,7 @@ async def start(registry: "Registry", call: Call) -> Entity:
     subject = call.method.subject
     if call.method.on_entity and subject.of is not None:
         await registry.named(subject.of.name).get(str(call.target))
-    return await typing.cast("Starter", registry.named(OPERATION)).start(call)
+    return await typing.cast("Starter", registry.here(OPERATION)).start(call)
 
 
 async def carry_out(registry: "Registry", method: Method, target: str | None, request: str, progress: Progress) -> Any:

@@ -321,6 +321,7 @@ class Registry:
         self.database = database
         self.watching = Watching(database)
         self.services: dict[str, Service] = {}
+        self._beside: dict[str, Service] = {}
         for service in services:
             remote = elsewhere(service) if elsewhere is not None else None
             self.services[service.subject.label] = remote or service(database, self)
@@ -332,6 +333,21 @@ class Registry:
     def named(self, entity_type: str) -> EntityService[Any]:
         """The running service of an entity type."""
         return typing.cast("EntityService[Any]", self.services[declared[entity_type].plural])
+
+    @property
+    def local(self) -> list[str]:
+        """The services that run in this process, by label."""
+        return [label for label, service in self.services.items() if type(service) in services]
+
+    def here(self, entity_type: str) -> EntityService[Any]:
+        """The service of an entity type in this process, if need be beside the one elsewhere."""
+        label = declared[entity_type].plural
+        if label in self.local:
+            return self.named(entity_type)
+        if label not in self._beside:
+            (kind,) = (service for service in services if service.subject.label == label)
+            self._beside[label] = kind(self.database, self)
+        return typing.cast("EntityService[Any]", self._beside[label])
 
 
 async def _caught(answer: Awaitable[E]) -> E | OvasabiError:

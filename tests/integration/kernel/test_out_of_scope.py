@@ -38,7 +38,7 @@ async def seeded(database: Database, url: str) -> int:
         values = {"kind": "contents_export", "request_digest": ""}
         operation = await Repository(database, Operation).create(values)
         await acquire(database, work.lease_name(operation.id), 60)  # so that no server of another test carries it out
-        await work.add(database, operation.id, None, "{}")
+        await work.add(database, operation.id, "contents", None, "{}")
         await work.step(database, operation.id, 1, None, "null", "null", ["seed"])
     return campaign
 

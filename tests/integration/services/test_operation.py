@@ -26,7 +26,7 @@ from ovasabi.kernel.methods import Call
 from ovasabi.kernel.methods import Operation as Offer
 from ovasabi.kernel.moves import MoveRefused
 from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import Registry
+from ovasabi.kernel.service import Registry, Service
 from ovasabi.lifecycle import migrations, partitions
 from ovasabi.services.content.entity import ContentKind
 from ovasabi.services.operation.errors import NoOutput, NotFinished, TooMany
@@ -581,6 +581,29 @@ async def test_several_processes_carry_each_operation_out_once(
             for id in started:
                 await finished(registry, id)
     assert sorted(begun) == sorted(started)
+
+
+class Elsewhere(Service, base=True):
+    """A service that runs in another process, and is not asked here."""
+
+
+def without(database: Database, folder: str) -> Registry:
+    """A process in which a service does not run."""
+    return Registry(database, lambda service: Elsewhere(database, None) if service.subject.folder == folder else None)
+
+
+async def test_a_process_starts_work_without_the_service_of_operations_and_does_that_of_its_own_services(
+    database: Database, registry: Registry, campaign: int
+) -> None:
+    with within(campaign):
+        accepted = await start_import(without(database, "operation"), lines(2))
+        async with carrying_out(without(database, "content")) as elsewhere:
+            await asyncio.sleep(0.3)
+            assert (await registry.service(Operations).get(accepted.id)).state is QUEUED
+            async with carrying_out(without(database, "operation")):
+                done = await finished(registry, accepted.id)
+            await elsewhere.stop()
+        assert done.state is SUCCEEDED
 
 
 async def test_a_campaign_has_only_so_much_unfinished(

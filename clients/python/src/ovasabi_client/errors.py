@@ -376,6 +376,12 @@ class TableMissing(Internal):
     code = "table_missing"
 
 
+class TooManyOperations(Exhausted):
+    """The campaign has as many unfinished operations as it may have."""
+
+    code = "too_many_operations"
+
+
 class TooManyWatchers(Exhausted):
     """As many watch as may."""
 
@@ -459,6 +465,7 @@ CODES: dict[str, type[ApiError]] = {
     "reply_elsewhere": ReplyElsewhere,
     "rule_broken": RuleBroken,
     "table_missing": TableMissing,
+    "too_many_operations": TooManyOperations,
     "too_many_watchers": TooManyWatchers,
     "unauthenticated": Unauthenticated,
     "username_reserved": UsernameReserved,

@@ -20,6 +20,7 @@ class TooMany(OvasabiError):
     code = "too_many_operations"
     message = "There are {most} operations that are not finished, and no more are accepted meanwhile."
     hint = "Wait until some are finished, or :cancel them."
+    example = such_as(most="100")
 
 
 class NoOutput(OvasabiError):
@@ -56,6 +57,6 @@ class KindUnknown(OvasabiError):
 
     kind = Kind.UNAVAILABLE
     code = "operation_kind_unknown"
-    message = "No process that took the work on knows {kind}."
+    message = "No process that took the work on knows {method}."
     hint = "Start a server that has this service."
-    example = such_as(kind="vouchers_export")
+    example = such_as(method="vouchers_export")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import msgspec
@@ -17,6 +17,7 @@ from ovasabi.kernel.context import Fence, acting, current, system_context
 from ovasabi.kernel.errors import Contended, LeaseLost
 from ovasabi.kernel.locks import Lease, LockHeld, acquire, release, renew
 from ovasabi.kernel.long import Cancelled, carry_out
+from ovasabi.kernel.methods import OPERATION
 from ovasabi.kernel.service import Registry
 from ovasabi.services.operation import work
 from ovasabi.services.operation.entity import Failure, Operation
@@ -33,7 +34,7 @@ WRITE_SECONDS = 0.3
 ATTEMPTS = 5
 """How often work is begun that gets no further, before it fails."""
 
-_DUE = "SELECT campaign_id, operation_id FROM due_operations($1, $2)"
+_DUE = "SELECT campaign_id, operation_id FROM due_operations($1, $2, $3)"
 _PASSES = (Kind.UNAVAILABLE, Kind.DEADLINE, Kind.EXHAUSTED)
 log = logging.getLogger("ovasabi.operations")
 Key = tuple[int, int]
@@ -58,7 +59,7 @@ class Runner:
 
     def __init__(self, registry: Registry, at_once: int = AT_ONCE, lease_seconds: float = LEASE_SECONDS) -> None:
         self._registry = registry
-        self._operations = registry.service(Operations)
+        self._operations = cast("Operations", registry.here(OPERATION))
         self._at_once = at_once
         self._lease_seconds = lease_seconds
         self._tasks: dict[Key, asyncio.Task[None]] = {}
@@ -87,7 +88,7 @@ class Runner:
             return
         each = max(1, self._at_once // 2)
         running = Counter(campaign for campaign, _ in self._tasks)
-        due = await self._registry.database.read(_DUE, each, 16 * self._at_once)
+        due = await self._registry.database.read(_DUE, self._registry.local, each, 16 * self._at_once)
         for row in sorted(due, key=lambda row: running[row["campaign_id"]]):
             key = (row["campaign_id"], row["operation_id"])
             if key in self._tasks or running[key[0]] >= each or len(self._tasks) >= self._at_once:
@@ -195,7 +196,7 @@ class Runner:
             for method in service.methods():
                 if method.id == kind:
                     return method
-        raise KindUnknown(kind=kind)
+        raise KindUnknown(method=kind)
 
 
 class Told:

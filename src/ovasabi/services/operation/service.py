@@ -75,7 +75,7 @@ class Operations(EntityService[Operation]):
                     raise TooMany(most=UNFINISHED_AT_MOST)
                 operation = await self.repository.create(values, key=call.key)
                 if not known:
-                    await work.add(self.database, operation.id, call.target, request)
+                    await work.add(self.database, operation.id, call.method.subject.label, call.target, request)
                 return operation
 
         operation = await atomically(self.database, accepted)

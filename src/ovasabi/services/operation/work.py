@@ -21,9 +21,9 @@ _WAITING = "SELECT x.*\n" + SCOPED.format(
 )
 _ADD = f"""
 {SCOPE}
-INSERT INTO operation_work (campaign_id, operation_id, target, request, actor, actor_campaign_id, actor_role,
-                            correlation_id, causation_id)
-SELECT $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM scope WHERE scope.s IS NOT NULL"""
+INSERT INTO operation_work (campaign_id, operation_id, service, target, request, actor, actor_campaign_id,
+                            actor_role, correlation_id, causation_id)
+SELECT $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM scope WHERE scope.s IS NOT NULL"""
 _TAKE = f"""
 {SCOPE}
 UPDATE operation_work AS w SET attempts = w.attempts + 1 WHERE {_OURS} RETURNING w.*, {_REVOKED}"""
@@ -110,10 +110,10 @@ async def waiting(database: Database) -> int:
     return int((await read(database, _WAITING, scope_of(campaign), campaign))[0]["number"])
 
 
-async def add(database: Database, id: int, target: str | None, request: str) -> None:
-    """Notes what was asked, and by whom: the context's principal."""
+async def add(database: Database, id: int, service: str, target: str | None, request: str) -> None:
+    """Notes what was asked, of which service, and by whom: the context's principal."""
     who = current()
-    asked = (target, request, who.principal.name, who.principal.campaign_id, who.principal.role.value)
+    asked = (service, target, request, who.principal.name, who.principal.campaign_id, who.principal.role.value)
     await write(database, _ADD, *_place(id), *asked, who.correlation_id, who.causation_id)
 
 
