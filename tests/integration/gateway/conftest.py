@@ -23,8 +23,12 @@ from ovasabi.runtime import running
 from ovasabi.settings import Settings
 from tests.integration.gateway.processes import three_processes
 
-IN_ONE_AND_IN_THREE = pytest.mark.parametrize("addresses", ["one", "three"], indirect=True, scope="session")
-"""Runs the tests of a module on the platform in one process, and again in three."""
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs the tests of a module on as many processes as its PROCESSES say: once in one, and again in three."""
+    processes = getattr(metafunc.module, "PROCESSES", ())
+    if processes and "addresses" in metafunc.fixturenames:
+        metafunc.parametrize("addresses", processes, indirect=True, scope="session")
 
 
 @asynccontextmanager

@@ -12,6 +12,9 @@ from ovasabi.kernel import keys
 from ovasabi.kernel.context import Role
 from tests.integration.gateway.conftest import Clients
 
+PROCESSES = ("one", "three")
+
+
 OPEN = ("/healthz", "/readyz", "/openapi.json", "/docs")
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+PROCESSES = ("one", "three")
+
 
 async def test_a_create_answers_with_its_place_and_its_version(operator: httpx.AsyncClient, shop: str) -> None:
     made = await operator.post(f"{shop}/contents", json={"title": "First light"})

@@ -3,6 +3,9 @@
 import httpx
 import pytest
 
+PROCESSES = ("one", "three")
+
+
 BAD = [
     ({"titel": "x"}, 400, "titel", "Did you mean 'title'?"),
     ({}, 400, "title", None),

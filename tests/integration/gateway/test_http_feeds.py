@@ -8,6 +8,8 @@ import pytest
 
 from ovasabi.database.connection import Database
 
+PROCESSES = ("one", "three")
+
 
 async def test_the_feed_gives_each_event_once_and_in_order(operator: httpx.AsyncClient, shop: str) -> None:
     async def write(number: int) -> None:

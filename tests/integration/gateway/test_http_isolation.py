@@ -11,6 +11,8 @@ import pytest
 from ovasabi.kernel.context import Role
 from tests.integration.gateway.conftest import Clients
 
+PROCESSES = ("one", "three")
+
 
 class Tenant:
     """A campaign with a key of its own; everything that is written in it bears its mark."""

@@ -11,6 +11,9 @@ import pytest
 from ovasabi.kernel.context import Role
 from tests.integration.gateway.conftest import Clients
 
+PROCESSES = ("one", "three")
+
+
 CREATED = "content:create:v1:success"
 
 
