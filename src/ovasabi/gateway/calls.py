@@ -10,13 +10,13 @@ import msgspec
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.gateway.problems import BadRequest
 from ovasabi.kernel import peers
-from ovasabi.kernel.context import PLATFORM, Context, Principal
+from ovasabi.kernel.context import PLATFORM, Context, Principal, current_campaign
 from ovasabi.kernel.keys import Unauthenticated
 from ovasabi.kernel.master import MasterRepository
 from ovasabi.kernel.methods import Call, Method, Operation, Reach, Watched
 from ovasabi.kernel.service import Service
 from ovasabi.runtime import Platform
-from ovasabi.services.campaign.directory import number_of
+from ovasabi.services.campaign.directory import forget, number_of
 
 CORRELATION = re.compile(r"[A-Za-z0-9_-]{8,100}")
 _KEY = re.compile(r"[\x21-\x7e]{1,190}")
@@ -78,7 +78,10 @@ async def admitted(platform: Platform, caller: Caller, method: Method, campaign:
 
 async def perform(platform: Platform, call: Call) -> Any:
     """The answer to a call, in the context in which it was admitted."""
-    return await _service(platform, call).run(await _targeted(platform, call))
+    answer = await _service(platform, call).run(await _targeted(platform, call))
+    if call.method.reach is Reach.ITSELF and call.method.writes:
+        forget(platform.database, current_campaign())  # the service may run elsewhere, and have forgotten it there
+    return answer
 
 
 async def attend(platform: Platform, call: Call) -> AsyncGenerator[Watched, None]:

@@ -43,7 +43,7 @@ async def number_of(database: Database, slug_or_number: str, *, deleted: bool = 
     return int(rows[0]["campaign_id"])
 
 
-def forget(database: Database, *names: str) -> None:
-    """Drops what is remembered of a campaign that was deleted or restored."""
-    for name in names:
-        _known.pop((database.url, name), None)
+def forget(database: Database, number: int) -> None:
+    """Drops what is remembered of a campaign that was changed, deleted or restored."""
+    for key in [key for key, (_, known) in _known.items() if known == number and key[0] == database.url]:
+        del _known[key]

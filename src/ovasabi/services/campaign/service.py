@@ -61,7 +61,7 @@ class Campaigns(EntityService[Campaign]):
     async def delete(self, reference: int | str, *, expected_version: int | None = None) -> Campaign:
         """Deletes one, softly: it can be restored. Its data stays, and cannot be reached meanwhile."""
         campaign = await super().delete(reference, expected_version=expected_version)
-        forget(self.database, campaign.slug, str(campaign.campaign_id))
+        forget(self.database, campaign.campaign_id)
         return campaign
 
     @verb(role=Role.ADMIN)
