@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     services: str = ""
     peers: str = ""
     peer_secret: SecretStr | None = None
+    # The API key of `ovasabi call`, where it is not the operator's.
+    key: SecretStr | None = None
     request_timeout_seconds: float = Field(default=30, ge=0.1, le=600)
     # Connections that read and connections that write, for the whole process.
     pool_size: int = Field(default=8, ge=1, le=200)

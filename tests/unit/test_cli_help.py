@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from ovasabi.cli.calling import call
+from ovasabi.kernel.service import services
 
 HEAVY = {"litestar", "sqlalchemy", "pydantic", "pydantic_settings", "asyncpg", "uvicorn", "alembic", "rich", "msgspec"}
 LOADED_BY_HELP = """
@@ -37,7 +41,7 @@ def test_help_imports_none_of_the_heavy_parts(arguments: list[str], tmp_path: Pa
 def test_help_names_every_command(tmp_path: Path) -> None:
     answer = ovasabi("--help", cwd=tmp_path)
     assert answer.returncode == 0
-    for name in ("up", "serve", "migrate", "import", "keys", "status", "psql", "new"):
+    for name in ("up", "serve", "migrate", "call", "import", "keys", "status", "psql", "new"):
         assert f"\n  {name} " in answer.stdout
 
 
@@ -46,6 +50,43 @@ def test_a_wrong_setting_is_a_sentence_a_hint_and_exit_code_2(tmp_path: Path) ->
     assert answer.returncode == 2
     assert answer.stderr.startswith("error: OVASABI_PROT, given in the environment, is not a setting.\nhint: Did you")
     assert "Traceback" not in answer.stderr
+
+
+def test_the_help_of_a_call_tells_the_services_their_methods_and_the_options_of_each(tmp_path: Path) -> None:
+    for arguments, words in (
+        ((), ("contents", "Search over all types.", "--key-file FILE", "--address URL")),
+        (("contents",), ("publish    Shows a draft, as from now.", "create")),
+        (
+            ("contents", "create"),
+            ("--campaign SLUG|NUMBER", "--title TEXT", "[required]", "[article|micro|video|story]"),
+        ),
+        (("contents", "list"), ("--include-total / --no-include-total", "--page-size INTEGER", "[default: 50]")),
+        (("contents", "update"), ("[OPTIONS] ID|UUID", "--expected-version INTEGER", "--json OBJECT|-")),
+        (("campaigns", "get"), ("[OPTIONS] CAMPAIGN", "--as-of MOMENT")),
+        (("search", "search"), ("[OPTIONS] Q", "--types TEXT")),
+    ):
+        answer = ovasabi("call", *arguments, "--help", cwd=tmp_path)
+        assert answer.returncode == 0
+        for word in words:
+            assert word in answer.stdout, answer.stdout
+
+
+def test_a_password_is_no_option_since_others_may_see_commands(tmp_path: Path) -> None:
+    for method in ("create", "verify_password", "change_password"):
+        help_text = ovasabi("call", "users", method, "--help", cwd=tmp_path).stdout
+        assert "password TEXT" not in help_text
+        assert "--json" in help_text
+
+
+def test_every_method_can_be_called_with_all_that_its_request_has(tmp_path: Path) -> None:
+    for service in services:
+        group = call.get_command(click.Context(call), service.subject.label)
+        assert isinstance(group, click.Group)
+        for method in service.methods():
+            given = {parameter.name for parameter in group.commands[method.name].params}
+            fields = set() if method.request is None else set(method.request.__struct_fields__)
+            assert {name for name in fields if "password" not in name} <= given, method.id
+            assert ("_json" in given) == (method.writes and method.request is not None)
 
 
 def test_an_unknown_command_is_exit_code_2(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ COMMANDS = {
     "up": ("ovasabi.cli.up:up", "Start everything, with its own PostgreSQL; what `make run` does."),
     "serve": ("ovasabi.cli.serve:serve", "Serve HTTP on the PostgreSQL of OVASABI_DATABASE_URL."),
     "migrate": ("ovasabi.cli.migrate:migrate", "Bring the database's schema to this version, or plan it."),
+    "call": ("ovasabi.cli.calling:call", "Call a method of a running OVASABI, and print its answer."),
     "import": ("ovasabi.cli.importing:import_", "Import JSONL or CSV into a campaign."),
     "keys": ("ovasabi.cli.keys:keys", "Create, list and revoke API keys."),
     "status": ("ovasabi.cli.status:status", "Show what runs, where, and in which state."),

@@ -118,6 +118,16 @@ def without_unset(hint: Any) -> Any:
     return typing.Union[tuple(arms)] if union else hint  # noqa: UP007
 
 
+def plain_of(hint: Any) -> Any:
+    """An annotation without what is said of it, and without the arms of nothing: the type of a value that is given."""
+    if typing.get_origin(hint) is Annotated:
+        return plain_of(typing.get_args(hint)[0])
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        arms = [arm for arm in typing.get_args(hint) if arm not in (UnsetType, types.NoneType)]
+        return plain_of(arms[0]) if len(arms) == 1 else hint
+    return hint
+
+
 def default_of(part: Part) -> str:
     """The value of a field that was not given, as source; nothing if it must be given."""
     if part.required:
