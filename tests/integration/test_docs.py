@@ -21,7 +21,12 @@ import pytest
 import ovasabi
 
 ROOT = Path(ovasabi.__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "clients/python/README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 BLOCK = re.compile(r"^```([a-z]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 KINDS = {"sh", "python", "text", "json", "csv", "sql", "mermaid"}
@@ -61,7 +66,7 @@ class Installation:
     def __init__(self, home: Path, port: int) -> None:
         self.port = port
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")}
-        source = str(Path(ovasabi.__file__).parents[1])
+        source = f"{Path(ovasabi.__file__).parents[1]}{os.pathsep}{ROOT / 'clients/python/src'}"
         self.environment = kept | {"HOME": str(home), "OVASABI_PORT": str(port), "PYTHONPATH": source}
 
     def run(self, page: Path, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -105,7 +105,7 @@ class AsyncConnection:
 
         Args:
             address: Where the server listens.
-            key: An API key, `ovk_…`.
+            key: An API key, `ovk_…`; white space around it, as a file may have, is not part of it.
             timeout: Seconds to wait for a connection, and for an answer.
             retries: How often a call is sent again at most, where that does no harm.
             headers: Sent with every call, such as X-Correlation-Id.
@@ -114,7 +114,7 @@ class AsyncConnection:
         self._http = http or httpx.AsyncClient(limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS), timeout=timeout)
         self._http.base_url = httpx.URL(address)
         self._http.headers.update({"user-agent": f"ovasabi-client/{VERSION}", **(headers or {})})
-        self._http.headers["authorization"] = f"Bearer {key}"
+        self._http.headers["authorization"] = f"Bearer {key.strip()}"
         self._transport = AsyncTransport(self._http, retries)
 
     def __repr__(self) -> str:
