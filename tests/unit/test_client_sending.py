@@ -134,6 +134,17 @@ def test_nobody_who_listens_is_a_sentence(call: Callable[..., Any]) -> None:
         call(server, get)
 
 
+def test_what_cannot_be_sent_is_told_at_once_and_never_with_the_key(call: Callable[..., Any]) -> None:
+    with scripted(GOOD) as server, pytest.raises(ovasabi_client.ConnectionFailed, match="Illegal header value"):
+        call(server, lambda campaign: campaign.contents.create(title="x", idempotency_key="a\nb"))
+    for key in ("ovk_secret\nx", "ovk_secret\u00e4", "ovk_secret x", ""):
+        for kind in (Client, AsyncClient):
+            with pytest.raises(ValueError, match="not an API key") as caught:
+                kind("http://127.0.0.1:1", key)
+            assert "secret" not in str(caught.value)
+    assert "secret" not in repr(Client("http://127.0.0.1:1", " ovk_secret\n"))
+
+
 def test_the_pause_is_as_long_as_the_server_asks_for_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "LONGEST_PAUSE", 10.0)
     counted = retries.Retries(True, 9)

@@ -76,6 +76,14 @@ def new_key() -> str:
     return uuid4().hex
 
 
+def checked_key(key: str) -> str:
+    """An API key that can be sent; the error holds nothing of one that cannot."""
+    key = key.strip()
+    if not (key and key.isascii() and key.isprintable() and " " not in key):
+        raise ValueError("The key is not an API key: those begin with ovk_, and are one word.")
+    return key
+
+
 def part(value: Reference) -> str:
     """A reference as one part of a path."""
     return quote(str(value), safe="")

@@ -16,6 +16,9 @@ _NOT_ANSWERED = (502, 503)
 _PASSING = ("unavailable", "exhausted")
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
+_NEVER_SENT = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
+"""What cannot be sent at all, such as a header that is none."""
+
 
 class Retries(msgspec.Struct):
     """The retries of one call: each answers for how many seconds to wait, or None if it is not sent again."""
@@ -32,7 +35,8 @@ class Retries(msgspec.Struct):
 
     def after_loss(self, request: Request[Any], error: httpx.TransportError) -> float:
         """After a connection was lost or not made; raises if it is not sent again."""
-        wait = self._next(None) if self.repeatable or isinstance(error, _NOT_SENT) else None
+        again = (self.repeatable or isinstance(error, _NOT_SENT)) and not isinstance(error, _NEVER_SENT)
+        wait = self._next(None) if again else None
         if wait is None:
             reason = str(error) or type(error).__name__
             raise ConnectionFailed(f"{request.method} {request.path} had no answer: {reason}.") from error

@@ -10,7 +10,7 @@ import httpx
 
 from ovasabi_client.answers import read, refusal
 from ovasabi_client.failures import ApiError
-from ovasabi_client.requests import Paging, Request
+from ovasabi_client.requests import Paging, Request, checked_key
 from ovasabi_client.retries import Retries
 from ovasabi_client.streams import Reader, silence, told
 from ovasabi_client.version import VERSION
@@ -104,7 +104,7 @@ class Connection:
 
         Args:
             address: Where the server listens.
-            key: An API key, `ovk_…`.
+            key: An API key, `ovk_…`; white space around it, as a file may have, is not part of it.
             timeout: Seconds to wait for a connection, and for an answer.
             retries: How often a call is sent again at most, where that does no harm.
             headers: Sent with every call, such as X-Correlation-Id.
@@ -113,7 +113,7 @@ class Connection:
         self._http = http or httpx.Client(limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS), timeout=timeout)
         self._http.base_url = httpx.URL(address)
         self._http.headers.update({"user-agent": f"ovasabi-client/{VERSION}", **(headers or {})})
-        self._http.headers["authorization"] = f"Bearer {key}"
+        self._http.headers["authorization"] = f"Bearer {checked_key(key)}"
         self._transport = Transport(self._http, retries)
 
     def __repr__(self) -> str:

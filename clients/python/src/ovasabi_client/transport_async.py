@@ -9,7 +9,7 @@ import httpx
 
 from ovasabi_client.answers import read, refusal
 from ovasabi_client.failures import ApiError
-from ovasabi_client.requests import Paging, Request
+from ovasabi_client.requests import Paging, Request, checked_key
 from ovasabi_client.retries import Retries
 from ovasabi_client.streams import Reader, silence, told
 from ovasabi_client.version import VERSION
@@ -114,7 +114,7 @@ class AsyncConnection:
         self._http = http or httpx.AsyncClient(limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS), timeout=timeout)
         self._http.base_url = httpx.URL(address)
         self._http.headers.update({"user-agent": f"ovasabi-client/{VERSION}", **(headers or {})})
-        self._http.headers["authorization"] = f"Bearer {key.strip()}"
+        self._http.headers["authorization"] = f"Bearer {checked_key(key)}"
         self._transport = AsyncTransport(self._http, retries)
 
     def __repr__(self) -> str:
