@@ -10,7 +10,7 @@ import pytest
 from scripted_kit import HANG_UP, Scripted, answer, problem, scripted, stream
 
 import ovasabi_client
-from ovasabi_client import AsyncClient, Client, Event, retries
+from ovasabi_client import AsyncClient, Client, Event, OperationState, retries
 from ovasabi_client.streams import Reader
 
 RECORD: dict[str, Any] = {
@@ -23,7 +23,8 @@ EVENT: dict[str, Any] = {
     "occurred_at": "2026-11-21T08:00:00Z", "actor": "key:a", "correlation_id": None, "causation_id": None,
     "payload": {}, "cursor": "1-1",
 }  # fmt: skip
-GOOD, BUSY, AWAY = answer(200, CONTENT), problem(429, "overloaded"), problem(503, "database_unavailable")
+OPERATION = CONTENT | {"kind": "article", "request_digest": "", "state": "running"}
+GOOD, BUSY, AWAY = answer(200, OPERATION), problem(429, "overloaded"), problem(503, "database_unavailable")
 Do = Callable[[Any], Any]
 
 
@@ -59,6 +60,10 @@ def get(campaign: Any) -> Any:
     return campaign.contents.get(1)
 
 
+def export(campaign: Any) -> Any:
+    return campaign.contents.export(filter="tags:a")
+
+
 def publish(campaign: Any) -> Any:
     return campaign.contents.publish(1)
 
@@ -87,7 +92,7 @@ def test_a_request_says_what_was_given_and_nothing_else(call: Callable[..., Any]
 
 
 @pytest.mark.parametrize("trouble", [HANG_UP, AWAY, BUSY, answer(502, "<html>")], ids=["lost", "503", "429", "502"])
-@pytest.mark.parametrize("do", [create, get])
+@pytest.mark.parametrize("do", [create, get, export])
 def test_what_does_no_harm_is_sent_again(call: Callable[..., Any], do: Do, trouble: bytes) -> None:
     with scripted(trouble, trouble, GOOD) as server:
         assert call(server, do).id == 1
@@ -201,6 +206,23 @@ def test_events_are_read_up_to_the_end_of_the_log() -> None:
     with scripted(*(answer(200, page) for page in pages)) as server, Client(server.address, "k") as client:
         assert [event.id for event in client.events.list(types="content:create:v1:success")] == [1]
     assert [asked.query.get("after") for asked in server.asked] == [None, "1-1"]
+
+
+ENDED = OPERATION | {"state": "failed", "finished_at": "2026-11-21T08:00:01Z"}
+
+
+def wait(campaign: Any) -> Any:
+    return campaign.operations.wait(1, timeout=5)
+
+
+def test_an_operation_is_waited_for_until_it_has_ended_or_time_is_up(call: Callable[..., Any]) -> None:
+    running, ended = answer(200, OPERATION), answer(200, ENDED)
+    with scripted(running, running, ended) as server:
+        assert call(server, wait).state is OperationState.FAILED
+    assert len(server.asked) == 3
+    with scripted(running) as server, pytest.raises(TimeoutError, match=r"was not done after 0\.3 seconds"):
+        call(server, lambda campaign: campaign.operations.wait(1, timeout=0.3))
+    assert 2 <= len(server.asked) <= 4
 
 
 def events(*numbers: int) -> Iterator[str]:

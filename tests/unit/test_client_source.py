@@ -40,6 +40,13 @@ class Sending(msgspec.Struct, kw_only=True):
     class_: int = msgspec.field(name="class", default=2)
 
 
+class Fielded(msgspec.Struct, kw_only=True):
+    """A struct whose fields are called as what makes them."""
+
+    field: str = ""
+    parts: list[int] = msgspec.field(default_factory=list, name="import")
+
+
 class Told(msgspec.Struct, kw_only=True):
     """What a watch of parcels tells."""
 
@@ -162,6 +169,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         method("send", Operation.VERB, Sending, Parcel),
         method("weigh", Operation.READ, None, Decimal | None, on_entity=True),
         method("drop", Operation.VERB, None, None, on_entity=True),
+        method("import", Operation.VERB, None, Fielded),
         method("watch", Operation.WATCH, None, Told),
     ]
     folder = tmp_path / "parcel_client"
@@ -193,6 +201,9 @@ def test_names_and_answers_of_any_kind_are_written_as_python_has_them(made: Modu
     send = of_a_call(parcels, "send").parameters
     assert send["class_"].default is UNSET
     assert send["to"].default is inspect.Parameter.empty
+    assert typing.get_type_hints(parcels.import_)["return"] is made.Fielded
+    assert msgspec.json.decode(b'{"import": [1]}', type=made.Fielded).parts == [1]
+    assert made.Fielded().parts == []
     assert msgspec.json.decode(b'{"weight": "2.5", "from": "a"}', type=made.Parcel).from_ == "a"
     hints = typing.get_type_hints(parcels.watch)
     assert typing.get_args(hints["return"]) == (made.Parcel,)

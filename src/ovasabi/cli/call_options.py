@@ -41,8 +41,8 @@ def own_options(method: "Method") -> list[click.Parameter]:
         need = method.reach is Reach.CAMPAIGN
         text = "The campaign." if need else "The campaign; the platform if it is left out."
         options.append(click.Option(["--campaign", "_campaign"], metavar="SLUG|NUMBER", required=need, help=text))
-    if method.operation is Operation.CREATE:
-        text = "The same create again under the same key makes nothing new."
+    if method.takes_key:
+        text = "The same again under the same key makes nothing new."
         options.append(click.Option(["--idempotency-key", "_key"], metavar="KEY", help=text))
     if method.operation is Operation.GET and method.subject.entity is not None:
         text = "The entity as it was then, such as 2026-11-21T08:00:00Z."

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -13,7 +14,17 @@ import ovasabi_client
 from ovasabi.database.connection import Database
 from ovasabi.kernel.context import Role
 from ovasabi.kernel.keys import create_key
-from ovasabi_client import AsyncClient, CampaignState, Client, ContentState, ProductState, QuoteState, UserState
+from ovasabi_client import (
+    AsyncClient,
+    CampaignState,
+    Client,
+    ContentState,
+    ImportResult,
+    OperationState,
+    ProductState,
+    QuoteState,
+    UserState,
+)
 from tests.integration.gateway.touring_kit import FIRST, Tour, all_functions
 
 
@@ -43,6 +54,7 @@ async def test_every_method_of_every_service_works(tour: Tour) -> None:
     await visit_products(shop)
     await visit_quotes(shop)
     await visit_feeds(shop, tour)
+    await visit_operations(shop, tour)
     await visit_campaigns(tour, slug)
     assert (await tour.campaigns.get(slug)).id == made.id
     assert tour._called == all_functions()
@@ -172,6 +184,35 @@ async def visit_feeds(shop: Tour, tour: Tour) -> None:
     assert await shop.events.watch(after=events[3].cursor) == events[4 : 4 + FIRST]
     assert {record.campaign_id for record in (await tour.master.page(page_size=1000)).records} == {0}
     assert (await tour.events.page(page_size=1)).events[0].campaign_id == 0
+
+
+async def visit_operations(shop: Tour, tour: Tour) -> None:
+    """Export and import of every type, as operations."""
+    lines = '{"title": "Imported"}\n{"titel": "Wrong"}\n'
+    started = await shop.contents.import_(data=lines, idempotency_key="import-1")
+    assert (await shop.contents.import_(data=lines, idempotency_key="import-1")).id == started.id
+    ended = await shop.operations.wait(started.id)
+    assert ended.state is OperationState.SUCCEEDED
+    result = msgspec.convert(ended.result, ImportResult)
+    assert (result.created, result.rejected, result.rejects[0].line) == (1, 1, 2)
+    exported = await shop.operations.wait((await shop.contents.export(whole=True)).uuid)
+    piece = await shop.operations.download(exported.id)
+    assert piece.next is None
+    assert '"Imported"' in piece.data
+    for part in ("comments", "reactions", "products", "variants", "quotes"):
+        operation = await getattr(shop, part).export()
+        assert (await shop.operations.wait(operation.id)).error is None
+        assert (await shop.operations.wait((await getattr(shop, part).import_(data="{}\n")).id)).result["created"] == 0
+    for part in ("users", "campaigns"):
+        started = await getattr(tour, part).export(filter="state = active")
+        assert (await tour.operations.wait(started.id)).state is OperationState.SUCCEEDED
+        await tour.operations.wait((await getattr(tour, part).import_(data="{}\n")).id)
+    with pytest.raises(ovasabi_client.MoveRefused):
+        await shop.operations.cancel(exported.id)
+    assert {one.kind for one in await shop.operations.list(page_size=3)} >= {"contents_import", "quotes_export"}
+    (newest,) = (await shop.operations.page(page_size=1)).items
+    assert await shop.operations.get(newest.id) == newest
+    await shop.operations.delete(exported.id)
 
 
 async def visit_campaigns(tour: Tour, slug: str) -> None:

@@ -2,7 +2,7 @@
 """Sending requests: retries, pages and streams."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -11,11 +11,12 @@ import httpx
 from ovasabi_client.answers import read, refusal
 from ovasabi_client.failures import ApiError
 from ovasabi_client.requests import Paging, Request, checked_key
-from ovasabi_client.retries import Retries
+from ovasabi_client.retries import FIRST_PAUSE, Retries
 from ovasabi_client.streams import Reader, silence, told
 from ovasabi_client.version import VERSION
 
 T = TypeVar("T")
+LONGEST_WAIT = 2.0
 # Shorter than servers keep idle connections: else one may be closed just when a request is sent on it.
 _IDLE_SECONDS = 3.0
 
@@ -58,6 +59,17 @@ class Transport:
             yield from items
             token = getattr(page, paging.token) if items else ""
             request = request.asking(paging.parameter, token)
+
+    def until(self, request: Request[T], done: Callable[[T], bool], timeout: float) -> T:
+        """Asks again and again, less and less often, until the answer is done; TimeoutError after so many seconds."""
+        end, pause = time.monotonic() + timeout, FIRST_PAUSE
+        while not done(answer := self.send(request)):
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"{request.path} was not done after {timeout} seconds.")
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, LONGEST_WAIT)
+        return answer
 
     def watch(self, request: Request[Any], item: type[T], name: str) -> Iterator[T]:
         """What a stream tells as `name`, as it comes; after a broken connection from where it broke."""

@@ -1,7 +1,8 @@
 """Sending requests with asyncio: retries, pages and streams. `transport.py` is made from this file, without asyncio."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -10,11 +11,12 @@ import httpx
 from ovasabi_client.answers import read, refusal
 from ovasabi_client.failures import ApiError
 from ovasabi_client.requests import Paging, Request, checked_key
-from ovasabi_client.retries import Retries
+from ovasabi_client.retries import FIRST_PAUSE, Retries
 from ovasabi_client.streams import Reader, silence, told
 from ovasabi_client.version import VERSION
 
 T = TypeVar("T")
+LONGEST_WAIT = 2.0
 # Shorter than servers keep idle connections: else one may be closed just when a request is sent on it.
 _IDLE_SECONDS = 3.0
 
@@ -58,6 +60,17 @@ class AsyncTransport:
                 yield one
             token = getattr(page, paging.token) if items else ""
             request = request.asking(paging.parameter, token)
+
+    async def until(self, request: Request[T], done: Callable[[T], bool], timeout: float) -> T:
+        """Asks again and again, less and less often, until the answer is done; TimeoutError after so many seconds."""
+        end, pause = time.monotonic() + timeout, FIRST_PAUSE
+        while not done(answer := await self.send(request)):
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"{request.path} was not done after {timeout} seconds.")
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 1.5, LONGEST_WAIT)
+        return answer
 
     async def watch(self, request: Request[Any], item: type[T], name: str) -> AsyncIterator[T]:
         """What a stream tells as `name`, as it comes; after a broken connection from where it broke."""

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from msgspec import Struct, field
+import msgspec
+from msgspec import Struct
 
 E = TypeVar("E")
 
@@ -43,7 +44,7 @@ class Entity(Answer, frozen=True, kw_only=True):
     """When it was created, to the millisecond: the time in the id."""
     updated_at: datetime
     """When it was last changed."""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     """Free attributes, by namespace; merged on update, 64 KiB at most."""
 
 
@@ -199,6 +200,32 @@ class Operation(Entity, frozen=True, kw_only=True):
     finished_at: datetime | None = None
 
 
+class ExportResult(Answer, frozen=True, kw_only=True):
+    """What was put out: read it with the operation's `download`."""
+
+    entities: int = 0
+    bytes: int = 0
+
+
+class Reject(Answer, frozen=True, kw_only=True):
+    """A line that is not in."""
+
+    line: int
+    reason: str
+    field: str | None = None
+
+
+class ImportResult(Answer, frozen=True, kw_only=True):
+    """What became of the lines."""
+
+    created: int = 0
+    present: int = 0
+    """What was in already."""
+    rejected: int = 0
+    rejects: list[Reject] = msgspec.field(default_factory=list)
+    """The first 100 that were rejected."""
+
+
 class Comment(Entity, frozen=True, kw_only=True):
     """What somebody says about a piece of content."""
 
@@ -278,8 +305,8 @@ class Content(Entity, frozen=True, kw_only=True):
     """Its name in addresses; unique here."""
     kind: ContentKind = ContentKind.ARTICLE
     visibility: Visibility = Visibility.PUBLIC
-    tags: list[str] = field(default_factory=list)
-    media_urls: list[str] = field(default_factory=list)
+    tags: list[str] = msgspec.field(default_factory=list)
+    media_urls: list[str] = msgspec.field(default_factory=list)
     author_id: int | None = None
     """The user who wrote it."""
     parent_id: int | None = None
@@ -401,10 +428,10 @@ class Product(Entity, frozen=True, kw_only=True):
     name: str
     description: str = ""
     kind: ProductKind = ProductKind.PHYSICAL
-    tags: list[str] = field(default_factory=list)
+    tags: list[str] = msgspec.field(default_factory=list)
     owner_id: int | None = None
     main_image_url: str = ""
-    gallery_image_urls: list[str] = field(default_factory=list)
+    gallery_image_urls: list[str] = msgspec.field(default_factory=list)
     state: ProductState = ProductState.ACTIVE
     variant_count: int = 0
     default_variant_id: int | None = None
@@ -423,7 +450,7 @@ class Variant(Entity, frozen=True, kw_only=True):
     currency: str
     """ISO 4217."""
     compare_at_price: Decimal | None = None
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = msgspec.field(default_factory=dict)
     stock: int = 0
     """What is there to be sold; changed by :restock, :reserve, :release."""
     reserved: int = 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ovasabi.gateway.client_source.functions import functions_of
 from ovasabi.gateway.client_source.hints import MODULES
 from ovasabi.gateway.client_source.layout import GENERATED, docstring, imports, words_in
-from ovasabi.kernel.methods import Method, Reach, Subject
+from ovasabi.kernel.methods import OPERATION, Method, Reach, Subject
 
 DOC = '''"""The API with asyncio: the client, its campaigns, and a class for each service."""'''
 CORE = {
@@ -19,6 +19,16 @@ _BASE = '''class AsyncService:
     def __init__(self, transport: AsyncTransport, at: str) -> None:
         self._transport = transport
         self._at = at
+'''
+_WAIT = '''    async def wait(self, reference: Reference, /, *, timeout: float = 60.0) -> Operation:
+        """An operation when it has ended, however it did; TimeoutError if it has not after so many seconds.
+
+        Args:
+            reference: By id or uuid.
+            timeout: Seconds to wait. The operation goes on also after that.
+        """
+        request = Request(method="GET", path=f"{self._at}/operations/{part(reference)}", answer=Operation)
+        return await self._transport.until(request, lambda operation: operation.finished_at is not None, timeout)
 '''
 _SCOPED = (Reach.CAMPAIGN, Reach.EITHER)
 _PLATFORM = (Reach.PLATFORM, Reach.EITHER)
@@ -34,6 +44,7 @@ def api_file(methods: Sequence[Method], types: Sequence[str]) -> str:
 
 def _service(subject: Subject, methods: list[Method]) -> str:
     functions = [function for method in methods for function in functions_of(method)]
+    functions += [_WAIT] if subject.singular == OPERATION else []
     head = f"class Async{subject.title}(AsyncService):\n{docstring(4, subject.doc or subject.title)}\n"
     return "\n".join([head, *functions])
 

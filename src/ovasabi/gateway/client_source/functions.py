@@ -124,7 +124,7 @@ def _parameters(method: Method, parts: list[Part]) -> list[str]:
 
 
 def _of_the_call(method: Method) -> list[str]:
-    if method.operation is Operation.CREATE:
+    if method.takes_key:
         return ["idempotency_key: str | None = None"]
     if takes_as_of(method):
         return ["as_of: datetime | UnsetType = UNSET"]
@@ -160,7 +160,7 @@ def _request(method: Method, parts: list[Part]) -> Group:
         described.append(Group("body={" if method.writes else "query={", values, "}"))
     if method.takes_version:
         described.append("expected_version=expected_version")
-    if method.operation is Operation.CREATE:
+    if method.takes_key:
         described.append("idempotency_key=idempotency_key or new_key()")
     if paged:
         described.append(f'items="{method.subject.plural}"')
@@ -198,8 +198,8 @@ def _doc(method: Method) -> str:
 def _notes(method: Method, parts: list[Part]) -> list[tuple[str, str]]:
     notes = [("reference", _reference(method))] if method.on_entity else []
     notes += [(part.name, note) for part in parts if (note := f"{part.note} {_default(part)}".strip())]
-    if method.operation is Operation.CREATE:
-        text = "The same create again under the same key makes nothing new. Without one the client makes its own."
+    if method.takes_key:
+        text = "The same again under the same key makes nothing new. Without one the client makes its own."
         notes.append(("idempotency_key", text))
     if takes_as_of(method):
         notes.append(("as_of", "The entity as it was then; a moment with its time zone."))

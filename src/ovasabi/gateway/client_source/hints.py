@@ -134,8 +134,6 @@ def default_of(part: Part) -> str:
         return ""
     if part.default is UNSET:
         return "UNSET"
-    if part.factory is not msgspec.NODEFAULT:
-        return f"field(default_factory={part.factory.__name__})"
     if isinstance(part.default, Enum):
         return f"{type(part.default).__name__}.{part.default.name}"
     return _quoted(part.default) if isinstance(part.default, str) else repr(part.default)

@@ -51,11 +51,16 @@ def docstring(indent: int, text: str, notes: Iterable[tuple[str, str]] = ()) -> 
 
 def imports(module: str, names: Iterable[str]) -> str:
     """An import of names, in the order that the linter wants."""
-    ordered = sorted(set(names), key=lambda name: (not name.isupper(), name.islower(), name.lower()))
-    if not ordered:
+    names = in_order(names)
+    if not names:
         return ""
-    one = f"from {module} import {', '.join(ordered)}"
-    return one if len(one) <= WIDTH else laid_out(0, Group(f"from {module} import (", ordered, ")"))
+    one = f"from {module} import {', '.join(names)}"
+    return one if len(one) <= WIDTH else laid_out(0, Group(f"from {module} import (", names, ")"))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names as the linter sorts them: constants, classes, functions."""
+    return sorted(set(names), key=lambda name: (not name.isupper(), name.islower(), name.lower()))
 
 
 def words_in(source: str) -> set[str]:

@@ -8,6 +8,7 @@ import msgspec
 
 from ovasabi.gateway.client_source.hints import (
     MODULES,
+    Part,
     default_of,
     is_secret,
     named_in,
@@ -41,7 +42,7 @@ def types_of(methods: Iterable[Method]) -> list[type]:
     """The enums and structs that the methods name, each after those that it needs itself."""
     found: dict[type, None] = {}
     for method in methods:
-        for hint in [method.response, *_inside(method.request)]:
+        for hint in [method.response, method.result, *_inside(method.request)]:
             found |= dict.fromkeys(named_in(hint))
     return [Entity, *(kind for kind in found if kind not in (Page, Entity))]
 
@@ -90,13 +91,21 @@ def _struct(kind: type[msgspec.Struct]) -> str:
     for part in parts_of(kind):
         if is_secret(part) or (entity and part.name in Entity.__struct_fields__):
             continue
-        default = default_of(part)
-        if part.name != part.sent:
-            default = f'field(name="{part.sent}")' if part.required else f'field(name="{part.sent}", default={default})'
-        lines.append(f"    {part.name}: {text_of(part.hint)}{f' = {default}' if default else ''}")
+        value = _value(part)
+        lines.append(f"    {part.name}: {text_of(part.hint)}{f' = {value}' if value else ''}")
         if part.note:
             lines.append(docstring(4, part.note))
     return "\n".join(lines) + "\n"
+
+
+def _value(part: Part) -> str:
+    """What a field is in its class: its default, and its name in JSON where that is another."""
+    arguments = [] if part.name == part.sent else [f'name="{part.sent}"']
+    if part.factory is not msgspec.NODEFAULT:
+        arguments.append(f"default_factory={part.factory.__name__}")
+    elif arguments and not part.required:
+        arguments.append(f"default={default_of(part)}")
+    return f"msgspec.field({', '.join(arguments)})" if arguments else default_of(part)
 
 
 def _variables(kind: type) -> list[str]:
@@ -112,5 +121,5 @@ def _imports(body: str, generic: bool) -> str:
     if generic:
         lines.setdefault("typing", set()).update({"Generic", "TypeVar"})
     text = "\n".join(f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(lines.items()))
-    others = {"Struct", *({"UNSET", "UnsetType", "field"} & words)}
-    return f"{text}\n\n{imports('msgspec', others)}"
+    others = {"Struct", *({"UNSET", "UnsetType"} & words)}
+    return f"{text}\n\nimport msgspec\n{imports('msgspec', others)}"

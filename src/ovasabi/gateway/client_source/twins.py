@@ -2,11 +2,13 @@
 
 import re
 
+from ovasabi.gateway.client_source.layout import in_order
+
 _WORDS = [
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
     (r"\basyncio\.sleep\b", "time.sleep"),
-    (r"\bimport asyncio\b", "import time"),
+    (r"\bimport asyncio\n", ""),
     (r"\b__a(enter|exit)__\b", r"__\1__"),
     (r"\ba(close|read)\b", r"\1"),
     (r"\baiter_bytes\b", "iter_bytes"),
@@ -16,10 +18,11 @@ _WORDS = [
     (r"for (\w+) in (.+):\n +yield \1\n", r"yield from \2\n"),
 ]
 _NOTE = re.compile(r" `\w+\.py` is made from this file, without asyncio\.")
+_IMPORT = re.compile(r"^(from \S+ import )([\w, ]+)$", re.MULTILINE)
 
 
 def sync_of(text: str) -> str:
     """The twin's text."""
     for words, others in _WORDS:
         text = re.sub(words, others, text)
-    return _NOTE.sub("", text)
+    return _IMPORT.sub(lambda line: line[1] + ", ".join(in_order(line[2].split(", "))), _NOTE.sub("", text))
