@@ -77,4 +77,4 @@ lock:
 
 clean:
 	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	@find src tests migrations benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests migrations benchmarks clients -name __pycache__ -type d -prune -exec rm -rf {} +

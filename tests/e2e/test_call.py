@@ -78,6 +78,19 @@ def test_the_platform_and_its_campaigns_are_called_too(program: Program) -> None
     assert call(program, "master", "list", "--type", "user", "--deleted")["records"][0]["name"] == "ada_l"
 
 
+def test_work_that_takes_long_is_started_and_followed(program: Program) -> None:
+    export = ("contents", "export", *IN, "--filter", 'kind = "article"', "--idempotency-key", "export-1")
+    started = call(program, *export)
+    assert started["kind"] == "contents_export"
+    assert call(program, *export)["id"] == started["id"]
+    with program.api() as client:
+        client.campaign("python").operations.wait(started["id"])
+    ended = call(program, "operations", "get", str(started["id"]), *IN)
+    assert (ended["state"], ended["error"]) == ("succeeded", None)
+    piece = call(program, "operations", "download", str(started["id"]), *IN, "--after", "0")
+    assert json.loads(piece["data"].splitlines()[0])["title"]
+
+
 def test_a_watch_prints_a_line_for_each_event_until_it_is_stopped(program: Program) -> None:
     command = [sys.executable, "-m", "ovasabi", "call", "events", "watch", *IN, "--heartbeat-seconds", "0.2"]
     watch = subprocess.Popen(

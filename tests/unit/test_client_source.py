@@ -54,6 +54,23 @@ class Told(msgspec.Struct, kw_only=True):
     parcel: Parcel | None = None
 
 
+CALLS = """
+from decimal import Decimal
+from parcel_client import Client, Parcel
+with Client("http://127.0.0.1:8000", "ovk_x") as client:
+    parcels = client.campaign("python").parcels
+    parcel: Parcel = parcels.send(to="Ada", contents=["a"])
+    weight: Decimal | None = parcels.weigh(1)
+    parcels.send()  # wrong
+    parcels.send(to=1)  # wrong
+    parcels.send(to=None)  # wrong
+    parcels.send(to="Ada", class_="first")  # wrong
+    parcels.send(to="Ada", colour="red")  # wrong
+    for told in parcels.watch():
+        parcel = told
+        weight = told  # wrong
+"""
+
 PARCELS = Subject(
     label="parcels",
     title="Parcels",
@@ -190,10 +207,16 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_whatever_a_service_declares_becomes_sound_source(made: ModuleType) -> None:
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(made.folder)]
+def test_whatever_a_service_declares_becomes_sound_source_and_a_wrong_call_is_an_error_of_types(
+    made: ModuleType,
+) -> None:
+    (made.folder.parent / "calls.py").write_text(CALLS)
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(made.folder), "calls.py"]
     checked = subprocess.run(command, cwd=made.folder.parent, capture_output=True, text=True, timeout=240, check=False)
-    assert checked.returncode == 0, checked.stdout
+    errors = [line for line in checked.stdout.splitlines() if ": error: " in line]
+    wrong = [number for number, line in enumerate(CALLS.splitlines(), 1) if line.endswith("# wrong")]
+    assert [int(line.split(":")[1]) for line in errors] == wrong, checked.stdout
+    assert all(line.startswith("calls.py:") for line in errors)
 
 
 def test_names_and_answers_of_any_kind_are_written_as_python_has_them(made: ModuleType) -> None:
