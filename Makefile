@@ -13,13 +13,14 @@ PEERS_STAMP := $(PEERS)/.made-from-lock
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run test lint format bench lock clean venv
+.PHONY: help run test lint format api bench lock clean venv
 
 help:
 	@echo "make run      start OVASABI with its own PostgreSQL (first time: also make $(VENV))"
 	@echo "make test     lint, types, import contracts and all tests"
 	@echo "make lint     the checks alone, without the tests"
 	@echo "make format   let ruff format and repair"
+	@echo "make api      write the API's contracts (api/, docs/errors.md) from what is declared"
 	@echo "make bench    measure OVASABI beside its limit and its peers (ONLY=create: one part)"
 	@echo "make lock     resolve the dependencies anew into requirements.lock"
 	@echo "make clean    remove $(VENV), caches and builds (never the data)"
@@ -44,6 +45,9 @@ lint: $(STAMP)
 format: $(STAMP)
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
+
+api: $(STAMP)
+	@$(BIN)/ovasabi api
 
 bench: $(STAMP) $(PEERS_STAMP)
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))

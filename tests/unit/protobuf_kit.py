@@ -58,7 +58,7 @@ def call_of(method: Method, request: Any) -> Call:
         target="17" if method.on_entity and method.reach is not Reach.ITSELF else None,
         request=request,
         expected_version=3 if method.takes_version else None,
-        key="client:k" if method.operation is Operation.CREATE else None,
+        key="client:k" if method.takes_key else None,
     )
 
 

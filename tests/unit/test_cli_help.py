@@ -13,7 +13,18 @@ import pytest
 from ovasabi.cli.calling import call
 from ovasabi.kernel.service import services
 
-HEAVY = {"litestar", "sqlalchemy", "pydantic", "pydantic_settings", "asyncpg", "uvicorn", "alembic", "rich", "msgspec"}
+HEAVY = {
+    "litestar",
+    "sqlalchemy",
+    "pydantic",
+    "pydantic_settings",
+    "asyncpg",
+    "uvicorn",
+    "alembic",
+    "rich",
+    "msgspec",
+    "google",
+}
 LOADED_BY_HELP = """
 import json, sys
 from ovasabi.cli import main
@@ -41,7 +52,11 @@ def test_help_imports_none_of_the_heavy_parts(arguments: list[str], tmp_path: Pa
 def test_help_names_every_command(tmp_path: Path) -> None:
     answer = ovasabi("--help", cwd=tmp_path)
     assert answer.returncode == 0
+<<<<<<< HEAD
     for name in ("up", "serve", "migrate", "call", "import", "keys", "status", "psql", "new"):
+=======
+    for name in ("up", "serve", "migrate", "import", "keys", "status", "psql", "new", "api"):
+>>>>>>> 4c90ebd (ovasabi api: the contracts are generated, kept in git, and neither drift nor break what was released)
         assert f"\n  {name} " in answer.stdout
 
 

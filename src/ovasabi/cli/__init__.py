@@ -21,6 +21,7 @@ COMMANDS = {
     "status": ("ovasabi.cli.status:status", "Show what runs, where, and in which state."),
     "psql": ("ovasabi.cli.psql:psql", "Open a shell on the database, the embedded one too."),
     "new": ("ovasabi.cli.new:new", "Write the start of something new, such as a service."),
+    "api": ("ovasabi.cli.api:api", "Write the API's contracts from what is declared, or check them."),
 }
 INTERRUPTED = 130
 

@@ -216,6 +216,11 @@ def values_of(request: msgspec.Struct) -> dict[str, Any]:
     return {k: v for k, v in msgspec.structs.asdict(request).items() if v is not msgspec.UNSET}
 
 
+def ordered(methods: list[Method]) -> list[Method]:
+    """The methods in the order of their folders and services, whichever was imported first."""
+    return sorted(methods, key=lambda method: (method.subject.folder, method.subject.title))
+
+
 def _declaring(operation: Operation, role: Role | None) -> Callable[[F], F]:
     def declare(function: F) -> F:
         name = function.__name__

@@ -236,29 +236,6 @@ class Comment(Entity, frozen=True, kw_only=True):
     """The comment that it answers."""
 
 
-class ReactionKind(Choice):
-    """What one can say without words."""
-
-    LIKE = "like"
-    LOVE = "love"
-    LAUGH = "laugh"
-    SURPRISE = "surprise"
-    SAD = "sad"
-    ANGRY = "angry"
-
-
-ReactionKindName = Literal["like", "love", "laugh", "surprise", "sad", "angry"]
-"""The values of ReactionKind as text."""
-
-
-class Reaction(Entity, frozen=True, kw_only=True):
-    """A user's reaction to a piece of content; each kind once."""
-
-    content_id: int
-    user_id: int
-    kind: ReactionKind
-
-
 class ContentKind(Choice):
     """The form of a piece of content."""
 
@@ -317,6 +294,29 @@ class Content(Entity, frozen=True, kw_only=True):
     reaction_count: int = 0
     section: str | None = None
     """Derived from metadata.service_specific.content.section."""
+
+
+class ReactionKind(Choice):
+    """What one can say without words."""
+
+    LIKE = "like"
+    LOVE = "love"
+    LAUGH = "laugh"
+    SURPRISE = "surprise"
+    SAD = "sad"
+    ANGRY = "angry"
+
+
+ReactionKindName = Literal["like", "love", "laugh", "surprise", "sad", "angry"]
+"""The values of ReactionKind as text."""
+
+
+class Reaction(Entity, frozen=True, kw_only=True):
+    """A user's reaction to a piece of content; each kind once."""
+
+    content_id: int
+    user_id: int
+    kind: ReactionKind
 
 
 class Event(Answer, frozen=True, kw_only=True):

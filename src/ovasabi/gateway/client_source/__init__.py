@@ -9,7 +9,7 @@ from ovasabi.gateway.client_source.codes import error_names, errors_file
 from ovasabi.gateway.client_source.layout import GENERATED, imports
 from ovasabi.gateway.client_source.structs import type_names, types_file
 from ovasabi.gateway.client_source.twins import sync_of
-from ovasabi.kernel.methods import Method
+from ovasabi.kernel.methods import Method, ordered
 from ovasabi.kernel.service import services
 from ovasabi.services import discover
 
@@ -29,7 +29,7 @@ _EXPORTS = {
 def client_files() -> dict[Path, str]:
     """Every generated file of the client: its path in the checkout, and its text."""
     discover()
-    return files_of([method for service in services for method in service.methods()])
+    return files_of(ordered([method for service in services for method in service.methods()]))
 
 
 def files_of(methods: list[Method]) -> dict[Path, str]:

@@ -21,7 +21,7 @@ from ovasabi.gateway.protobuf.schema import (
     Type,
 )
 from ovasabi.kernel.listing import Page
-from ovasabi.kernel.methods import Method, Operation
+from ovasabi.kernel.methods import Method, Operation, ordered
 
 EMPTY = "google.protobuf.Empty"
 _WORD = Type("string")
@@ -57,11 +57,6 @@ class Declaration(msgspec.Struct, frozen=True):
 
     methods: tuple[Declared, ...]
     files: tuple[File, ...]
-
-
-def ordered(methods: list[Method]) -> list[Method]:
-    """The methods in the order of their folders and services, whichever was imported first."""
-    return sorted(methods, key=lambda method: (method.subject.folder, method.subject.title))
 
 
 def declare(methods: list[Method]) -> Declaration:

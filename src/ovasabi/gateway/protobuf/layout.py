@@ -50,7 +50,7 @@ def layout_of(method: Method) -> Layout:
         campaign_optional=method.reach is Reach.EITHER,
         target=target,
         body=_body(method) if drafted else "",
-        key=drafted and method.operation is Operation.CREATE,
+        key=method.takes_key,
         mask=drafted and method.operation is Operation.UPDATE,
         version=method.takes_version,
         as_of=method.operation is Operation.GET and method.subject.entity is not None,

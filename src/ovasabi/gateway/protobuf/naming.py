@@ -17,8 +17,8 @@ def camel(name: str) -> str:
 
 
 def package_of(folder: str) -> str:
-    """The package of a folder of a service; the kernel's own is that without a folder."""
-    return "ovasabi.v1" if folder == "kernel" else f"ovasabi.{folder}.v1"
+    """The package of a folder of a service; what is of no service is in that without a folder."""
+    return "ovasabi.v1" if folder in ("kernel", "ovasabi") else f"ovasabi.{folder}.v1"
 
 
 def file_of(full_name: str) -> str:

@@ -1,0 +1,131 @@
+"""What is in git is what is generated; the `.proto` files are valid, and mean what is served."""
+
+import importlib.resources
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from protobuf_kit import METHODS
+
+import ovasabi
+from ovasabi.cli import api as command
+from ovasabi.gateway import generated
+from ovasabi.gateway.protobuf import numbers, release
+from ovasabi.gateway.protobuf.contract import Contract, contract_of
+from ovasabi.gateway.protobuf.descriptors import descriptor_of
+
+ROOT = Path(ovasabi.__file__).parents[2]
+SERVED = contract_of(METHODS)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the generated files."""
+    for path in (*generated.generated(METHODS), f"api/{release.NAME}"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    return tmp_path
+
+
+def compiled(folder: Path) -> dict[str, FileDescriptorProto]:
+    """The files as Google's own compiler reads them."""
+    paths = [str(path.relative_to(folder)) for path in folder.rglob("*.proto")]
+    standard = importlib.resources.files("grpc_tools") / "_proto"
+    out = folder / "compiled.binpb"
+    command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", f"-I{standard}", f"--descriptor_set_out={out}"]
+    answer = subprocess.run([*command, *paths], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    files = FileDescriptorSet.FromString(out.read_bytes()).file
+    assert len(files) == len(paths)
+    return {file.name: file for file in files}
+
+
+def test_what_is_in_git_is_what_is_generated() -> None:
+    files = generated.generated(METHODS)
+    assert len(files) > 15
+    assert generated.drift(ROOT, files) == [], "run `make api`, and commit what it changes"
+
+
+def test_the_generated_files_do_not_depend_on_what_was_imported_first() -> None:
+    shuffled = sorted(METHODS, key=lambda method: method.subject.label, reverse=True)
+    assert generated.generated(shuffled) == generated.generated(METHODS)
+
+
+def test_generated_files_say_so_in_their_first_line() -> None:
+    for path, text in generated.generated(METHODS).items():
+        if not path.endswith(".json"):  # which has no comments
+            assert "Generated" in text.partition("\n")[0], path
+
+
+def test_the_files_compile_and_mean_what_is_served(copy: Path) -> None:
+    files = compiled(copy / "api")
+    assert files == {file.path: descriptor_of(file) for file in SERVED.files}
+
+
+def test_reserved_numbers_and_names_compile_and_mean_what_is_served(tmp_path: Path) -> None:
+    given = numbers.known(ROOT / "api")
+    given["ovasabi.content.v1.Content"].numbers["gone"] = 90
+    given["ovasabi.content.v1.ContentKind"].numbers["CONTENT_KIND_GONE"] = 91
+    contract = Contract(METHODS, given)
+    for file in contract.files:
+        (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file.path).write_text(generated.text_of(file))
+    files = compiled(tmp_path)
+    assert files == {file.path: descriptor_of(file) for file in contract.files}
+    (content,) = [m for m in files["ovasabi/content/v1/content.proto"].message_type if m.name == "Content"]
+    assert (content.reserved_name, content.reserved_range[0].start) == (["gone"], 90)
+
+
+def test_drift_names_what_differs_what_is_missing_and_what_is_left_over(copy: Path) -> None:
+    files = generated.generated(METHODS)
+    assert generated.drift(copy, files) == []
+    (copy / "api/openapi.json").write_text("{}")
+    (copy / "api/ovasabi/user/v1/user.proto").unlink()
+    (copy / "api/ovasabi/old/v1").mkdir(parents=True)
+    (copy / "api/ovasabi/old/v1/old.proto").write_text("")
+    different = ["api/openapi.json", "api/ovasabi/old/v1/old.proto", "api/ovasabi/user/v1/user.proto"]
+    assert generated.drift(copy, files) == different
+    assert generated.write(copy, files) == different
+    assert generated.drift(copy, files) == []
+    assert not (copy / "api/ovasabi/old/v1/old.proto").exists()
+
+
+def test_the_command_checks_and_says_what_drifted(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert CliRunner().invoke(command.api, ["--check"], catch_exceptions=False).output == ""
+    (copy / "pyproject.toml").touch()
+    (copy / "api/openapi.json").write_text("{}")
+    monkeypatch.setattr(command.ovasabi, "__file__", str(copy / "src" / "ovasabi" / "__init__.py"))
+    with pytest.raises(command.Drifted, match=r"generated: api/openapi\.json\."):
+        CliRunner().invoke(command.api, ["--check"], catch_exceptions=False)
+    assert (copy / "api/openapi.json").read_text() == "{}"
+    assert CliRunner().invoke(command.api, catch_exceptions=False).output == "api/openapi.json\n"
+    assert CliRunner().invoke(command.api, ["--check"], catch_exceptions=False).output == ""
+
+
+def test_the_command_refuses_to_work_without_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command.ovasabi, "__file__", str(tmp_path / "site-packages" / "ovasabi" / "__init__.py"))
+    with pytest.raises(command.NoSources):
+        CliRunner().invoke(command.api, catch_exceptions=False)
+
+
+def test_a_release_is_recorded_and_from_then_on_kept(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (copy / "pyproject.toml").touch()
+    (copy / "api" / release.NAME).unlink()
+    monkeypatch.setattr(command.ovasabi, "__file__", str(copy / "src" / "ovasabi" / "__init__.py"))
+    answer = CliRunner().invoke(command.api, ["--release"], catch_exceptions=False)
+    assert answer.output == "api/released.json\n"
+    record = (copy / "api" / release.NAME).read_text()
+    assert release.released(copy / "api") == [descriptor_of(file) for file in SERVED.files]
+    (copy / "api" / release.NAME).write_text(record.replace('"name":"GetContent"', '"name":"FetchContent"'))
+    for arguments in ([], ["--check"], ["--release"]):
+        with pytest.raises(command.ContractBroken, match=r"Contents\.FetchContent: the procedure is gone \(RPC_NO_DEL"):
+            CliRunner().invoke(command.api, arguments, catch_exceptions=False)
+
+
+def test_nothing_that_was_released_is_broken() -> None:
+    assert (ROOT / "api" / release.NAME).is_file()
+    assert release.broken(ROOT / "api", SERVED) == []
