@@ -1,12 +1,15 @@
 """Metadata merges as RFC 7396 says, and is checked before it reaches the database."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ovasabi.kernel.entity import type_of
 from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.metadata import MAX_BYTES, ROOTS, check_metadata, derived, merge
+from ovasabi.kernel.metadata import MAX_BYTES, MAX_DEPTH, ROOTS, check_metadata, derived, merge
 from ovasabi.services.content.entity import Content
 
 keys = st.text(max_size=4)
@@ -150,3 +153,14 @@ def test_a_hot_key_is_derived_as_text_as_the_database_does(section, wanted) -> N
 @pytest.mark.parametrize("metadata", [{}, {"service_specific": None}, {"service_specific": {"content": None}}])
 def test_a_hot_key_that_is_not_there_is_null(metadata) -> None:
     assert derived(type_of(Content), metadata) == {"section": None}
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["lists", "objects"])
+def test_metadata_is_nested_so_deep_and_no_deeper(wrap: Callable[[Any], Any]) -> None:
+    deep: Any = "x"
+    for _ in range(MAX_DEPTH - 1):
+        deep = wrap(deep)
+    check_metadata({"tags": deep}, "content")
+    with pytest.raises(InvalidValue, match=f"nested {MAX_DEPTH} deep at most") as caught:
+        check_metadata({"tags": wrap(deep)}, "content")
+    assert caught.value.field == "metadata"

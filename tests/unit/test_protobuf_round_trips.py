@@ -1,5 +1,6 @@
 """What one process sends another through the contract arrives as it was: every request and answer of every method."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
@@ -12,9 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from protobuf_kit import METHODS, RPCS, answered, call_of, probe, rpc_of, sent, values
 
+from ovasabi.kernel.events import Event
 from ovasabi.kernel.listing import Page
+from ovasabi.kernel.metadata import MAX_DEPTH
 from ovasabi.kernel.methods import Call, Method, Operation
+from ovasabi.kernel.service import Found, SearchAnswer
 from ovasabi.services.content.entity import Content
+from ovasabi.services.events.service import EventPage
 from ovasabi.services.user.entity import User
 
 MANY = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
@@ -183,3 +188,19 @@ def test_a_method_without_an_answer_answers_protobufs_own_nothing() -> None:
     rpc = rpc_of(probe("forget", Operation.VERB))
     assert rpc.answer_class.DESCRIPTOR.full_name == "google.protobuf.Empty"
     assert answered(rpc, None) is None
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["lists", "objects"])
+def test_metadata_as_deep_as_may_be_is_read_wherever_it_stands(wrap: Callable[[Any], Any]) -> None:
+    deep: Any = 1
+    for _ in range(MAX_DEPTH - 1):
+        deep = wrap(deep)
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    common = {"uuid": UUID(int=1), "campaign_id": 1, "version": 1, "created_at": at, "updated_at": at}
+    content = Content(id=1, title="t", metadata={"tags": deep}, **common)
+    page, hits = Page([content]), SearchAnswer([Found(0.5, content)], 1, False)
+    assert answered(RPCS["contents_list"], page) == page
+    assert answered(RPCS["contents_search"], hits) == hits
+    payload = {"metadata": content.metadata}
+    event = Event(1, "content:create:v1:success", 1, 1, 1, at, "ann", None, None, payload, "1-1")
+    assert answered(RPCS["events_list"], EventPage([event], "1-1")) == EventPage([event], "1-1")

@@ -12,6 +12,8 @@ from ovasabi.kernel.entity import EntityType, declared
 from ovasabi.kernel.errors import InvalidValue
 
 MAX_BYTES = 65_536
+MAX_DEPTH = 20
+"""Of objects and lists within each other: readers of protobuf stop at 100 messages, of which an object takes three."""
 ROOTS = (
     "tags",
     "categories",
@@ -28,7 +30,7 @@ _NAMESPACE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def check_metadata(metadata: dict[str, Any], service: str) -> None:
-    """Refuses unknown roots, malformed namespaces, another service's namespace, and more than 64 KiB."""
+    """Refuses unknown roots, malformed namespaces, another service's namespace, and what is too large or too deep."""
     for root in metadata:
         if root not in ROOTS:
             near = get_close_matches(root, ROOTS, 1)
@@ -52,6 +54,8 @@ def check_metadata(metadata: dict[str, Any], service: str) -> None:
             raise InvalidValue(field=field, problem="A namespace must be an object.")
     if len(msgspec.json.encode(metadata)) > MAX_BYTES:
         raise InvalidValue(field="metadata", problem=f"Metadata may take {MAX_BYTES} bytes at most.")
+    if _is_deeper(metadata, MAX_DEPTH):
+        raise InvalidValue(field="metadata", problem=f"Metadata may be nested {MAX_DEPTH} deep at most.")
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -76,6 +80,14 @@ def derived(of: EntityType, metadata: dict[str, Any]) -> dict[str, Any]:
             value = value.get(part) if isinstance(value, dict) else None
         values[name] = value if value is None or isinstance(value, str) else _jsonb_text(value)
     return values
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in value.values())
+    if isinstance(value, list):
+        return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in value)
+    return False
 
 
 def _jsonb_text(value: Any) -> str:
