@@ -33,9 +33,9 @@ Numbers = dict[str, Given]
 
 
 def folder() -> Path:
-    """Where the contract is: beside the sources, or inside the installed package."""
+    """Where the contract is: inside the installed package, or beside the sources."""
     package = Path(ovasabi.__file__).parent
-    for path in (package.parents[1] / "api", package / "api"):
+    for path in (package / "api", package.parents[1] / "api"):
         if path.is_dir():
             return path
     problem = f"The record of the contract's numbers is missing: there is no folder api in {package.parents[1]}."
