@@ -1,9 +1,11 @@
 """What one process sends another through the contract arrives as it was: every request and answer of every method."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
+from types import ModuleType
 from typing import Any, Literal
 from uuid import UUID
 
@@ -204,3 +206,24 @@ def test_metadata_as_deep_as_may_be_is_read_wherever_it_stands(wrap: Callable[[A
     payload = {"metadata": content.metadata}
     event = Event(1, "content:create:v1:success", 1, 1, 1, at, "ann", None, None, payload, "1-1")
     assert answered(RPCS["events_list"], EventPage([event], "1-1")) == EventPage([event], "1-1")
+
+
+def test_a_whole_number_beyond_all_doubles_does_not_keep_an_entity_from_being_read() -> None:
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    common = {"uuid": UUID(int=1), "campaign_id": 1, "version": 1, "created_at": at, "updated_at": at}
+    content = Content(id=1, title="t", metadata={"tags": [10**400, -(10**400), 2**60]}, **common)
+    assert answered(RPCS["contents_get"], content).metadata == {"tags": [str(10**400), str(-(10**400)), 2**60]}
+
+
+def test_a_struct_that_holds_its_own_kind_arrives_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType(HOME)
+    monkeypatch.setitem(sys.modules, HOME, module)
+    source = (
+        "class Tree(Struct, frozen=True):\n    name: str\n    below: list['Tree'] = []\n    twin: 'Tree | None' = None"
+    )
+    exec(source, {"__name__": HOME, "Struct": msgspec.Struct} | vars(module), vars(module))
+    tree = module.Tree
+    rpc = rpc_of(probe("grow", Operation.VERB, tree, tree))
+    value = tree("a", [tree("b", [tree("c")]), tree("d")], tree("e"))
+    assert answered(rpc, value) == value
+    assert rpc.call(sent(rpc, rpc.request(call_of(rpc.method, value)))).request == value

@@ -85,6 +85,13 @@ def _set_number(place: Any, value: float) -> None:
     place.number_value = value
 
 
+def _set_whole(place: Any, value: int) -> None:
+    try:
+        place.number_value = value
+    except OverflowError:  # more than any double, which JSON can say
+        place.string_value = str(value)
+
+
 def _set_text(place: Any, value: str) -> None:
     place.string_value = value
 
@@ -104,7 +111,7 @@ def _set_object(place: Any, values: Mapping[str, Any]) -> None:
 _SET: dict[type, Callable[[Any, Any], None]] = {
     type(None): _set_null,
     bool: _set_bool,
-    int: _set_number,
+    int: _set_whole,
     float: _set_number,
     str: _set_text,
     list: _set_list,
