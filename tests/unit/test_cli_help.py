@@ -52,11 +52,7 @@ def test_help_imports_none_of_the_heavy_parts(arguments: list[str], tmp_path: Pa
 def test_help_names_every_command(tmp_path: Path) -> None:
     answer = ovasabi("--help", cwd=tmp_path)
     assert answer.returncode == 0
-<<<<<<< HEAD
-    for name in ("up", "serve", "migrate", "call", "import", "keys", "status", "psql", "new"):
-=======
-    for name in ("up", "serve", "migrate", "import", "keys", "status", "psql", "new", "api"):
->>>>>>> 4c90ebd (ovasabi api: the contracts are generated, kept in git, and neither drift nor break what was released)
+    for name in ("up", "serve", "migrate", "call", "import", "keys", "status", "psql", "new", "api"):
         assert f"\n  {name} " in answer.stdout
 
 

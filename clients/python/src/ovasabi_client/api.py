@@ -82,8 +82,8 @@ class Campaigns(Service):
             dedicated: Whether it has partitions of its own. Default: false.
             owner_id: The user who answers for it.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -352,6 +352,7 @@ class Campaigns(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -363,6 +364,8 @@ class Campaigns(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -370,6 +373,7 @@ class Campaigns(Service):
                 path=f"{self._at}/campaigns:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -379,6 +383,7 @@ class Campaigns(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -390,6 +395,8 @@ class Campaigns(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -397,6 +404,7 @@ class Campaigns(Service):
                 path=f"{self._at}/campaigns:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -439,8 +447,8 @@ class Comments(Service):
         Args:
             reply_to_id: The comment that it answers.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -619,6 +627,7 @@ class Comments(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -630,6 +639,8 @@ class Comments(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -637,6 +648,7 @@ class Comments(Service):
                 path=f"{self._at}/comments:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -646,6 +658,7 @@ class Comments(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -657,6 +670,8 @@ class Comments(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -664,6 +679,7 @@ class Comments(Service):
                 path=f"{self._at}/comments:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -697,8 +713,8 @@ class Contents(Service):
             author_id: The user who wrote it.
             parent_id: The content that it belongs to.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -950,6 +966,7 @@ class Contents(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -961,6 +978,8 @@ class Contents(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -968,6 +987,7 @@ class Contents(Service):
                 path=f"{self._at}/contents:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -977,6 +997,7 @@ class Contents(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -988,6 +1009,8 @@ class Contents(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -995,6 +1018,7 @@ class Contents(Service):
                 path=f"{self._at}/contents:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -1125,8 +1149,8 @@ class Reactions(Service):
 
         Args:
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -1280,6 +1304,7 @@ class Reactions(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -1291,6 +1316,8 @@ class Reactions(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -1298,6 +1325,7 @@ class Reactions(Service):
                 path=f"{self._at}/reactions:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -1307,6 +1335,7 @@ class Reactions(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -1318,6 +1347,8 @@ class Reactions(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -1325,6 +1356,7 @@ class Reactions(Service):
                 path=f"{self._at}/reactions:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -1655,6 +1687,16 @@ class Operations(Service):
             ),
         )
 
+    def wait(self, reference: Reference, /, *, timeout: float = 60.0) -> Operation:
+        """An operation when it has ended, however it did; TimeoutError if it has not after so many seconds.
+
+        Args:
+            reference: By id or uuid.
+            timeout: Seconds to wait. The operation goes on also after that.
+        """
+        request = Request(method="GET", path=f"{self._at}/operations/{part(reference)}", answer=Operation)
+        return self._transport.until(request, lambda operation: operation.finished_at is not None, timeout)
+
 
 class Products(Service):
     """Products."""
@@ -1679,8 +1721,8 @@ class Products(Service):
         Args:
             kind: Default: physical.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -1931,6 +1973,7 @@ class Products(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -1942,6 +1985,8 @@ class Products(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -1949,6 +1994,7 @@ class Products(Service):
                 path=f"{self._at}/products:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -1958,6 +2004,7 @@ class Products(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -1969,6 +2016,8 @@ class Products(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -1976,6 +2025,7 @@ class Products(Service):
                 path=f"{self._at}/products:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2005,8 +2055,8 @@ class Variants(Service):
             price: In units of the currency.
             currency: ISO 4217.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2204,6 +2254,7 @@ class Variants(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -2215,6 +2266,8 @@ class Variants(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2222,6 +2275,7 @@ class Variants(Service):
                 path=f"{self._at}/variants:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2231,6 +2285,7 @@ class Variants(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -2242,6 +2297,8 @@ class Variants(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2249,6 +2306,7 @@ class Variants(Service):
                 path=f"{self._at}/variants:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2371,8 +2429,8 @@ class Quotes(Service):
             currency: ISO 4217.
             user_id: Whom it is for.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2588,6 +2646,7 @@ class Quotes(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -2599,6 +2658,8 @@ class Quotes(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2606,6 +2667,7 @@ class Quotes(Service):
                 path=f"{self._at}/quotes:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2615,6 +2677,7 @@ class Quotes(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -2626,6 +2689,8 @@ class Quotes(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2633,6 +2698,7 @@ class Quotes(Service):
                 path=f"{self._at}/quotes:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2712,8 +2778,8 @@ class Users(Service):
             language: BCP 47. Default: en.
             timezone: IANA name. Default: UTC.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2957,6 +3023,7 @@ class Users(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -2968,6 +3035,8 @@ class Users(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2975,6 +3044,7 @@ class Users(Service):
                 path=f"{self._at}/users:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2984,6 +3054,7 @@ class Users(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -2995,6 +3066,8 @@ class Users(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -3002,6 +3075,7 @@ class Users(Service):
                 path=f"{self._at}/users:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
