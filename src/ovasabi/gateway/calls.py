@@ -19,8 +19,9 @@ from ovasabi.runtime import Platform
 from ovasabi.services.campaign.directory import forget, number_of
 
 CORRELATION = re.compile(r"[A-Za-z0-9_-]{8,100}")
-_KEY = re.compile(r"[\x21-\x7e]{1,190}")
-MAX_TIMEOUT = 86_400.0
+KEY = r"[\x21-\x7e]{1,190}"
+_KEY = re.compile(KEY)
+MAX_TIMEOUT = 100_000.0
 CLIENT_KEY = "client:"
 """What the keys of clients begin with; those that the platform makes for its own creates begin otherwise."""
 

@@ -12,7 +12,9 @@ from ovasabi.gateway.problems import BadRequest, unreadable
 from ovasabi.kernel.context import new_correlation_id
 from ovasabi.kernel.methods import Call, Method, Operation
 
-_ETAG = re.compile(r'"?v?([0-9]{1,9})"?')
+ETAG = r'"?v?([0-9]{1,9})"?'
+TIMEOUT = r"[1-9][0-9]{0,4}(\.[0-9]{1,9})?|0\.[0-9]{0,8}[1-9]"
+_ETAG, _TIMEOUT = re.compile(ETAG), re.compile(TIMEOUT)
 
 
 def correlation_of(headers: list[tuple[bytes, bytes]]) -> str:
@@ -50,7 +52,7 @@ async def _request(method: Method, request: Http) -> Any:
     if method.writes:
         body = await request.body()
         if method.request is not None:
-            return _decode_body(body, method.request)
+            return _decode_body(body, method)
         if body.strip() not in (b"", b"{}"):
             raise BadRequest(problem=f"{method.name} takes no body.")
         return None
@@ -64,13 +66,19 @@ async def _request(method: Method, request: Http) -> Any:
     return None
 
 
-def _decode_body(body: bytes, kind: Any) -> Any:
+def _decode_body(body: bytes, method: Method) -> Any:
     """The body as the method's request type; an error that names the field."""
+    kind, of = method.request, method.subject.of
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            raise BadRequest(problem="The body is not UTF-8.") from None
+        decoded = msgspec.json.decode(body or b"{}", type=kind)
+        if of is not None and of.written is not None and kind in (of.draft, of.patch):
+            msgspec.json.decode(body or b"{}", type=of.written)
+        return decoded
+    except UnicodeDecodeError:
+        raise BadRequest(problem="The body is not UTF-8.") from None
+    except RecursionError:
+        raise BadRequest(problem="The body is nested too deep.") from None
+    except msgspec.MsgspecError as error:
         raise unreadable(error, kind) from None
 
 
@@ -128,10 +136,7 @@ def _timeout(request: Http) -> float | None:
     header = request.headers.get("x-request-timeout")
     if header is None:
         return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        seconds = 0.0
+    seconds = float(header) if _TIMEOUT.fullmatch(header) else 0.0
     if not 0 < seconds < MAX_TIMEOUT:
         raise BadRequest(field="X-Request-Timeout", problem="X-Request-Timeout is a number of seconds, such as 2.5.")
     return seconds

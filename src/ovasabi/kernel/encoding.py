@@ -5,6 +5,7 @@ import hashlib
 import re
 import typing
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
@@ -40,6 +41,7 @@ class Codec(Generic[E]):
         if metadata:
             check_metadata(metadata, self.of.service)
         self._check_decimals(given)
+        given = self._in_utc(given)
         values = {name: given[name] if name in given else initial() for name, initial in self._initial}
         values["metadata"] = metadata or {}
         context = current()
@@ -61,12 +63,13 @@ class Codec(Generic[E]):
             self._check_decimals(change.values)
         if isinstance(metadata := change.values.get("metadata"), dict):
             check_metadata(metadata, self.of.service)
+        changed = self._in_utc(change.values)
         context = current()
         return ChangedRow(
             campaign,
             change.id,
             change.expected_version,
-            encoded(await self._sealed(change.values)),
+            encoded(await self._sealed(changed)),
             self.of.event_type(verb),
             context.principal.name,
             context.correlation_id,
@@ -123,6 +126,19 @@ class Codec(Generic[E]):
             value = values.get(field)
             if value is not None and (problem := digits.problem(value) or bounds.problem(value)):
                 raise InvalidValue(field=field, problem=f"{field} {problem}.")
+
+    @cached_property
+    def _moments(self) -> list[str]:
+        return [field.name for field in self.of.stored if field.base is datetime]
+
+    def _in_utc(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Moments as they are kept and read: in UTC, whatever their offset, of which PostgreSQL does not take all."""
+        given = {name: at for name in self._moments if isinstance(at := values.get(name), datetime) and at.tzinfo}
+        try:
+            return {**values, **{name: at.astimezone(UTC) for name, at in given.items()}} if given else values
+        except OverflowError:
+            problem = "A time is before the year 1 or after the year 9999, in UTC."
+            raise InvalidValue(field=next(iter(given)), problem=problem) from None
 
     async def _sealed(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Secrets as their hashes; in a thread, since that is slow by intent."""

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
@@ -21,6 +22,7 @@ from ovasabi.kernel.fields import (
     Unique,
     read_fields,
 )
+from ovasabi.kernel.ids import Id
 
 
 class Scope(StrEnum):
@@ -37,12 +39,14 @@ class Scope(StrEnum):
 class Entity(msgspec.Struct, kw_only=True, frozen=True):
     """What every entity has, whatever its service. Set by the kernel; a client sends only `metadata`."""
 
-    id: Annotated[int, Meta(description="The integer id: 53 bits, ordered by time.")]
+    id: Annotated[Id, Meta(description="The integer id: 53 bits, ordered by time.")]
     uuid: Annotated[uuid.UUID, Meta(description="The public reference, a version 7 UUID.")]
-    campaign_id: Annotated[int, Meta(description="The number of its campaign; 0 is the platform.")]
-    version: Annotated[int, Meta(description="Rises by one with each change; the ETag.")]
-    created_at: Annotated[datetime, Meta(description="When it was created, to the millisecond: the time in the id.")]
-    updated_at: Annotated[datetime, Meta(description="When it was last changed.")]
+    campaign_id: Annotated[int, Meta(ge=0, description="The number of its campaign; 0 is the platform.")]
+    version: Annotated[int, Meta(ge=1, description="Rises by one with each change; the ETag.")]
+    created_at: Annotated[
+        datetime, Meta(tz=True, description="When it was created, to the millisecond: the time in the id.")
+    ]
+    updated_at: Annotated[datetime, Meta(tz=True, description="When it was last changed.")]
     metadata: Annotated[
         dict[str, Any], Meta(description="Free attributes, by namespace; merged on update, 64 KiB at most.")
     ] = msgspec.field(default_factory=dict)
@@ -114,7 +118,7 @@ class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
     def draft(self) -> type[msgspec.Struct]:
         """What a create takes: every field that a client may set."""
         fields = [
-            (field.name, field.annotation) if field.required else (field.name, field.annotation, _default(field))
+            (field.name, field.given) if field.required else (field.name, field.given, _default(field))
             for field in self.stored
             if not field.has(Output)
         ]
@@ -124,11 +128,18 @@ class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
     def patch(self) -> type[msgspec.Struct]:
         """What an update takes: any of the fields that a client may change; what is left out stays."""
         fields = [
-            (field.name, field.annotation | msgspec.UnsetType, UNSET)
+            (field.name, field.given | msgspec.UnsetType, UNSET)
             for field in self.stored
             if not field.has(Output, Immutable)
         ]
         return _struct(f"{self.cls.__name__}Patch", fields, f"Changes to a {self.name}.", metadata=UNSET)
+
+    @cached_property
+    def written(self) -> type[msgspec.Struct] | None:
+        """How a request writes the decimals, which their type alone does not say; None if there are none to be set."""
+        decimals = [field for field in self.stored if field.base is Decimal and not field.has(Output)]
+        fields = [(field.name, field.written | msgspec.UnsetType, UNSET) for field in decimals]
+        return msgspec.defstruct(f"{self.cls.__name__}Written", fields, kw_only=True) if fields else None
 
     def action(self, verb: str) -> str:
         """A verb as the event log names it: `create` of the service's main entity, `create_comment` of another."""

@@ -157,6 +157,7 @@ SQLSTATES: dict[str, Callable[[asyncpg.PostgresError, str, str], OvasabiError]] 
     "22003": _range,  # numeric value out of range
     "22007": _range,  # invalid datetime format
     "22008": _range,  # datetime field overflow
+    "22009": _range,  # time zone displacement out of range
     "22021": _range,  # character not in repertoire
     "22P02": _range,  # invalid text representation
     "22P05": _range,  # untranslatable character

@@ -11,7 +11,7 @@ from msgspec import Meta
 from ovasabi.database.connection import Database, Row
 from ovasabi.kernel.context import current_campaign
 from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.ids import EPOCH, id_time
+from ovasabi.kernel.ids import EPOCH, Id, id_time
 from ovasabi.kernel.queries import SCOPED, SEEN
 from ovasabi.kernel.work import read, scope_of
 
@@ -42,12 +42,12 @@ _TAIL = "SELECT x.*\n" + SCOPED.format(
 class Event(msgspec.Struct, frozen=True):
     """Something that happened to an entity. `payload` holds what it set."""
 
-    id: Annotated[int, Meta(description="The event's own id, ordered by time.")]
+    id: Annotated[Id, Meta(description="The event's own id, ordered by time.")]
     type: Annotated[str, Meta(description="service:action:vN:state.")]
     campaign_id: int
-    master_id: Annotated[int, Meta(description="The entity that it happened to.")]
+    master_id: Annotated[Id, Meta(description="The entity that it happened to.")]
     version: Annotated[int | None, Meta(description="The entity's version since; null where it did not rise.")]
-    occurred_at: datetime
+    occurred_at: Annotated[datetime, Meta(tz=True)]
     actor: Annotated[str, Meta(description="Who did it.")]
     correlation_id: str | None
     causation_id: Annotated[int | None, Meta(description="The event that caused it.")]

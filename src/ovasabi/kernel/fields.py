@@ -12,6 +12,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, UnsetType
 
+from ovasabi.kernel.ids import MAX_ID
+
 
 class Marker(msgspec.Struct, frozen=True):
     """Base of the markers: `title: Annotated[str, Meta(max_length=200), Search("A")]`."""
@@ -68,6 +70,16 @@ class Numeric(Marker, frozen=True):
 
     precision: int = 20
     scale: int = 8
+
+    @property
+    def most(self) -> int:
+        """Every value is less than this."""
+        return int(10 ** (self.precision - self.scale))
+
+    def pattern(self, *, signed: bool) -> str:
+        """How a value is written: digits, and maybe a point and digits. No exponent, no plus, no spaces."""
+        fraction = rf"(\.[0-9]{{1,{self.scale}}})?" if self.scale else ""
+        return rf"^{'-?' if signed else ''}[0-9]{{1,{self.precision - self.scale}}}{fraction}$(?!\n)"
 
     def problem(self, value: Decimal) -> str | None:
         """What the column would refuse or round off, if anything: an answer must be what is kept."""
@@ -126,6 +138,28 @@ class Field(msgspec.Struct, frozen=True):
     def has(self, *kinds: type[Marker]) -> bool:
         """Whether the field has a marker of one of the kinds."""
         return any(isinstance(marker, kinds) for marker in self.markers)
+
+    @property
+    def given(self) -> Any:
+        """Its annotation where a client gives it: an integer is one that the column takes, a reference can be an id."""
+        if self.base is not int:
+            return self.annotation
+        least, most = (1, MAX_ID) if self.has(Reference) else (-(1 << 63), (1 << 63) - 1)
+        meta = self.meta or Meta()
+        low, high = (meta.ge, meta.gt) != (None, None), (meta.le, meta.lt) != (None, None)
+        bounded = Annotated[int, meta, Meta(ge=None if low else least, le=None if high else most)]
+        return bounded | None if self.nullable else bounded
+
+    @property
+    def written(self) -> Any:
+        """The type of a decimal as a request writes it: in digits and a point, or as a number."""
+        digits, bounds = self.get(Numeric) or Numeric(), self.get(Bounds) or Bounds()
+        signed = bounds.ge is None and bounds.gt is None
+        pattern = Annotated[str, Meta(pattern=digits.pattern(signed=signed))]
+        limits: dict[str, Any] = {"gt": -digits.most} if signed else {"ge": bounds.ge, "gt": bounds.gt}
+        limits |= {"lt": digits.most} if bounds.le is None else {"le": bounds.le}
+        form = pattern | Annotated[float, Meta(**limits)]
+        return form | None if self.nullable else form
 
     @property
     def column(self) -> str:

@@ -2,12 +2,17 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from msgspec import Meta
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _OFFSET = 1_577_836_800_000  # EPOCH in Unix milliseconds
 _MILLISECOND = timedelta(milliseconds=1)
 MAX_ID = (1 << 53) - 1
+Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
+"""The id of an entity or event, as a request or an answer gives it."""
 
 
 def id_time(id: int) -> datetime:

@@ -3,9 +3,10 @@
 import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from ovasabi.kernel.context import current_campaign
 from ovasabi.kernel.entity import Entity, EntityType
@@ -23,11 +24,11 @@ _AHEAD = timedelta(days=1)
 class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to list: `filter` and `order_by` over declared fields, a page at a time."""
 
-    page_size: int = DEFAULT_SIZE
-    page_token: str = ""
-    filter: str = ""
-    order_by: str = ""
-    include_total: bool = False
+    page_size: Annotated[int, Meta(ge=1, le=MAX_SIZE)] = DEFAULT_SIZE
+    page_token: Annotated[str, Meta(description="The next_page_token of the page before.")] = ""
+    filter: Annotated[str, Meta(description='Such as: state = "published" AND tags:python.')] = ""
+    order_by: Annotated[str, Meta(description="A field, then asc or desc.")] = ""
+    include_total: Annotated[bool, Meta(description="Whether total_size is counted.")] = False
 
 
 class Page(msgspec.Struct, Generic[E], frozen=True):

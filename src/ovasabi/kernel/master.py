@@ -12,7 +12,7 @@ from ovasabi.database.connection import Database, Row
 from ovasabi.kernel.context import current_campaign
 from ovasabi.kernel.entity import declared
 from ovasabi.kernel.errors import EntityNotFound, InvalidValue
-from ovasabi.kernel.ids import parse_reference
+from ovasabi.kernel.ids import Id, parse_reference
 from ovasabi.kernel.locks import locked_entity
 from ovasabi.kernel.queries import SCOPED, SEEN
 from ovasabi.kernel.repository import Repository
@@ -47,15 +47,15 @@ Mode = Literal["text", "pattern", "fuzzy"]
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """An entity as the registry knows it."""
 
-    id: int
+    id: Id
     uuid: UUID
-    campaign_id: int
+    campaign_id: Annotated[int, Meta(ge=0)]
     type: Annotated[str, Meta(description="The entity's type.")]
     name: str
     status: Annotated[str, Meta(description="active or deleted.")]
-    version: int
-    created_at: datetime
-    updated_at: datetime
+    version: Annotated[int, Meta(ge=1)]
+    created_at: Annotated[datetime, Meta(tz=True)]
+    updated_at: Annotated[datetime, Meta(tz=True)]
     rank: Annotated[float | None, Meta(description="In a search, how well it matches.")] = None
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
@@ -26,7 +27,8 @@ ROOTS = (
 )
 """The keys that metadata may have. What belongs to one service or use goes to `service_specific.<namespace>`."""
 
-_NAMESPACE = re.compile(r"[a-z][a-z0-9_]{0,62}")
+NAMESPACE = "[a-z][a-z0-9_]{0,62}"
+_NAMESPACE = re.compile(NAMESPACE)
 
 
 def check_metadata(metadata: dict[str, Any], service: str) -> None:
@@ -52,10 +54,24 @@ def check_metadata(metadata: dict[str, Any], service: str) -> None:
             )
         if value is not None and not isinstance(value, dict):
             raise InvalidValue(field=field, problem="A namespace must be an object.")
-    if len(msgspec.json.encode(metadata)) > MAX_BYTES:
-        raise InvalidValue(field="metadata", problem=f"Metadata may take {MAX_BYTES} bytes at most.")
     if _is_deeper(metadata, MAX_DEPTH):
         raise InvalidValue(field="metadata", problem=f"Metadata may be nested {MAX_DEPTH} deep at most.")
+    if len(msgspec.json.encode(metadata)) > MAX_BYTES:
+        raise InvalidValue(field="metadata", problem=f"Metadata may take {MAX_BYTES} bytes at most.")
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether objects and lists are nested deeper than that; without recursion, which itself has an end."""
+    level = [value]
+    for _ in range(levels):
+        level = [inner for outer in level for inner in _within(outer)]
+    return any(isinstance(inner, dict | list) for inner in level)
+
+
+def _within(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -80,14 +96,6 @@ def derived(of: EntityType, metadata: dict[str, Any]) -> dict[str, Any]:
             value = value.get(part) if isinstance(value, dict) else None
         values[name] = value if value is None or isinstance(value, str) else _jsonb_text(value)
     return values
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    if isinstance(value, dict):
-        return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in value.values())
-    if isinstance(value, list):
-        return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in value)
-    return False
 
 
 def _jsonb_text(value: Any) -> str:

@@ -17,7 +17,7 @@ BAD = [
     ({"title": "x", "id": 1}, 400, "id", None),
     ({"title": "x\x00y"}, 400, None, None),
     ({"title": "x", "author_id": 1}, 400, "author_id", None),
-    ({"title": "x", "author_id": 2**70}, 400, None, None),
+    ({"title": "x", "author_id": 2**70}, 400, "author_id", None),
     ({"title": "x", "metadata": {"root": 1}}, 400, "metadata.root", None),
     ({"title": "x", "metadata": {"service_specific": {"product": {}}}}, 400, "metadata.service_specific.product", None),
     ({"title": "x", "metadata": {"tags": ["y" * 70_000]}}, 400, "metadata", None),

@@ -1,5 +1,6 @@
 """Which number a campaign has: looked up by slug or number on the way of every request, remembered for a moment."""
 
+import re
 import time
 
 from ovasabi.database.connection import Database
@@ -9,6 +10,7 @@ from ovasabi.kernel.queries import SCOPED, SEEN
 from ovasabi.kernel.work import scope_of
 
 REMEMBERED_SECONDS = 5.0
+_SLUG = re.compile(r"[a-z][a-z0-9_-]{1,62}")
 _REMEMBERED = 50_000
 
 _FIND = "SELECT x.*\n" + SCOPED.format(
@@ -31,7 +33,8 @@ async def number_of(database: Database, slug_or_number: str, *, deleted: bool = 
         return known[1]
     numeric = slug_or_number.isascii() and slug_or_number.isdigit() and len(slug_or_number) <= 9
     number = int(slug_or_number) if numeric else None
-    rows = await database.read(_FIND, scope_of(PLATFORM), slug_or_number[:64], number, deleted)
+    named = number is not None or _SLUG.fullmatch(slug_or_number)
+    rows = await database.read(_FIND, scope_of(PLATFORM), slug_or_number, number, deleted) if named else []
     if not rows:
         _known.pop(key, None)
         raise EntityNotFound(type="campaign", reference=slug_or_number)

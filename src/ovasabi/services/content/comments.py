@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from ovasabi.kernel.counting import Counted
 from ovasabi.kernel.errors import EntityNotFound
+from ovasabi.kernel.ids import Id
 from ovasabi.kernel.repository import Repository
 from ovasabi.kernel.service import EntityService
 from ovasabi.services.content.entity import Comment, Content, ContentState
@@ -20,8 +21,8 @@ class NewComment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is said, by whom, and in answer to which comment."""
 
     body: Annotated[str, Meta(min_length=1, max_length=10_000)]
-    author_id: int | None = None
-    reply_to_id: int | None = None
+    author_id: Id | None = None
+    reply_to_id: Id | None = None
 
 
 def check_open(content: Content) -> None:

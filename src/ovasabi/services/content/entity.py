@@ -77,7 +77,7 @@ class Content(Entity, frozen=True):
     author_id: Annotated[int, Meta(description="The user who wrote it."), Reference("user")] | None = None
     parent_id: Annotated[int, Meta(description="The content that it belongs to."), Reference("content")] | None = None
     state: Annotated[ContentState, Filter(), Output()] = ContentState.DRAFT
-    published_at: Annotated[datetime, Filter(), Output()] | None = None
+    published_at: Annotated[datetime, Meta(tz=True), Filter(), Output()] | None = None
     comment_count: Annotated[int, Meta(ge=0), Output()] = 0
     reaction_count: Annotated[int, Meta(ge=0), Output()] = 0
     section: (

@@ -8,6 +8,7 @@ import msgspec
 
 from ovasabi.kernel.counting import Counted
 from ovasabi.kernel.errors import Contended, EntityNotFound, KeyTaken
+from ovasabi.kernel.ids import Id
 from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.repository import Repository
 from ovasabi.kernel.service import EntityService
@@ -18,7 +19,7 @@ from ovasabi.services.content.entity import Content, Reaction, ReactionKind
 class UserReaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who reacts, and how."""
 
-    user_id: int
+    user_id: Id
     kind: ReactionKind
 
 

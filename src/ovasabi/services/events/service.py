@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from ovasabi.kernel.events import Event, check_event_type, read_events
+from ovasabi.kernel.ids import Id
 from ovasabi.kernel.methods import Reach, Watched, read, watch
 from ovasabi.kernel.search import names_in
 from ovasabi.kernel.service import Service
@@ -20,7 +21,7 @@ class EventQuery(msgspec.Struct, frozen=True):
     after: Annotated[str, Meta(description="The next_cursor of the page before; from the start if left out.")] = ""
     page_size: Annotated[int, Meta(ge=1, le=1000)] = 100
     types: Annotated[str, Meta(description="Event types, by comma; all if left out.")] = ""
-    entity_id: Annotated[int | None, Meta(description="Only events of this entity.")] = None
+    entity_id: Annotated[Id | None, Meta(description="Only events of this entity.")] = None
 
 
 class EventPage(msgspec.Struct, frozen=True):
@@ -37,7 +38,7 @@ class EventWatch(msgspec.Struct, frozen=True):
         str, Meta(description="The cursor to resume after; `now` for the log's present end; its start if left out.")
     ] = ""
     types: Annotated[str, Meta(description="Event types, by comma; all if left out.")] = ""
-    entity_id: Annotated[int | None, Meta(description="Only events of this entity.")] = None
+    entity_id: Annotated[Id | None, Meta(description="Only events of this entity.")] = None
     heartbeat_seconds: Annotated[float, Meta(ge=0.1, le=300, description="A sign of life after so much silence.")] = 15
 
 

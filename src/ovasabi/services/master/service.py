@@ -16,7 +16,7 @@ class RegistryQuery(msgspec.Struct, frozen=True):
 
     type: str | None = None
     page_size: Annotated[int, Meta(ge=1, le=1000)] = 50
-    page_token: str = ""
+    page_token: Annotated[str, Meta(pattern="^[0-9]{0,18}$(?!\\n)")] = ""
     deleted: Annotated[bool, Meta(description="Whether deleted ones are listed too.")] = False
 
 

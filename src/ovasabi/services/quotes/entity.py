@@ -31,5 +31,5 @@ class Quote(Entity, frozen=True):
     user_id: Annotated[int, Meta(description="Whom it is for."), Reference("user"), Immutable()] | None = None
     product_id: Annotated[int, Reference("product"), Immutable()] | None = None
     state: Annotated[QuoteState, Filter(), Output()] = QuoteState.PENDING
-    decided_at: Annotated[datetime, Output()] | None = None
+    decided_at: Annotated[datetime, Meta(tz=True), Output()] | None = None
     reason: Annotated[str, Meta(max_length=1_000), Output()] = ""

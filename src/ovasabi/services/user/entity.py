@@ -19,6 +19,10 @@ class UserState(StrEnum):
     INACTIVE = "inactive"
 
 
+_BLANK = r"\s\x00-\x1f\x7f-\xa0\ufeff"
+"""White space and control characters, so that every dialect of patterns means the same."""
+
+
 @entity(plural="users", title="username", table="master", scope=Scope.GLOBAL, stream="audit")
 class User(Entity, frozen=True):
     """A person with an account."""
@@ -36,14 +40,19 @@ class User(Entity, frozen=True):
     ]
     email: Annotated[
         str,
-        Meta(pattern=r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]+$(?!\n)", max_length=254),
+        Meta(pattern=rf"^[^@{_BLANK}]{{1,64}}@[^@{_BLANK}]+\.[^@{_BLANK}]+$(?!\n)", max_length=254),
         Unique(fold=True),
         Personal(),
     ]
     password: (
         Annotated[
             str,
-            Meta(min_length=10, max_length=128, description="Upper and lower case, a digit and a sign; never shown."),
+            Meta(
+                min_length=10,
+                max_length=128,
+                examples=["Str0ng-enough!"],
+                description="Upper and lower case, a digit and a sign; never shown.",
+            ),
             Secret(seal),
         ]
         | UnsetType
