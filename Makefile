@@ -13,7 +13,7 @@ PEERS_STAMP := $(PEERS)/.made-from-lock
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run test lint format api bench lock clean venv
+.PHONY: help run test lint format api fuzz bench lock clean venv
 
 help:
 	@echo "make run      start OVASABI with its own PostgreSQL (first time: also make $(VENV))"
@@ -21,6 +21,7 @@ help:
 	@echo "make lint     the checks alone, without the tests"
 	@echo "make format   let ruff format and repair"
 	@echo "make api      write the API's contracts (api/, docs/errors.md) from what is declared"
+	@echo "make fuzz     fuzz the API for long (MINUTES=10, SEED=… of an earlier run)"
 	@echo "make bench    measure OVASABI beside its limit and its peers (ONLY=create: one part)"
 	@echo "make lock     resolve the dependencies anew into requirements.lock"
 	@echo "make clean    remove $(VENV), caches and builds (never the data)"
@@ -48,6 +49,10 @@ format: $(STAMP)
 
 api: $(STAMP)
 	@$(BIN)/ovasabi api
+
+# A door has a run of its own in tests/fuzz/__main__.py; the bounded runs are part of the tests.
+fuzz: $(STAMP)
+	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 bench: $(STAMP) $(PEERS_STAMP)
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))

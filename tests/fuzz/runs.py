@@ -1,0 +1,140 @@
+"""Running schemathesis against the running program: what it is told of the world, and what it answered."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tests.fuzz.world import STRONG, World
+
+WATCH = ":watch$"
+ITSELF = r"^/v1/campaigns/\{campaign\}(:(?!search).*)?$"
+
+
+class Run(msgspec.Struct):
+    """One run: how it ended, what was printed, and the number of answers by operation and status."""
+
+    code: int
+    output: str
+    tally: Counter[str]
+
+    def operations(self) -> set[str]:
+        """The operations that the document has."""
+        return {name.split()[0] for name in self.tally}
+
+    def answered(self, *statuses: str) -> set[str]:
+        """The operations that answered with a status that begins so, at least once."""
+        return {name.split()[0] for name, count in self.tally.items() if count and name.split()[1].startswith(statuses)}
+
+
+def fuzz(
+    world: World, folder: Path, key: str, arguments: Sequence[str], *, confined: bool = False, show: bool = False
+) -> Run:
+    """Runs it with a key; `confined` says that the key is of the open campaign, and aims at the closed one as well."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config, tally = folder / "schemathesis.toml", folder / "tally.json"
+    config.write_text(_config(world, confined))
+    command = [str(Path(sys.executable).parent / "st"), "--config-file", str(config), "run"]
+    command += [f"{world.program.address}/openapi.json", "--no-color", *arguments]
+    environment = os.environ | {"FUZZ_KEY": key, "FUZZ_TALLY": str(tally), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment["FUZZ_CLOSED"] = world.closed
+    environment["FUZZ_CONFINED_TO"] = f"{world.open} {world.open_number}" if confined else ""
+    ran = subprocess.run(
+        command,
+        env=environment,
+        cwd=folder,
+        text=True,
+        stdout=None if show else subprocess.PIPE,
+        stderr=None if show else subprocess.STDOUT,
+    )
+    assert tally.exists(), ran.stdout
+    return Run(ran.returncode, ran.stdout or "", Counter(json.loads(tally.read_text())))
+
+
+def _config(world: World, confined: bool) -> str:
+    """The configuration; strings, lists and numbers are written alike in TOML and JSON."""
+    campaigns = [world.open, world.closed, str(world.closed_number)] if confined else [world.open]
+    ids = {name: [*found, *(world.closed_ids if confined else [])] for name, found in world.ids.items()}
+    dictionaries: dict[str, list[Any]] = {
+        **ids,
+        **{f"{name}_deleted": [str(id) for id in found] for name, found in world.deleted.items()},
+        **{f"{name}_in_paths": [str(id) for id in found] for name, found in ids.items()},
+        "campaigns": campaigns,
+        "spare": campaigns[1:] if confined else world.spare,
+        "any_in_paths": [str(id) for found in ids.values() for id in found],
+        "beats": [0.1],
+        "moments": ["2998-01-01T00:00:00Z", "2999-01-01T00:00:00+02:00"],
+        "passwords": [STRONG],
+        "words": ["words", '"open one"', "wrods", "-nothing words", "per*"],
+        "filters": ["id > 1", 'created_at >= "2026-01-01T00:00:00Z" AND NOT id = 7', "updated_at != null"],
+        "orders": ["created_at", "created_at desc"],
+        "matches": ["*", "*", '"1"'],
+        "entity_types": ["content", "content,product"],
+        "event_types": ["content:create:v1:success"],
+        "cursors": [""],
+    }
+    return "\n".join(
+        [
+            "continue-on-failure = true",
+            "request-timeout = 30",
+            "warnings = false",
+            'hooks = "tests.fuzz.checks"',
+            '[auth.openapi.key]\nbearer = "${FUZZ_KEY}"',
+            '[checks.not_a_server_error]\nexpected-statuses = ["2xx", "4xx", 504]',
+            # What may refuse good data: a rule (see the check of ours), a version, a state, and what is not there.
+            '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", 400, 403, 404, 409, 412, 504]',
+            "[checks.negative_data_rejection]\nexpected-statuses = [400, 401, 403, 404, 405, 409, 412, 504]",
+            "[dictionaries]",
+            *(f"{name} = {{ values = {json.dumps(values)} }}" for name, values in dictionaries.items()),
+            "[parameters]",
+            *_bound(
+                ("path.campaign", "campaigns", 0.9),
+                ("query.heartbeat_seconds", "beats", 1.0),
+                ("query.q", "words", 0.6),
+                ("query.filter", "filters", 0.5),
+                ("query.order_by", "orders", 0.7),
+                ("query.after", "cursors", 0.7),
+                ("query.page_token", "cursors", 0.7),
+                ("query.types", "entity_types", 0.7),
+                ("query.type", "entity_types", 0.5),
+                ("header.If-Match", "matches", 0.85),
+                ("body.password", "passwords", 0.7),
+                ("body.current_password", "passwords", 0.7),
+                ("body.new_password", "passwords", 0.7),
+                ("body.valid_until", "moments", 0.8),
+                *((f"body.{name}", "users", 0.8) for name in ("author_id", "owner_id", "user_id")),
+                *((f"body.{name}", "contents", 0.8) for name in ("content_id", "parent_id")),
+                ("body.reply_to_id", "comments", 0.6),
+                ("body.product_id", "products", 0.8),
+            ),
+            _operations(ITSELF, ("path.campaign", "spare", 0.9)),
+            _operations("/events", ("path.campaign", "campaigns", 0.9), ("query.types", "event_types", 0.7)),
+            *(_operations(rf"/{name}/\{{id\}}:restore$", ("path.id", f"{name}_deleted", 0.9)) for name in ids),
+            *(
+                _operations(rf"/{name}/\{{id\}}(:(?!restore).*)?$", ("path.id", f"{name}_in_paths", 0.85))
+                for name in ids
+            ),
+            _operations(r"/master/\{id\}", ("path.id", "any_in_paths", 0.7)),
+            # A watch has no end: it is read for a moment, and not asked as often as others.
+            f"[[operations]]\ninclude-path-regex = {json.dumps(WATCH)}\nrequest-timeout = 0.5\nmax-stream-events = 1",
+            "generation = { max-examples = 5 }",
+            "phases = { coverage = { enabled = false } }",
+        ]
+    )
+
+
+def _operations(path: str, *bound: tuple[str, str, float]) -> str:
+    begins = ["[[operations]]", f"include-path-regex = {json.dumps(path)}", "[operations.parameters]"]
+    return "\n".join([*begins, *_bound(*bound)])
+
+
+def _bound(*bound: tuple[str, str, float]) -> list[str]:
+    return [
+        f'"{name}" = {{ dictionary = "{dictionary}", probability = {chance} }}' for name, dictionary, chance in bound
+    ]

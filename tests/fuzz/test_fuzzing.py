@@ -1,0 +1,52 @@
+"""The API under schemathesis, for a bounded time and with a fixed seed: every check, every operation, every phase."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Program, free_port
+from tests.fuzz.runs import Run, fuzz
+from tests.fuzz.world import World, made
+
+FIXED = ("--seed", "1", "--generation-deterministic")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The program and its world, for all tests here; its log holds no stack trace in the end."""
+    program = Program(tmp_path_factory.mktemp("fuzz") / "home", free_port())
+    program.up()
+    try:
+        yield made(program)
+    finally:
+        program.stop()
+    assert "Traceback" not in program.output
+
+
+def failures(run: Run) -> str:
+    """What a failed run printed, or what ended it."""
+    return run.output[run.output.find("= FAILURES") :]
+
+
+def test_every_operation_answers_as_the_document_says(world: World, tmp_path: Path) -> None:
+    before = world.closed_rows()
+    run = fuzz(world, tmp_path, world.program.key, ["-n", "6", *FIXED])
+    assert run.code == 0, failures(run)
+    assert len(run.operations()) > 90
+    assert run.operations() == run.answered("2", "4")
+    assert len(run.answered("2")) > 0.8 * len(run.operations()), run.operations() - run.answered("2")
+    assert run.answered("409")
+    assert run.answered("412")
+    assert world.closed_rows() == before
+
+
+def test_a_key_of_one_campaign_changes_nothing_in_another_and_reads_nothing_there(world: World, tmp_path: Path) -> None:
+    before = world.closed_rows()
+    assert "master: " in before
+    run = fuzz(world, tmp_path, world.key(), ["-n", "6", "--phases", "fuzzing,stateful", *FIXED], confined=True)
+    assert run.code == 0, failures(run)
+    assert run.operations() == run.answered("2", "4")
+    assert len(run.answered("403")) > 90
+    assert len(run.answered("2")) > 40
+    assert world.closed_rows() == before
