@@ -40,7 +40,7 @@ SHORT_SECONDS = 5.0
 @schemathesis.hook
 def before_call(context, case, kwargs) -> None:
     """Keeps the open campaign alive under a key that may delete it: such a call is aimed at the closed one."""
-    campaign = (case.path_parameters or {}).get("campaign")
+    campaign = str((case.path_parameters or {}).get("campaign", ""))
     if campaign in CONFINED and case.method == "DELETE" and case.path == "/v1/campaigns/{campaign}":
         case.path_parameters["campaign"] = CLOSED
 
@@ -97,7 +97,7 @@ def stays_in_its_campaign(ctx, response, case) -> None:
     if not CONFINED:
         return
     assert MARK not in _told(response), "the answer holds a row of another campaign"
-    campaign = (case.path_parameters or {}).get("campaign")
+    campaign = str((case.path_parameters or {}).get("campaign", ""))
     if campaign not in CONFINED and response.request.method != "OPTIONS":
         assert not 200 <= response.status_code < 300, f"a call of {campaign or 'the platform'} was answered"
 

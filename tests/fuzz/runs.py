@@ -88,7 +88,7 @@ def _config(world: World, confined: bool) -> str:
             '[auth.openapi.key]\nbearer = "${FUZZ_KEY}"',
             '[checks.not_a_server_error]\nexpected-statuses = ["2xx", "4xx", 504]',
             # What may refuse good data: a rule (see the check of ours), a version, a state, and what is not there.
-            '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", 400, 403, 404, 409, 412, 504]',
+            '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", 400, 403, 404, 409, 412, 429, 504]',
             "[checks.negative_data_rejection]\nexpected-statuses = [400, 401, 403, 404, 405, 409, 412, 504]",
             "[dictionaries]",
             *(f"{name} = {{ values = {json.dumps(values)} }}" for name, values in dictionaries.items()),

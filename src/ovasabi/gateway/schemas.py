@@ -101,7 +101,7 @@ def _write_decimals(of: EntityType, components: dict[str, Schema]) -> None:
         return
     forms = components.pop(of.written.__name__)["properties"]
     for kind in (of.draft, of.patch):
-        properties = components[kind.__name__]["properties"]
+        properties = components.get(kind.__name__, {}).get("properties", {})
         for name in forms.keys() & properties.keys():
             kept = {key: value for key, value in properties[name].items() if key in ("description", "default")}
             properties[name] = forms[name] | kept
@@ -109,6 +109,9 @@ def _write_decimals(of: EntityType, components: dict[str, Schema]) -> None:
 
 def _write_metadata(of: EntityType, components: dict[str, Schema]) -> None:
     """Metadata has roots of the platform's own, and namespaces, of which those of other services are closed."""
+    taken = [kind.__name__ for kind in (of.draft, of.patch) if kind.__name__ in components]
+    if not taken:
+        return
     others = sorted({other.service for other in declared.values()} - {of.service})
     namespaces = {
         "type": ["object", "null"],
@@ -123,8 +126,8 @@ def _write_metadata(of: EntityType, components: dict[str, Schema]) -> None:
         "properties": {root: namespaces if root == "service_specific" else {} for root in ROOTS},
         "additionalProperties": False,
     }
-    for kind in (of.draft, of.patch):
-        components[kind.__name__]["properties"]["metadata"] = {"$ref": REF.format(name=name)}
+    for kind in taken:
+        components[kind]["properties"]["metadata"] = {"$ref": REF.format(name=name)}
 
 
 def _translate_patterns(part: Any) -> None:
