@@ -64,7 +64,7 @@ def test_a_value_that_is_left_out_has_its_default_and_zero_is_no_default() -> No
     draft = CREATE.call(sent(CREATE, CREATE.request_class(campaign="a", content={"title": "t"}))).request
     assert draft == CREATE.method.request(title="t")
     assert LIST.call(LIST.request_class(campaign="a")).request.page_size == 50
-    assert refusal(LIST, page_size=0).field == "page_size"
+    assert refusal(LIST, campaign="a", page_size=0).field == "page_size"
     assert refusal(EVENTS, page_size=0).field == "page_size"
 
 
