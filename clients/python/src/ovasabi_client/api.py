@@ -82,8 +82,8 @@ class Campaigns(Service):
             dedicated: Whether it has partitions of its own. Default: false.
             owner_id: The user who answers for it.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
+            idempotency_key: The same create again under the same key makes nothing new. Without one the client
+                makes its own.
         """
         return self._transport.send(
             Request(
@@ -138,6 +138,8 @@ class Campaigns(Service):
 
         Args:
             page_size: Default: 50.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -166,7 +168,10 @@ class Campaigns(Service):
 
         Args:
             page_size: Default: 50.
-            include_total: Default: false.
+            page_token: The next_page_token of the page before.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+            include_total: Whether total_size is counted. Default: false.
         """
         return self._transport.send(
             Request(
@@ -352,7 +357,6 @@ class Campaigns(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -364,8 +368,6 @@ class Campaigns(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -373,7 +375,6 @@ class Campaigns(Service):
                 path=f"{self._at}/campaigns:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -383,7 +384,6 @@ class Campaigns(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -395,8 +395,6 @@ class Campaigns(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -404,7 +402,6 @@ class Campaigns(Service):
                 path=f"{self._at}/campaigns:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -447,8 +444,8 @@ class Comments(Service):
         Args:
             reply_to_id: The comment that it answers.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
+            idempotency_key: The same create again under the same key makes nothing new. Without one the client
+                makes its own.
         """
         return self._transport.send(
             Request(
@@ -499,6 +496,8 @@ class Comments(Service):
 
         Args:
             page_size: Default: 50.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -527,7 +526,10 @@ class Comments(Service):
 
         Args:
             page_size: Default: 50.
-            include_total: Default: false.
+            page_token: The next_page_token of the page before.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+            include_total: Whether total_size is counted. Default: false.
         """
         return self._transport.send(
             Request(
@@ -627,7 +629,6 @@ class Comments(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -639,8 +640,6 @@ class Comments(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -648,7 +647,6 @@ class Comments(Service):
                 path=f"{self._at}/comments:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -658,7 +656,6 @@ class Comments(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -670,8 +667,6 @@ class Comments(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -679,7 +674,233 @@ class Comments(Service):
                 path=f"{self._at}/comments:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+            ),
+        )
+
+
+class Reactions(Service):
+    """Reactions."""
+
+    def create(
+        self,
+        *,
+        content_id: int,
+        user_id: int,
+        kind: ReactionKind | ReactionKindName,
+        metadata: Mapping[str, Any] | UnsetType = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Reaction:
+        """Adds one to its content, and counts it there.
+
+        Needs the role writer.
+
+        Args:
+            metadata: Free attributes, by namespace.
+            idempotency_key: The same create again under the same key makes nothing new. Without one the client
+                makes its own.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/reactions",
+                answer=Reaction,
+                body={"content_id": content_id, "user_id": user_id, "kind": kind, "metadata": metadata},
                 idempotency_key=idempotency_key or new_key(),
+            ),
+        )
+
+    def get(self, reference: Reference, /, *, as_of: datetime | UnsetType = UNSET) -> Reaction:
+        """Reactions. Reads one by id or uuid; with `as_of`, as it was then.
+
+        Needs the role reader.
+
+        Args:
+            reference: By id or uuid.
+            as_of: The entity as it was then; a moment with its time zone.
+        """
+        return self._transport.send(
+            Request(
+                method="GET",
+                path=f"{self._at}/reactions/{part(reference)}",
+                answer=Reaction,
+                query={"as_of": as_of},
+            ),
+        )
+
+    def list(
+        self,
+        *,
+        page_size: int | UnsetType = UNSET,
+        filter: str | UnsetType = UNSET,
+        order_by: str | UnsetType = UNSET,
+    ) -> Iterator[Reaction]:
+        """Reactions. Lists a page of them, the newest first.
+
+        Needs the role reader.
+
+        Fetches page after page while they are looked at; `page` answers a single one.
+
+        Args:
+            page_size: Default: 50.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+        """
+        return self._transport.pages(
+            Request(
+                method="GET",
+                path=f"{self._at}/reactions",
+                answer=Page[Reaction],
+                query={"page_size": page_size, "filter": filter, "order_by": order_by},
+                items="reactions",
+            ),
+            Reaction,
+            Paging("items", "next_page_token", "page_token"),
+        )
+
+    def page(
+        self,
+        *,
+        page_size: int | UnsetType = UNSET,
+        page_token: str | UnsetType = UNSET,
+        filter: str | UnsetType = UNSET,
+        order_by: str | UnsetType = UNSET,
+        include_total: bool | UnsetType = UNSET,
+    ) -> Page[Reaction]:
+        """Reactions. Lists a page of them, the newest first.
+
+        Needs the role reader.
+
+        Args:
+            page_size: Default: 50.
+            page_token: The next_page_token of the page before.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+            include_total: Whether total_size is counted. Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="GET",
+                path=f"{self._at}/reactions",
+                answer=Page[Reaction],
+                query={
+                    "page_size": page_size,
+                    "page_token": page_token,
+                    "filter": filter,
+                    "order_by": order_by,
+                    "include_total": include_total,
+                },
+                items="reactions",
+            ),
+        )
+
+    def update(
+        self,
+        reference: Reference,
+        /,
+        *,
+        metadata: Mapping[str, Any] | UnsetType = UNSET,
+        expected_version: int | None = None,
+    ) -> Reaction:
+        """Reactions. Changes the fields that are given; metadata is merged.
+
+        Needs the role writer.
+
+        Args:
+            reference: By id or uuid.
+            metadata: Free attributes, by namespace.
+            expected_version: Refused with VersionConflict if the entity is at another version.
+        """
+        return self._transport.send(
+            Request(
+                method="PATCH",
+                path=f"{self._at}/reactions/{part(reference)}",
+                answer=Reaction,
+                body={"metadata": metadata},
+                expected_version=expected_version,
+            ),
+        )
+
+    def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Reaction:
+        """Takes one back, and counts it no more.
+
+        Needs the role writer.
+
+        Args:
+            reference: By id or uuid.
+            expected_version: Refused with VersionConflict if the entity is at another version.
+        """
+        return self._transport.send(
+            Request(
+                method="DELETE",
+                path=f"{self._at}/reactions/{part(reference)}",
+                answer=Reaction,
+                expected_version=expected_version,
+            ),
+        )
+
+    def restore(self, reference: Reference, /) -> Reaction:
+        """Takes a delete back, and counts it again.
+
+        Needs the role writer.
+
+        Args:
+            reference: By id or uuid.
+        """
+        return self._transport.send(
+            Request(method="POST", path=f"{self._at}/reactions/{part(reference)}:restore", answer=Reaction),
+        )
+
+    def export(
+        self,
+        *,
+        filter: str | UnsetType = UNSET,
+        format: Literal["jsonl"] | UnsetType = UNSET,
+        whole: bool | UnsetType = UNSET,
+    ) -> Operation:
+        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+
+        Answers at once with an operation, whose result is `ExportResult`.
+
+        Needs the role writer.
+
+        Args:
+            filter: As in a list; all if left out.
+            format: Default: jsonl.
+            whole: Also ids, versions, states and what else an import would not take. Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/reactions:export",
+                answer=Operation,
+                body={"filter": filter, "format": format, "whole": whole},
+            ),
+        )
+
+    def import_(
+        self,
+        *,
+        data: str,
+        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
+        key: str | UnsetType | None = UNSET,
+    ) -> Operation:
+        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+
+        Answers at once with an operation, whose result is `ImportResult`.
+
+        Needs the role writer.
+
+        Args:
+            data: The lines, as `ovasabi import` takes them in a file.
+            format: Default: jsonl.
+            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/reactions:import",
+                answer=Operation,
+                body={"data": data, "format": format, "key": key},
             ),
         )
 
@@ -713,8 +934,8 @@ class Contents(Service):
             author_id: The user who wrote it.
             parent_id: The content that it belongs to.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
+            idempotency_key: The same create again under the same key makes nothing new. Without one the client
+                makes its own.
         """
         return self._transport.send(
             Request(
@@ -770,6 +991,8 @@ class Contents(Service):
 
         Args:
             page_size: Default: 50.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -798,7 +1021,10 @@ class Contents(Service):
 
         Args:
             page_size: Default: 50.
-            include_total: Default: false.
+            page_token: The next_page_token of the page before.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+            include_total: Whether total_size is counted. Default: false.
         """
         return self._transport.send(
             Request(
@@ -966,7 +1192,6 @@ class Contents(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -978,8 +1203,6 @@ class Contents(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -987,7 +1210,6 @@ class Contents(Service):
                 path=f"{self._at}/contents:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -997,7 +1219,6 @@ class Contents(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -1009,8 +1230,6 @@ class Contents(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -1018,7 +1237,6 @@ class Contents(Service):
                 path=f"{self._at}/contents:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -1127,236 +1345,6 @@ class Contents(Service):
                 answer=Content,
                 body={"user_id": user_id, "kind": kind},
                 expected_version=expected_version,
-            ),
-        )
-
-
-class Reactions(Service):
-    """Reactions."""
-
-    def create(
-        self,
-        *,
-        content_id: int,
-        user_id: int,
-        kind: ReactionKind | ReactionKindName,
-        metadata: Mapping[str, Any] | UnsetType = UNSET,
-        idempotency_key: str | None = None,
-    ) -> Reaction:
-        """Adds one to its content, and counts it there.
-
-        Needs the role writer.
-
-        Args:
-            metadata: Free attributes, by namespace.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
-        """
-        return self._transport.send(
-            Request(
-                method="POST",
-                path=f"{self._at}/reactions",
-                answer=Reaction,
-                body={"content_id": content_id, "user_id": user_id, "kind": kind, "metadata": metadata},
-                idempotency_key=idempotency_key or new_key(),
-            ),
-        )
-
-    def get(self, reference: Reference, /, *, as_of: datetime | UnsetType = UNSET) -> Reaction:
-        """Reactions. Reads one by id or uuid; with `as_of`, as it was then.
-
-        Needs the role reader.
-
-        Args:
-            reference: By id or uuid.
-            as_of: The entity as it was then; a moment with its time zone.
-        """
-        return self._transport.send(
-            Request(
-                method="GET",
-                path=f"{self._at}/reactions/{part(reference)}",
-                answer=Reaction,
-                query={"as_of": as_of},
-            ),
-        )
-
-    def list(
-        self,
-        *,
-        page_size: int | UnsetType = UNSET,
-        filter: str | UnsetType = UNSET,
-        order_by: str | UnsetType = UNSET,
-    ) -> Iterator[Reaction]:
-        """Reactions. Lists a page of them, the newest first.
-
-        Needs the role reader.
-
-        Fetches page after page while they are looked at; `page` answers a single one.
-
-        Args:
-            page_size: Default: 50.
-        """
-        return self._transport.pages(
-            Request(
-                method="GET",
-                path=f"{self._at}/reactions",
-                answer=Page[Reaction],
-                query={"page_size": page_size, "filter": filter, "order_by": order_by},
-                items="reactions",
-            ),
-            Reaction,
-            Paging("items", "next_page_token", "page_token"),
-        )
-
-    def page(
-        self,
-        *,
-        page_size: int | UnsetType = UNSET,
-        page_token: str | UnsetType = UNSET,
-        filter: str | UnsetType = UNSET,
-        order_by: str | UnsetType = UNSET,
-        include_total: bool | UnsetType = UNSET,
-    ) -> Page[Reaction]:
-        """Reactions. Lists a page of them, the newest first.
-
-        Needs the role reader.
-
-        Args:
-            page_size: Default: 50.
-            include_total: Default: false.
-        """
-        return self._transport.send(
-            Request(
-                method="GET",
-                path=f"{self._at}/reactions",
-                answer=Page[Reaction],
-                query={
-                    "page_size": page_size,
-                    "page_token": page_token,
-                    "filter": filter,
-                    "order_by": order_by,
-                    "include_total": include_total,
-                },
-                items="reactions",
-            ),
-        )
-
-    def update(
-        self,
-        reference: Reference,
-        /,
-        *,
-        metadata: Mapping[str, Any] | UnsetType = UNSET,
-        expected_version: int | None = None,
-    ) -> Reaction:
-        """Reactions. Changes the fields that are given; metadata is merged.
-
-        Needs the role writer.
-
-        Args:
-            reference: By id or uuid.
-            metadata: Free attributes, by namespace.
-            expected_version: Refused with VersionConflict if the entity is at another version.
-        """
-        return self._transport.send(
-            Request(
-                method="PATCH",
-                path=f"{self._at}/reactions/{part(reference)}",
-                answer=Reaction,
-                body={"metadata": metadata},
-                expected_version=expected_version,
-            ),
-        )
-
-    def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Reaction:
-        """Takes one back, and counts it no more.
-
-        Needs the role writer.
-
-        Args:
-            reference: By id or uuid.
-            expected_version: Refused with VersionConflict if the entity is at another version.
-        """
-        return self._transport.send(
-            Request(
-                method="DELETE",
-                path=f"{self._at}/reactions/{part(reference)}",
-                answer=Reaction,
-                expected_version=expected_version,
-            ),
-        )
-
-    def restore(self, reference: Reference, /) -> Reaction:
-        """Takes a delete back, and counts it again.
-
-        Needs the role writer.
-
-        Args:
-            reference: By id or uuid.
-        """
-        return self._transport.send(
-            Request(method="POST", path=f"{self._at}/reactions/{part(reference)}:restore", answer=Reaction),
-        )
-
-    def export(
-        self,
-        *,
-        filter: str | UnsetType = UNSET,
-        format: Literal["jsonl"] | UnsetType = UNSET,
-        whole: bool | UnsetType = UNSET,
-        idempotency_key: str | None = None,
-    ) -> Operation:
-        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
-
-        Answers at once with an operation, whose result is `ExportResult`.
-
-        Needs the role writer.
-
-        Args:
-            filter: As in a list; all if left out.
-            format: Default: jsonl.
-            whole: Also ids, versions, states and what else an import would not take. Default: false.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
-        """
-        return self._transport.send(
-            Request(
-                method="POST",
-                path=f"{self._at}/reactions:export",
-                answer=Operation,
-                body={"filter": filter, "format": format, "whole": whole},
-                idempotency_key=idempotency_key or new_key(),
-            ),
-        )
-
-    def import_(
-        self,
-        *,
-        data: str,
-        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
-        key: str | UnsetType | None = UNSET,
-        idempotency_key: str | None = None,
-    ) -> Operation:
-        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
-
-        Answers at once with an operation, whose result is `ImportResult`.
-
-        Needs the role writer.
-
-        Args:
-            data: The lines, as `ovasabi import` takes them in a file.
-            format: Default: jsonl.
-            key: The field, or an extra one, that tells the lines apart; else all of a line does.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
-        """
-        return self._transport.send(
-            Request(
-                method="POST",
-                path=f"{self._at}/reactions:import",
-                answer=Operation,
-                body={"data": data, "format": format, "key": key},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -1587,6 +1575,8 @@ class Operations(Service):
 
         Args:
             page_size: Default: 50.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -1615,7 +1605,10 @@ class Operations(Service):
 
         Args:
             page_size: Default: 50.
-            include_total: Default: false.
+            page_token: The next_page_token of the page before.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+            include_total: Whether total_size is counted. Default: false.
         """
         return self._transport.send(
             Request(
@@ -1687,16 +1680,6 @@ class Operations(Service):
             ),
         )
 
-    def wait(self, reference: Reference, /, *, timeout: float = 60.0) -> Operation:
-        """An operation when it has ended, however it did; TimeoutError if it has not after so many seconds.
-
-        Args:
-            reference: By id or uuid.
-            timeout: Seconds to wait. The operation goes on also after that.
-        """
-        request = Request(method="GET", path=f"{self._at}/operations/{part(reference)}", answer=Operation)
-        return self._transport.until(request, lambda operation: operation.finished_at is not None, timeout)
-
 
 class Products(Service):
     """Products."""
@@ -1721,8 +1704,8 @@ class Products(Service):
         Args:
             kind: Default: physical.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
+            idempotency_key: The same create again under the same key makes nothing new. Without one the client
+                makes its own.
         """
         return self._transport.send(
             Request(
@@ -1776,6 +1759,8 @@ class Products(Service):
 
         Args:
             page_size: Default: 50.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -1804,7 +1789,10 @@ class Products(Service):
 
         Args:
             page_size: Default: 50.
-            include_total: Default: false.
+            page_token: The next_page_token of the page before.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+            include_total: Whether total_size is counted. Default: false.
         """
         return self._transport.send(
             Request(
@@ -1973,7 +1961,6 @@ class Products(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -1985,8 +1972,6 @@ class Products(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -1994,7 +1979,6 @@ class Products(Service):
                 path=f"{self._at}/products:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2004,7 +1988,6 @@ class Products(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -2016,8 +1999,6 @@ class Products(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -2025,7 +2006,6 @@ class Products(Service):
                 path=f"{self._at}/products:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2055,8 +2035,8 @@ class Variants(Service):
             price: In units of the currency.
             currency: ISO 4217.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
+            idempotency_key: The same create again under the same key makes nothing new. Without one the client
+                makes its own.
         """
         return self._transport.send(
             Request(
@@ -2110,6 +2090,8 @@ class Variants(Service):
 
         Args:
             page_size: Default: 50.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -2138,7 +2120,10 @@ class Variants(Service):
 
         Args:
             page_size: Default: 50.
-            include_total: Default: false.
+            page_token: The next_page_token of the page before.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+            include_total: Whether total_size is counted. Default: false.
         """
         return self._transport.send(
             Request(
@@ -2254,7 +2239,6 @@ class Variants(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -2266,8 +2250,6 @@ class Variants(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -2275,7 +2257,6 @@ class Variants(Service):
                 path=f"{self._at}/variants:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2285,7 +2266,6 @@ class Variants(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -2297,8 +2277,6 @@ class Variants(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -2306,7 +2284,6 @@ class Variants(Service):
                 path=f"{self._at}/variants:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2429,8 +2406,8 @@ class Quotes(Service):
             currency: ISO 4217.
             user_id: Whom it is for.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
+            idempotency_key: The same create again under the same key makes nothing new. Without one the client
+                makes its own.
         """
         return self._transport.send(
             Request(
@@ -2478,6 +2455,8 @@ class Quotes(Service):
 
         Args:
             page_size: Default: 50.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -2506,7 +2485,10 @@ class Quotes(Service):
 
         Args:
             page_size: Default: 50.
-            include_total: Default: false.
+            page_token: The next_page_token of the page before.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+            include_total: Whether total_size is counted. Default: false.
         """
         return self._transport.send(
             Request(
@@ -2646,7 +2628,6 @@ class Quotes(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -2658,8 +2639,6 @@ class Quotes(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -2667,7 +2646,6 @@ class Quotes(Service):
                 path=f"{self._at}/quotes:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2677,7 +2655,6 @@ class Quotes(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -2689,8 +2666,6 @@ class Quotes(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -2698,7 +2673,6 @@ class Quotes(Service):
                 path=f"{self._at}/quotes:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2778,8 +2752,8 @@ class Users(Service):
             language: BCP 47. Default: en.
             timezone: IANA name. Default: UTC.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
+            idempotency_key: The same create again under the same key makes nothing new. Without one the client
+                makes its own.
         """
         return self._transport.send(
             Request(
@@ -2829,6 +2803,8 @@ class Users(Service):
 
         Args:
             page_size: Default: 50.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -2857,7 +2833,10 @@ class Users(Service):
 
         Args:
             page_size: Default: 50.
-            include_total: Default: false.
+            page_token: The next_page_token of the page before.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+            include_total: Whether total_size is counted. Default: false.
         """
         return self._transport.send(
             Request(
@@ -3023,7 +3002,6 @@ class Users(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -3035,8 +3013,6 @@ class Users(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -3044,7 +3020,6 @@ class Users(Service):
                 path=f"{self._at}/users:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -3054,7 +3029,6 @@ class Users(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
-        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -3066,8 +3040,6 @@ class Users(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
-            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
-                its own.
         """
         return self._transport.send(
             Request(
@@ -3075,7 +3047,6 @@ class Users(Service):
                 path=f"{self._at}/users:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
-                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -3149,8 +3120,8 @@ class CampaignScope(Search):
     def __init__(self, transport: Transport, at: str) -> None:
         super().__init__(transport, at)
         self.comments = Comments(transport, at)
-        self.contents = Contents(transport, at)
         self.reactions = Reactions(transport, at)
+        self.contents = Contents(transport, at)
         self.events = Events(transport, at)
         self.master = Records(transport, at)
         self.operations = Operations(transport, at)
