@@ -1,5 +1,6 @@
 """What is asked of every answer beyond the document; loaded into the fuzzer as its hooks."""
 
+import atexit
 import json
 import os
 import re
@@ -51,8 +52,6 @@ def after_call(context, case, response) -> None:
     if response.request.method == "OPTIONS":
         return  # it is answered for every address, and says nothing of the operation
     _tally[f"{case.operation.definition.raw['operationId']} {response.status_code}"] += 1
-    if _TALLY and sum(_tally.values()) % 50 == 0:
-        write_tally()
 
 
 @schemathesis.hook
@@ -102,9 +101,11 @@ def stays_in_its_campaign(ctx, response, case) -> None:
         assert not 200 <= response.status_code < 300, f"a call of {campaign or 'the platform'} was answered"
 
 
+@atexit.register
 def write_tally() -> None:
-    """Writes the count where the run looks for it."""
-    Path(_TALLY).write_text(json.dumps(_tally))
+    """Writes the count where the run looks for it, in the end."""
+    if _TALLY:
+        Path(_TALLY).write_text(json.dumps(_tally))
 
 
 def _told(response) -> str:

@@ -90,6 +90,9 @@ def _config(world: World, confined: bool) -> str:
             # What may refuse good data: a rule (see the check of ours), a version, a state, and what is not there.
             '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", 400, 403, 404, 409, 412, 429, 504]',
             "[checks.negative_data_rejection]\nexpected-statuses = [400, 401, 403, 404, 405, 409, 412, 504]",
+            # The document's own links are walked; thousands that could be guessed are not.
+            "[phases.stateful]\nmax-steps = 10\ngeneration = { max-examples = 150 }\ninference = { algorithms = [] }",
+            '[phases.coverage]\nunexpected-methods = ["put", "trace", "options"]',
             "[dictionaries]",
             *(f"{name} = {{ values = {json.dumps(values)} }}" for name, values in dictionaries.items()),
             "[parameters]",

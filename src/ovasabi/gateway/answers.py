@@ -20,7 +20,8 @@ _ALL = {
     503: "The database did not answer.",
     504: "The deadline has passed.",
 }
-_OF_WRITES = {409: "It conflicts with what is there.", 413: "The body is larger than any may be."}
+_OF_STATES = {409: "It conflicts with what is there."}
+_OF_WRITES = _OF_STATES | {413: "The body is larger than any may be."}
 _OF_VERSIONS = {412: "The entity is not at the version of If-Match."}
 
 
@@ -39,7 +40,9 @@ _HEADERS = {
 
 def answers(method: Method, schemas: Schemas) -> dict[str, Any]:
     """The answers of a method by status."""
-    statuses = [*_ALL, *(_OF_WRITES if method.writes else ()), *(_OF_VERSIONS if method.takes_version else ())]
+    asks = method.operation in (Operation.READ, Operation.WATCH)  # a question of a service's own may not apply either
+    of_all = _ALL | (_OF_WRITES if method.writes else {}) | (_OF_STATES if asks else {})
+    statuses = [*of_all, *(_OF_VERSIONS if method.takes_version else ())]
     good = {Operation.CREATE: "201", Operation.LONG: "202"}.get(method.operation, "200")
     refusals = {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(statuses)}
     return {good: _good(method, schemas), **refusals}
