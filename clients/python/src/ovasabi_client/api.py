@@ -82,8 +82,8 @@ class Campaigns(Service):
             dedicated: Whether it has partitions of its own. Default: false.
             owner_id: The user who answers for it.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -357,6 +357,7 @@ class Campaigns(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -368,6 +369,8 @@ class Campaigns(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -375,6 +378,7 @@ class Campaigns(Service):
                 path=f"{self._at}/campaigns:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -384,6 +388,7 @@ class Campaigns(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -395,6 +400,8 @@ class Campaigns(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -402,6 +409,7 @@ class Campaigns(Service):
                 path=f"{self._at}/campaigns:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -444,8 +452,8 @@ class Comments(Service):
         Args:
             reply_to_id: The comment that it answers.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -629,6 +637,7 @@ class Comments(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -640,6 +649,8 @@ class Comments(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -647,6 +658,7 @@ class Comments(Service):
                 path=f"{self._at}/comments:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -656,6 +668,7 @@ class Comments(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -667,6 +680,8 @@ class Comments(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -674,233 +689,7 @@ class Comments(Service):
                 path=f"{self._at}/comments:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
-            ),
-        )
-
-
-class Reactions(Service):
-    """Reactions."""
-
-    def create(
-        self,
-        *,
-        content_id: int,
-        user_id: int,
-        kind: ReactionKind | ReactionKindName,
-        metadata: Mapping[str, Any] | UnsetType = UNSET,
-        idempotency_key: str | None = None,
-    ) -> Reaction:
-        """Adds one to its content, and counts it there.
-
-        Needs the role writer.
-
-        Args:
-            metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
-        """
-        return self._transport.send(
-            Request(
-                method="POST",
-                path=f"{self._at}/reactions",
-                answer=Reaction,
-                body={"content_id": content_id, "user_id": user_id, "kind": kind, "metadata": metadata},
                 idempotency_key=idempotency_key or new_key(),
-            ),
-        )
-
-    def get(self, reference: Reference, /, *, as_of: datetime | UnsetType = UNSET) -> Reaction:
-        """Reactions. Reads one by id or uuid; with `as_of`, as it was then.
-
-        Needs the role reader.
-
-        Args:
-            reference: By id or uuid.
-            as_of: The entity as it was then; a moment with its time zone.
-        """
-        return self._transport.send(
-            Request(
-                method="GET",
-                path=f"{self._at}/reactions/{part(reference)}",
-                answer=Reaction,
-                query={"as_of": as_of},
-            ),
-        )
-
-    def list(
-        self,
-        *,
-        page_size: int | UnsetType = UNSET,
-        filter: str | UnsetType = UNSET,
-        order_by: str | UnsetType = UNSET,
-    ) -> Iterator[Reaction]:
-        """Reactions. Lists a page of them, the newest first.
-
-        Needs the role reader.
-
-        Fetches page after page while they are looked at; `page` answers a single one.
-
-        Args:
-            page_size: Default: 50.
-            filter: Such as: state = "published" AND tags:python.
-            order_by: A field, then asc or desc.
-        """
-        return self._transport.pages(
-            Request(
-                method="GET",
-                path=f"{self._at}/reactions",
-                answer=Page[Reaction],
-                query={"page_size": page_size, "filter": filter, "order_by": order_by},
-                items="reactions",
-            ),
-            Reaction,
-            Paging("items", "next_page_token", "page_token"),
-        )
-
-    def page(
-        self,
-        *,
-        page_size: int | UnsetType = UNSET,
-        page_token: str | UnsetType = UNSET,
-        filter: str | UnsetType = UNSET,
-        order_by: str | UnsetType = UNSET,
-        include_total: bool | UnsetType = UNSET,
-    ) -> Page[Reaction]:
-        """Reactions. Lists a page of them, the newest first.
-
-        Needs the role reader.
-
-        Args:
-            page_size: Default: 50.
-            page_token: The next_page_token of the page before.
-            filter: Such as: state = "published" AND tags:python.
-            order_by: A field, then asc or desc.
-            include_total: Whether total_size is counted. Default: false.
-        """
-        return self._transport.send(
-            Request(
-                method="GET",
-                path=f"{self._at}/reactions",
-                answer=Page[Reaction],
-                query={
-                    "page_size": page_size,
-                    "page_token": page_token,
-                    "filter": filter,
-                    "order_by": order_by,
-                    "include_total": include_total,
-                },
-                items="reactions",
-            ),
-        )
-
-    def update(
-        self,
-        reference: Reference,
-        /,
-        *,
-        metadata: Mapping[str, Any] | UnsetType = UNSET,
-        expected_version: int | None = None,
-    ) -> Reaction:
-        """Reactions. Changes the fields that are given; metadata is merged.
-
-        Needs the role writer.
-
-        Args:
-            reference: By id or uuid.
-            metadata: Free attributes, by namespace.
-            expected_version: Refused with VersionConflict if the entity is at another version.
-        """
-        return self._transport.send(
-            Request(
-                method="PATCH",
-                path=f"{self._at}/reactions/{part(reference)}",
-                answer=Reaction,
-                body={"metadata": metadata},
-                expected_version=expected_version,
-            ),
-        )
-
-    def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Reaction:
-        """Takes one back, and counts it no more.
-
-        Needs the role writer.
-
-        Args:
-            reference: By id or uuid.
-            expected_version: Refused with VersionConflict if the entity is at another version.
-        """
-        return self._transport.send(
-            Request(
-                method="DELETE",
-                path=f"{self._at}/reactions/{part(reference)}",
-                answer=Reaction,
-                expected_version=expected_version,
-            ),
-        )
-
-    def restore(self, reference: Reference, /) -> Reaction:
-        """Takes a delete back, and counts it again.
-
-        Needs the role writer.
-
-        Args:
-            reference: By id or uuid.
-        """
-        return self._transport.send(
-            Request(method="POST", path=f"{self._at}/reactions/{part(reference)}:restore", answer=Reaction),
-        )
-
-    def export(
-        self,
-        *,
-        filter: str | UnsetType = UNSET,
-        format: Literal["jsonl"] | UnsetType = UNSET,
-        whole: bool | UnsetType = UNSET,
-    ) -> Operation:
-        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
-
-        Answers at once with an operation, whose result is `ExportResult`.
-
-        Needs the role writer.
-
-        Args:
-            filter: As in a list; all if left out.
-            format: Default: jsonl.
-            whole: Also ids, versions, states and what else an import would not take. Default: false.
-        """
-        return self._transport.send(
-            Request(
-                method="POST",
-                path=f"{self._at}/reactions:export",
-                answer=Operation,
-                body={"filter": filter, "format": format, "whole": whole},
-            ),
-        )
-
-    def import_(
-        self,
-        *,
-        data: str,
-        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
-        key: str | UnsetType | None = UNSET,
-    ) -> Operation:
-        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
-
-        Answers at once with an operation, whose result is `ImportResult`.
-
-        Needs the role writer.
-
-        Args:
-            data: The lines, as `ovasabi import` takes them in a file.
-            format: Default: jsonl.
-            key: The field, or an extra one, that tells the lines apart; else all of a line does.
-        """
-        return self._transport.send(
-            Request(
-                method="POST",
-                path=f"{self._at}/reactions:import",
-                answer=Operation,
-                body={"data": data, "format": format, "key": key},
             ),
         )
 
@@ -934,8 +723,8 @@ class Contents(Service):
             author_id: The user who wrote it.
             parent_id: The content that it belongs to.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -1192,6 +981,7 @@ class Contents(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -1203,6 +993,8 @@ class Contents(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -1210,6 +1002,7 @@ class Contents(Service):
                 path=f"{self._at}/contents:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -1219,6 +1012,7 @@ class Contents(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -1230,6 +1024,8 @@ class Contents(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -1237,6 +1033,7 @@ class Contents(Service):
                 path=f"{self._at}/contents:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -1345,6 +1142,241 @@ class Contents(Service):
                 answer=Content,
                 body={"user_id": user_id, "kind": kind},
                 expected_version=expected_version,
+            ),
+        )
+
+
+class Reactions(Service):
+    """Reactions."""
+
+    def create(
+        self,
+        *,
+        content_id: int,
+        user_id: int,
+        kind: ReactionKind | ReactionKindName,
+        metadata: Mapping[str, Any] | UnsetType = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Reaction:
+        """Adds one to its content, and counts it there.
+
+        Needs the role writer.
+
+        Args:
+            metadata: Free attributes, by namespace.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/reactions",
+                answer=Reaction,
+                body={"content_id": content_id, "user_id": user_id, "kind": kind, "metadata": metadata},
+                idempotency_key=idempotency_key or new_key(),
+            ),
+        )
+
+    def get(self, reference: Reference, /, *, as_of: datetime | UnsetType = UNSET) -> Reaction:
+        """Reactions. Reads one by id or uuid; with `as_of`, as it was then.
+
+        Needs the role reader.
+
+        Args:
+            reference: By id or uuid.
+            as_of: The entity as it was then; a moment with its time zone.
+        """
+        return self._transport.send(
+            Request(
+                method="GET",
+                path=f"{self._at}/reactions/{part(reference)}",
+                answer=Reaction,
+                query={"as_of": as_of},
+            ),
+        )
+
+    def list(
+        self,
+        *,
+        page_size: int | UnsetType = UNSET,
+        filter: str | UnsetType = UNSET,
+        order_by: str | UnsetType = UNSET,
+    ) -> Iterator[Reaction]:
+        """Reactions. Lists a page of them, the newest first.
+
+        Needs the role reader.
+
+        Fetches page after page while they are looked at; `page` answers a single one.
+
+        Args:
+            page_size: Default: 50.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+        """
+        return self._transport.pages(
+            Request(
+                method="GET",
+                path=f"{self._at}/reactions",
+                answer=Page[Reaction],
+                query={"page_size": page_size, "filter": filter, "order_by": order_by},
+                items="reactions",
+            ),
+            Reaction,
+            Paging("items", "next_page_token", "page_token"),
+        )
+
+    def page(
+        self,
+        *,
+        page_size: int | UnsetType = UNSET,
+        page_token: str | UnsetType = UNSET,
+        filter: str | UnsetType = UNSET,
+        order_by: str | UnsetType = UNSET,
+        include_total: bool | UnsetType = UNSET,
+    ) -> Page[Reaction]:
+        """Reactions. Lists a page of them, the newest first.
+
+        Needs the role reader.
+
+        Args:
+            page_size: Default: 50.
+            page_token: The next_page_token of the page before.
+            filter: Such as: state = "published" AND tags:python.
+            order_by: A field, then asc or desc.
+            include_total: Whether total_size is counted. Default: false.
+        """
+        return self._transport.send(
+            Request(
+                method="GET",
+                path=f"{self._at}/reactions",
+                answer=Page[Reaction],
+                query={
+                    "page_size": page_size,
+                    "page_token": page_token,
+                    "filter": filter,
+                    "order_by": order_by,
+                    "include_total": include_total,
+                },
+                items="reactions",
+            ),
+        )
+
+    def update(
+        self,
+        reference: Reference,
+        /,
+        *,
+        metadata: Mapping[str, Any] | UnsetType = UNSET,
+        expected_version: int | None = None,
+    ) -> Reaction:
+        """Reactions. Changes the fields that are given; metadata is merged.
+
+        Needs the role writer.
+
+        Args:
+            reference: By id or uuid.
+            metadata: Free attributes, by namespace.
+            expected_version: Refused with VersionConflict if the entity is at another version.
+        """
+        return self._transport.send(
+            Request(
+                method="PATCH",
+                path=f"{self._at}/reactions/{part(reference)}",
+                answer=Reaction,
+                body={"metadata": metadata},
+                expected_version=expected_version,
+            ),
+        )
+
+    def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Reaction:
+        """Takes one back, and counts it no more.
+
+        Needs the role writer.
+
+        Args:
+            reference: By id or uuid.
+            expected_version: Refused with VersionConflict if the entity is at another version.
+        """
+        return self._transport.send(
+            Request(
+                method="DELETE",
+                path=f"{self._at}/reactions/{part(reference)}",
+                answer=Reaction,
+                expected_version=expected_version,
+            ),
+        )
+
+    def restore(self, reference: Reference, /) -> Reaction:
+        """Takes a delete back, and counts it again.
+
+        Needs the role writer.
+
+        Args:
+            reference: By id or uuid.
+        """
+        return self._transport.send(
+            Request(method="POST", path=f"{self._at}/reactions/{part(reference)}:restore", answer=Reaction),
+        )
+
+    def export(
+        self,
+        *,
+        filter: str | UnsetType = UNSET,
+        format: Literal["jsonl"] | UnsetType = UNSET,
+        whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Operation:
+        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+
+        Answers at once with an operation, whose result is `ExportResult`.
+
+        Needs the role writer.
+
+        Args:
+            filter: As in a list; all if left out.
+            format: Default: jsonl.
+            whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/reactions:export",
+                answer=Operation,
+                body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
+            ),
+        )
+
+    def import_(
+        self,
+        *,
+        data: str,
+        format: Literal["jsonl", "csv"] | UnsetType = UNSET,
+        key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Operation:
+        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+
+        Answers at once with an operation, whose result is `ImportResult`.
+
+        Needs the role writer.
+
+        Args:
+            data: The lines, as `ovasabi import` takes them in a file.
+            format: Default: jsonl.
+            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
+        """
+        return self._transport.send(
+            Request(
+                method="POST",
+                path=f"{self._at}/reactions:import",
+                answer=Operation,
+                body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -1680,6 +1712,16 @@ class Operations(Service):
             ),
         )
 
+    def wait(self, reference: Reference, /, *, timeout: float = 60.0) -> Operation:
+        """An operation when it has ended, however it did; TimeoutError if it has not after so many seconds.
+
+        Args:
+            reference: By id or uuid.
+            timeout: Seconds to wait. The operation goes on also after that.
+        """
+        request = Request(method="GET", path=f"{self._at}/operations/{part(reference)}", answer=Operation)
+        return self._transport.until(request, lambda operation: operation.finished_at is not None, timeout)
+
 
 class Products(Service):
     """Products."""
@@ -1704,8 +1746,8 @@ class Products(Service):
         Args:
             kind: Default: physical.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -1961,6 +2003,7 @@ class Products(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -1972,6 +2015,8 @@ class Products(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -1979,6 +2024,7 @@ class Products(Service):
                 path=f"{self._at}/products:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -1988,6 +2034,7 @@ class Products(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -1999,6 +2046,8 @@ class Products(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2006,6 +2055,7 @@ class Products(Service):
                 path=f"{self._at}/products:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2035,8 +2085,8 @@ class Variants(Service):
             price: In units of the currency.
             currency: ISO 4217.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2239,6 +2289,7 @@ class Variants(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -2250,6 +2301,8 @@ class Variants(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2257,6 +2310,7 @@ class Variants(Service):
                 path=f"{self._at}/variants:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2266,6 +2320,7 @@ class Variants(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -2277,6 +2332,8 @@ class Variants(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2284,6 +2341,7 @@ class Variants(Service):
                 path=f"{self._at}/variants:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2406,8 +2464,8 @@ class Quotes(Service):
             currency: ISO 4217.
             user_id: Whom it is for.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2628,6 +2686,7 @@ class Quotes(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -2639,6 +2698,8 @@ class Quotes(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2646,6 +2707,7 @@ class Quotes(Service):
                 path=f"{self._at}/quotes:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2655,6 +2717,7 @@ class Quotes(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -2666,6 +2729,8 @@ class Quotes(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -2673,6 +2738,7 @@ class Quotes(Service):
                 path=f"{self._at}/quotes:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -2752,8 +2818,8 @@ class Users(Service):
             language: BCP 47. Default: en.
             timezone: IANA name. Default: UTC.
             metadata: Free attributes, by namespace.
-            idempotency_key: The same create again under the same key makes nothing new. Without one the client
-                makes its own.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -3002,6 +3068,7 @@ class Users(Service):
         filter: str | UnsetType = UNSET,
         format: Literal["jsonl"] | UnsetType = UNSET,
         whole: bool | UnsetType = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
 
@@ -3013,6 +3080,8 @@ class Users(Service):
             filter: As in a list; all if left out.
             format: Default: jsonl.
             whole: Also ids, versions, states and what else an import would not take. Default: false.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -3020,6 +3089,7 @@ class Users(Service):
                 path=f"{self._at}/users:export",
                 answer=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -3029,6 +3099,7 @@ class Users(Service):
         data: str,
         format: Literal["jsonl", "csv"] | UnsetType = UNSET,
         key: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
     ) -> Operation:
         """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
 
@@ -3040,6 +3111,8 @@ class Users(Service):
             data: The lines, as `ovasabi import` takes them in a file.
             format: Default: jsonl.
             key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            idempotency_key: The same again under the same key makes nothing new. Without one the client makes
+                its own.
         """
         return self._transport.send(
             Request(
@@ -3047,6 +3120,7 @@ class Users(Service):
                 path=f"{self._at}/users:import",
                 answer=Operation,
                 body={"data": data, "format": format, "key": key},
+                idempotency_key=idempotency_key or new_key(),
             ),
         )
 
@@ -3120,8 +3194,8 @@ class CampaignScope(Search):
     def __init__(self, transport: Transport, at: str) -> None:
         super().__init__(transport, at)
         self.comments = Comments(transport, at)
-        self.reactions = Reactions(transport, at)
         self.contents = Contents(transport, at)
+        self.reactions = Reactions(transport, at)
         self.events = Events(transport, at)
         self.master = Records(transport, at)
         self.operations = Operations(transport, at)
