@@ -89,8 +89,6 @@ CALLS = [
     "SELECT * FROM search_names($1, NULL, 'seed', 'text', 10)",
     "SELECT * FROM search_names($1, NULL, '%', 'pattern', 10)",
     "SELECT * FROM search_entities($1, '{content}', '{seed}', '{seed}', '{}', NULL, 10, 100)",
-    "SELECT * FROM search_table($1, 'content', '{seed}', 'seed', 'seed:A', '{seed}', false, 10, 100)",
-    "SELECT * FROM inhabited_types($1, '{content}')",
 ]
 
 

@@ -1,0 +1,140 @@
+-- What a search reads of a branch (a pool, a campaign's own, or a whole table without campaigns) stands in functions of that branch,
+-- so that a session plans it once: planning took longer than searching. They are made by let_search_text, and see what their caller
+-- may see: only the searching role sees rows by the full-text index.
+DROP FUNCTION search_entities(int, text[], text[], text[], text[], text, int, int);
+DROP FUNCTION search_table(int, text, tsquery[], tsquery, tsquery, text[], boolean, int, int);
+DROP FUNCTION campaign_candidates(int, text, text, tsquery[], tsquery, tsquery, int);
+DROP FUNCTION named_candidates(text, text, int, text, text, tsquery);
+DROP FUNCTION indexed_candidates(text, text, int, tsquery, tsquery, tsquery, int, int);
+DROP FUNCTION newest_candidates(text, int, timestamptz, tsquery, tsquery, int);
+DROP FUNCTION newest_matching(text, int, timestamptz, tsquery[], int);
+DROP FUNCTION inhabited_types(int, text[]);
+DROP FUNCTION newest_since(int, text, int);
+DROP TYPE search_candidate;
+
+CREATE TYPE search_found AS (ids bigint[], ranks real[], matched int, high int, more boolean);
+COMMENT ON TYPE search_found IS
+  'Matches and their ranks; how many there are, how many of them rank as high as a word of a title does, and whether rows were left unread.';
+
+CREATE PROCEDURE let_search_text(p_branch text, p_scope text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  own text := CASE p_scope WHEN 'global' THEN 'p_campaign = 0' WHEN 'root' THEN '(p_campaign = 0 OR campaign_id = p_campaign)'
+                           ELSE 'campaign_id = p_campaign' END;
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = quote_ident(p_branch)::regclass AND attname = 'search_vector') THEN
+    RETURN;
+  END IF;
+  -- The full-text index is the only way in: the branch is named instead of being pruned by a condition on campaign_id, which a
+  -- planner with old statistics would take for selective. Where p_reach is given, so many rows of p_indexed are read at most.
+  EXECUTE format($f$
+    CREATE OR REPLACE FUNCTION %1$I(p_campaign int, p_here tsquery, p_indexed tsquery, p_query tsquery, p_limit int, p_reach int) RETURNS search_found
+    LANGUAGE plpgsql STABLE SET enable_seqscan = off
+    AS $body$
+    DECLARE
+      found search_found;
+      indexed tsquery := p_indexed && p_here;
+      exact boolean := p_indexed = p_query;
+    BEGIN
+      IF p_reach IS NULL THEN
+        SELECT array_agg(m.id), array_agg(m.rank), count(*), count(*) FILTER (WHERE m.rank >= 0.6), false INTO found
+        FROM (SELECT master_id AS id, ts_rank(search_vector, p_query) AS rank
+              FROM %2$I WHERE %3$s AND search_vector @@ indexed AND deleted_at IS NULL AND (exact OR search_vector @@ p_query) LIMIT p_limit) AS m;
+      ELSE
+        SELECT array_agg(m.id) FILTER (WHERE m.is), array_agg(m.rank) FILTER (WHERE m.is), count(*) FILTER (WHERE m.is),
+               count(*) FILTER (WHERE m.is AND m.rank >= 0.6), coalesce(bool_or(NOT m.is), false) INTO found
+        FROM (SELECT master_id AS id, ts_rank(search_vector, p_query) AS rank, n <= p_reach AS is
+              FROM (SELECT master_id, search_vector, row_number() OVER () AS n
+                    FROM %2$I WHERE %3$s AND search_vector @@ indexed AND deleted_at IS NULL LIMIT p_reach + 1) AS read
+              WHERE n > p_reach OR search_vector @@ p_query LIMIT p_limit) AS m;
+      END IF;
+      RETURN found;
+    END $body$ $f$, p_branch || '_lookup', p_branch, CASE p_scope WHEN 'campaign' THEN 'campaign_id + 0 = p_campaign' ELSE own END);
+  EXECUTE format($f$
+    CREATE OR REPLACE FUNCTION %1$I(p_campaign int, p_named bigint[], p_query tsquery) RETURNS search_found
+    LANGUAGE plpgsql STABLE SET enable_seqscan = off
+    AS $body$
+    DECLARE
+      found search_found;
+    BEGIN
+      SELECT array_agg(t.master_id), array_agg(ts_rank(t.search_vector, p_query)), count(*), count(*), false INTO found
+      FROM unnest(p_named) AS n (id) CROSS JOIN LATERAL (
+        SELECT master_id, search_vector FROM %2$I
+        WHERE %3$s AND created_at = id_time(n.id) AND master_id = n.id AND deleted_at IS NULL OFFSET 0) AS t
+      WHERE t.search_vector @@ p_query;
+      RETURN found;
+    END $body$ $f$, p_branch || '_named', p_branch, own);
+  IF p_scope <> 'campaign' THEN
+    RETURN;
+  END IF;
+  -- How common the words are, no statistics tell: not before an ANALYZE, and never of one campaign.
+  EXECUTE format($f$
+    CREATE OR REPLACE FUNCTION %1$I(p_campaign int, p_since timestamptz, p_queries tsquery[], p_count int) RETURNS int[]
+    LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+    AS $body$
+    BEGIN
+      RETURN (
+        WITH newest AS MATERIALIZED (
+          SELECT search_vector FROM %2$I WHERE campaign_id = p_campaign AND created_at >= p_since
+          ORDER BY created_at DESC, master_id DESC LIMIT p_count)
+        SELECT ARRAY(SELECT (SELECT count(*)::int FROM newest WHERE search_vector @@ query) FROM unnest(p_queries) AS query));
+    END $body$ $f$, p_branch || '_sample', p_branch);
+  EXECUTE format($f$
+    CREATE OR REPLACE FUNCTION %1$I(p_campaign int, p_since timestamptz, p_query tsquery, p_limit int, p_reach int) RETURNS search_found
+    LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+    AS $body$
+    DECLARE
+      found search_found;
+    BEGIN
+      SELECT array_agg(m.id), array_agg(m.rank), count(*), count(*) FILTER (WHERE m.rank >= 0.6), false INTO found
+      FROM (SELECT master_id AS id, ts_rank(search_vector, p_query) AS rank
+            FROM (SELECT master_id, search_vector, deleted_at FROM %2$I WHERE campaign_id = p_campaign AND created_at >= p_since
+                  ORDER BY created_at DESC, master_id DESC LIMIT p_reach) AS newest
+            WHERE deleted_at IS NULL AND search_vector @@ p_query LIMIT p_limit) AS m;
+      RETURN found;
+    END $body$ $f$, p_branch || '_newest', p_branch);
+END $$;
+COMMENT ON PROCEDURE let_search_text(text, text) IS 'Makes the functions that read a branch for a search: _lookup, _named, and of a campaign''s branch also _sample and _newest.';
+
+CREATE OR REPLACE PROCEDURE let_search(p_branch text)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  EXECUTE format('CREATE POLICY search_read ON %I FOR SELECT TO ovasabi_search USING (true)', p_branch);
+  EXECUTE format('GRANT SELECT ON %I TO ovasabi_search', p_branch);
+  CALL plan_alike(quote_ident(p_branch)::regclass);
+  CALL let_search_text(p_branch, 'campaign');
+END $$;
+
+-- As it was, and with let_search_text for tables without a pool.
+CREATE OR REPLACE PROCEDURE register_entity(p_name text, p_service text, p_table text, p_scope text, p_searchable boolean)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  INSERT INTO entity_type (name, service, table_name, scope, searchable)
+  VALUES (p_name, p_service, p_table, p_scope, p_searchable) ON CONFLICT (name) DO NOTHING;
+  CALL secure_table(p_table::regclass, scope_condition(p_scope));
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO ovasabi_app', p_table);
+  IF p_scope = 'campaign' THEN
+    EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT PARTITION BY RANGE (created_at)', p_table || '_pool', p_table);
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', p_table || '_pool');
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', p_table || '_pool');
+    CALL let_search(p_table || '_pool');
+  ELSE
+    CALL let_search_text(p_table, p_scope);
+  END IF;
+END $$;
+
+DO $$
+DECLARE
+  branch text;
+  kind text;
+BEGIN
+  FOR branch, kind IN
+    SELECT t.table_name, t.scope FROM entity_type t WHERE t.scope <> 'campaign'
+    UNION ALL SELECT b.relname, t.scope FROM entity_type t JOIN pg_inherits i ON i.inhparent = quote_ident(t.table_name)::regclass
+                     JOIN pg_class b ON b.oid = i.inhrelid WHERE t.scope = 'campaign' LOOP
+    CALL let_search_text(branch, kind);
+  END LOOP;
+END $$;

@@ -1,0 +1,20 @@
+-- As it was, but planned once a session; and keys, which cost most, are made of those words only that can share one: without what the
+-- other has too, neither has more than a letter left.
+CREATE OR REPLACE FUNCTION name_corrections(p_campaign int, p_word text, p_limit int) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
+DECLARE
+  keys text[] := name_keys(p_campaign, p_word);
+BEGIN
+  PERFORM require_scope(p_campaign);
+  RETURN QUERY
+    SELECT found.word FROM (
+      SELECT DISTINCT w.word
+      FROM (SELECT name FROM (SELECT * FROM master WHERE name_keys(campaign_id, name) && keys OFFSET 0) AS m
+            WHERE m.campaign_id = p_campaign AND m.status = 1 LIMIT 60) AS named,
+           name_words(named.name) AS w (word)
+      WHERE length(w.word) BETWEEN length(p_word) - 1 AND length(p_word) + 1
+        AND length(translate(w.word, p_word, '')) <= 1 AND length(translate(p_word, w.word, '')) <= 1 OFFSET 0) AS found
+    WHERE name_keys(p_campaign, found.word) && keys
+    ORDER BY similarity(found.word, p_word) DESC, found.word LIMIT p_limit;
+END $$;
