@@ -16,12 +16,17 @@ CREATE TYPE search_found AS (ids bigint[], ranks real[], matched int, high int, 
 COMMENT ON TYPE search_found IS
   'Matches and their ranks; how many there are, how many of them rank as high as a word of a title does, and whether rows were left unread.';
 
-CREATE PROCEDURE let_search_text(p_branch text, p_scope text)
+CREATE PROCEDURE let_search_text(p_table text, p_branch text, p_scope text)
 LANGUAGE plpgsql
 AS $$
 DECLARE
   own text := CASE p_scope WHEN 'global' THEN 'p_campaign = 0' WHEN 'root' THEN '(p_campaign = 0 OR campaign_id = p_campaign)'
                            ELSE 'campaign_id = p_campaign' END;
+  -- Some rows by their ids, n. Of a campaign's branch in the order of the primary key: no other index has it, so none is taken for
+  -- better, not even by a plan that was made while a month was empty. The month is known by the time alone.
+  key text := CASE p_scope WHEN 'campaign' THEN 't.campaign_id = p_campaign AND t.created_at >= n.at AND t.created_at <= n.at AND t.master_id = n.id AND t.deleted_at IS NULL
+                                                 ORDER BY t.created_at DESC, t.master_id DESC LIMIT 1'
+                           ELSE own || ' AND t.master_id = n.id AND t.deleted_at IS NULL OFFSET 0' END;
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = quote_ident(p_branch)::regclass AND attname = 'search_vector') THEN
     RETURN;
@@ -52,19 +57,26 @@ BEGIN
       RETURN found;
     END $body$ $f$, p_branch || '_lookup', p_branch, CASE p_scope WHEN 'campaign' THEN 'campaign_id + 0 = p_campaign' ELSE own END);
   EXECUTE format($f$
+    CREATE OR REPLACE FUNCTION %1$I(p_campaign int, p_ids bigint[]) RETURNS SETOF %2$I
+    LANGUAGE plpgsql STABLE ROWS 20 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+    AS $body$
+    BEGIN
+      RETURN QUERY SELECT s.* FROM (SELECT id, id_time(id) AS at FROM unnest(p_ids) AS i (id) OFFSET 0) AS n CROSS JOIN LATERAL (
+        SELECT t.* FROM %3$I AS t WHERE %4$s) AS s;
+    END $body$ $f$, p_branch || '_rows', p_table, p_branch, key);
+  EXECUTE format($f$
     CREATE OR REPLACE FUNCTION %1$I(p_campaign int, p_named bigint[], p_query tsquery) RETURNS search_found
-    LANGUAGE plpgsql STABLE SET enable_seqscan = off
+    LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
     AS $body$
     DECLARE
       found search_found;
     BEGIN
-      SELECT array_agg(t.master_id), array_agg(ts_rank(t.search_vector, p_query)), count(*), count(*), false INTO found
-      FROM unnest(p_named) AS n (id) CROSS JOIN LATERAL (
-        SELECT master_id, search_vector FROM %2$I
-        WHERE %3$s AND created_at = id_time(n.id) AND master_id = n.id AND deleted_at IS NULL OFFSET 0) AS t
-      WHERE t.search_vector @@ p_query;
+      SELECT array_agg(s.master_id), array_agg(ts_rank(s.search_vector, p_query)), count(*), count(*), false INTO found
+      FROM (SELECT id, id_time(id) AS at FROM unnest(p_named) AS i (id) OFFSET 0) AS n CROSS JOIN LATERAL (
+        SELECT t.master_id, t.search_vector FROM %2$I AS t WHERE %3$s) AS s
+      WHERE s.search_vector @@ p_query;
       RETURN found;
-    END $body$ $f$, p_branch || '_named', p_branch, own);
+    END $body$ $f$, p_branch || '_named', p_branch, key);
   IF p_scope <> 'campaign' THEN
     RETURN;
   END IF;
@@ -95,16 +107,38 @@ BEGIN
       RETURN found;
     END $body$ $f$, p_branch || '_newest', p_branch);
 END $$;
-COMMENT ON PROCEDURE let_search_text(text, text) IS 'Makes the functions that read a branch for a search: _lookup, _named, and of a campaign''s branch also _sample and _newest.';
+COMMENT ON PROCEDURE let_search_text(text, text, text) IS 'Makes the functions that read a branch for a search: _lookup, _rows, _named, and of a campaign''s branch also _sample and _newest.';
 
-CREATE OR REPLACE PROCEDURE let_search(p_branch text)
+-- As it was, and with let_search_text.
+CREATE PROCEDURE let_search(p_table text, p_branch text)
 LANGUAGE plpgsql
 AS $$
 BEGIN
   EXECUTE format('CREATE POLICY search_read ON %I FOR SELECT TO ovasabi_search USING (true)', p_branch);
   EXECUTE format('GRANT SELECT ON %I TO ovasabi_search', p_branch);
   CALL plan_alike(quote_ident(p_branch)::regclass);
-  CALL let_search_text(p_branch, 'campaign');
+  CALL let_search_text(p_table, p_branch, 'campaign');
+END $$;
+DROP PROCEDURE let_search(text);
+
+CREATE OR REPLACE FUNCTION create_dedicated(p_table text, p_campaign int) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+  branch text := format('%s_c%s', p_table, p_campaign);
+BEGIN
+  IF p_campaign IS NULL OR p_campaign < 1 OR NOT EXISTS (SELECT 1 FROM entity_type WHERE table_name = p_table AND scope = 'campaign') THEN
+    RAISE EXCEPTION 'table % has no partitions for campaign %', p_table, p_campaign USING ERRCODE = '42P01';
+  END IF;
+  PERFORM pg_advisory_xact_lock(hashtextextended(branch, 0));
+  IF to_regclass(quote_ident(branch)) IS NULL THEN
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL) PARTITION BY RANGE (created_at)', branch, p_table);
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', branch);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', branch);
+    CALL let_search(p_table, branch);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES IN (%s)', p_table, branch, p_campaign);
+  END IF;
+  RETURN branch;
 END $$;
 
 -- As it was, and with let_search_text for tables without a pool.
@@ -120,21 +154,22 @@ BEGIN
     EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT PARTITION BY RANGE (created_at)', p_table || '_pool', p_table);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', p_table || '_pool');
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', p_table || '_pool');
-    CALL let_search(p_table || '_pool');
+    CALL let_search(p_table, p_table || '_pool');
   ELSE
-    CALL let_search_text(p_table, p_scope);
+    CALL let_search_text(p_table, p_table, p_scope);
   END IF;
 END $$;
 
 DO $$
 DECLARE
+  target text;
   branch text;
   kind text;
 BEGIN
-  FOR branch, kind IN
-    SELECT t.table_name, t.scope FROM entity_type t WHERE t.scope <> 'campaign'
-    UNION ALL SELECT b.relname, t.scope FROM entity_type t JOIN pg_inherits i ON i.inhparent = quote_ident(t.table_name)::regclass
+  FOR target, branch, kind IN
+    SELECT t.table_name, t.table_name, t.scope FROM entity_type t WHERE t.scope <> 'campaign'
+    UNION ALL SELECT t.table_name, b.relname, t.scope FROM entity_type t JOIN pg_inherits i ON i.inhparent = quote_ident(t.table_name)::regclass
                      JOIN pg_class b ON b.oid = i.inhrelid WHERE t.scope = 'campaign' LOOP
-    CALL let_search_text(branch, kind);
+    CALL let_search_text(target, branch, kind);
   END LOOP;
 END $$;

@@ -2,6 +2,14 @@
 CREATE TYPE search_place AS (type text, branch text, scope text, here tsquery, rows int, since timestamptz);
 COMMENT ON TYPE search_place IS 'A type and its branch, what else the branch''s index is asked for, and how many newest rows were counted, since when.';
 
+-- The branch of its own that a campaign may have, else the pool.
+CREATE OR REPLACE FUNCTION search_branch(p_table text, p_campaign int) RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  RETURN CASE WHEN to_regclass(quote_ident(p_table || '_c' || p_campaign)) IS NULL THEN p_table || '_pool' ELSE p_table || '_c' || p_campaign END;
+END $$;
+
 -- The registry has the ids in order, and an id its month: so of all the months only the newest are read.
 -- The row comparison leaves one index only; with equalities the planner may walk all campaigns' ids instead.
 -- A campaign has a branch of its own, or is in the pool: there the campaign is one of the words.
@@ -20,11 +28,9 @@ BEGIN
             ORDER BY campaign_id DESC, type DESC, id DESC LIMIT p_sample) AS newest
       WHERE campaign_id = p_campaign AND type = t.name) AS n
     WHERE t.name = ANY (p_types) AND t.searchable AND (t.scope <> 'campaign' OR n.rows > 0) LOOP
-    IF place.scope = 'campaign' AND to_regclass(quote_ident(place.branch || '_c' || p_campaign)) IS NOT NULL THEN
-      place.branch := place.branch || '_c' || p_campaign;
-    ELSIF place.scope = 'campaign' THEN
-      place.branch := place.branch || '_pool';
-      place.here := format('%L', ' ' || p_campaign);
+    IF place.scope = 'campaign' THEN
+      place.branch := search_branch(place.branch, p_campaign);
+      place.here := CASE WHEN place.branch LIKE '%\_pool' THEN format('%L', ' ' || p_campaign) ELSE '' END;
     END IF;
     places := places || place;
   END LOOP;

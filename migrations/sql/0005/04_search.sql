@@ -214,8 +214,6 @@ END $$;
 COMMENT ON FUNCTION search_entities(int, text[], text[], text[], text[], text, int, int) IS
   'Full-text search over entity types of one campaign; if nothing matches, once more with typing errors forgiven.';
 
-DROP FUNCTION search_branch(text, int);
-
 REVOKE EXECUTE ON FUNCTION search_entities(int, text[], text[], text[], text[], text, int, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION search_entities(int, text[], text[], text[], text[], text, int, int) TO ovasabi_app;
 ALTER FUNCTION search_entities(int, text[], text[], text[], text[], text, int, int) OWNER TO ovasabi_search;

@@ -56,7 +56,7 @@ class Plan(StrEnum):
     CUSTOM = "force_custom_plan"
     """Each time, with its values: what reads or updates a partitioned table prunes by them."""
     KEPT = "force_generic_plan"
-    """Once: creates, whose rows find their partitions without the planner."""
+    """Once: creates, whose rows find their partitions without the planner, and what reads by functions alone."""
 
 
 class Database:
@@ -68,6 +68,7 @@ class Database:
         self._sizes = (readers, writers)
         self._reader: asyncpg.Pool | None = None
         self._pager: asyncpg.Pool | None = None
+        self._keeper: asyncpg.Pool | None = None
         self._writer: asyncpg.Pool | None = None
         self._creator: asyncpg.Pool | None = None
 
@@ -81,6 +82,8 @@ class Database:
         # A page of a list in the order of an index: the planner, who knows nothing of campaigns, would sort all of one.
         in_order = dict.fromkeys(("enable_sort", "enable_bitmapscan", "enable_seqscan"), "off")
         self._pager = await self._pool(readers, Plan.CUSTOM, default_transaction_read_only="on", **in_order)
+        # What reads by functions alone has no partitions to prune: its plan is kept.
+        self._keeper = await self._pool(readers, Plan.KEPT, default_transaction_read_only="on")
         # A write finds rows by keys only. A plan that is made while a table is empty would rather read all of it, and a
         # plan that is kept would go on doing so when it is full.
         self._writer = await self._pool(writers, Plan.CUSTOM, enable_seqscan="off")
@@ -89,20 +92,28 @@ class Database:
 
     async def close(self) -> None:
         """Closes the pools; connections in use get a moment to finish."""
-        for pool in (self._reader, self._pager, self._writer, self._creator):
+        for pool in (self._reader, self._pager, self._keeper, self._writer, self._creator):
             if pool is not None:
                 try:
                     await asyncio.wait_for(pool.close(), 5)
                 except (TimeoutError, *LOST):
                     pool.terminate()
-        self._reader = self._pager = self._writer = self._creator = None
+        self._reader = self._pager = self._keeper = self._writer = self._creator = None
 
-    async def read(self, sql: str, *args: Any, timeout: float | None = None, in_order: bool = False) -> list[Row]:
+    async def read(
+        self,
+        sql: str,
+        *args: Any,
+        timeout: float | None = None,
+        in_order: bool = False,
+        plan: Plan = Plan.CUSTOM,
+    ) -> list[Row]:
         """Runs one reading statement; sent again on a new connection if the old one is lost.
 
         `in_order` says that it asks for a page in the order of an index, and that the index is to be followed.
         """
-        return await self._run(self._pager if in_order else self._reader, sql, args, timeout, again=True)
+        pool = self._pager if in_order else self._keeper if plan is Plan.KEPT else self._reader
+        return await self._run(pool, sql, args, timeout, again=True)
 
     async def write(
         self,

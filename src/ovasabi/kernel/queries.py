@@ -63,6 +63,22 @@ class Queries(msgspec.Struct, frozen=True, dict=True, eq=False):
   WHERE {SEEN}"""
         return f"SELECT x.*\n{SCOPED.format(body=body)}"
 
+    @cached_property
+    def search(self) -> str:
+        """$1 scope, $2 campaign, then as `search_entities`: the best matches with their rank, and how many there are.
+
+        Of functions alone, so that no table is planned each time: see docs/decisions/0013.
+        """
+        body = f"""
+  SELECT h.ranks[array_position(h.ids, s.master_id)] AS rank, h.matched, h.corrected, {self.columns}
+  FROM (SELECT array_agg(f.master_id) AS ids, array_agg(f.rank) AS ranks, max(f.matched) AS matched,
+               bool_or(f.corrected) AS corrected
+        FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
+        WHERE {SEEN} OFFSET 0) AS h
+  CROSS JOIN LATERAL found_entities($2, NULL::{self.table}, h.ids) AS s
+  JOIN LATERAL found_records(h.ids) AS m ON m.id = s.master_id"""
+        return f"SELECT x.*\n{SCOPED.format(body=body)}"
+
     def list(self, condition: str, order: str, limit: str) -> str:
         """$1 scope, $2 campaign, then the parameters of `condition` and `limit`: text made of declared columns only."""
         body = f"""

@@ -7,11 +7,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ovasabi.database.connection import Database
+from ovasabi.database.connection import Database, Plan, Row
 from ovasabi.kernel.context import PLATFORM, current_campaign
 from ovasabi.kernel.entity import Scope, declared
 from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.queries import SCOPED, SEEN
+from ovasabi.kernel.queries import SCOPED, SEEN, Queries
 from ovasabi.kernel.work import read, scope_of
 
 CANDIDATES = 200
@@ -21,7 +21,7 @@ MAX_LENGTH = 500
 _SEARCH = "SELECT x.*\n" + SCOPED.format(
     body=f"""
   SELECT h.type, h.master_id, h.rank, h.matched, h.corrected
-  FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, {CANDIDATES}) AS h WHERE {SEEN}"""
+  FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS h WHERE {SEEN}"""
 )
 _PIECE = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
 
@@ -52,25 +52,35 @@ class Hits(msgspec.Struct, frozen=True):
     corrected: Annotated[bool, Meta(description="Whether typing errors were forgiven, since nothing matched exactly.")]
 
 
+async def search_rows(database: Database, sql: Queries, query: str, limit: int) -> list[Row]:
+    """As `search` over one type: the matches' own rows, each with its `rank`, how many `matched`, and `corrected`."""
+    rows = await _ask(database, sql.search, query, [sql.of.name], limit)
+    return sorted(rows, key=lambda row: (-row["rank"], -row["id"]))
+
+
 async def search(database: Database, query: str, *, types: Sequence[str] | None = None, limit: int = 20) -> Hits:
     """Searches the context's campaign: words, "phrases", -exclusions, OR, prefix*; the last word also as a prefix."""
-    if not 1 <= limit <= 100:
-        raise InvalidValue(field="page_size", problem="A search gives from 1 to 100 hits.")
-    terms, campaign = parse_query(query), current_campaign()
-    names = searchable_types(campaign) if types is None else list(types)
+    names = searchable_types(current_campaign()) if types is None else list(types)
     for name in names:
         if name not in declared or not declared[name].searched:
-            known = ", ".join(searchable_types(campaign))
+            known = ", ".join(searchable_types(current_campaign()))
             raise InvalidValue(field="types", problem=f"{name!r} cannot be searched.", hint=f"There are: {known}.")
-    rows = await read(
-        database, _SEARCH, scope_of(campaign), campaign, names, terms.required, terms.words, terms.excluded,
-        terms.whole, limit,
-    )  # fmt: skip
+    rows = await _ask(database, _SEARCH, query, names, limit)
     found = sorted(
         (Hit(row["type"], row["master_id"], row["rank"]) for row in rows), key=lambda hit: (-hit.rank, -hit.id)
     )
     facets = {row["type"]: min(row["matched"], CANDIDATES) for row in rows}
     return Hits(found[:limit], facets, any(row["corrected"] for row in rows))
+
+
+async def _ask(database: Database, sql: str, query: str, names: list[str], limit: int) -> list[Row]:
+    if not 1 <= limit <= 100:
+        raise InvalidValue(field="page_size", problem="A search gives from 1 to 100 hits.")
+    terms, campaign = parse_query(query), current_campaign()
+    return await read(
+        database, sql, scope_of(campaign), campaign, names, terms.required, terms.words, terms.excluded, terms.whole,
+        limit, CANDIDATES, plan=Plan.KEPT,
+    )  # fmt: skip
 
 
 def searchable_types(campaign: int) -> list[str]:

@@ -31,7 +31,7 @@ from ovasabi.kernel.methods import (
 )
 from ovasabi.kernel.repository import Repository
 from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.search import search
+from ovasabi.kernel.search import CANDIDATES, search_rows
 from ovasabi.kernel.watching import Watching
 
 E = TypeVar("E", bound=Entity)
@@ -247,11 +247,12 @@ class EntityService(Service, Exchange, Generic[E], base=True):
         raise Contended
 
     async def _search(self, request: SearchRequest) -> SearchAnswer[E]:
-        of = self.repository.of
-        found = await search(self.database, request.q, types=[of.name], limit=request.page_size)
-        entities = await self.repository.get_many([hit.id for hit in found.hits]) if found.hits else {}
-        hits = [Found(hit.rank, entities[hit.id]) for hit in found.hits if hit.id in entities]
-        return SearchAnswer(hits, found.facets.get(of.name, 0), found.corrected)
+        repository = self.repository
+        rows = await search_rows(self.database, repository.sql, request.q, request.page_size)
+        hits = [Found(row["rank"], repository.codec.entity(row)) for row in rows]
+        return SearchAnswer(
+            hits, min(rows[0]["matched"], CANDIDATES) if rows else 0, bool(rows and rows[0]["corrected"])
+        )
 
     async def _checked_update(self, id: int, values: Mapping[str, Any], expected_version: int | None) -> E:
         """The rule is judged by what is there, so the change holds only if nobody changed that meanwhile."""

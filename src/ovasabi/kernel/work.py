@@ -22,13 +22,13 @@ def scope_of(*campaigns: int) -> str:
     return "{" + ",".join(str(campaign) for campaign in sorted(set(campaigns))) + "}"
 
 
-async def read(database: Database, sql: str, *args: Any, in_order: bool = False) -> list[Row]:
+async def read(database: Database, sql: str, *args: Any, in_order: bool = False, plan: Plan = Plan.CUSTOM) -> list[Row]:
     """Runs a reading statement: inside the running transaction if there is one."""
     connection = _transaction.get()
     try:
         if connection is not None:
             return await connection.fetch(sql, *args)
-        return await database.read(sql, *args, timeout=remaining(), in_order=in_order)
+        return await database.read(sql, *args, timeout=remaining(), in_order=in_order, plan=plan)
     except asyncpg.DataError as error:
         raise InvalidValue(problem="A value is out of the range that the database takes.") from error
 

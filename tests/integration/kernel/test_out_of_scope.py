@@ -89,6 +89,7 @@ CALLS = [
     "SELECT * FROM search_names($1, NULL, 'seed', 'text', 10)",
     "SELECT * FROM search_names($1, NULL, '%', 'pattern', 10)",
     "SELECT * FROM search_entities($1, '{content}', '{seed}', '{seed}', '{}', NULL, 10, 100)",
+    "SELECT * FROM found_entities($1, NULL::service_content_main, ARRAY(SELECT id FROM master WHERE campaign_id = $1))",
 ]
 
 
@@ -105,6 +106,20 @@ async def test_functions_beyond_row_level_security_refuse_a_campaign_outside_the
                 await connection.fetch(call, campaign)
         await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", f"{{{campaign}}}")
         assert await connection.fetch(call, campaign)
+
+
+async def test_rows_of_another_campaign_are_not_given_for_their_ids(database: Database, database_url: str) -> None:
+    campaign, other = await seeded(database, database_url), await seeded(database, database_url)
+    async with admin(database_url) as connection:
+        ids = "SELECT array_agg(id ORDER BY id) FROM master WHERE type = 'content' AND campaign_id = ANY ($1)"
+        both = await connection.fetchval(ids, [campaign, other])
+        own = await connection.fetchval(ids, [campaign])
+        await connection.execute("SET ROLE ovasabi_app")
+        await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", f"{{{campaign}}}")
+        rows = "SELECT master_id FROM found_entities($1, NULL::service_content_main, $2)"
+        assert [row["master_id"] for row in await connection.fetch(rows, campaign, both)] == own
+        records = await connection.fetch("SELECT id FROM found_records($1)", both)
+        assert [row["id"] for row in records] == own
 
 
 async def test_whether_an_entity_exists_is_told_of_the_scopes_campaigns_only(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_kit import PROPERTY, admin, contents, make_campaign, pools, within
 
-from ovasabi.database.connection import APP_ROLE, SEARCH_ROLE, Database
+from ovasabi.database.connection import APP_ROLE, SEARCH_ROLE, Database, Plan
 from ovasabi.kernel.filters import parse_filter
 from ovasabi.kernel.listing import ListRequest, list_page
 from ovasabi.kernel.master import MasterRepository
@@ -166,8 +166,9 @@ async def test_a_search_by_name_reads_the_index_of_names(full: int, database_url
 
 
 async def _flush(database: Database) -> None:
-    await database.read("SELECT pg_stat_force_next_flush()")
-    await database.read("SELECT 1")
+    for plan in Plan:
+        await database.read("SELECT pg_stat_force_next_flush()", plan=plan)
+        await database.read("SELECT 1", plan=plan)
 
 
 async def test_a_filter_by_a_hot_metadata_key_reads_its_index_as_the_application(
