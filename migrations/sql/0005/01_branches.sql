@@ -86,6 +86,11 @@ BEGIN
     LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
     AS $body$
     BEGIN
+      IF cardinality(p_queries) = 1 THEN
+        RETURN ARRAY[(SELECT count(*) FROM (SELECT search_vector FROM %2$I WHERE campaign_id = p_campaign AND created_at >= p_since
+                                            ORDER BY created_at DESC, master_id DESC LIMIT p_count) AS newest
+                      WHERE search_vector @@ p_queries[1])::int];
+      END IF;
       RETURN (
         WITH newest AS MATERIALIZED (
           SELECT search_vector FROM %2$I WHERE campaign_id = p_campaign AND created_at >= p_since

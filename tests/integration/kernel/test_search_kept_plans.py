@@ -1,4 +1,4 @@
-"""What a search reads of a branch is planned once a session: also in months that were empty then, pruned at each run."""
+"""What a search reads of a branch is planned once a session: right in months that were empty then, and pruned."""
 
 import re
 from datetime import UTC, datetime
