@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from ovasabi.lifecycle.migrations import run_files
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

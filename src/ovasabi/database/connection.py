@@ -83,7 +83,7 @@ class Database:
         in_order = dict.fromkeys(("enable_sort", "enable_bitmapscan", "enable_seqscan"), "off")
         self._pager = await self._pool(readers, Plan.CUSTOM, default_transaction_read_only="on", **in_order)
         # What reads by functions alone has no partitions to prune: its plan is kept.
-        self._keeper = await self._pool(readers, Plan.KEPT, default_transaction_read_only="on")
+        self._keeper = await self._pool(max(1, readers // 2), Plan.KEPT, default_transaction_read_only="on")
         # A write finds rows by keys only. A plan that is made while a table is empty would rather read all of it, and a
         # plan that is kept would go on doing so when it is full.
         self._writer = await self._pool(writers, Plan.CUSTOM, enable_seqscan="off")

@@ -136,3 +136,18 @@ async def test_matches_are_complete_where_a_word_is_rare_among_the_newest_rows_o
         excluded = await search(database, "other -seldom ", limit=100)
     assert {hit.id for hit in answer.hits} == set(wanted)
     assert excluded.facets == {"content": 100}
+
+
+async def test_of_a_phrase_of_very_common_words_the_newest_rows_are_looked_at_and_of_rarer_words_all(
+    database: Database, campaign: int
+) -> None:
+    old = await make(database, campaign, ["red apple pie"] * 3)
+    await make(database, campaign, ["apple red"] * 4_200)
+    new = await make(database, campaign, ["red apple"] * 2)
+    with within(campaign):
+        common = await search(database, '"red apple"')
+        rarer = await search(database, '"red apple pie"')
+        absent = await search(database, '"pie red"')
+    assert {hit.id for hit in common.hits} == set(new)
+    assert {hit.id for hit in rarer.hits} == set(old)
+    assert absent.hits == []
