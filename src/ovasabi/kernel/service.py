@@ -207,7 +207,7 @@ class EntityService(Service, Exchange, Generic[E], base=True):
         if uuid is not None:
             id = (await self.get(reference)).id
         if not values:
-            return await self.repository.get(id)
+            return await self._at(id, expected_version)
         if type(self).check is EntityService.check:
             return await self.repository.update(id, values, expected_version=expected_version)
         return await self._checked_update(id, values, expected_version)
@@ -234,17 +234,21 @@ class EntityService(Service, Exchange, Generic[E], base=True):
         for attempt in range(ATTEMPTS):
             if not method.on_entity:
                 return await function(*arguments)
-            entity = await self.get(str(call.target))
-            if version is not None and entity.version != version:
-                raise VersionConflict(
-                    type=type_of(self.entity).name, reference=call.target, version=entity.version, expected=version
-                )
+            entity = await self._at(str(call.target), version)
             try:
                 return await function(entity, *arguments)
             except (VersionConflict, Contended):
                 if version is not None or attempt == ATTEMPTS - 1:
                     raise
         raise Contended
+
+    async def _at(self, reference: int | str, version: int | None) -> E:
+        """The entity as it is, which must be at that version if there is one."""
+        entity = await self.get(reference)
+        if version is not None and entity.version != version:
+            of = type_of(self.entity).name
+            raise VersionConflict(type=of, reference=reference, version=entity.version, expected=version)
+        return entity
 
     async def _search(self, request: SearchRequest) -> SearchAnswer[E]:
         repository = self.repository

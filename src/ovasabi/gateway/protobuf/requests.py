@@ -17,6 +17,9 @@ from ovasabi.kernel.methods import Call, Method, Operation, values_of
 _CLIENT = "client:"
 """What `idempotency_key` puts before the keys of clients."""
 
+_MOST = 2**31 - 1
+"""The greatest version that there can be."""
+
 Reader = Callable[[Any], Any]
 
 
@@ -119,8 +122,8 @@ def _version(message: Any) -> int | None:
     if not message.HasField("expected_version"):
         return None
     version: int = message.expected_version
-    if version < 1:
-        raise BadRequest(field="expected_version", problem="The expected_version is 1 or more.")
+    if not 1 <= version <= _MOST:
+        raise BadRequest(field="expected_version", problem=f"The expected_version is between 1 and {_MOST}.")
     return version
 
 

@@ -9,13 +9,17 @@ from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
 from ovasabi.gateway.calls import Caller, admitted, attend, perform
-from ovasabi.gateway.problems import BadRequest
+from ovasabi.gateway.http import MAX_BODY_BYTES, BodyTooLarge
+from ovasabi.gateway.problems import BadRequest, NoRoute
 from ovasabi.gateway.protobuf.contract import Rpc
-from ovasabi.gateway.rpc.callers import CORRELATION_KEY, caller_of
+from ovasabi.gateway.rpc.callers import CORRELATION_KEY, caller_of, correlation_of
 from ovasabi.gateway.statuses import status_of
 from ovasabi.gateway.streams import PATIENCE_SECONDS, ReaderStalled
-from ovasabi.kernel.context import acting, new_correlation_id
+from ovasabi.kernel.context import acting
 from ovasabi.runtime import Platform
+
+MAX_MESSAGE_BYTES = MAX_BODY_BYTES + 65_536
+"""Beside a body of the size that HTTP takes, there are the names and numbers of its fields."""
 
 Handler = Callable[[bytes, Any], Awaitable[Any]]
 
@@ -31,7 +35,7 @@ def answering(rpc: Rpc, platform: Platform) -> Handler:
             told: bytes = rpc.answer(value).SerializeToString()
             return told
 
-        return await _refusing(rpc, context, work)
+        return await _refusing(rpc.path, context, work)
 
     return answer
 
@@ -47,24 +51,38 @@ def telling(rpc: Rpc, platform: Platform) -> Handler:
                     async for value in answers:
                         await _write(context, rpc.answer(value).SerializeToString())
 
-        await _refusing(rpc, context, work)
+        await _refusing(rpc.path, context, work)
 
     return tell
 
 
-async def _refusing(rpc: Rpc, context: Any, work: Callable[[Caller], Awaitable[Any]]) -> Any:
-    correlation = None
+def refusing_unknown(path: str) -> Callable[[Any, Any], Awaitable[None]]:
+    """What answers a call of a path that is no method's."""
+
+    async def refuse(messages: Any, context: Any) -> None:
+        async def work(caller: Caller) -> None:
+            raise NoRoute(method="gRPC", path=path, hint="Ask the server's reflection for what there is.")
+
+        await _refusing(path, context, work)
+
+    return refuse
+
+
+async def _refusing(path: str, context: Any, work: Callable[[Caller], Awaitable[Any]]) -> Any:
+    correlation = correlation_of(context)
+    context.set_trailing_metadata(((CORRELATION_KEY, correlation),))
     try:
-        caller = caller_of(context)
-        correlation = caller.correlation_id
-        context.set_trailing_metadata(((CORRELATION_KEY, correlation),))
-        return await work(caller)
+        return await work(caller_of(context, correlation))
     except Exception as error:
-        status = status_of(error, rpc.path, correlation or new_correlation_id())
-    await context.abort_with_status(rpc_status.to_status(status))
+        status: Any = rpc_status.to_status(status_of(error, path, correlation))
+    # A status brings trailing metadata of its own, in place of what was set.
+    trailing = (*status.trailing_metadata, (CORRELATION_KEY, correlation))
+    await context.abort_with_status(status._replace(trailing_metadata=trailing))
 
 
 def _read(rpc: Rpc, body: bytes) -> Message:
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise BodyTooLarge(limit=MAX_MESSAGE_BYTES)
     try:
         message: Message = rpc.request_class.FromString(body)
     except DecodeError:

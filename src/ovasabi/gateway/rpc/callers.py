@@ -9,15 +9,24 @@ CORRELATION_KEY = "x-correlation-id"
 CAUSATION_KEY = "x-causation-id"
 
 
-def caller_of(context: Any) -> Caller:
+def correlation_of(context: Any) -> str:
+    """The caller's correlation id if it gave a well-formed one, else a new one."""
+    given = _metadata(context).get(CORRELATION_KEY, "")
+    return given if CORRELATION.fullmatch(given) else new_correlation_id()
+
+
+def caller_of(context: Any, correlation_id: str) -> Caller:
     """Who calls; the client's deadline is the call's."""
-    metadata = {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}
-    correlation = metadata.get(CORRELATION_KEY, "")
-    left = context.time_remaining()
+    metadata, left = _metadata(context), context.time_remaining()
     return Caller(
         authorization=metadata.get("authorization", ""),
-        correlation_id=correlation if CORRELATION.fullmatch(correlation) else new_correlation_id(),
+        correlation_id=correlation_id,
         causation_id=causation(metadata.get(CAUSATION_KEY), CAUSATION_KEY),
         # Without a deadline of its own, a call has as long as the platform gives it.
         timeout=None if left is None or left >= MAX_TIMEOUT else max(left, 0.001),
     )
+
+
+def _metadata(context: Any) -> dict[str, str]:
+    # A name that ends in -bin has bytes, and is none of ours.
+    return {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}

@@ -15,17 +15,16 @@ from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
 from ovasabi.errors import OvasabiError, StartError
-from ovasabi.gateway.http import MAX_BODY_BYTES
 from ovasabi.gateway.protobuf.contract import Contract, Rpc
-from ovasabi.gateway.rpc.answers import answering, telling
+from ovasabi.gateway.rpc.answers import MAX_MESSAGE_BYTES, answering, refusing_unknown, telling
 from ovasabi.runtime import Platform
 
 GRACE_SECONDS = 10.0
 HEALTH_SECONDS = 5.0
 """How often the database is asked whether it is there."""
 _OPTIONS = [
-    # Beside a body of the size that HTTP takes, there are the names and numbers of its fields.
-    ("grpc.max_receive_message_length", MAX_BODY_BYTES + 65_536),
+    # What is somewhat too large is refused with the details of an error; the rest is not even read.
+    ("grpc.max_receive_message_length", 2 * MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", -1),
     # Another server on the same port is an error, and does not share the calls.
     ("grpc.so_reuseport", 0),
@@ -40,6 +39,7 @@ async def serving_grpc(platform: Platform, contract: Contract, host: str, port: 
     health = health_service.aio.HealthServicer()  # type: ignore[attr-defined]
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     enable_server_reflection([*names, HEALTH, REFLECTION], server, pool=contract.pool)
+    server.add_generic_rpc_handlers((_Unknown(),))  # the last one: it takes whatever nobody else does
     try:
         bound = server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     except RuntimeError as error:
@@ -73,6 +73,14 @@ def _handler(rpc: Rpc, platform: Platform) -> Any:
     if rpc.streams:
         return grpc.unary_stream_rpc_method_handler(telling(rpc, platform))
     return grpc.unary_unary_rpc_method_handler(answering(rpc, platform))
+
+
+class _Unknown(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # it takes none at run time
+    """Answers to every path that nothing else answers to."""
+
+    def service(self, handler_call_details: Any) -> Any:
+        """The handler of one call."""
+        return grpc.stream_stream_rpc_method_handler(refusing_unknown(handler_call_details.method))
 
 
 async def _keep_health(health: Any, names: list[str], platform: Platform) -> None:
