@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import following, growth, importing, over_http, profile, report
+from benchmarks import doors, following, growth, importing, over_http, profile, report
 from benchmarks.lab import laboratory
 from benchmarks.load import require_wrk, wrk_version
 from benchmarks.plan import FULL, OPERATIONS, PARTS, SMOKE, BenchmarkError, Plan, Run
@@ -68,6 +68,8 @@ async def _run(plan: Plan, options: argparse.Namespace) -> report.Results:
         machine = _machine(await lab.check_durable())
         if operations:
             runs += await over_http.measure(lab, plan, operations, _say)
+        if only in (None, "grpc"):
+            runs += await doors.measure(lab, plan, _say)
         if only in (None, "follow"):
             runs += await following.measure(lab, plan, _say)
         if only in (None, "import"):

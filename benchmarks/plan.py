@@ -3,7 +3,7 @@
 import msgspec
 
 OPERATIONS = ("get", "list", "search", "create")  # what adds rows comes last: it must not slow the reads down
-PARTS = (*OPERATIONS, "follow", "import", "growth", "profile")
+PARTS = (*OPERATIONS, "grpc", "method", "follow", "import", "growth", "profile")
 PAGE_SIZE = 20
 
 
@@ -12,7 +12,10 @@ class BenchmarkError(Exception):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The sizes of a run: seconds of a measurement, rounds of which the best counts, rows, connections."""
+    """The sizes of a run: seconds of a measurement, rounds of which the best counts, rows, connections.
+
+    `repeats` of a method call are timed at once, and of so many rounds the median counts.
+    """
 
     seconds: int = 4
     rounds: int = 2
@@ -23,13 +26,24 @@ class Plan(msgspec.Struct, frozen=True):
     import_rows: int = 50_000
     growth: tuple[tuple[int, int], ...] = ((10, 0), (1_000, 1_000), (10_000, 3_000))
     growth_connections: int = 16
+    door_seconds: int = 2
+    repeats: int = 1_000
+    repeated_rounds: int = 7
 
 
 FULL = Plan()
 SMOKE = Plan(
     seconds=1, rounds=1, warm_up=0, rows=200, connections=(2,), clients=(2,), import_rows=500, growth=((3, 0), (6, 60)),
-    growth_connections=2,
+    growth_connections=2, door_seconds=1, repeats=20, repeated_rounds=1,
 )  # fmt: skip
+
+
+class Used(msgspec.Struct, frozen=True):
+    """Microseconds of processor time for each answer, by who used them."""
+
+    server: float
+    postgresql: float
+    load: float
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -39,6 +53,7 @@ class Measured(msgspec.Struct, frozen=True):
     p50_ms: float | None = None
     p99_ms: float | None = None
     errors: int = 0
+    used: Used | None = None
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -52,11 +67,13 @@ class Run(msgspec.Struct, frozen=True):
     p99_ms: float | None
     rss_mb: float | None
     errors: int
+    used_us: Used | None = None
 
 
 def run_of(system: str, operation: str, connections: int, best: Measured, rss_mb: float | None = None) -> Run:
     """A measurement as it is written down."""
-    return Run(system, operation, connections, best.rate, best.p50_ms, best.p99_ms, rss_mb, best.errors)
+    times = best.rate, best.p50_ms, best.p99_ms
+    return Run(system, operation, connections, *times, rss_mb, best.errors, best.used)
 
 
 def better(one: Measured | None, other: Measured) -> Measured:

@@ -1,7 +1,5 @@
 """Where a get and a create spend their time: the processor time of each process, and the parts of the Python one."""
 
-import os
-import resource
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -11,13 +9,13 @@ from benchmarks.lab import Lab
 from benchmarks.load import Requests
 from benchmarks.picture import stacked_bars
 from benchmarks.plan import Plan
+from benchmarks.processor import all_used
 from benchmarks.systems import PEERS, ROOT, System, start
 
 PICTURE = ROOT / "docs" / "pictures" / "where-time-goes.svg"
 OPERATIONS = ("get", "create")
 CONNECTIONS = 64
 SAMPLES_A_SECOND = 200
-TICK = os.sysconf("SC_CLK_TCK")
 # The innermost frame that one of these names is what a sample counts for: the standard library works for its callers.
 GROUPS = {
     "key, campaign, request": (
@@ -57,10 +55,10 @@ def _watched(lab: Lab, system: System, requests: Requests, operation: str, secon
     """Microseconds of processor time for each request, by who used them."""
     stacks = lab.folder / f"stacks.{operation}"
     assert lab.server.pid
-    before = _used(system.process.pid), _used_by_children(lab.server.pid), _children_of_ours()
+    before = all_used(system.process.pid, lab.server.pid)
     with _sampler(system.process.pid, seconds, stacks) as sampler:
         measured = requests.measure(operation, CONNECTIONS, seconds)
-        after = _used(system.process.pid), _used_by_children(lab.server.pid), _children_of_ours()
+        after = all_used(system.process.pid, lab.server.pid)
         sampler.wait(30)
     python, postgresql, wrk = (now - then for now, then in zip(after, before, strict=True))
     count = measured.rate * seconds / 1e6
@@ -89,21 +87,3 @@ def _grouped(stacks: Path) -> Counter[str]:
 
 def _groups_of(frame: str) -> list[str]:
     return [group for group, names in GROUPS.items() if any(name in frame for name in names)][:1]
-
-
-def _used(pid: int) -> float:
-    """Seconds of processor time that a process has used, with those of its children that ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(ticks) for ticks in fields[11:15]) / TICK
-
-
-def _used_by_children(pid: int) -> float:
-    """As `_used`, of a process and all that it has started: PostgreSQL's backends and its background work."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return _used(pid) + sum(_used(int(child)) for child in children)
-
-
-def _children_of_ours() -> float:
-    """Seconds of processor time of the programs that we ran to their end, such as wrk."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

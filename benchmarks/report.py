@@ -131,10 +131,10 @@ def _cells(run: Run) -> list[str]:
 
 def _order(run: Run) -> tuple[int, int, int, int]:
     """By operation; growth by its sizes; then connections, with OVASABI and its limit before the peers."""
-    known = ["rest", *OPERATIONS, "create_alone", "create_followed", "import"]
+    known = ["rest", *OPERATIONS, "door_get", "door_create", "create_alone", "create_followed", "import"]
     place = known.index(run.operation) if run.operation in known else len(known)
     size = int(run.operation.rsplit("_", 1)[1]) if place == len(known) else 0
-    return place, size, run.connections, ["limit", "ovasabi", "fastapi", "litestar"].index(run.system)
+    return place, size, run.connections, ["limit", "ovasabi", "ovasabi-grpc", "fastapi", "litestar"].index(run.system)
 
 
 def _number(value: float | None, digits: int = 1) -> str:

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.lab import CAMPAIGN, Lab, clean_environment
@@ -25,15 +26,14 @@ class System:
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str], log: Path) -> None:
         self.name, self.log = name, log
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
+        port, self.grpc_port = _free_ports(2)
         self.address = f"http://127.0.0.1:{port}"
         self.headers: dict[str, str] = {}
         self.prefixes: list[str] = []
         self.ids: list[list[int]] = []
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [part.replace("PORT", str(port)) for part in command],
+                [{"PORT": str(port), "GRPC": str(self.grpc_port)}.get(part, part) for part in command],
                 cwd=ROOT,
                 env=clean_environment(**environment),
                 stdin=subprocess.DEVNULL,
@@ -78,7 +78,7 @@ class System:
 def start_ovasabi(lab: Lab, url: str, key: str, log_name: str = "ovasabi") -> System:
     """`ovasabi serve` on a database."""
     environment = {"OVASABI_DATABASE_URL": url, "OVASABI_HOME": str(lab.folder / "home")}
-    command = [sys.executable, "-m", "ovasabi", "serve", "--port", "PORT"]
+    command = [sys.executable, "-m", "ovasabi", "serve", "--port", "PORT", "--grpc-port", "GRPC"]
     system = System("ovasabi", command, environment, lab.folder / f"{log_name}.log")
     system.headers = {"Authorization": f"Bearer {key}"}
     system.until_ready("/readyz")
@@ -134,6 +134,12 @@ def require_peers() -> None:
     """Sees to it that the peers' environment is there."""
     if not (PEERS / "bin" / "python").exists():
         raise BenchmarkError("The peers are not installed: run `make bench`, which installs them.")
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as open:
+        listeners = [open.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(listener.getsockname()[1]) for listener in listeners]
 
 
 def _family(pid: int) -> list[int]:
