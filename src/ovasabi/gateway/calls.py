@@ -87,7 +87,7 @@ async def perform(platform: Platform, call: Call) -> Any:
 
 async def attend(platform: Platform, call: Call) -> AsyncGenerator[Watched, None]:
     """The answers to a call that goes on answering."""
-    return _service(platform, call).stream(await _targeted(platform, call))
+    return await _service(platform, call).stream(await _targeted(platform, call))
 
 
 def idempotency_key(text: str | None, name: str) -> str | None:

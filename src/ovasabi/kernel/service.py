@@ -101,8 +101,8 @@ class Service:
             return await start(self.registry, call)
         return await self._function(call)
 
-    def stream(self, call: Call) -> AsyncGenerator[Watched, None]:
-        """The answers to a call of a method that goes on answering."""
+    async def stream(self, call: Call) -> AsyncGenerator[Watched, None]:
+        """The answers to a call of a method that goes on answering; a bad call is refused before the first."""
         answers: AsyncGenerator[Watched, None] = self._function(call)
         return answers
 

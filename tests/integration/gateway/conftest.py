@@ -25,10 +25,18 @@ from tests.integration.gateway.processes import three_processes
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs the tests of a module on as many processes as its PROCESSES say: once in one, and again in three."""
+    """Runs the tests of a module on as many processes as its PROCESSES say, and on PostgreSQL 15 if its VERSIONS do.
+
+    The doors send no SQL of their own: what they call is tested on both versions elsewhere.
+    """
     processes = getattr(metafunc.module, "PROCESSES", ())
     if processes and "addresses" in metafunc.fixturenames:
-        metafunc.parametrize("addresses", processes, indirect=True, scope="session")
+        inside = metafunc.definition.get_closest_marker("inside")
+        metafunc.parametrize("addresses", ("one",) if inside else processes, indirect=True, scope="session")
+    if "server" in metafunc.fixturenames:
+        versions = getattr(metafunc.module, "VERSIONS", ("18",))
+        ids = [f"pg{version}" for version in versions]
+        metafunc.parametrize("server", versions, ids=ids, indirect=True, scope="session")
 
 
 @asynccontextmanager

@@ -77,6 +77,7 @@ async def test_a_key_of_one_campaign_opens_no_other(clients: Clients, operator: 
             assert answer.status_code == 403, f"{method} {path} in {campaign}: {answer.text}"
 
 
+@pytest.mark.inside
 async def test_an_expired_or_revoked_key_is_refused(
     clients: Clients, database: Database, shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

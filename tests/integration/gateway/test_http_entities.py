@@ -1,11 +1,13 @@
 """Entities over HTTP: created, read, changed, listed, deleted, restored, and as they were."""
 
 import asyncio
+import uuid
 from typing import Any
 
 import httpx
 
 PROCESSES = ("one", "three")
+VERSIONS = ("18", "15")
 
 
 async def test_a_create_answers_with_its_place_and_its_version(operator: httpx.AsyncClient, shop: str) -> None:
@@ -133,7 +135,8 @@ async def test_a_campaign_is_found_by_slug_and_number_and_comes_back_after_a_del
 
 async def test_a_password_is_never_shown(operator: httpx.AsyncClient) -> None:
     secret = "Correct-Horse-1"
-    draft = {"username": "u" + str(id(secret))[-8:], "email": f"{id(secret)}@example.org", "password": secret}
+    name = f"u{uuid.uuid4().hex[:12]}"
+    draft = {"username": name, "email": f"{name}@example.org", "password": secret}
     made = await operator.post("/v1/users", json=draft)
     assert made.status_code == 201, made.text
     assert "password" not in made.text

@@ -78,6 +78,7 @@ async def test_a_search_covers_all_types_with_facets(operator: httpx.AsyncClient
     assert [hit["entity"]["title"] for hit in phrase["hits"]] == ["Tea"]
 
 
+@pytest.mark.inside
 async def test_a_call_costs_one_statement(
     operator: httpx.AsyncClient, shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

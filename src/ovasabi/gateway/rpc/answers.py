@@ -48,6 +48,8 @@ def telling(rpc: Rpc, platform: Platform) -> Handler:
             message = _read(rpc, body)
             with acting(await admitted(platform, caller, rpc.method, rpc.campaign(message))):
                 async with aclosing(await attend(platform, rpc.call(message))) as answers:
+                    # Says that the call is not refused, which may be long before there is anything to tell.
+                    await context.send_initial_metadata(((CORRELATION_KEY, caller.correlation_id),))
                     async for value in answers:
                         await _write(context, rpc.answer(value).SerializeToString())
 

@@ -66,9 +66,16 @@ class Remote(Service, base=True):
             raise self._error(error) from None
         return rpc.value(rpc.answer_class.FromString(answer))
 
-    def stream(self, call: Call) -> AsyncGenerator[Watched, None]:
+    async def stream(self, call: Call) -> AsyncGenerator[Watched, None]:
         """The answers to a call of a method that goes on answering."""
-        return self._stream(self._rpcs[call.method.name], call)
+        rpc = self._rpcs[call.method.name]
+        listening = self._ask[rpc.method.name](self._body(rpc, call), metadata=self._metadata())
+        answers = self._answers(rpc, listening)
+        # What is sent before the first answer says that the call was not refused.
+        await listening.initial_metadata()
+        if listening.done():
+            await anext(answers)
+        return answers
 
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> Any:
         """Creates one."""
@@ -147,8 +154,7 @@ class Remote(Service, base=True):
             return PeerUnavailable(service=self._folder)
         return error_of(Status(code=error.code().value[0], message=error.details() or ""))
 
-    async def _stream(self, rpc: Rpc, call: Call) -> AsyncGenerator[Watched, None]:
-        listening = self._ask[rpc.method.name](self._body(rpc, call), metadata=self._metadata())
+    async def _answers(self, rpc: Rpc, listening: Any) -> AsyncGenerator[Watched, None]:
         try:
             async for answer in listening:
                 yield rpc.value(rpc.answer_class.FromString(answer))
