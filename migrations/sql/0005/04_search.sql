@@ -45,11 +45,11 @@ LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
   common CONSTANT int := 40;  -- matches in the sample times those of the rarest term; below, the index is faster
-  often CONSTANT int := 20;
+  often CONSTANT int := 15;
   rare CONSTANT int := 2;
   scarce CONSTANT int := 5;
   reach CONSTANT int := 4000;  -- rows looked through at most, where it is not known whether they are enough
-  phrases CONSTANT int := 2000;  -- rows that have all words of a phrase, looked through at most
+  phrases CONSTANT int := 1500;  -- rows that have all words of a phrase, looked through at most
   required tsquery := all_of(p_terms);
   counts int[];
   fewest int;
