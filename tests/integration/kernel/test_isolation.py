@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kernel_kit import CAMPAIGN_TABLES, PROPERTY, admin, caught, contents, make_campaign, pools, within
 from merging_kit import counted
 
-from ovasabi.database.connection import Database
+from ovasabi.database.connection import Database, Plan
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.context import acting, system_context
 from ovasabi.kernel.errors import EntityNotFound, KeyTaken
@@ -141,9 +141,10 @@ async def rows_of(connection: asyncpg.Connection, campaign: int) -> dict[str, st
 
 
 async def scopes(database: Database) -> set[str | None]:
-    """The campaigns that the sessions of both pools still see."""
+    """The campaigns that the sessions of the pools still see."""
     query = "SELECT nullif(current_setting('ovasabi.campaigns', true), '') AS seen"
-    return {(await database.read(query))[0]["seen"], (await database.write(query))[0]["seen"]}
+    reads = [(await database.read(query, plan=plan))[0]["seen"] for plan in Plan]
+    return {*reads, (await database.write(query))[0]["seen"]}
 
 
 @hypothesis_settings(PROPERTY, max_examples=25)
