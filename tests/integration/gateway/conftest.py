@@ -25,18 +25,25 @@ from tests.integration.gateway.processes import three_processes
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs the tests of a module on as many processes as its PROCESSES say, and on PostgreSQL 15 if its VERSIONS do.
-
-    The doors send no SQL of their own: what they call is tested on both versions elsewhere.
-    """
+    """Runs the tests of a module on as many processes as its PROCESSES say: once in one, and again in three."""
     processes = getattr(metafunc.module, "PROCESSES", ())
     if processes and "addresses" in metafunc.fixturenames:
         inside = metafunc.definition.get_closest_marker("inside")
         metafunc.parametrize("addresses", ("one",) if inside else processes, indirect=True, scope="session")
-    if "server" in metafunc.fixturenames:
-        versions = getattr(metafunc.module, "VERSIONS", ("18",))
-        ids = [f"pg{version}" for version in versions]
-        metafunc.parametrize("server", versions, ids=ids, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves PostgreSQL 15 out where a module has no VERSIONS: doors send no SQL, and what they call is tested on it."""
+    left_out = [item for item in items if isinstance(item, pytest.Function) and _needless(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _needless(item: pytest.Function) -> bool:
+    here = Path(__file__).parent in item.path.parents
+    version = getattr(item, "callspec", None) and item.callspec.params.get("server")
+    return here and version is not None and version not in getattr(item.module, "VERSIONS", ("18",))
 
 
 @asynccontextmanager
