@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import doors, following, growth, importing, over_http, profile, report
+from benchmarks import doors, following, growth, importing, method, over_http, profile, report
 from benchmarks.lab import laboratory
 from benchmarks.load import require_wrk, wrk_version
 from benchmarks.plan import FULL, OPERATIONS, PARTS, SMOKE, BenchmarkError, Plan, Run
@@ -39,7 +39,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     whole = options.only is None and not options.smoke
-    if results.runs:  # the profile is a picture, and no measurement
+    if results.runs or results.costs:  # the profile is a picture, and no measurement
         report.show(results)
         report.write(results, options.output or (RESULTS if whole else PART_RESULTS))
     if whole:
@@ -62,6 +62,7 @@ def _options() -> argparse.Namespace:
 
 async def _run(plan: Plan, options: argparse.Namespace) -> report.Results:
     runs: list[Run] = []
+    costs: dict[str, float] = {}
     only = options.only
     operations = [operation for operation in OPERATIONS if only in (None, operation)]
     async with laboratory() as lab:
@@ -70,6 +71,8 @@ async def _run(plan: Plan, options: argparse.Namespace) -> report.Results:
             runs += await over_http.measure(lab, plan, operations, _say)
         if only in (None, "grpc"):
             runs += await doors.measure(lab, plan, _say)
+        if only in (None, "method"):
+            costs = await method.measure(lab, plan, _say)
         if only in (None, "follow"):
             runs += await following.measure(lab, plan, _say)
         if only in (None, "import"):
@@ -78,7 +81,7 @@ async def _run(plan: Plan, options: argparse.Namespace) -> report.Results:
             runs += await growth.measure(lab, plan, _say)
         if only == "profile" or options.smoke:
             await profile.measure(lab, plan, _say, lab.folder / "picture.svg" if options.smoke else profile.PICTURE)
-    return report.Results(runs, report.ratios_of(runs), machine)
+    return report.Results(runs, report.ratios_of(runs), machine, costs)
 
 
 def _machine(postgresql: str) -> dict[str, int | str]:

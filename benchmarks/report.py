@@ -8,6 +8,7 @@ from rich.table import Table
 
 from benchmarks.plan import OPERATIONS, Run
 
+USERS = ("server µs", "PostgreSQL µs", "load µs")
 READS = ("get", "list", "search")
 BEGIN, END = "<!-- results: written by make bench -->", "<!-- end of results -->"
 CREATE_GOALS = {"limit": (1.0, 0.6), "fastapi": (10.0, 6.0)}
@@ -20,6 +21,8 @@ class Results(msgspec.Struct, frozen=True):
     runs: list[Run]
     ratios: dict[str, float]
     machine: dict[str, int | str]
+    costs: dict[str, float] = {}
+    """Of a method call, and of what is generated at start; the unit is the end of the name."""
 
 
 def ratios_of(runs: list[Run]) -> dict[str, float]:
@@ -44,6 +47,7 @@ def ratios_of(runs: list[Run]) -> dict[str, float]:
     followed = {run.operation: run.rate for run in runs if run.operation in ("create_alone", "create_followed")}
     if len(followed) == 2:
         found["create_followed_vs_alone"] = followed["create_followed"] / followed["create_alone"]
+    found |= _doors(rates)
     smallest: dict[str, tuple[str, float]] = {}
     for run in runs:
         if run.operation.startswith("growth_"):
@@ -53,6 +57,15 @@ def ratios_of(runs: list[Run]) -> dict[str, float]:
                 found[f"growth_{operation}_{size}_vs_{first}"] = run.rate / rate
             smallest.setdefault(operation, (size, run.rate))
     return {name: round(ratio, 3) for name, ratio in found.items()}
+
+
+def _doors(rates: dict[tuple[str, str, int], float]) -> dict[str, float]:
+    """gRPC beside HTTP, at as many calls at once."""
+    return {
+        f"{operation}_{calls}_vs_rest": rate / rates[operation, "ovasabi", calls]
+        for (operation, system, calls), rate in rates.items()
+        if system == "ovasabi-grpc" and (operation, "ovasabi", calls) in rates
+    }
 
 
 def goal_of(name: str) -> tuple[float, float] | None:
@@ -81,12 +94,20 @@ def verdict(name: str, ratio: float) -> tuple[str, str]:
 
 def tables(results: Results) -> list[tuple[str, list[str], list[list[str]]]]:
     """Everything as tables: a title, the heads, and the rows."""
-    cells = [_cells(run) for run in sorted(results.runs, key=_order)]
+    ordered = sorted(results.runs, key=_order)
+    cells = [_cells(run) for run in ordered]
+    used = [_used(run) for run in ordered if run.used_us]
     heads = ["operation", "connections", "system", "a second", "p50 ms", "p99 ms", "memory MB", "errors"]
     compared = [[name, f"{ratio:.2f}", *verdict(name, ratio)] for name, ratio in results.ratios.items()]
     return [
         ("Ratios", ["ratio", "is", "goal", "goal met"], compared),
         ("Measurements", heads, cells),
+        (
+            "Processor time of an answer",
+            ["operation", "at once", "system", "server µs", "PostgreSQL µs", "load µs"],
+            used,
+        ),
+        ("Costs", ["what", "is", "above the kernel"], _costs(results.costs)),
         ("Machine", ["what", "which"], [[name, str(value)] for name, value in results.machine.items()]),
     ]
 
@@ -127,6 +148,21 @@ def _cells(run: Run) -> list[str]:
     rate = f"{run.rate:,.0f}" if run.rate else ""
     numbers = [_number(run.p50_ms), _number(run.p99_ms), _number(run.rss_mb, 0), str(run.errors)]
     return [run.operation.replace("_", " "), str(run.connections or ""), run.system, rate, *numbers]
+
+
+def _used(run: Run) -> list[str]:
+    used = run.used_us
+    shares = [] if used is None else [_number(part, 0) for part in (used.server, used.postgresql, used.load)]
+    return [run.operation.replace("_", " "), str(run.connections), run.system, *shares]
+
+
+def _costs(costs: dict[str, float]) -> list[list[str]]:
+    """Each cost; of a method call, also what it is above the same call of the kernel alone."""
+    rows = []
+    for name, value in costs.items():
+        kernel = costs.get(f"{name.partition('_')[0]}_kernel_us") if name.endswith("_us") else None
+        rows.append([name, f"{value:,g}", "" if kernel is None else f"{value - kernel:,.1f}"])
+    return rows
 
 
 def _order(run: Run) -> tuple[int, int, int, int]:
