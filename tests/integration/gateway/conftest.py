@@ -33,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves PostgreSQL 15 out where a module has no VERSIONS: doors send no SQL, and what they call is tested on it."""
+    """Leaves PostgreSQL 15 out where a module has no VERSIONS: what the doors call is tested on it elsewhere."""
     left_out = [item for item in items if isinstance(item, pytest.Function) and _needless(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
