@@ -192,7 +192,8 @@ class Database:
             raise DatabaseUnavailable(reason="the connection pool is closed")
         try:
             connection = await pool.acquire(timeout=limit)
-        except (TimeoutError, *LOST) as error:
+        except (TimeoutError, asyncpg.PostgresError, *LOST) as error:
+            # Whatever the server says to a new session, such as that there are too many: nothing was sent.
             raise NotSent(*error.args) from error
         try:
             yield cast("asyncpg.Connection", connection)

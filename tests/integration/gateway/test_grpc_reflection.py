@@ -18,7 +18,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
-from ovasabi.gateway.rpc import server as rpc_server
+from ovasabi.gateway.rpc import health as rpc_health
 from ovasabi.lifecycle import migrations
 from tests.conftest import eventually
 from tests.integration.gateway.grpc_kit import contract, on_grpc, within
@@ -116,7 +116,7 @@ async def test_health_is_told_of_the_platform_and_of_each_service(channel: grpc.
 async def test_health_follows_the_database_and_says_at_shutdown_that_nothing_is_served(
     empty_url: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rpc_server, "HEALTH_SECONDS", 0.1)
+    monkeypatch.setattr(rpc_health, "SECONDS", 0.1)
     await migrations.upgrade(empty_url)
     name, seen = empty_url.partition("?")[0].rpartition("/")[2], asyncio.Queue[Any]()
 
@@ -129,7 +129,8 @@ async def test_health_follows_the_database_and_says_at_shutdown_that_nothing_is_
             pass
 
     admin = await asyncpg.connect(database_url)
-    async with on_grpc(empty_url, tmp_path) as (_, address), grpc.aio.insecure_channel(address) as channel:
+    async with on_grpc(empty_url, tmp_path) as (_, address):
+        channel = grpc.aio.insecure_channel(address)
         health = HealthStub(channel)
         watching = asyncio.create_task(watch(health))
         await told(SERVING)
@@ -146,5 +147,7 @@ async def test_health_follows_the_database_and_says_at_shutdown_that_nothing_is_
         await eventually(serving)
     await admin.close()
     await told(NOT_SERVING)
-    watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
+    (ended,) = await within(5, asyncio.gather(watching, return_exceptions=True))
+    # It is let go, and not cut off when the time that calls have is over.
+    assert (ended.code(), ended.details()) == (grpc.StatusCode.UNAVAILABLE, "The platform stops.")
+    await channel.close()

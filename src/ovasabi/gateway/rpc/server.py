@@ -7,21 +7,18 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health as health_service
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
-from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
-from ovasabi.errors import OvasabiError, StartError
+from ovasabi.errors import StartError
 from ovasabi.gateway.protobuf.contract import Contract, Rpc
 from ovasabi.gateway.rpc.answers import MAX_MESSAGE_BYTES, answering, refusing_unknown, telling
+from ovasabi.gateway.rpc.health import Health
 from ovasabi.runtime import Platform
 
 GRACE_SECONDS = 10.0
-HEALTH_SECONDS = 5.0
-"""How often the database is asked whether it is there."""
 _OPTIONS = [
     # What is somewhat too large is refused with the details of an error; the rest is not even read.
     ("grpc.max_receive_message_length", 2 * MAX_MESSAGE_BYTES),
@@ -36,7 +33,7 @@ async def serving_grpc(platform: Platform, contract: Contract, host: str, port: 
     """Serves for as long as the block runs; answers the port, which is a free one for 0."""
     server = grpc.aio.server(options=_OPTIONS)
     names = _add_methods(server, platform, contract)
-    health = health_service.aio.HealthServicer()  # type: ignore[attr-defined]
+    health = Health(names)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     enable_server_reflection([*names, HEALTH, REFLECTION], server, pool=contract.pool)
     server.add_generic_rpc_handlers((_Unknown(),))  # the last one: it takes whatever nobody else does
@@ -47,15 +44,16 @@ async def serving_grpc(platform: Platform, contract: Contract, host: str, port: 
             problem=f"OVASABI cannot listen for gRPC on {host}:{port}.",
             hint="Choose another OVASABI_GRPC_PORT (0: no gRPC), or stop what listens there.",
         ) from error
+    await health.ask(platform.database)
     await server.start()
-    asking = asyncio.create_task(_keep_health(health, names, platform))
+    asking = asyncio.create_task(health.follow(platform.database))
     try:
         yield bound
     finally:
         asking.cancel()
         with suppress(asyncio.CancelledError):
             await asking
-        await health.enter_graceful_shutdown()
+        health.end()
         await server.stop(GRACE_SECONDS)
 
 
@@ -81,16 +79,3 @@ class _Unknown(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # it takes no
     def service(self, handler_call_details: Any) -> Any:
         """The handler of one call."""
         return grpc.stream_stream_rpc_method_handler(refusing_unknown(handler_call_details.method))
-
-
-async def _keep_health(health: Any, names: list[str], platform: Platform) -> None:
-    """Tells those who ask, or watch, whether the platform and each of its services could serve."""
-    while True:
-        try:
-            await platform.database.read("SELECT 1", timeout=2)
-            status = HealthCheckResponse.SERVING
-        except OvasabiError:
-            status = HealthCheckResponse.NOT_SERVING
-        for name in ("", *names):
-            await health.set(name, status)
-        await asyncio.sleep(HEALTH_SECONDS)
