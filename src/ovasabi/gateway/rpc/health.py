@@ -14,7 +14,7 @@ SECONDS = 5.0
 """How often the database is asked whether it is there."""
 
 
-class Health(HealthServicer):
+class Health(HealthServicer):  # type: ignore[misc]  # generated, and without types
     """The status of the platform, named by nothing, and of each service; all have the same."""
 
     def __init__(self, names: Iterable[str]) -> None:
