@@ -59,7 +59,7 @@ async def admitted(platform: Platform, caller: Caller, method: Method, campaign:
     """The context of a call: authenticated, allowed, and confined to its campaign (none: the platform)."""
     principal = await _principal(platform, caller.authorization)
     folder = method.subject.folder
-    if caller.authorization.startswith(peers.SCHEME) and folder not in platform.peers.local:
+    if _scheme(caller.authorization) == peers.SCHEME and folder not in platform.peers.local:
         raise NotHere(service=folder)
     if not principal.role.covers(method.role):
         raise Forbidden(reason=f"it needs the role {method.role.value}, and the key has {principal.role.value}")
@@ -120,10 +120,15 @@ async def _targeted(platform: Platform, call: Call) -> Call:
     return msgspec.structs.replace(call, target=str(page.records[0].id))
 
 
+def _scheme(authorization: str) -> str:
+    """How a caller proves who it is; its case says nothing."""
+    return authorization.partition(" ")[0].lower()
+
+
 async def _principal(platform: Platform, authorization: str) -> Principal:
     """The principal of the key, or whom another process of the platform vouches for; nobody else has access to data."""
-    scheme, _, proof = authorization.partition(" ")
-    match scheme.lower():
+    proof = authorization.partition(" ")[2]
+    match _scheme(authorization):
         case "bearer" if proof:
             return await platform.keyring.principal(proof.strip())
         case peers.SCHEME:

@@ -12,6 +12,7 @@ from grpc_status import rpc_status
 
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.gateway.calls import CLIENT_KEY
+from ovasabi.gateway.problems import unreadable
 from ovasabi.gateway.protobuf.contract import Contract, Rpc
 from ovasabi.gateway.rpc.callers import CAUSATION_KEY, CORRELATION_KEY
 from ovasabi.gateway.statuses import error_of
@@ -125,7 +126,11 @@ class Remote(Service, base=True):
         return Call(self._rpcs[name].method, None, target, **values)
 
     def _struct(self, name: str, values: Mapping[str, Any]) -> Any:
-        return msgspec.convert(values, self._rpcs[name].method.request, from_attributes=True)
+        kind = self._rpcs[name].method.request
+        try:
+            return msgspec.convert(values, kind, from_attributes=True)
+        except msgspec.ValidationError as error:
+            raise unreadable(error, kind) from None
 
     def _body(self, rpc: Rpc, call: Call) -> bytes:
         """The message, for the campaign of the context and no other."""

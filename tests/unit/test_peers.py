@@ -1,0 +1,111 @@
+"""Which services run where, as the settings say; what is wrong in them is refused with the setting's name."""
+
+import time
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey, RSAKey
+
+from ovasabi.errors import SettingsError
+from ovasabi.kernel.context import Principal, Role
+from ovasabi.kernel.keys import Unauthenticated
+from ovasabi.kernel.peers import Peers, peers_of
+from ovasabi.settings import Settings
+
+FOLDERS = ("content", "product", "user")
+SECRET = "s" * 40
+WHO = Principal(name="key:test", campaign_id=7, role=Role.WRITER)
+CLAIMS = {"sub": "key:test", "campaign": 7, "role": "writer"}
+
+
+def peers(**settings: Any) -> Peers:
+    """The peers of these settings."""
+    return peers_of(Settings(**settings), FOLDERS)
+
+
+def token(claims: dict[str, Any], secret: str = SECRET, algorithm: str = "HS256") -> str:
+    """A signed word, whoever says it."""
+    key = RSAKey.generate_key() if algorithm.startswith("RS") else OctKey.import_key(secret)
+    return jwt.encode({"alg": algorithm}, claims, key, algorithms=[algorithm])
+
+
+def test_without_settings_everything_runs_here_and_nobody_is_vouched_for() -> None:
+    alone = peers()
+    assert alone.local == frozenset(FOLDERS)
+    for word in ("", "x.y.z", token(CLAIMS | {"exp": int(time.time()) + 60})):
+        with pytest.raises(Unauthenticated):
+            alone.vouched(word)
+
+
+def test_a_service_is_where_it_is_named_and_else_where_all_others_are() -> None:
+    found = peers(services="content", peers="user=users:8001, *=dns:///{service}.internal:9", peer_secret=SECRET)
+    assert found.local == {"content"}
+    assert found.address("user") == "users:8001"
+    assert found.address("product") == "dns:///product.internal:9"
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "said"),
+    [
+        ({"services": "contents"}, "OVASABI_SERVICES", "'contents'"),
+        ({"services": "content", "peer_secret": SECRET}, "OVASABI_PEERS", "product runs neither here nor elsewhere"),
+        ({"services": "content", "peers": "product=a:1", "peer_secret": SECRET}, "OVASABI_PEERS", "user runs neither"),
+        ({"peers": "contents=a:1"}, "OVASABI_PEERS", "'contents'"),
+        ({"peers": "content"}, "OVASABI_PEERS", "'content' is no service with its address"),
+        ({"peers": "content="}, "OVASABI_PEERS", "'content='"),
+        ({"peers": "Content=a:1"}, "OVASABI_PEERS", "'Content=a:1'"),
+        ({"services": "content", "peers": "*=a:1"}, "OVASABI_PEER_SECRET", "32 characters"),
+        ({"services": "content", "peers": "*=a:1", "peer_secret": "s" * 31}, "OVASABI_PEER_SECRET", "32 characters"),
+        ({"peer_secret": "short"}, "OVASABI_PEER_SECRET", "32 characters"),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(settings: dict[str, Any], field: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        peers(**settings)
+    assert refused.value.field == field
+    assert said in str(refused.value)
+    assert refused.value.hint
+    assert str(settings.get("peer_secret")) not in f"{refused.value} {refused.value.hint}"
+
+
+def test_a_principal_is_the_same_after_it_was_vouched_for() -> None:
+    one, other = (peers(peer_secret=SECRET) for _ in range(2))
+    scheme, _, word = one.vouch(WHO).partition(" ")
+    assert (scheme, other.vouched(word)) == ("peer", WHO)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "",
+        "nonsense",
+        "a.b.c",
+        token(CLAIMS),
+        token(CLAIMS | {"exp": int(time.time()) - 1}),
+        token(CLAIMS | {"exp": "soon"}),
+        token(CLAIMS | {"exp": int(time.time()) + 60}, "t" * 40),
+        token(CLAIMS | {"exp": int(time.time()) + 60}, algorithm="HS512"),
+        token(CLAIMS | {"exp": int(time.time()) + 60}, algorithm="RS256"),
+        token({"exp": int(time.time()) + 60}),
+        token(CLAIMS | {"exp": int(time.time()) + 60, "role": "owner"}),
+        token(CLAIMS | {"exp": int(time.time()) + 60, "campaign": "7"}),
+        token(CLAIMS | {"exp": int(time.time()) + 60, "campaign": None}),
+        token(CLAIMS | {"exp": int(time.time()) + 60, "sub": 1}),
+        # The algorithm "none", without a signature.
+        "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4IiwiY2FtcGFpZ24iOjAsInJvbGUiOiJhZG1pbiIsImV4cCI6OTk5OTk5OTk5OX0.",
+        "é.ü.\x00",
+    ],
+)
+def test_a_word_that_no_peer_gave_is_nobodys(word: str) -> None:
+    with pytest.raises(Unauthenticated):
+        peers(peer_secret=SECRET).vouched(word)
+
+
+def test_a_changed_word_is_nobodys() -> None:
+    known = peers(peer_secret=SECRET)
+    head, claims, signature = known.vouch(WHO).partition(" ")[2].split(".")
+    other = known.vouch(Principal(name="key:test", campaign_id=0, role=Role.ADMIN)).partition(" ")[2].split(".")
+    for word in (f"{head}.{other[1]}.{signature}", f"{head}.{claims}.{other[2]}", f"{head}.{claims}."):
+        with pytest.raises(Unauthenticated):
+            known.vouched(word)
