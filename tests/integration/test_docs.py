@@ -30,7 +30,8 @@ PAGES = [
 BLOCK = re.compile(r"^```([a-z]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 KINDS = {"sh", "python", "text", "json", "csv", "sql", "mermaid"}
-ADDRESS = "127.0.0.1:8000"
+ADDRESS, GRPC_ADDRESS = "127.0.0.1:8000", "127.0.0.1:8001"
+EXCERPT = re.compile(r"^From \[`([^`]+)`\]\([^)]+\):\n\n```[a-z]+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# src/ovasabi/(services/\w+/\w+\.py)\n")
 # Services that a page writes are used as discovery would, beside the real ones: every door and statement is made.
 USE = """
@@ -73,7 +74,8 @@ class Installation:
         """Runs the blocks of a page in one shell, in a directory of its own."""
         script = SHELL.replace("PYTHON", sys.executable)
         overlay = False
-        for kind, text in BLOCK.findall(page.read_text().replace(ADDRESS, f"127.0.0.1:{self.port}")):
+        said = page.read_text().replace(ADDRESS, f"127.0.0.1:{self.port}")
+        for kind, text in BLOCK.findall(said.replace(GRPC_ADDRESS, f"127.0.0.1:{self.port + 1}")):
             if kind == "sh":
                 script += f"{text}\n"
             elif kind == "python" and (place := FILE.match(text)):
@@ -141,3 +143,17 @@ def test_a_page_has_blocks_of_known_kinds_and_links_that_lead_somewhere(page: Pa
     for target in LINK.findall(re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+EXCERPTS = [(page, place, part) for page in PAGES for place, part in EXCERPT.findall(page.read_text())]
+
+
+@pytest.mark.parametrize(("page", "place", "part"), EXCERPTS, ids=[f"{name_of(p)}-{place}" for p, place, _ in EXCERPTS])
+def test_a_part_of_a_file_that_a_page_shows_is_in_the_file(page: Path, place: str, part: str) -> None:
+    text = (ROOT / place).read_text()
+    for block in part.split("\n\n"):
+        assert f"\n{block.rstrip()}\n" in text, f"{page.name} shows of {place} what is not in it: {block}"
+
+
+def test_there_are_pages_that_show_parts_of_files() -> None:
+    assert len(EXCERPTS) >= 4
