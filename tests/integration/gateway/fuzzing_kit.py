@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import msgspec
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hypothesis import strategies as st
 
 from ovasabi.gateway.protobuf.contract import Rpc
-from ovasabi.kernel.methods import Reach
+from ovasabi.kernel.fields import Reference
+from ovasabi.kernel.methods import Call, Reach
+from tests.unit.protobuf_kit import values
 
 DEPTH = 4
 INTEGERS = (0, 1, -1, 2**31 - 1, 2**31, -(2**31), 2**53, 2**63 - 1, -(2**63))
@@ -36,21 +39,54 @@ Message = dict[str, Any]
 class World:
     """The names of what there is: campaigns that may be used, and ids that a call may happen to meet."""
 
-    def __init__(self, campaigns: list[str], spare: list[str], ids: list[str]) -> None:
-        self.campaigns, self.spare, self.ids = campaigns, spare, ids
+    def __init__(self, campaigns: list[str], spare: list[str], of_type: dict[str, list[str]]) -> None:
+        self.campaigns, self.spare, self.of_type = campaigns, spare, of_type
+        self.ids = [id for ids in of_type.values() for id in ids]
+
+    def campaigns_of(self, rpc: Rpc) -> list[str]:
+        """The campaigns that a procedure may be called for: one that may end a campaign, for the spare ones."""
+        return self.spare if rpc.method.reach is Reach.ITSELF else self.campaigns
+
+    def targets_of(self, rpc: Rpc) -> list[str]:
+        """The ids that a procedure may be called for, first of all those of its own type."""
+        return self.of_type.get(rpc.method.subject.singular, self.ids)
 
 
 def bodies(rpc: Rpc, world: World) -> st.SearchStrategy[bytes]:
     """What is sent: bytes of any kind, sound messages, and sound ones with some bytes changed, left out or added."""
-    sound = messages(rpc, world)
-    return st.one_of(st.binary(max_size=200), sound, sound, mutated(sound))
+    sound = calls(rpc, world)
+    return st.one_of(sound, sound, sound, messages(rpc, world), mutated(sound), st.binary(max_size=200))
+
+
+@st.composite
+def calls(draw: Any, rpc: Rpc, world: World) -> bytes:
+    """Calls that the types allow, of entities and campaigns that there are."""
+    method = rpc.method
+    request = None if method.request is None else draw(values(method.request))
+    known = [field for field in ([] if method.subject.of is None else method.subject.of.stored) if field.has(Reference)]
+    for field in known:
+        ids = world.of_type.get(field.get(Reference).type)
+        if ids and hasattr(request, field.name):
+            request = msgspec.structs.replace(request, **{field.name: int(draw(st.sampled_from(ids)))})
+    if hasattr(request, "metadata"):
+        request = msgspec.structs.replace(request, metadata={"tags": draw(st.lists(st.text(), max_size=2))})
+    platform = method.reach is Reach.PLATFORM or (method.reach is Reach.EITHER and draw(st.booleans()))
+    targeted = method.on_entity and method.reach is not Reach.ITSELF
+    call = Call(
+        method,
+        None if platform else draw(st.sampled_from(world.campaigns_of(rpc))),
+        draw(st.sampled_from(world.targets_of(rpc))) if targeted else None,
+        request,
+    )
+    body: bytes = rpc.request(call).SerializeToString()
+    return body
 
 
 def messages(rpc: Rpc, world: World) -> st.SearchStrategy[bytes]:
-    """Messages of the request type; most of them name a campaign and an entity that there are."""
+    """Messages of the request type with values that its limits may not allow."""
     fields = _fields(rpc.request_class.DESCRIPTOR, world, DEPTH)
-    names = world.spare if rpc.method.reach is Reach.ITSELF else world.campaigns
-    known = {"campaign": st.sampled_from([*names, *names, "no-such-one", "\x00"]), "id": st.sampled_from(world.ids)}
+    names = st.sampled_from([*world.campaigns_of(rpc), "no-such-one", "\x00"])
+    known = {"campaign": names, "id": st.sampled_from(world.targets_of(rpc)) | st.sampled_from(world.ids)}
     chosen = {name: known.get(name, strategy) for name, strategy in fields.items()}
     needed = {name: strategy for name, strategy in chosen.items() if name in known or not name.startswith("as_of")}
     given = st.fixed_dictionaries({}, optional=chosen) | st.fixed_dictionaries(needed)

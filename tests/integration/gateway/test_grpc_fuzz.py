@@ -19,21 +19,22 @@ from hypothesis import strategies as st
 
 from ovasabi.database.connection import Database
 from ovasabi.gateway.protobuf.contract import contract_of
-from ovasabi.kernel.context import Role, acting, system_context
+from ovasabi.kernel.context import Role
 from ovasabi.kernel.keys import create_key
 from ovasabi.kernel.service import Registry, declared_methods
 from ovasabi.services import discover
 from tests.conftest import new_campaign
-from tests.integration.drafts import Maker
+from tests.integration.drafts import Maker, within
 from tests.integration.gateway.fuzzing_kit import World, bodies, metadata
 from tests.integration.gateway.grpc_kit import Refused, Wire, rpcs
 from tests.integration.kernel.kernel_kit import CAMPAIGN_TABLES
 
 discover()
 NAMES = sorted(rpc.name for rpc in contract_of(declared_methods()).rpcs)
+TYPES = ("content", "comment", "reaction", "product", "variant", "quote", "user")
 EXAMPLES = int(os.environ.get("OVASABI_TEST_FUZZ_EXAMPLES", "0"))
 FUZZED = settings(
-    max_examples=EXAMPLES or 8, derandomize=not EXAMPLES, deadline=None, database=None,
+    max_examples=EXAMPLES or 10, derandomize=not EXAMPLES, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 NEVER = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS}
@@ -81,18 +82,23 @@ async def ground(
     own = await create_key(database, "fuzz", Role.ADMIN, campaign_id=opened)
     async with Wire(addresses[1], f"Bearer {key}") as operator, Wire(addresses[1], f"Bearer {own}") as confined:
         world = World([str(opened)], [str(number) for number in spare], ids[opened])
-        both = World([str(opened), str(closed)], [str(closed)], ids[opened] + ids[closed])
+        both = World([str(opened), str(closed)], [str(closed)], {
+            name: found + ids[closed][name] for name, found in ids[opened].items()
+        })  # fmt: skip
         made = Range(operator, confined, world, both, closed, database_url)
         made.before = await made.closed_rows()
         yield made
 
 
-async def _filled(registry: Registry, campaign: int) -> list[str]:
-    maker = Maker(registry, campaign)
-    made = [await maker.create(name) for name in ("content", "comment", "product", "variant", "quote")]
-    with acting(system_context("test", campaign)):
-        await registry.named("content").delete((await maker.create("content")).id)
-    return [str(one.id) for one in made]
+async def _filled(registry: Registry, campaign: int) -> dict[str, list[str]]:
+    """Entities of each type in a campaign, one of each deleted; their ids by type."""
+    maker, ids = Maker(registry, campaign), dict[str, list[str]]()
+    for name in TYPES:
+        made = [await maker.create(name) for _ in range(3)]
+        with within(made[-1]):
+            await maker.acts(name).delete(made[-1].id)
+        ids[name] = [str(one.id) for one in made]
+    return ids
 
 
 def sound(told: Any) -> None:

@@ -162,6 +162,7 @@ BAD: list[tuple[str, dict[str, Any], grpc.StatusCode, str | None]] = [
     ("UpdateContent", {"id": "1", "expected_version": 2**31 - 1}, NOT_FOUND, None),
     ("SearchContents", {"q": "\x00"}, INVALID, "q"),
     ("WatchEvents", {"after": "\x00"}, INVALID, "after"),
+    ("WatchEvents", {"entity_id": MOST}, INVALID, "entity_id"),
     ("WatchEvents", {"after": f"{MOST}-{MOST}9"}, INVALID, "after"),
     ("WatchEvents", {"heartbeat_seconds": float("nan")}, INVALID, "heartbeat_seconds"),
     ("WatchEvents", {"types": "\x00"}, INVALID, "type"),
