@@ -27,7 +27,7 @@ class Plan(msgspec.Struct, frozen=True):
     growth: tuple[tuple[int, int], ...] = ((10, 0), (1_000, 1_000), (10_000, 3_000))
     growth_connections: int = 16
     door_seconds: int = 2
-    repeats: int = 1_000
+    repeats: int = 500
     repeated_rounds: int = 7
 
 
