@@ -26,7 +26,7 @@ RULES = {
     "types": "which types there are",
     "type": "which types there are",
     "q": "a query names a word",
-    "metadata": "64 KiB and 64 levels",
+    "metadata": "64 KiB and 20 levels",
     "price": "digits of a number, or no more than zero",
     "amount": "digits of a number, or no more than zero",
     "compare_at_price": "digits of a number",

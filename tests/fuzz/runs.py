@@ -14,6 +14,8 @@ import msgspec
 from tests.fuzz.world import STRONG, World
 
 WATCH = ":watch$"
+ALIKE = "/(campaigns|comments|products|quotes|reactions|variants):(import|export)$"
+NO_COVERAGE = "phases = { coverage = { enabled = false } }"
 ITSELF = r"^/v1/campaigns/\{campaign\}(:(?!search).*)?$"
 
 
@@ -127,7 +129,9 @@ def _config(world: World, confined: bool) -> str:
             # A watch has no end: it is read for a moment, and not asked as often as others.
             f"[[operations]]\ninclude-path-regex = {json.dumps(WATCH)}\nrequest-timeout = 0.5\nmax-stream-events = 1",
             "generation = { max-examples = 5 }",
-            "phases = { coverage = { enabled = false } }",
+            NO_COVERAGE,
+            # Import and export are the same for every type, as are its requests: two of each are gone through.
+            f"[[operations]]\ninclude-path-regex = {json.dumps(ALIKE)}\n{NO_COVERAGE}",
         ]
     )
 

@@ -121,7 +121,7 @@ def _write_metadata(of: EntityType, components: dict[str, Schema]) -> None:
     name = f"{of.service.capitalize()}Metadata"
     components[name] = {
         "title": name,
-        "description": "Free attributes, by namespace; 64 KiB and 64 levels at most.",
+        "description": "Free attributes, by namespace; 64 KiB and 20 levels at most.",
         "type": "object",
         "properties": {root: namespaces if root == "service_specific" else {} for root in ROOTS},
         "additionalProperties": False,
