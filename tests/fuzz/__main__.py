@@ -40,7 +40,8 @@ def main() -> int:
         finally:
             program.stop()
     grpc = _grpc(seed, arguments.minutes * GRPC_SHARE)
-    good = all(run.code == 0 for run in runs) and same and "Traceback" not in program.output and grpc
+    passed = all(run.code == 0 and run.tally.total() for run in runs)
+    good = passed and same and "Traceback" not in program.output and grpc
     print(f"seed {seed}; the closed campaign is {'as it was' if same else 'CHANGED'}; {'passed' if good else 'FAILED'}")
     print(f"the same again: make fuzz MINUTES={arguments.minutes} SEED={seed}")
     return 0 if good else 1
