@@ -12,7 +12,7 @@ _FILES = (
         f"ovasabi/gateway/protobuf/{name}.py"
         for name in ("declaring", "descriptors", "messages", "numbers", "shapes", "writing")
     ),
-    "ovasabi/gateway/openapi.py",
+    *(f"ovasabi/gateway/{name}.py" for name in ("answers", "links", "openapi", "schemas")),
     "google/protobuf/descriptor_pool.py",
     "google/protobuf/message_factory.py",
     "google/protobuf/internal/builder.py",

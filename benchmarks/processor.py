@@ -2,6 +2,7 @@
 
 import os
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -16,7 +17,11 @@ def used(pid: int) -> float:
 def used_by_children(pid: int) -> float:
     """As `used`, of a process and all that it has started: PostgreSQL's backends and its background work."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return used(pid) + sum(used(int(child)) for child in children)
+    found = used(pid)
+    for child in children:
+        with suppress(FileNotFoundError, ProcessLookupError):  # one that has just ended, such as autovacuum's
+            found += used(int(child))
+    return found
 
 
 def children_of_ours() -> float:
