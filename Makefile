@@ -31,7 +31,7 @@ run: $(STAMP)
 
 test: lint $(PEERS_STAMP)
 	@echo "== tests: pytest"
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n 2 --dist loadfile
 
 lint: $(STAMP)
 	@echo "== lint: ruff check"

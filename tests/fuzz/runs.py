@@ -14,7 +14,7 @@ import msgspec
 from tests.fuzz.world import STRONG, World
 
 WATCH = ":watch$"
-ALIKE = "/(campaigns|comments|products|quotes|reactions|variants):(import|export)$"
+ALIKE = r"/(campaigns|comments|products|quotes|reactions|variants)(/\{id\})?:(import|export|search|restore)$"
 NO_COVERAGE = "phases = { coverage = { enabled = false } }"
 ITSELF = r"^/v1/campaigns/\{campaign\}(:(?!search).*)?$"
 

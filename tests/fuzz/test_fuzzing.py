@@ -31,7 +31,7 @@ def failures(run: Run) -> str:
 
 def test_every_operation_answers_as_the_document_says(world: World, tmp_path: Path) -> None:
     before = world.closed_rows()
-    run = fuzz(world, tmp_path, world.program.key, ["-n", "6", *FIXED])
+    run = fuzz(world, tmp_path, world.program.key, ["-n", "4", *FIXED])
     assert run.code == 0, failures(run)
     assert len(run.operations()) > 90
     assert run.operations() == run.answered("2", "4")
@@ -44,7 +44,7 @@ def test_every_operation_answers_as_the_document_says(world: World, tmp_path: Pa
 def test_a_key_of_one_campaign_changes_nothing_in_another_and_reads_nothing_there(world: World, tmp_path: Path) -> None:
     before = world.closed_rows()
     assert "master: " in before
-    run = fuzz(world, tmp_path, world.key(), ["-n", "6", "--phases", "fuzzing,stateful", *FIXED], confined=True)
+    run = fuzz(world, tmp_path, world.key(), ["-n", "5", "--phases", "fuzzing,stateful", *FIXED], confined=True)
     assert run.code == 0, failures(run)
     assert run.operations() == run.answered("2", "4")
     assert len(run.answered("403")) > 90

@@ -138,9 +138,9 @@ async def test_a_take_over_waits_for_the_holders_write_that_is_under_way(
 
 async def test_a_renewed_lease_outlasts_its_first_time(database: Database, campaign: int) -> None:
     with within(campaign):
-        lease = await acquire(database, "renewed", SHORT)
-        for _ in range(6):
-            await asyncio.sleep(SHORT / 3)
+        lease = await acquire(database, "renewed", 6 * SHORT)
+        for _ in range(9):
+            await asyncio.sleep(SHORT)
             await renew(database, lease)
             with pytest.raises(LockHeld):
                 await acquire(database, "renewed", SHORT)

@@ -143,6 +143,7 @@ PROVOKED: list[tuple[str, str, Provocation]] = [
     ("22003", "invalid_value", running("SELECT 2147483647 + $1::int", 1)),
     ("22007", "invalid_value", running("SELECT $1::text::date", "banana")),
     ("22008", "invalid_value", running("SELECT $1::text::date", "2026-11-31")),
+    ("22009", "invalid_value", running("SELECT $1::text::timestamptz", "2026-11-21 08:00:00+16:00")),
     ("22021", "invalid_value", running("SELECT $1::text", "a\x00b")),
     ("22P02", "invalid_value", running("SELECT $1::text::int", "banana")),
     ("22P05", "invalid_value", running("SELECT $1::text::jsonb ->> 'a'", '{"a": "\\u0000"}')),
