@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ovasabi.kernel.context import Context, Principal, Role, acting, system_context
+from ovasabi.kernel.events import read_events
 from ovasabi.kernel.exchange import ExportRequest, ImportRequest
 from ovasabi.kernel.listing import ListRequest
 from ovasabi.kernel.methods import Call
@@ -99,3 +100,23 @@ class Crash:
             patched.setattr("ovasabi.services.operation.work.put_back", nothing)
             self._looking.cancel()
             await self.runner.stop()
+
+
+async def events_of(registry: Registry, id: int) -> list[Any]:
+    """The events of an operation, when all are to be seen."""
+    version = (await registry.service(Operations).get(id)).version
+    for _ in range(500):
+        events = await read_events(registry.database, entity_id=id)
+        if events and events[-1].version == version:
+            return events
+        await asyncio.sleep(0.02)
+    raise AssertionError("the events do not come")
+
+
+async def until(condition: Any, seconds: float = 15) -> None:
+    """Waits until something is so."""
+    for _ in range(int(seconds / 0.01)):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come true in time")
