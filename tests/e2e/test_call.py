@@ -94,7 +94,8 @@ def test_work_that_takes_long_is_started_and_followed(program: Program) -> None:
 def test_a_watch_prints_a_line_for_each_event_until_it_is_stopped(program: Program) -> None:
     command = [sys.executable, "-m", "ovasabi", "call", "events", "watch", *IN, "--heartbeat-seconds", "0.2"]
     watch = subprocess.Popen(
-        [*command, "--after", "now"], env=program.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*command, "--after", "now"],
+        env=program.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         # Tests that a shell runs in its background ignore Ctrl-C, and so would this.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
