@@ -117,10 +117,10 @@ def show(results: Results) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=110)
-    for title, heads, rows in reversed(tables(results)):
+    for title, heads, rows in reversed([table for table in tables(results) if table[2]]):
         table = Table(title=title, title_justify="left")
         for place, head in enumerate(heads):
-            table.add_column(head, justify="right" if rows and rows[0][place][:1].isdigit() else "left")
+            table.add_column(head, justify="right" if rows[0][place][:1].isdigit() else "left")
         for row in rows:
             table.add_row(*row)
         console.print(table)
