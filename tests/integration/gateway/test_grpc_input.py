@@ -37,7 +37,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> Any:
     assert [record.getMessage() for record in caplog.records] == []
 
 
-def clear(told: Any, status: grpc.StatusCode, field: str | None, code: str | None = None) -> None:
+def assert_refused(told: Any, status: grpc.StatusCode, field: str | None, code: str | None = None) -> None:
     """The answer is a refusal with all of its details, which say the same as the status itself."""
     assert isinstance(told, Refused), told
     assert (told.status, told.field) == (status, field), told
@@ -53,15 +53,15 @@ def clear(told: Any, status: grpc.StatusCode, field: str | None, code: str | Non
 @pytest.mark.parametrize("body", [b"\xff", b"\x0a\xff\xff\xff\xff\x0f", b"\x08", b"\x0b" * 200])
 async def test_bytes_that_are_no_message_are_refused(wire: Wire, body: bytes) -> None:
     for name in ("CreateContent", "ListCampaigns", "WatchEvents"):
-        clear(await wire.ask(name, body), INVALID, None, "invalid_request")
+        assert_refused(await wire.ask(name, body), INVALID, None, "invalid_request")
 
 
 async def test_text_that_is_no_utf_8_is_refused(wire: Wire, campaign: str) -> None:
     name = rpcs()["GetContent"].request_class(campaign=campaign, id="ab").SerializeToString()
     assert b"ab" in name
-    clear(await wire.ask("GetContent", name.replace(b"ab", b"\xc3\x28")), INVALID, None, "invalid_request")
+    assert_refused(await wire.ask("GetContent", name.replace(b"ab", b"\xc3\x28")), INVALID, None, "invalid_request")
     draft = rpcs()["CreateContent"].request_class(campaign=campaign, content={"title": "ab"}).SerializeToString()
-    clear(await wire.ask("CreateContent", draft.replace(b"ab", b"\xed\xa0")), INVALID, None, "invalid_request")
+    assert_refused(await wire.ask("CreateContent", draft.replace(b"ab", b"\xed\xa0")), INVALID, None, "invalid_request")
 
 
 async def test_unknown_fields_of_a_message_are_passed_over(wire: Wire, campaign: str) -> None:
@@ -76,7 +76,7 @@ async def test_unknown_fields_of_a_message_are_passed_over(wire: Wire, campaign:
 )
 async def test_an_unknown_service_or_method_is_unimplemented(wire: Wire, path: str) -> None:
     told = await wire.ask("GetContent", path=path, campaign="x", id="1")
-    clear(told, grpc.StatusCode.UNIMPLEMENTED, None, "no_route")
+    assert_refused(told, grpc.StatusCode.UNIMPLEMENTED, None, "no_route")
     assert path in told.text
 
 
@@ -84,7 +84,7 @@ async def test_a_message_that_is_too_large_is_refused_by_its_size(wire: Wire, ca
     told = await wire.ask(
         "CreateContent", campaign=campaign, content={"title": "x", "body": "y" * (MAX_BODY_BYTES + 99_999)}
     )
-    clear(told, grpc.StatusCode.RESOURCE_EXHAUSTED, None, "body_too_large")
+    assert_refused(told, grpc.StatusCode.RESOURCE_EXHAUSTED, None, "body_too_large")
     # What no message can be is not even read: gRPC refuses it by itself.
     told = await wire.ask("CreateContent", campaign=campaign, content={"title": "x", "body": "y" * 3 * MAX_BODY_BYTES})
     assert told.status is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -97,7 +97,7 @@ async def test_a_causation_id_that_is_no_number_is_refused_by_its_name(
     wire: Wire, campaign: str, causation: str
 ) -> None:
     told = await wire.ask("ListContents", campaign=campaign, metadata=[("x-causation-id", causation)])
-    clear(told, INVALID, "x-causation-id", "invalid_request")
+    assert_refused(told, INVALID, "x-causation-id", "invalid_request")
 
 
 @pytest.mark.parametrize("correlation", ["x", "has spaces in it", "y" * 101, "", "semi;colon;quoted"])
@@ -111,14 +111,18 @@ async def test_a_malformed_correlation_id_is_replaced(wire: Wire, campaign: str,
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Basic YTpi", "peer x.y.z", "bearer " + "k" * 2000])
 async def test_an_odd_authorization_is_nobodys(wire: Wire, campaign: str, authorization: str) -> None:
     wire.authorization = authorization
-    clear(await wire.ask("ListContents", campaign=campaign), grpc.StatusCode.UNAUTHENTICATED, None, "unauthenticated")
+    assert_refused(
+        await wire.ask("ListContents", campaign=campaign), grpc.StatusCode.UNAUTHENTICATED, None, "unauthenticated"
+    )
 
 
 async def test_metadata_in_bytes_is_no_authorization(wire: Wire, campaign: str) -> None:
     given: Any = [("authorization-bin", wire.authorization.encode()), ("x-causation-id-bin", b"\xff\x00")]
     assert (await wire.ask("ListContents", campaign=campaign, metadata=given)).contents == []
     wire.authorization = ""
-    clear(await wire.ask("ListContents", campaign=campaign, metadata=given), grpc.StatusCode.UNAUTHENTICATED, None)
+    assert_refused(
+        await wire.ask("ListContents", campaign=campaign, metadata=given), grpc.StatusCode.UNAUTHENTICATED, None
+    )
 
 
 BAD: list[tuple[str, dict[str, Any], grpc.StatusCode, str | None]] = [
@@ -174,7 +178,7 @@ async def test_a_bad_value_is_refused_by_its_name(
     wire: Wire, campaign: str, name: str, values: dict[str, Any], status: grpc.StatusCode, field: str | None
 ) -> None:
     told = await wire.ask(name, **{"campaign": campaign, **values})
-    clear(told, status, field)
+    assert_refused(told, status, field)
     assert (await wire.ask("ListContents", campaign=campaign)).contents == []
 
 
@@ -185,16 +189,16 @@ async def test_another_version_than_is_expected_is_a_conflict_also_if_nothing_is
     made = await wire.ask("CreateContent", campaign=campaign, content={"title": "x"})
     for version in (2, 2**31 - 1):
         told = await wire.ask(name, campaign=campaign, id=str(made.id), expected_version=version)
-        clear(told, grpc.StatusCode.ABORTED, None, "version_conflict")
+        assert_refused(told, grpc.StatusCode.ABORTED, None, "version_conflict")
 
 
 @pytest.mark.parametrize("campaign", ["\x00", "py\x00thon", "\uffff", "-1", "x" * 100_000])
 async def test_a_campaign_that_cannot_be_is_not_found(wire: Wire, campaign: str) -> None:
     told = await wire.ask("ListContents", campaign=campaign)
-    clear(told, told.status, None)
+    assert_refused(told, told.status, None)
     assert told.status in (INVALID, NOT_FOUND)
 
 
 async def test_a_campaign_may_not_be_left_out_where_one_is_needed(wire: Wire) -> None:
     for name in ("ListContents", "CreateContent", "GetContent", "SearchContents", "Search"):
-        clear(await wire.ask(name), INVALID, "campaign")
+        assert_refused(await wire.ask(name), INVALID, "campaign")

@@ -6,16 +6,13 @@ from typing import Any
 
 import msgspec
 
-from ovasabi.gateway.calls import idempotency_key
+from ovasabi.gateway.calls import CLIENT_KEY, idempotency_key
 from ovasabi.gateway.problems import BadRequest, unreadable
 from ovasabi.gateway.protobuf.codec import Codec
 from ovasabi.gateway.protobuf.layout import Layout
 from ovasabi.gateway.protobuf.shapes import Form, Part, parts_of
 from ovasabi.gateway.protobuf.values import Unsayable, moment_of, timestamp_of
 from ovasabi.kernel.methods import Call, Method, Operation, values_of
-
-_CLIENT = "client:"
-"""What `idempotency_key` puts before the keys of clients."""
 
 _MOST = 2**31 - 1
 """The greatest version that there can be."""
@@ -134,9 +131,9 @@ def _key(message: Any) -> str | None:
 
 def _client_key(key: str) -> str:
     """The key as the client gave it. One that no client gave is of this process alone, and cannot be sent."""
-    if not key.startswith(_CLIENT):
+    if not key.startswith(CLIENT_KEY):
         raise ValueError(f"the key {key!r} is of this process")
-    return key.removeprefix(_CLIENT)
+    return key.removeprefix(CLIENT_KEY)
 
 
 def _as_of(message: Any) -> datetime | None:
