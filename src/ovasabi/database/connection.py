@@ -95,7 +95,8 @@ class Database:
         for pool in (self._reader, self._pager, self._keeper, self._writer, self._creator):
             if pool is not None:
                 try:
-                    await asyncio.wait_for(pool.close(), 5)
+                    async with asyncio.timeout(5):
+                        await pool.close()
                 except (TimeoutError, *LOST):
                     pool.terminate()
         self._reader = self._pager = self._keeper = self._writer = self._creator = None

@@ -74,7 +74,8 @@ class Runner:
             except Exception as error:
                 log.warning("no operation could be taken on: %s", error)
             with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await news.wait()
 
     async def stop(self) -> None:
         """Puts back what is under way, for the next process to go on with at once."""

@@ -221,6 +221,18 @@ async def test_a_process_carries_a_few_out_at_a_time_and_leaves_room_for_others(
     assert most == {"all": 3, greedy: 2, modest: 1}
 
 
+@pytest.mark.parametrize("steps", range(5))
+async def test_a_runner_ends_although_work_comes_in_the_moment_it_is_stopped(registry: Registry, steps: int) -> None:
+    looking = asyncio.create_task(Runner(registry).run())
+    await asyncio.sleep(0.1)  # it waits for news now
+    registry.service(Operations).news.set()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    looking.cancel()
+    await asyncio.wait([looking], timeout=5)
+    assert looking.cancelled()
+
+
 async def test_several_processes_carry_each_operation_out_once(
     registry: Registry, other: Registry, campaign: int
 ) -> None:
