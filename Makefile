@@ -31,7 +31,7 @@ run: $(STAMP)
 
 test: lint $(PEERS_STAMP)
 	@echo "== tests: pytest"
-	@$(BIN)/pytest -q -n 2 --dist loadfile
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	@echo "== lint: ruff check"

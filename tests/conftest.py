@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -18,56 +19,90 @@ from ovasabi.lifecycle import migrations, partitions
 from ovasabi.services import discover
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+QUICK = {"autovacuum": "off", "fsync": "off"}
+"""Statistics that change only when a test says so; and nothing here outlives the machine."""
 
 discover()
 
 
-@pytest_asyncio.fixture(scope="session", params=["18", "15"], ids=["pg18", "pg15"])
-async def server(request: pytest.FixtureRequest) -> AsyncIterator[EmbeddedServer]:
-    """A running server of each version that is promised; a missing one fails the test, it is not skipped."""
-    if request.param == "15" and not (DEBIAN_15 / "postgres").exists():
-        pytest.fail(f"PostgreSQL 15 is not at {DEBIAN_15}: install Debian's postgresql-15")
+class Servers:
+    """The servers of a session, each started when a test first asks for its version; its database is a template."""
+
+    def __init__(self, running: AsyncExitStack) -> None:
+        self._running = running
+        self._started: dict[str, EmbeddedServer] = {}
+
+    async def of(self, version: str) -> EmbeddedServer:
+        """The server of a version; one that is missing fails the test, it is not skipped."""
+        if version not in self._started:
+            if version == "15" and not (DEBIAN_15 / "postgres").exists():
+                pytest.fail(f"PostgreSQL 15 is not at {DEBIAN_15}: install Debian's postgresql-15")
+            self._started[version] = await self._running.enter_async_context(_serving(version))
+        return self._started[version]
+
+
+@asynccontextmanager
+async def _serving(version: str) -> AsyncIterator[EmbeddedServer]:
     with tempfile.TemporaryDirectory(prefix="ovasabi-test-") as folder:
-        binaries = DEBIAN_15 if request.param == "15" else None
-        started = EmbeddedServer(Path(folder) / "postgres", version=int(request.param), binaries=binaries)
-        await started.start()
-        try:
-            yield started
-        finally:
-            await started.stop()
+        binaries = DEBIAN_15 if version == "15" else None
+        data = Path(folder) / "postgres"
+        async with EmbeddedServer(data, version=int(version), binaries=binaries, options=QUICK) as server:
+            await migrations.upgrade(server.url())
+            opened = await Database(server.url(), readers=1, writers=1).open()
+            await partitions.ensure(opened, 2)
+            await opened.close()
+            yield server
 
 
 @pytest_asyncio.fixture(scope="session")
-async def database_url(server: EmbeddedServer) -> str:
-    """A migrated database, shared by the tests of a server: each test makes its own campaigns in it."""
-    url = server.url()
-    await migrations.upgrade(url)
-    return url
+async def servers() -> AsyncIterator[Servers]:
+    """The servers, which end with the session."""
+    async with AsyncExitStack() as running:
+        yield Servers(running)
 
 
-@pytest_asyncio.fixture
-async def empty_url(server: EmbeddedServer) -> AsyncIterator[str]:
-    """A database of the test's own with nothing in it."""
-    name = f"empty_{uuid.uuid4().hex[:12]}"
+@pytest_asyncio.fixture(scope="session", params=["18", "15"], ids=["pg18", "pg15"])
+async def server(request: pytest.FixtureRequest, servers: Servers) -> EmbeddedServer:
+    """A running server of each version that is promised."""
+    return await servers.of(request.param)
+
+
+@asynccontextmanager
+async def fresh(server: EmbeddedServer, template: str | None = None) -> AsyncIterator[str]:
+    """The address of a database of the caller's own: empty, or as its template is, such as "ovasabi"."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
     connection = await asyncpg.connect(server.url("postgres"))
     try:
-        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
         yield server.url(name)
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await connection.close()
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
+async def database_url(server: EmbeddedServer) -> AsyncIterator[str]:
+    """A migrated database with the months of now, shared by the tests of a module: each makes campaigns of its own."""
+    async with fresh(server, "ovasabi") as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def empty_url(server: EmbeddedServer) -> AsyncIterator[str]:
+    """A database of the test's own with nothing in it."""
+    async with fresh(server) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module")
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """Open pools on the shared database, with the months of now."""
+    """Open pools on the shared database."""
     opened = await Database(database_url, readers=4, writers=8).open()
-    await partitions.ensure(opened, 2)
     yield opened
     await opened.close()
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def registry(database: Database) -> Registry:
     """The services on the shared database."""
     return Registry(database)

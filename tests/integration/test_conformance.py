@@ -48,7 +48,7 @@ async def maker(registry: Registry, campaign: int) -> Maker:
     return Maker(registry, campaign)
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def counted(database_url: str, database: Database) -> AsyncIterator[tuple[Registry, list[str]]]:
     """Services with one connection of each kind, and the statements that they send."""
     sent: list[str] = []

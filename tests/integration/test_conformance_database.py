@@ -43,7 +43,7 @@ async def app(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def places(registry: Registry) -> dict[str, int]:
     """Two campaigns: one in the pool, one with partitions of its own."""
     return {"pool": await new_campaign(registry), "dedicated": await new_campaign(registry, dedicated=True)}

@@ -29,7 +29,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     processes = getattr(metafunc.module, "PROCESSES", ())
     if processes and "addresses" in metafunc.fixturenames:
         inside = metafunc.definition.get_closest_marker("inside")
-        metafunc.parametrize("addresses", ("one",) if inside else processes, indirect=True, scope="session")
+        metafunc.parametrize("addresses", ("one",) if inside else processes, indirect=True, scope="module")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -65,7 +65,7 @@ async def serving(database_url: str, home: Path) -> AsyncIterator[tuple[str, str
         await serving
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def addresses(
     request: pytest.FixtureRequest, database_url: str, database: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[str, str]]:
@@ -75,7 +75,7 @@ async def addresses(
         yield listens
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(addresses: tuple[str, str]) -> str:
     """Where the server listens for HTTP."""
     return addresses[0]
@@ -100,7 +100,7 @@ class Clients:
         return self.opened[-1]
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def clients(address: str, database: Database) -> AsyncIterator[Clients]:
     """Makes clients, and closes them at the end."""
     made = Clients(address, database)
@@ -109,7 +109,7 @@ async def clients(address: str, database: Database) -> AsyncIterator[Clients]:
         await client.aclose()
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def operator(clients: Clients) -> httpx.AsyncClient:
     """A client with an admin key of the platform."""
     return await clients.client()

@@ -36,7 +36,7 @@ async def rows(url: str, query: str, *args: Any) -> list[asyncpg.Record]:
         return await connection.fetch(query, *args)
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def dedicated(database: Database) -> int:
     """A campaign with partitions of its own, so that every sort of table is there to be looked at."""
     number = await make_campaign(database)

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from kernel_kit import admin, caught, contents, eventually, kinds, pools, together, within
@@ -82,12 +83,12 @@ class Cutter:
 
 
 @asynccontextmanager
-async def cuttable(server: EmbeddedServer, folder: Path) -> AsyncIterator[tuple[Cutter, Database]]:
-    """Pools that reach the server through a cutter."""
+async def cuttable(server: EmbeddedServer, database: str, folder: Path) -> AsyncIterator[tuple[Cutter, Database]]:
+    """Pools that reach a database of the server through a cutter."""
     cutter = Cutter(server.data / ".s.PGSQL.5432")
     listening = await asyncio.start_unix_server(cutter.carry, folder / ".s.PGSQL.5432")
-    async with listening, pools(socket_url(folder, 5432, "ovasabi"), readers=1, writers=1) as database:
-        yield cutter, database
+    async with listening, pools(socket_url(folder, 5432, database), readers=1, writers=1) as own:
+        yield cutter, own
 
 
 async def test_reads_go_on_after_all_connections_were_terminated(database: Database, database_url: str) -> None:
@@ -148,7 +149,7 @@ async def test_an_answer_that_is_lost_after_the_commit_leaves_exactly_one_row(
     server: EmbeddedServer, database_url: str, campaign: int, tmp_path_factory: pytest.TempPathFactory, keyed: bool
 ) -> None:
     folder = Path(tmp_path_factory.mktemp("c"))
-    async with cuttable(server, folder) as (cutter, database):
+    async with cuttable(server, urlsplit(database_url).path[1:], folder) as (cutter, database):
         repository: Repository[Content] = contents(database)
         with within(campaign):
             for number in range(3):  # the first prepares the statement, whose answer would be the one cut

@@ -40,7 +40,7 @@ async def fill(database: Database, campaign: int, count: int) -> list[Content]:
     return made
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def keys(database: Database) -> list[Content]:
     """64 of the rows of eight campaigns, three of them with partitions of their own, among many rows of many others."""
     for distance in (4, 3, 2, 1):

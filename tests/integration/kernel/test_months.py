@@ -1,7 +1,6 @@
 """Months are made ahead, step by step, without standing in anybody's way, and can be begun again at any time."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -9,6 +8,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from kernel_kit import admin, caught, contents, eventually, kinds, make_campaign, pools, within
+from tests.conftest import fresh
 
 from ovasabi.database.connection import APP_ROLE, Database
 from ovasabi.database.embedded import EmbeddedServer
@@ -28,15 +28,12 @@ SELECT relname FROM pg_class c WHERE relkind = 'r' AND NOT relispartition AND re
    OR relkind = 'p' AND NOT relispartition AND relname ~ '_c[0-9]+$'"""
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def own_url(server: EmbeddedServer) -> AsyncIterator[str]:
     """A migrated database of these tests' own, in which leaves are counted."""
-    name = f"months_{uuid.uuid4().hex[:8]}"
-    async with admin(server.url("postgres")) as connection:
-        await connection.execute(f"CREATE DATABASE {name}")
-        await migrations.upgrade(server.url(name))
-        yield server.url(name)
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    async with fresh(server) as url:
+        await migrations.upgrade(url)
+        yield url
 
 
 @pytest_asyncio.fixture

@@ -43,7 +43,7 @@ async def make(database: Database, campaign: int, bodies: list[str]) -> list[int
     return [content.id for batch in made for content in batch]
 
 
-@pytest_asyncio.fixture(scope="session", params=["pool", "own partitions"])
+@pytest_asyncio.fixture(scope="module", params=["pool", "own partitions"])
 async def texts(request: pytest.FixtureRequest, database: Database) -> int:
     """A campaign of texts in which the first words are in nearly all, and the last in few."""
     campaign, other, chance = await make_campaign(database), await make_campaign(database), random.Random(3)

@@ -17,7 +17,7 @@ TABLE = "service_content_main"
 MONTHS = 4
 
 
-@pytest_asyncio.fixture(scope="session", params=["pool", "own partitions"])
+@pytest_asyncio.fixture(scope="module", params=["pool", "own partitions"])
 async def place(request: pytest.FixtureRequest, database: Database) -> tuple[int, str]:
     """A campaign with a content in each of some months, and its branch."""
     campaign = await make_campaign(database)

@@ -24,7 +24,7 @@ ROWS, RARE = 20_000, 2_000
 PARENT = "service_content_main"
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def full(database: Database, database_url: str) -> int:
     """A campaign of 20,000 contents, one in 2,000 with a rare word in title, body and section."""
     campaign, repository = await make_campaign(database), contents(database)
@@ -213,7 +213,7 @@ async def test_similarity_has_the_values_of_pg_trgm(database: Database, one: str
     assert row["value"] == pytest.approx(value, abs=1e-6)
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def both(database_url: str) -> str:
     """A schema with our own function, beside whatever the server has."""
     schema = f"own_{uuid.uuid4().hex[:8]}"
