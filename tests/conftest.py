@@ -25,6 +25,22 @@ QUICK = {"autovacuum": "off", "fsync": "off"}
 discover()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the versions of PostgreSQL that a module's VERSIONS do not name."""
+    left_out = [item for item in items if isinstance(item, pytest.Function) and _needless(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _needless(item: pytest.Function) -> bool:
+    callspec = getattr(item, "callspec", None)
+    version = callspec.params.get("server") if callspec is not None else None
+    # What the doors call is tested on all versions elsewhere.
+    usual = ("18",) if "gateway" in item.path.parts else ("18", "15")
+    return version is not None and version not in getattr(item.module, "VERSIONS", usual)
+
+
 class Servers:
     """The servers of a session, each started when a test first asks for its version; its database is a template."""
 

@@ -21,7 +21,7 @@ from ovasabi.errors import StartError
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 WITH_15 = DEBIAN_15.exists() or "OVASABI_TEST_REQUIRE_PG15" in os.environ
-VERSIONS = [(18, None), (16, None), *([(15, DEBIAN_15)] if WITH_15 else [])]
+SERVERS = [(18, None), (16, None), *([(15, DEBIAN_15)] if WITH_15 else [])]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def run_python(script: str) -> str:
     return output.decode()
 
 
-@pytest.mark.parametrize(("version", "binaries"), VERSIONS)
+@pytest.mark.parametrize(("version", "binaries"), SERVERS)
 async def test_a_restart_keeps_the_data(version: int, binaries: Path | None, home: Path) -> None:
     server = EmbeddedServer(home / "postgres", version, binaries)
     await server.start()
@@ -84,7 +84,7 @@ async def test_a_restart_keeps_the_data(version: int, binaries: Path | None, hom
 
 
 async def test_every_version_sorts_by_code_point_knows_every_letter_and_keeps_utc(home: Path) -> None:
-    for version, binaries in VERSIONS:
+    for version, binaries in SERVERS:
         async with EmbeddedServer(home / str(version), version, binaries) as server:
             connection = await asyncpg.connect(server.url())
             answer = await connection.fetchrow(

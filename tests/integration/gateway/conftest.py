@@ -32,20 +32,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("addresses", ("one",) if inside else processes, indirect=True, scope="module")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves PostgreSQL 15 out where a module has no VERSIONS: what the doors call is tested on it elsewhere."""
-    left_out = [item for item in items if isinstance(item, pytest.Function) and _needless(item)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
-
-
-def _needless(item: pytest.Function) -> bool:
-    here = Path(__file__).parent in item.path.parents
-    version = getattr(item, "callspec", None) and item.callspec.params.get("server")
-    return here and version is not None and version not in getattr(item.module, "VERSIONS", ("18",))
-
-
 @asynccontextmanager
 async def serving(database_url: str, home: Path) -> AsyncIterator[tuple[str, str]]:
     """A server on a database; answers where it listens for HTTP and for gRPC."""
