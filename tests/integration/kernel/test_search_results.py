@@ -214,3 +214,16 @@ async def test_signs_that_are_no_word_to_the_parser_find_nothing_and_hide_nothin
 async def test_a_type_that_cannot_be_searched_is_refused(database: Database, campaign: int, types: list[str]) -> None:
     with within(campaign), pytest.raises(InvalidValue):
         await search(database, "x", types=types)
+
+
+async def test_a_word_that_is_there_is_corrected_only_if_nothing_is_found_otherwise(
+    database: Database, campaign: int
+) -> None:
+    with within(campaign):
+        right = await contents(database).create({"title": "colour theory"})
+        near = await contents(database).create({"title": "colours practice"})
+        assert [hit.id for hit in (await search(database, "colour theiry ")).hits] == [right.id]
+        last = await search(database, "colour practise ")
+        assert ([hit.id for hit in last.hits], last.corrected) == ([near.id], True)
+        both = await search(database, "theory practice ")
+        assert (both.hits, both.facets) == ([], {})
