@@ -21,7 +21,7 @@ EVENT_TYPE = re.compile(rf"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*:v[0-9]+:({'|'.join(ST
 _CURSOR = re.compile(r"([0-9]{1,20})-([0-9]{1,16})")
 
 # An event's time may lie before that of one with a smaller transaction id, by as long as a transaction may run.
-_SKEW = timedelta(days=1)
+SKEW = timedelta(days=1)
 
 EVENT_COLUMNS = """e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,
          e.causation_id, e.payload, e.xid::text AS xid"""
@@ -97,7 +97,7 @@ def parse_cursor(cursor: str | None) -> tuple[int, int]:
 
 def earliest(id: int) -> datetime:
     """The time before which no event lies that comes after an event of this id."""
-    return max(EPOCH, id_time(id) - _SKEW) if id else EPOCH
+    return max(EPOCH, id_time(id) - SKEW) if id else EPOCH
 
 
 def check_event_type(name: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 from kernel_kit import admin, contents, pools, within
 
 from ovasabi.database.connection import Database
+from ovasabi.kernel.changes import Changes
 from ovasabi.kernel.events import read_events
 from ovasabi.kernel.history import state_at
 from ovasabi.kernel.listing import ListRequest, list_page
@@ -39,12 +40,13 @@ async def test_every_statement_works_under_every_kind_of_plan(
                 "ANALYZE master, master_key, idempotency, lease, service_event, service_content_main"
             )
     async with pools(f"{database_url}&{plan}".rstrip("&"), readers=1, writers=1) as narrow:
-        repository, registry = contents(narrow), MasterRepository(narrow)
+        repository, registry, changes = contents(narrow), MasterRepository(narrow), Changes(narrow)
         with within(campaign):
             lease = await acquire(narrow, "plans", 30)
             await renew(narrow, lease)
             await release(narrow, lease)
             assert (await acquire(narrow, "plans", 30)).token == lease.token + 1
+            generation = await changes.generation(campaign)
             made = await repository.create({"title": "planned words", "slug": "one"}, key="k")
             assert await repository.create({"title": "planned words", "slug": "one"}, key="k") == made
             assert (await repository.update(made.id, {"slug": "two", "title": "changed words"})).slug == "two"
@@ -60,4 +62,5 @@ async def test_every_statement_works_under_every_kind_of_plan(
             assert made.id in [record.id for record in (await registry.list()).records]
             assert (await registry.get(made.id)).version == 5
             assert len(await read_events(narrow, entity_id=made.id)) == 6
+            assert await changes.generation(campaign) > generation
             assert await state_at(narrow, Content, made.id, now.updated_at) == now
