@@ -67,7 +67,7 @@ async def running(url: str, settings: Settings, elsewhere: Elsewhere | None = No
     background = asyncio.create_task(partitions.keep_ahead(database, settings.months_ahead))
     try:
         async with nullcontext() if elsewhere is None else elsewhere(peers) as find:
-            registry = Registry(database, find)
+            registry = Registry(database, find, kept_bytes=settings.search_cache_mb << 20)
             try:
                 async with carrying_out(registry, settings.operations):
                     yield Platform(settings, database, registry, Keyring(database), peers)

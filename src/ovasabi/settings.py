@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     # Connections that read and connections that write, for the whole process.
     pool_size: int = Field(default=8, ge=1, le=200)
     write_pool_size: int = Field(default=8, ge=1, le=200)
+    # Megabytes of answers to searches that a process keeps; 0 keeps none.
+    search_cache_mb: int = Field(default=16, ge=0, le=4096)
     # Long-running operations that a process carries out at a time; 0 leaves them to others.
     operations: int = Field(default=4, ge=0, le=64)
     months_ahead: int = Field(default=2, ge=0, le=120)

@@ -16,6 +16,7 @@ from ovasabi.kernel.entity import Entity, EntityType, Scope, declared, type_of
 from ovasabi.kernel.errors import Contended, VersionConflict
 from ovasabi.kernel.exchange import Exchange, exchanges
 from ovasabi.kernel.history import state_at
+from ovasabi.kernel.keeping import MOST_BYTES, Keeping
 from ovasabi.kernel.listing import ListRequest, Page, list_page
 from ovasabi.kernel.long import start
 from ovasabi.kernel.methods import (
@@ -197,7 +198,8 @@ class EntityService(Service, Exchange, Generic[E], base=True):
 
     async def search(self, request: SearchRequest) -> SearchAnswer[E]:
         """Searches their text, best first."""
-        return await self.repository.sharing.answer(request, current_campaign(), lambda: self._search(request))
+        question = (type(self), request)
+        return await self.registry.keeping.answer(question, current_campaign(), lambda: self._search(request))
 
     async def update(
         self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None
@@ -322,9 +324,16 @@ def declared_methods() -> Methods:
 class Registry:
     """The services, one instance of each; through it one service calls another, also one that runs elsewhere."""
 
-    def __init__(self, database: Database, elsewhere: Callable[[type[Service]], Service | None] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        elsewhere: Callable[[type[Service]], Service | None] | None = None,
+        *,
+        kept_bytes: int = MOST_BYTES,
+    ) -> None:
         self.database = database
         self.watching = Watching(database)
+        self.keeping = Keeping(database, kept_bytes)
         self.services: dict[str, Service] = {}
         self._beside: dict[str, Service] = {}
         for service in services:

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from ovasabi.kernel.context import current_campaign
 from ovasabi.kernel.master import MasterRepository, Record
 from ovasabi.kernel.methods import read
 from ovasabi.kernel.search import names_in, search
@@ -33,6 +34,9 @@ class Search(Service):
     @read()
     async def search(self, query: SearchQuery) -> SearchHits:
         """All searchable types of the campaign at once."""
+        return await self.registry.keeping.answer((Search, query), current_campaign(), lambda: self._search(query))
+
+    async def _search(self, query: SearchQuery) -> SearchHits:
         found = await search(self.database, query.q, types=names_in(query.types), limit=query.page_size)
         ids = [hit.id for hit in found.hits]
         records = await MasterRepository(self.database).get_many(ids) if ids else {}
