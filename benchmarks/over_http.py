@@ -1,4 +1,4 @@
-"""The four operations: limit, OVASABI and peers in turn within each round, so that a noisy moment meets all alike."""
+"""The operations: limit, OVASABI and peers in turn within each round, so that a noisy moment meets all alike."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from benchmarks.lab import Lab
 from benchmarks.limit import Limit
 from benchmarks.load import Requests
-from benchmarks.plan import Measured, Plan, Run, better, run_of
+from benchmarks.plan import MOST_ONLY, Measured, Plan, Run, better, run_of
 from benchmarks.systems import NAMES, System, start
 
 WITH_LIMIT = ("get", "create")
@@ -41,6 +41,7 @@ def _operation(
             one.measure(operation, 16, plan.warm_up)
     if operation in WITH_LIMIT:
         say(f"{operation}: the limit is faster with {limit.choose_mode(operation, plan.warm_up or 1)}")
+    measured = plan.connections[-1:] if operation in MOST_ONLY else plan.connections
     best: dict[Cell, Measured] = {}
     memory: dict[Cell, float] = {}
     for number in range(plan.rounds):
@@ -48,7 +49,7 @@ def _operation(
             if operation in WITH_LIMIT and connections in plan.clients:
                 cell = ("limit", connections)
                 best[cell] = better(best.get(cell), limit.measure(operation, connections, plan.seconds))
-            if connections not in plan.connections:
+            if connections not in measured:
                 continue
             for one in requests:
                 cell = (one.system.name, connections)

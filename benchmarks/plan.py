@@ -2,7 +2,10 @@
 
 import msgspec
 
-OPERATIONS = ("get", "list", "search", "create")  # what adds rows comes last: it must not slow the reads down
+# What adds rows comes last: it must not slow the reads down.
+OPERATIONS = ("get", "list", "search", "search_new", "create")
+MOST_ONLY = ("search_new",)
+"""What is measured with the most connections only."""
 PARTS = (*OPERATIONS, "grpc", "method", "follow", "import", "growth", "profile")
 PAGE_SIZE = 20
 
@@ -54,6 +57,7 @@ class Measured(msgspec.Struct, frozen=True):
     p99_ms: float | None = None
     errors: int = 0
     used: Used | None = None
+    asked: int = 0
 
 
 class Run(msgspec.Struct, frozen=True):

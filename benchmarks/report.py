@@ -76,7 +76,8 @@ def goal_of(name: str) -> tuple[float, float] | None:
         return FOLLOWED_GOAL, FOLLOWED_GOAL
     if name == "import_vs_copy":
         return IMPORT_GOAL, IMPORT_GOAL
-    operation, _, peer = name.split("_", 1)[0], None, name.rsplit("_", 1)[1]
+    measured, _, peer = name.rpartition("_vs_")
+    operation = measured.rpartition("_")[0]
     if operation == "create" and peer in CREATE_GOALS:
         return CREATE_GOALS[peer]
     return (READ_GOAL, READ_GOAL) if operation in READS and peer == "fastapi" else None

@@ -29,6 +29,16 @@ def vocabulary() -> list[str]:
     return list(words)
 
 
+def pairs(count: int) -> list[tuple[str, str]]:
+    """Different pairs of words, whichever comes first."""
+    words, chosen = vocabulary(), random.Random(2)
+    found: dict[tuple[str, str], None] = {}
+    while len(found) < count:
+        first, second = sorted(chosen.sample(words, k=2))
+        found[first, second] = None
+    return list(found)
+
+
 def drafts(count: int, prefix: str) -> Iterator[dict[str, Any]]:
     """Contents as a client sends them: a title of five words, a body, two tags, and a slug of its own."""
     words, chosen = vocabulary(), random.Random(prefix)

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.load import NEW
+from benchmarks.report import goal_of
+from benchmarks.rows import pairs
+
 ROOT = Path(__file__).parents[2]
 FIELDS = {"system", "operation", "connections", "rate", "p50_ms", "p99_ms", "rss_mb", "errors", "used_us"}
 HTTP = {"ovasabi", "fastapi", "litestar"}
@@ -29,7 +33,7 @@ def test_every_part_of_the_benchmarks_works(tmp_path: Path) -> None:
         if run["system"] != "limit" and run["operation"] != "import":
             assert 10 < run["rss_mb"] < 1000, run
     assert systems["get"] == systems["create"] == HTTP | {"limit"}
-    assert systems["list"] == systems["search"] == systems["rest"] == HTTP
+    assert systems["list"] == systems["search"] == systems["search_new"] == systems["rest"] == HTTP
     assert systems["door_get"] == systems["door_create"] == DOORS
     for run in results["runs"]:
         if run["operation"].startswith("door_"):
@@ -38,6 +42,7 @@ def test_every_part_of_the_benchmarks_works(tmp_path: Path) -> None:
     assert systems["create_alone"] == systems["create_followed"] == {"ovasabi"}
     assert {"growth_get_3", "growth_create_6"} <= set(systems)
     assert {"create_2_vs_limit", "search_2_vs_fastapi", "import_vs_copy", "growth_get_6_vs_3"} <= set(results["ratios"])
+    assert "search_new_2_vs_fastapi" in results["ratios"]
     assert "create_followed_vs_alone" in results["ratios"]
     assert {"door_get_2_vs_rest", "door_create_2_vs_rest"} <= set(results["ratios"])
     costs = results["costs"]
@@ -46,3 +51,12 @@ def test_every_part_of_the_benchmarks_works(tmp_path: Path) -> None:
     assert {"contract_ms", "proto_ms", "proto_kb", "openapi_ms", "openapi_kb"} <= set(costs)
     assert all(cost > 0 for cost in costs.values()), costs
     assert {"cores", "python", "postgresql", "ovasabi", "fastapi", "litestar", "wrk"} <= set(results["machine"])
+
+
+def test_searches_that_are_new_are_different_ones_and_have_no_goal() -> None:
+    asked = pairs(NEW)
+    assert len({frozenset(pair) for pair in asked}) == NEW
+    assert all(first != second for first, second in asked)
+    assert goal_of("search_64_vs_fastapi") == (6.0, 6.0)
+    assert goal_of("search_new_64_vs_fastapi") is None
+    assert goal_of("create_64_vs_fastapi") == (10.0, 6.0)
