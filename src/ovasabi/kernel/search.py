@@ -45,7 +45,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Hits(msgspec.Struct, frozen=True):
-    """What matches, best first, and how many of each type (200 means «at least»)."""
+    """What matches, best first, and how many of each type were found (200 means «at least»)."""
 
     hits: list[Hit]
     facets: dict[str, int]

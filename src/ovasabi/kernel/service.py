@@ -58,7 +58,7 @@ class SearchAnswer(msgspec.Struct, Generic[E], frozen=True):
     """The best matches of one type."""
 
     hits: list[Found[E]]
-    total: Annotated[int, Meta(description="How many match; 200 means at least as many.")]
+    total: Annotated[int, Meta(description="How many were found; 200 means at least as many.")]
     corrected: bool
 
 

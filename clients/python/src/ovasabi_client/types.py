@@ -119,7 +119,7 @@ class SearchAnswer(Answer, Generic[E], frozen=True, kw_only=True):
 
     hits: list[Found[E]]
     total: int
-    """How many match; 200 means at least as many."""
+    """How many were found; 200 means at least as many."""
     corrected: bool
 
 
@@ -488,7 +488,7 @@ class Quote(Entity, frozen=True, kw_only=True):
 
 
 class SearchHits(Answer, frozen=True, kw_only=True):
-    """What matches, best first, and how many of each type; 200 means at least as many."""
+    """What matches, best first, and how many of each type were found; 200 means at least as many."""
 
     hits: list[Record]
     facets: dict[str, int]

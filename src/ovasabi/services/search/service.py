@@ -21,7 +21,7 @@ class SearchQuery(msgspec.Struct, frozen=True):
 
 
 class SearchHits(msgspec.Struct, frozen=True):
-    """What matches, best first, and how many of each type; 200 means at least as many."""
+    """What matches, best first, and how many of each type were found; 200 means at least as many."""
 
     hits: list[Record]
     facets: dict[str, int]
