@@ -1,16 +1,16 @@
--- Three ways, by how many of the newest rows match. Many, or none of the terms is in fewer than every seventh row: the newest matches are
--- taken; the index would first walk through all rows that have the rarest term. Of several terms, some matches are enough then.
+-- Three ways, by how many of the newest rows match. Many, or none of the terms is in fewer than every tenth row: the newest matches are
+-- taken; the index would first walk through all rows that have the rarest term. Of several terms p_limit matches are enough then.
 -- Less, but the rarest terms are rare or often meet the others: they alone are looked up, and the others checked at their rows.
 -- Else all that is required is looked up. The index has no places: of a phrase (p_phrased) its words are looked up, and only as many
 -- of their rows are read as can be in time.
-CREATE OR REPLACE FUNCTION found_of_campaign(p_place search_place, p_campaign int, p_terms tsquery[], p_phrased boolean, p_query tsquery, p_candidates int, p_sample int)
+DROP FUNCTION found_of_campaign(search_place, int, tsquery[], boolean, tsquery, int, int);
+CREATE FUNCTION found_of_campaign(p_place search_place, p_campaign int, p_terms tsquery[], p_phrased boolean, p_query tsquery, p_limit int, p_candidates int, p_sample int)
 RETURNS search_found
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
   common CONSTANT int := 40;  -- matches in the sample times those of the rarest term; below, the index is faster
-  often CONSTANT int := 15;
-  meeting CONSTANT int := 10;
+  often CONSTANT int := 10;
   several CONSTANT int := 5;
   rare CONSTANT int := 2;
   scarce CONSTANT int := 5;
@@ -38,12 +38,15 @@ BEGIN
   IF counts[1] >= several AND counts[1] * fewest >= common OR counts[1] > 0 AND fewest >= often THEN
     p_place.since := '-infinity';
     found := found_in(p_place, p_campaign, p_query, p_candidates, least(4 * p_candidates * p_sample / counts[1], reach));
-    IF found.matched >= p_candidates OR p_query <> p_terms[1] AND (found.matched >= p_candidates / 10 OR p_phrased AND counts[2] >= meeting) THEN
+    IF found.matched >= p_candidates OR p_query <> p_terms[1] AND (found.matched >= p_limit OR p_phrased AND counts[2] >= often) THEN
+      found.more := true;
       RETURN found;
     END IF;
-  ELSIF p_phrased AND counts[2] >= meeting THEN
+  ELSIF p_phrased AND counts[2] >= often THEN
     p_place.since := '-infinity';
-    RETURN found_in(p_place, p_campaign, p_query, p_candidates, reach);
+    found := found_in(p_place, p_campaign, p_query, p_candidates, reach);
+    found.more := true;
+    RETURN found;
   END IF;
   IF p_phrased THEN
     RETURN looked_up_in(p_place, p_campaign, required, p_query, p_candidates, phrases);
@@ -60,4 +63,32 @@ BEGIN
     END IF;
   END IF;
   RETURN looked_up_in(p_place, p_campaign, CASE counts[1] WHEN 0 THEN p_query ELSE required END, p_query, p_candidates, NULL);
+END $$;
+COMMENT ON FUNCTION found_of_campaign(search_place, int, tsquery[], boolean, tsquery, int, int, int) IS 'As many matches of a campaign as can be ranked in time.';
+
+-- Of what matches, only some can be ranked in time: those with the words in their name, and as many of the others.
+CREATE OR REPLACE FUNCTION found_of_type(p_place search_place, p_campaign int, p_terms tsquery[], p_phrased boolean, p_query tsquery, p_words text[], p_fuzzy boolean, p_limit int, p_candidates int, p_sample int)
+RETURNS search_found
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  found search_found;
+  named search_found;
+BEGIN
+  IF p_place.scope = 'campaign' THEN
+    found := found_of_campaign(p_place, p_campaign, p_terms, p_phrased, p_query, p_limit, p_candidates, p_sample);
+  ELSE
+    found := looked_up_in(p_place, p_campaign, p_query, p_query, p_candidates, NULL);
+  END IF;
+  -- Fewer are all there are, if no rows were left unread. And where enough of them rank as high as a title does, no other would rank much higher.
+  IF (found.matched >= p_candidates OR found.more) AND found.high < p_limit THEN
+    named := named_in(p_place, p_campaign, p_words, p_fuzzy, p_query);
+    FOR i IN 1..coalesce(named.matched, 0) LOOP
+      IF named.ids[i] <> ALL (found.ids) THEN
+        found.ids := found.ids || named.ids[i];
+        found.ranks := found.ranks || named.ranks[i];
+      END IF;
+    END LOOP;
+  END IF;
+  RETURN found;
 END $$;
