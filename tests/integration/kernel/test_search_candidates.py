@@ -138,6 +138,24 @@ async def test_matches_are_complete_where_a_word_is_rare_among_the_newest_rows_o
     assert excluded.facets == {"content": 100}
 
 
+async def test_common_words_that_seldom_meet_fill_a_page_with_the_newest_and_those_named_so_or_are_all_found(
+    database: Database, campaign: int
+) -> None:
+    with within(campaign):
+        named = await contents(database).create({"title": "red green blue"})
+    bodies = ["red green", "green blue", "blue red"] * 1_400
+    bodies[::50] = ["red green blue"] * len(bodies[::50])
+    await make(database, campaign, bodies)
+    with within(campaign):
+        page = await search(database, "red green blue ")
+        most = await search(database, "red green blue ", limit=100)
+    assert page.hits[0].id == named.id
+    assert len(page.hits) == 20
+    assert page.facets == {"content": 4_000 // 50}, "of the newest 4,000"
+    assert most.facets == {"content": 4_200 // 50 + 1}, "of all, since those do not fill the page"
+    assert most.hits[0].id == named.id
+
+
 async def test_of_a_phrase_of_very_common_words_the_newest_rows_are_looked_at_and_of_rarer_words_all(
     database: Database, campaign: int
 ) -> None:
