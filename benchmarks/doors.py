@@ -18,8 +18,8 @@ from benchmarks.plan import BenchmarkError, Measured, Plan, Run, Used, better, r
 from benchmarks.processor import all_used
 from benchmarks.rows import drafts
 from benchmarks.systems import ROOT, System, start
-from ovasabi.gateway.protobuf.contract import Contract, Rpc, contract_of
-from ovasabi.kernel.methods import Call
+from ovasabi.gateway.contract.protobuf.contract import Contract, Rpc, contract_of
+from ovasabi.kernel.declare.methods import Call
 from ovasabi.kernel.service import declared_methods
 
 OPERATIONS = ("get", "create")

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ovasabi.kernel.methods import verb
+from ovasabi.kernel.declare.methods import verb
 from ovasabi.kernel.service import Service
 
 

@@ -9,9 +9,9 @@ from benchmarks.plan import Measured, Plan, Run, better, run_of
 from benchmarks.rows import Table
 from benchmarks.systems import System, fill_ovasabi, start_ovasabi
 from ovasabi.database.connection import Database
-from ovasabi.kernel import placement
-from ovasabi.kernel.context import PLATFORM, Role
-from ovasabi.kernel.keys import create_key
+from ovasabi.kernel.call.context import PLATFORM, Role
+from ovasabi.kernel.store import partitions
+from ovasabi.security.keys import create_key
 
 DATABASE = "ovasabi_growth"
 MONTHS_AHEAD = 2
@@ -62,7 +62,7 @@ async def _grow(lab: Lab, database: Database, present: int, campaigns: int, leav
     for campaign in range(campaigns, 1, -1):
         if number >= leaves:
             break
-        number += await placement.dedicate(database, campaign, MONTHS_AHEAD)
+        number += await partitions.dedicate(database, campaign, MONTHS_AHEAD)
 
 
 async def _leaves(database: Database) -> int:

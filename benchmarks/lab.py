@@ -14,11 +14,11 @@ from benchmarks.plan import BenchmarkError
 from ovasabi.database.cluster import wheel_binaries
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
-from ovasabi.kernel.context import Role, acting, on_platform, system_context
-from ovasabi.kernel.keys import create_key
-from ovasabi.kernel.service import Registry
+from ovasabi.discovery import discover
+from ovasabi.kernel.call.context import Role, acting, on_platform, system_context
+from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.lifecycle import migrations, partitions
-from ovasabi.services import discover
+from ovasabi.security.keys import create_key
 
 CAMPAIGN = "bench"
 TEMPLATE = "bench_template"
@@ -81,7 +81,9 @@ class Lab:
             for ahead, today in ((2, datetime.now(UTC)), (0, datetime.now(UTC) - timedelta(minutes=5))):
                 await partitions.apply(database, await partitions.plan(database, ahead, today.date()))
             with acting(system_context("bench")), on_platform("the benchmark makes its campaign"):
-                made = await Registry(database).named("campaign").create({"slug": CAMPAIGN, "title": "Benchmark"})
+                made = (
+                    await ServiceRegistry(database).named("campaign").create({"slug": CAMPAIGN, "title": "Benchmark"})
+                )
             self.campaign = made.campaign_id
             self.key = await create_key(database, "bench", Role.WRITER, campaign_id=self.campaign)
         finally:

@@ -22,17 +22,17 @@ from benchmarks.lab import CAMPAIGN
 from benchmarks.method import Given
 from benchmarks.rows import drafts
 from ovasabi import runtime
-from ovasabi.gateway.app import create_app
-from ovasabi.gateway.calls import Caller, admitted, perform
-from ovasabi.gateway.openapi import document
-from ovasabi.gateway.paths import addresses_of, verb_of
-from ovasabi.gateway.protobuf.contract import Contract, Rpc, contract_of
-from ovasabi.gateway.protobuf.writing import text_of
-from ovasabi.gateway.rpc.answers import answering
-from ovasabi.kernel.context import Context, acting, new_correlation_id
-from ovasabi.kernel.methods import Call, Method, Operation, values_of
+from ovasabi.codegen.proto.writing import text_of
+from ovasabi.discovery import discover
+from ovasabi.gateway.admission import Caller, admitted, perform
+from ovasabi.gateway.contract.openapi.document import document
+from ovasabi.gateway.contract.protobuf.contract import Contract, Rpc, contract_of
+from ovasabi.gateway.grpc.responses import answering
+from ovasabi.gateway.http.app import create_app
+from ovasabi.gateway.wire.paths import addresses_of, verb_of
+from ovasabi.kernel.call.context import Context, acting, new_correlation_id
+from ovasabi.kernel.declare.methods import Call, Method, MethodKind, values_of
 from ovasabi.kernel.service import declared_methods
-from ovasabi.services import discover
 from ovasabi.settings import Settings
 
 WATCHED_REQUESTS = 1_000
@@ -87,9 +87,9 @@ class Ways:
         """What the kernel does for it; for what is nothing of the kernel's, the function alone."""
         service, reference = self._service(call), str(call.target)
         match call.method.operation:
-            case Operation.GET:
+            case MethodKind.GET:
                 return lambda: service.repository.get(reference)
-            case Operation.CREATE:
+            case MethodKind.CREATE:
                 values = values_of(call.request)
                 return lambda: service.repository.create(values)
         return lambda: service.nothing(call.request)

@@ -11,9 +11,9 @@ from benchmarks.lab import Lab, clean_environment
 from benchmarks.plan import BenchmarkError, Measured
 from benchmarks.rows import EVENT, Table, drafts
 from benchmarks.systems import fill_ovasabi
-from ovasabi.kernel.entity import type_of
-from ovasabi.kernel.ids import EPOCH
-from ovasabi.kernel.statements import Statements
+from ovasabi.kernel.declare.entity import type_of
+from ovasabi.kernel.declare.ids import EPOCH
+from ovasabi.kernel.statements.writing import Statements
 from ovasabi.services.content.entity import Content
 
 DATABASE = "ovasabi_limit"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ovasabi.kernel.ids import EPOCH
+from ovasabi.kernel.declare.ids import EPOCH
 
 WORDS = 5_000
 BODY_WORDS = 70  # about 500 characters

@@ -22,12 +22,12 @@ import asyncpg
 
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
-from ovasabi.kernel.context import acting, on_platform, system_context
-from ovasabi.kernel.repository import Repository
-from ovasabi.kernel.search import search
+from ovasabi.discovery import discover
+from ovasabi.kernel.call.context import acting, on_platform, system_context
+from ovasabi.kernel.search.full_text import search
+from ovasabi.kernel.store.repository import Repository
 from ovasabi.lifecycle import migrations, partitions
-from ovasabi.services import discover
-from ovasabi.services.campaign.entity import Campaign
+from ovasabi.system.campaign.entity import Campaign
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 VOCABULARY, COMMON, RARE = 20_000, 30, 5_000

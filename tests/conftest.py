@@ -13,10 +13,10 @@ import pytest_asyncio
 
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
-from ovasabi.kernel.context import Context, acting, on_platform, system_context
-from ovasabi.kernel.service import Registry
+from ovasabi.discovery import discover
+from ovasabi.kernel.call.context import Context, acting, on_platform, system_context
+from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.lifecycle import migrations, partitions
-from ovasabi.services import discover
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 QUICK = {"autovacuum": "off", "fsync": "off"}
@@ -119,12 +119,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def registry(database: Database) -> Registry:
+async def registry(database: Database) -> ServiceRegistry:
     """The services on the shared database."""
-    return Registry(database)
+    return ServiceRegistry(database)
 
 
-async def new_campaign(registry: Registry, **values: object) -> int:
+async def new_campaign(registry: ServiceRegistry, **values: object) -> int:
     """A campaign of one's own; answers its number."""
     with acting(system_context("test")), on_platform("tests make campaigns"):
         slug = f"t{uuid.uuid4().hex[:12]}"
@@ -133,7 +133,7 @@ async def new_campaign(registry: Registry, **values: object) -> int:
 
 
 @pytest_asyncio.fixture
-async def campaign(registry: Registry) -> int:
+async def campaign(registry: ServiceRegistry) -> int:
     """The number of a new campaign."""
     return await new_campaign(registry)
 

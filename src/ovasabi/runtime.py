@@ -12,17 +12,17 @@ import msgspec
 
 from ovasabi import __version__
 from ovasabi.database.connection import Database
+from ovasabi.discovery import discover
 from ovasabi.errors import DatabaseUnavailable, StartError
-from ovasabi.kernel.context import PLATFORM, Role, acting, in_campaign, system_context
-from ovasabi.kernel.keys import Keyring, Unauthenticated, create_key
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.peers import Peers, peers_of
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import Registry, Service
+from ovasabi.kernel.call.context import PLATFORM, Role, acting, in_campaign, system_context
+from ovasabi.kernel.service import Service, ServiceRegistry
+from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions
-from ovasabi.services import discover
-from ovasabi.services.operation.running import carrying_out
+from ovasabi.security.keys import Keyring, Unauthenticated, create_key
+from ovasabi.security.peers import Peers, peers_of
 from ovasabi.settings import Settings
+from ovasabi.system.operation.running import carrying_out
 
 SAMPLE_CAMPAIGN = "python"
 BACKGROUND = ("partitions: months ahead, hourly", "operations: carried out, and taken over")
@@ -40,7 +40,7 @@ class Platform(msgspec.Struct, frozen=True):
 
     settings: Settings
     database: Database
-    registry: Registry
+    registry: ServiceRegistry
     keyring: Keyring
     peers: Peers
 
@@ -67,12 +67,12 @@ async def running(url: str, settings: Settings, elsewhere: Elsewhere | None = No
     background = asyncio.create_task(partitions.keep_ahead(database, settings.months_ahead))
     try:
         async with nullcontext() if elsewhere is None else elsewhere(peers) as find:
-            registry = Registry(database, find, kept_bytes=settings.search_cache_mb << 20)
+            registry = ServiceRegistry(database, find, kept_bytes=settings.search_cache_mb << 20)
             try:
                 async with carrying_out(registry, settings.operations):
                     yield Platform(settings, database, registry, Keyring(database), peers)
             finally:
-                await registry.watching.close()
+                await registry.subscriptions.close()
     finally:
         background.cancel()
         with suppress(asyncio.CancelledError):
@@ -189,7 +189,7 @@ async def _sample(database: Database, progress: Callable[[str], None], *, first:
 
     A first start that was cut off is one again, and adds what is missing. Where there are others, one of them is named.
     """
-    registry = Registry(database)
+    registry = ServiceRegistry(database)
     slugs = [campaign.slug for campaign in (await registry.named("campaign").list(ListRequest(page_size=100))).items]
     if not first or set(slugs) - {SAMPLE_CAMPAIGN}:
         return slugs[-1] if slugs and SAMPLE_CAMPAIGN not in slugs else SAMPLE_CAMPAIGN
@@ -202,7 +202,9 @@ async def _sample(database: Database, progress: Callable[[str], None], *, first:
     )
     with in_campaign(campaign.campaign_id):
         drafts = [
-            Draft({"title": name.replace("-", " "), "slug": name, "body": text, "tags": ["python"]}, f"sample:{name}")
+            NewEntity(
+                {"title": name.replace("-", " "), "slug": name, "body": text, "tags": ["python"]}, f"sample:{name}"
+            )
             for name, text in sorted(topics.items())
         ]
         await registry.named("content").create_many(drafts)

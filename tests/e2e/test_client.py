@@ -26,7 +26,7 @@ def test_calls_and_watches_go_on_over_a_kill_and_a_new_start(program: Program) -
     with program.api() as client, ThreadPoolExecutor() as pool:
         *_, last = client.campaign("python").events.list(page_size=1000)
         cursor = last.cursor
-        watching = pool.submit(watch)
+        subscriptions = pool.submit(watch)
         made = [create("before")]
         assert program.process is not None
         program.process.send_signal(signal.SIGKILL)
@@ -34,7 +34,7 @@ def test_calls_and_watches_go_on_over_a_kill_and_a_new_start(program: Program) -
         creating = pool.submit(create, "while it is away")
         program.up()
         made += [creating.result(60), create("after")]
-        seen = watching.result(60)
+        seen = subscriptions.result(60)
         assert [event.master_id for event in seen] == [content.id for content in made]
         titles = {content.title for content in client.campaign("python").contents.list(page_size=3)}
     assert {content.title for content in made} <= titles

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from ovasabi.kernel.context import PLATFORM, acting, system_context
-from ovasabi.kernel.entity import Entity, EntityType, Scope, declared
-from ovasabi.kernel.fields import Bounds, Field, FromMetadata, Immutable, Numeric, Output, Reference, Secret
-from ovasabi.kernel.service import EntityService, Registry
+from ovasabi.kernel.call.context import PLATFORM, acting, system_context
+from ovasabi.kernel.declare.entity import Entity, EntityType, Scope, declared
+from ovasabi.kernel.declare.fields import Bounds, Field, FromMetadata, Immutable, Numeric, Output, Reference, Secret
+from ovasabi.kernel.service import EntityService, ServiceRegistry
 
 PASSWORD = "Correct-horse-7"
 
@@ -31,7 +31,7 @@ class Acts(msgspec.Struct, frozen=True):
 class Maker:
     """Makes entities in one campaign; what they refer to is made with them, each time anew."""
 
-    def __init__(self, registry: Registry, campaign: int) -> None:
+    def __init__(self, registry: ServiceRegistry, campaign: int) -> None:
         self.registry, self.campaign = registry, campaign
 
     def service(self, name: str) -> EntityService[Any]:

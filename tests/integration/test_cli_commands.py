@@ -16,9 +16,9 @@ import pytest
 import ovasabi
 from ovasabi.database import postmaster
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import Role
-from ovasabi.kernel.keys import Keyring, Unauthenticated
+from ovasabi.kernel.call.context import Role
 from ovasabi.lifecycle import migrations
+from ovasabi.security.keys import Keyring, Unauthenticated
 
 SOURCE = Path(ovasabi.__file__).parents[1]
 SERVICE = '''"""The data of a thing."""
@@ -27,8 +27,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ovasabi.kernel.entity import Entity, entity
-from ovasabi.kernel.fields import Search
+from ovasabi.kernel.declare.entity import Entity, entity
+from ovasabi.kernel.declare.fields import Search
 
 
 @entity(plural="things", title="name")

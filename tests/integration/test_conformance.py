@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import PLATFORM, acting, system_context
-from ovasabi.kernel.entity import EntityType, Scope, declared
-from ovasabi.kernel.errors import (
+from ovasabi.discovery import discover
+from ovasabi.kernel.call.context import PLATFORM, acting, system_context
+from ovasabi.kernel.call.errors import (
     EntityNotFound,
     InvalidValue,
     KeyReused,
@@ -22,14 +22,14 @@ from ovasabi.kernel.errors import (
     ReferenceMissing,
     VersionConflict,
 )
-from ovasabi.kernel.events import Event, read_events
-from ovasabi.kernel.fields import Numeric, Output, Secret
-from ovasabi.kernel.ids import id_time
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.master import MasterRepository
-from ovasabi.kernel.methods import Call, Operation
-from ovasabi.kernel.service import Registry, SearchRequest
-from ovasabi.services import discover
+from ovasabi.kernel.declare.entity import EntityType, Scope, declared
+from ovasabi.kernel.declare.fields import Numeric, Output, Secret
+from ovasabi.kernel.declare.ids import id_time
+from ovasabi.kernel.declare.methods import Call, MethodKind
+from ovasabi.kernel.events.log import Event, read_events
+from ovasabi.kernel.service import SearchRequest, ServiceRegistry
+from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.kernel.store.registry import EntityRegistry
 from tests.conftest import new_campaign
 from tests.integration.drafts import Maker, within
 
@@ -43,27 +43,27 @@ def of(request: pytest.FixtureRequest) -> EntityType:
 
 
 @pytest_asyncio.fixture
-async def maker(registry: Registry, campaign: int) -> Maker:
+async def maker(registry: ServiceRegistry, campaign: int) -> Maker:
     """Makes entities in a campaign of the test's own."""
     return Maker(registry, campaign)
 
 
 @pytest_asyncio.fixture(scope="module")
-async def counted(database_url: str, database: Database) -> AsyncIterator[tuple[Registry, list[str]]]:
+async def counted(database_url: str, database: Database) -> AsyncIterator[tuple[ServiceRegistry, list[str]]]:
     """Services with one connection of each kind, and the statements that they send."""
     sent: list[str] = []
     opened = await Database(database_url, readers=1, writers=1).open()
     for pool in (opened._reader, opened._pager, opened._writer, opened._creator):
         async with opened._connection(pool, 5) as connection:
             connection.add_query_logger(lambda record: sent.append(record.query))
-    yield Registry(opened), sent
+    yield ServiceRegistry(opened), sent
     await opened.close()
 
 
 async def events_of(database: Database, entity: Any) -> list[Event]:
     """The events of an entity, once every transaction that was open meanwhile has ended."""
     with within(entity):
-        version = (await MasterRepository(database).get(entity.id)).version
+        version = (await EntityRegistry(database).get(entity.id)).version
         for _ in range(500):
             events = await read_events(database, entity_id=entity.id)
             if max((event.version or 0 for event in events), default=0) >= version:
@@ -73,7 +73,7 @@ async def events_of(database: Database, entity: Any) -> list[Event]:
 
 
 async def test_each_write_has_its_registry_row_and_its_event(of: EntityType, maker: Maker, database: Database) -> None:
-    acts, records = maker.acts(of.name), MasterRepository(database)
+    acts, records = maker.acts(of.name), EntityRegistry(database)
     made = await maker.create(of.name)
     with within(made):
         record = await records.get(made.id)
@@ -95,7 +95,7 @@ async def test_each_write_has_its_registry_row_and_its_event(of: EntityType, mak
 
 
 async def test_a_write_is_one_statement_and_a_read_is_one(
-    of: EntityType, maker: Maker, counted: tuple[Registry, list[str]]
+    of: EntityType, maker: Maker, counted: tuple[ServiceRegistry, list[str]]
 ) -> None:
     (registry, sent), drafts = counted, [await maker.draft(of.name) for _ in range(2)]
     repository = registry.named(of.name).repository
@@ -174,7 +174,7 @@ async def test_a_secret_is_in_no_answer_and_no_event(of: EntityType, maker: Make
 
 
 async def test_another_campaign_neither_sees_nor_changes_it(of: EntityType, maker: Maker, database: Database) -> None:
-    service, records, other = maker.service(of.name), MasterRepository(database), await new_campaign(maker.registry)
+    service, records, other = maker.service(of.name), EntityRegistry(database), await new_campaign(maker.registry)
     acts = maker.acts(of.name)
     repository, made = service.repository, await maker.create(of.name)
     patch = {} if of.scope is not Scope.CAMPAIGN else await maker.patch(of.name)
@@ -194,7 +194,7 @@ async def test_another_campaign_neither_sees_nor_changes_it(of: EntityType, make
             with pytest.raises(EntityNotFound):
                 await repository.secret(made.id)
         for method in service.methods():
-            if method.operation is Operation.VERB and method.on_entity:
+            if method.operation is MethodKind.VERB and method.on_entity:
                 with pytest.raises(EntityNotFound):
                     await service.run(Call(method, None, str(made.id)))
         assert await repository.get_many([made.id]) == {}
@@ -209,7 +209,7 @@ async def test_another_campaign_neither_sees_nor_changes_it(of: EntityType, make
     assert len([event for event in await events_of(database, made) if event.version is not None]) == 1
 
 
-async def _registry_shows_nothing(records: MasterRepository, made: Any, name: str) -> None:
+async def _registry_shows_nothing(records: EntityRegistry, made: Any, name: str) -> None:
     with pytest.raises(EntityNotFound):
         await records.get(made.id)
     assert await records.get_many([made.id]) == {}

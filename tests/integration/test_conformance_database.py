@@ -10,14 +10,14 @@ import pytest
 import pytest_asyncio
 
 from ovasabi.database.connection import APP_ROLE, prepare_connection
-from ovasabi.kernel.entity import EntityType, Scope, declared
-from ovasabi.kernel.filters import parse_filter
-from ovasabi.kernel.ids import id_time
-from ovasabi.kernel.service import Registry
-from ovasabi.kernel.statements import Statements
-from ovasabi.kernel.work import scope_of
+from ovasabi.discovery import discover
+from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.declare.entity import EntityType, Scope, declared
+from ovasabi.kernel.declare.ids import id_time
+from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.kernel.statements.writing import Statements
+from ovasabi.kernel.store.filters import parse_filter
 from ovasabi.lifecycle import migrations
-from ovasabi.services import discover
 from tests.conftest import new_campaign
 from tests.integration.drafts import Maker, within
 
@@ -44,7 +44,7 @@ async def app(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def places(registry: Registry) -> dict[str, int]:
+async def places(registry: ServiceRegistry) -> dict[str, int]:
     """Two campaigns: one in the pool, one with partitions of its own."""
     return {"pool": await new_campaign(registry), "dedicated": await new_campaign(registry, dedicated=True)}
 
@@ -95,7 +95,7 @@ async def test_without_a_scope_nothing_is_there(of: EntityType, maker: Maker, ap
 
 
 @pytest_asyncio.fixture
-async def maker(registry: Registry, campaign: int) -> Maker:
+async def maker(registry: ServiceRegistry, campaign: int) -> Maker:
     """Makes entities in a campaign of the test's own."""
     return Maker(registry, campaign)
 
@@ -138,7 +138,7 @@ def change_args(entity: Any, patch: str) -> list[Any]:
 
 @pytest.mark.parametrize("place", ["pool", "dedicated"])
 async def test_the_plans_touch_one_leaf(
-    partitioned: EntityType, place: str, places: dict[str, int], registry: Registry, app: asyncpg.Connection
+    partitioned: EntityType, place: str, places: dict[str, int], registry: ServiceRegistry, app: asyncpg.Connection
 ) -> None:
     of, campaign, sql = partitioned, places[place], Statements(partitioned)
     made = await Maker(registry, campaign).create(of.name)
@@ -161,7 +161,7 @@ async def test_the_plans_touch_one_leaf(
 
 @pytest.mark.parametrize("place", ["pool", "dedicated"])
 async def test_a_row_lies_where_its_campaign_lives(
-    partitioned: EntityType, place: str, places: dict[str, int], registry: Registry, owner: asyncpg.Connection
+    partitioned: EntityType, place: str, places: dict[str, int], registry: ServiceRegistry, owner: asyncpg.Connection
 ) -> None:
     made = await Maker(registry, places[place]).create(partitioned.name)
     with within(made):

@@ -37,11 +37,11 @@ FILE = re.compile(r"# src/ovasabi/(services/\w+/\w+\.py)\n")
 USE = """
 import importlib, pathlib, types
 import ovasabi.services
-from ovasabi.gateway.openapi import document
-from ovasabi.kernel.entity import declared
-from ovasabi.kernel.schema import metadata_of
+from ovasabi.gateway.contract.openapi.document import document
+from ovasabi.kernel.declare.entity import declared
+from ovasabi.lifecycle.declared_schema import metadata_of
 from ovasabi.kernel.service import services
-from ovasabi.kernel.statements import Statements
+from ovasabi.kernel.statements.writing import Statements
 
 ovasabi.services.discover()
 ovasabi.services.__path__.append(str(pathlib.Path("services").absolute()))

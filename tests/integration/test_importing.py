@@ -17,9 +17,9 @@ import pytest
 import ovasabi
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
-from ovasabi.kernel.context import Context, acting
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.service import Registry
+from ovasabi.kernel.call.context import Context, acting
+from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.lifecycle import migrations, partitions
 from tests.conftest import new_campaign
 
@@ -83,7 +83,7 @@ def json_lines(rows: Any) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-async def count(registry: Registry, context: Context, type: str = "content") -> int:
+async def count(registry: ServiceRegistry, context: Context, type: str = "content") -> int:
     """How many there are in the campaign."""
     with acting(context):
         page = await registry.named(type).list(ListRequest(page_size=1, include_total=True))
@@ -100,7 +100,7 @@ async def last_words(process: asyncio.subprocess.Process) -> bytes:
 
 
 async def test_good_lines_go_in_and_bad_ones_to_the_reject_file(
-    import_: Import, registry: Registry, campaign: int, context: Context, tmp_path: Path
+    import_: Import, registry: ServiceRegistry, campaign: int, context: Context, tmp_path: Path
 ) -> None:
     rows: list[Any] = [{"title": f"Title {n}", "slug": f"slug-{n}", "tags": ["x"]} for n in range(3_000)]
     rows[100] = {"titel": "x"}
@@ -129,7 +129,7 @@ async def test_good_lines_go_in_and_bad_ones_to_the_reject_file(
 
 
 async def test_all_in_is_exit_code_zero_and_leaves_no_reject_file(
-    import_: Import, registry: Registry, campaign: int, context: Context, tmp_path: Path
+    import_: Import, registry: ServiceRegistry, campaign: int, context: Context, tmp_path: Path
 ) -> None:
     file = tmp_path / "contents.jsonl"
     file.write_text(json_lines([{"title": "same"}, {"title": "same"}, {"title": "other"}]))
@@ -140,7 +140,7 @@ async def test_all_in_is_exit_code_zero_and_leaves_no_reject_file(
 
 
 async def test_a_row_that_the_table_refuses_does_not_take_its_batch_with_it(
-    import_: Import, registry: Registry, campaign: int, context: Context, tmp_path: Path
+    import_: Import, registry: ServiceRegistry, campaign: int, context: Context, tmp_path: Path
 ) -> None:
     rows: list[dict[str, Any]] = [{"title": f"t{n}"} for n in range(50)]
     rows[20]["author_id"] = 2**70  # beyond bigint: the statement fails as a whole
@@ -152,7 +152,7 @@ async def test_a_row_that_the_table_refuses_does_not_take_its_batch_with_it(
 
 
 async def test_csv_goes_in_with_lists_and_metadata(
-    import_: Import, registry: Registry, campaign: int, context: Context, tmp_path: Path
+    import_: Import, registry: ServiceRegistry, campaign: int, context: Context, tmp_path: Path
 ) -> None:
     file = tmp_path / "contents.csv"
     rows = "".join(f'"Title, {n}",s-{n},red;blue,news\r\n' for n in range(1_200))
@@ -172,7 +172,7 @@ async def test_csv_goes_in_with_lists_and_metadata(
 
 
 async def test_standard_input_is_a_file_too(
-    import_: Import, registry: Registry, campaign: int, context: Context, tmp_path: Path
+    import_: Import, registry: ServiceRegistry, campaign: int, context: Context, tmp_path: Path
 ) -> None:
     given = json_lines([{"title": f"t{n}"} for n in range(700)]) + "{bad\n"
     answer = await import_("contents", "-", "--campaign", campaign, given=given.encode())
@@ -202,7 +202,7 @@ async def test_an_import_that_was_broken_off_is_run_again_without_duplicates(
     number: signal.Signals,
     environment: dict[str, str],
     import_: Import,
-    registry: Registry,
+    registry: ServiceRegistry,
     campaign: int,
     context: Context,
     tmp_path: Path,
@@ -263,7 +263,7 @@ async def test_a_restart_of_the_database_goes_by_unnoticed(tmp_path: Path) -> No
             await migrations.upgrade(server.url())
             database = await Database(server.url(), readers=1, writers=1).open()
             await partitions.ensure(database, 1)
-            campaign = await new_campaign(Registry(database))
+            campaign = await new_campaign(ServiceRegistry(database))
             await database.close()
             process = await asyncio.create_subprocess_exec(
                 *COMMAND, "import", "contents", "-", "--campaign", str(campaign), "--batch", "20",

@@ -18,7 +18,7 @@ import uvicorn
 
 from ovasabi import runtime
 from ovasabi.database.embedded import EmbeddedServer
-from ovasabi.gateway.app import create_app
+from ovasabi.gateway.http.app import create_app
 from ovasabi.settings import Settings
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from ovasabi.kernel.lanes import Lane, Limits
+from ovasabi.kernel.batching.batcher import Batcher, Limits
 
 
 class Server:
@@ -55,9 +55,9 @@ class Server:
         raise AssertionError("the statements do not come to an end")
 
 
-def lane_of(server: Server, **limits: Any) -> Lane[Any, Any]:
+def lane_of(server: Server, **limits: Any) -> Batcher[Any, Any]:
     """A lane to that server."""
-    return Lane(server.run, Limits(**limits))
+    return Batcher(server.run, Limits(**limits))
 
 
 def asked(call: Awaitable[Any]) -> "asyncio.Task[Any]":
@@ -76,6 +76,12 @@ async def answers(callers: list[Any]) -> list[Any]:
     return list(await asyncio.wait_for(asyncio.gather(*callers, return_exceptions=True), 5))
 
 
-def nothing_is_left(lane: Lane[Any, Any]) -> bool:
+def nothing_is_left(batcher: Batcher[Any, Any]) -> bool:
     """Whether the lane remembers nobody."""
-    return (len(lane._queues), lane._rows, lane._bytes, len(lane._under_way), len(lane._targets)) == (0, 0, 0, 0, 0)
+    return (len(batcher._queues), batcher._rows, batcher._bytes, len(batcher._under_way), len(batcher._targets)) == (
+        0,
+        0,
+        0,
+        0,
+        0,
+    )

@@ -8,10 +8,10 @@ import msgspec.inspect as mi
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from ovasabi.gateway.protobuf.contract import Contract, Rpc
-from ovasabi.kernel.context import Role
-from ovasabi.kernel.entity import Entity, type_of
-from ovasabi.kernel.methods import Call, Method, Operation, Reach, Subject
+from ovasabi.gateway.contract.protobuf.contract import Contract, Rpc
+from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.declare.entity import Entity, type_of
+from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Subject
 from ovasabi.kernel.service import services
 
 METHODS = [method for service in services for method in service.methods()]
@@ -21,16 +21,16 @@ RPCS = {rpc.method.id: rpc for rpc in CONTRACT.rpcs}
 
 def probe(
     name: str,
-    operation: Operation,
+    operation: MethodKind,
     request: Any = None,
     response: Any = None,
     *,
     on_entity: bool = False,
-    reach: Reach = Reach.CAMPAIGN,
+    resource: Resource = Resource.CAMPAIGN,
     title: str = "Probes",
 ) -> Method:
     """A method of a service that there is not."""
-    subject = Subject(title.lower(), title, "probe", "probe", "probes", "probes", "Probes.", reach)
+    subject = Subject(title.lower(), title, "probe", "probe", "probes", "probes", "Probes.", resource)
     return Method(subject, name, operation, on_entity, request, response, Role.READER, f"Does {name}.")
 
 
@@ -54,8 +54,8 @@ def call_of(method: Method, request: Any) -> Call:
     """A call with everything that the method takes, and one request."""
     return Call(
         method=method,
-        campaign=None if method.reach is Reach.PLATFORM else "python",
-        target="17" if method.on_entity and method.reach is not Reach.ITSELF else None,
+        campaign=None if method.resource is Resource.PLATFORM else "python",
+        target="17" if method.on_entity and method.resource is not Resource.ITSELF else None,
         request=request,
         expected_version=3 if method.takes_version else None,
         key="client:k" if method.takes_key else None,

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from ovasabi.cli.calling import call
+from ovasabi.cli.call.command import call
 from ovasabi.kernel.service import services
 
 HEAVY = {

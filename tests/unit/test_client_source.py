@@ -17,9 +17,9 @@ import pytest
 from msgspec import Meta
 
 import ovasabi_client
-from ovasabi.gateway.client_source import FOLDER, ROOT, client_files, files_of
-from ovasabi.gateway.client_source.twins import sync_of
-from ovasabi.kernel.methods import Method, Operation, Reach, Subject
+from ovasabi.codegen.client import FOLDER, ROOT, client_files, files_of
+from ovasabi.codegen.client.unasync import sync_of
+from ovasabi.kernel.declare.methods import Method, MethodKind, Resource, Subject
 from ovasabi.kernel.service import services
 from ovasabi_client import UNSET, ContentState, api, api_async
 
@@ -79,11 +79,11 @@ PARCELS = Subject(
     plural="parcels",
     collection="parcels",
     doc="Parcels.",
-    reach=Reach.CAMPAIGN,
+    resource=Resource.CAMPAIGN,
 )
 
 
-def method(name: str, operation: Operation, request: Any, response: Any, *, on_entity: bool = False) -> Method:
+def method(name: str, operation: MethodKind, request: Any, response: Any, *, on_entity: bool = False) -> Method:
     """A method of parcels."""
     role = services[0].methods()[0].role
     return Method(PARCELS, name, operation, on_entity, request, response, role, f"Does {name}.")
@@ -96,7 +96,7 @@ def of_a_call(cls: type, name: str) -> inspect.Signature:
 
 def test_the_files_in_git_are_those_that_the_methods_make() -> None:
     for path, text in client_files().items():
-        assert (ROOT / path).read_text() == text, f"{path}: run `python -m ovasabi.gateway.client_source`"
+        assert (ROOT / path).read_text() == text, f"{path}: run `python -m ovasabi.codegen.client`"
         assert "generated" in text.splitlines()[0].lower()
 
 
@@ -106,7 +106,7 @@ def test_each_method_is_there_in_both_clients() -> None:
             for module, prefix in ((api, ""), (api_async, "Async")):
                 cls = getattr(module, prefix + made.subject.title)
                 assert callable(getattr(cls, made.function)), made.id
-                if made.operation is Operation.LIST:
+                if made.operation is MethodKind.LIST:
                     assert callable(cls.page), made.id
 
 
@@ -183,11 +183,11 @@ def test_a_twin_has_no_word_of_asyncio_left() -> None:
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A client for parcels, which do all that a service may do, beside what all clients have."""
     methods = [
-        method("send", Operation.VERB, Sending, Parcel),
-        method("weigh", Operation.READ, None, Decimal | None, on_entity=True),
-        method("drop", Operation.VERB, None, None, on_entity=True),
-        method("import", Operation.VERB, None, Fielded),
-        method("watch", Operation.WATCH, None, Told),
+        method("send", MethodKind.VERB, Sending, Parcel),
+        method("weigh", MethodKind.READ, None, Decimal | None, on_entity=True),
+        method("drop", MethodKind.VERB, None, None, on_entity=True),
+        method("import", MethodKind.VERB, None, Fielded),
+        method("watch", MethodKind.WATCH, None, Told),
     ]
     folder = tmp_path / "parcel_client"
     folder.mkdir()
@@ -239,4 +239,4 @@ def test_a_field_that_the_client_needs_itself_is_refused() -> None:
         expected_version: int
 
     with pytest.raises(TypeError, match=r"parcels_send cannot take expected_version"):
-        files_of([method("send", Operation.VERB, Named, None)])
+        files_of([method("send", MethodKind.VERB, Named, None)])

@@ -11,10 +11,10 @@ import pytest
 from google.rpc.code_pb2 import Code as GoogleCode
 
 import ovasabi
+from ovasabi.codegen.error_page import errors_page
 from ovasabi.errors import Kind, OvasabiError
-from ovasabi.gateway.codes import Code, class_of, codes
-from ovasabi.gateway.error_page import errors_page
-from ovasabi.gateway.kinds import DOORS, GRPC_OF_CODE, HTTP_OF_CODE, Grpc
+from ovasabi.gateway.error_registry import Code, class_of, codes
+from ovasabi.gateway.status_codes import GRPC_OF_CODE, HTTP_OF_CODE, STATUS_CODES, Grpc
 
 SOURCE = Path(ovasabi.__file__).parent
 PAGE = SOURCE.parents[1] / "docs" / "errors.md"
@@ -59,8 +59,12 @@ def test_a_code_has_all_that_the_doors_tell_and_a_whole_example(code: Code) -> N
 
 
 def test_every_kind_has_its_own_code_of_grpc_a_status_and_a_title() -> None:
-    assert set(DOORS) == set(Kind)
-    assert len({door.grpc for door in DOORS.values()}) == len({door.title for door in DOORS.values()}) == len(Kind)
+    assert set(STATUS_CODES) == set(Kind)
+    assert (
+        len({door.grpc for door in STATUS_CODES.values()})
+        == len({door.title for door in STATUS_CODES.values()})
+        == len(Kind)
+    )
 
 
 def test_the_codes_of_grpc_are_those_of_google() -> None:
@@ -86,9 +90,9 @@ def test_no_value_of_a_sentence_has_the_name_of_what_goes_beside_it() -> None:
 
 
 def test_the_page_in_docs_is_the_one_that_is_written_from_the_registry(tmp_path: Path) -> None:
-    assert PAGE.read_text() == errors_page(), "write it: python -m ovasabi.gateway.error_page docs/errors.md"
+    assert PAGE.read_text() == errors_page(), "write it: python -m ovasabi.codegen.error_page docs/errors.md"
     written = tmp_path / "errors.md"
-    subprocess.run([sys.executable, "-m", "ovasabi.gateway.error_page", written], check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "ovasabi.codegen.error_page", written], check=True, timeout=60)
     assert written.read_text() == PAGE.read_text()
 
 
@@ -101,6 +105,6 @@ def test_the_page_has_a_line_for_every_code() -> None:
 
 
 def test_the_registry_alone_loads_nothing_of_grpc() -> None:
-    program = "import sys, ovasabi.gateway.codes, ovasabi.gateway.failures; print(*sys.modules)"
+    program = "import sys, ovasabi.gateway.error_registry, ovasabi.gateway.http.failures; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert not {"grpc", "google.protobuf", "google.rpc"} & set(run.stdout.split())

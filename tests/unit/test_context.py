@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from ovasabi.errors import DeadlineExceeded, Kind
-from ovasabi.kernel import context
-from ovasabi.kernel.context import (
+from ovasabi.kernel.call import context
+from ovasabi.kernel.call.context import (
     PLATFORM,
     Context,
     NoCampaign,
@@ -22,7 +22,7 @@ from ovasabi.kernel.context import (
     remaining,
     system_context,
 )
-from ovasabi.kernel.work import scope_of
+from ovasabi.kernel.call.scope import scope_of
 
 CONFINED = Context(principal=Principal(name="key:a", campaign_id=7, role=Role.WRITER), campaign_id=7)
 

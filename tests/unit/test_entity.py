@@ -11,13 +11,23 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, UnsetType
 
-from ovasabi.kernel.entity import KEPT, Entity, Scope, declared, entity, type_of
-from ovasabi.kernel.events import EVENT_TYPE
-from ovasabi.kernel.fields import Filter, FromMetadata, Immutable, Numeric, Output, Reference, Search, Secret, Unique
-from ovasabi.kernel.schema import metadata_of
-from ovasabi.kernel.statements import Statements
+from ovasabi.kernel.declare.entity import KEPT, Entity, Scope, declared, entity, type_of
+from ovasabi.kernel.declare.fields import (
+    Filter,
+    FromMetadata,
+    Immutable,
+    Numeric,
+    Output,
+    Reference,
+    Search,
+    Secret,
+    Unique,
+)
+from ovasabi.kernel.events.log import EVENT_TYPE
+from ovasabi.kernel.statements.writing import Statements
+from ovasabi.lifecycle.declared_schema import metadata_of
 from ovasabi.services.content.entity import Comment, Content, Reaction
-from ovasabi.services.user.entity import User
+from ovasabi.system.user.entity import User
 
 HOME = "ovasabi.services.probe.entity"
 

@@ -10,7 +10,7 @@ import pytest
 
 import ovasabi
 from ovasabi.errors import Kind, OvasabiError
-from ovasabi.kernel.errors import from_postgres
+from ovasabi.kernel.call.errors import from_postgres
 
 for _module in pkgutil.walk_packages(ovasabi.__path__, "ovasabi."):
     if not _module.name.endswith("__main__"):
@@ -62,7 +62,7 @@ def test_an_example_that_does_not_fill_the_places_is_refused_when_it_is_declared
 
 
 def test_an_error_that_is_retold_keeps_its_words_as_they_were() -> None:
-    from ovasabi.kernel.errors import KeyTaken
+    from ovasabi.kernel.call.errors import KeyTaken
 
     error = KeyTaken.retold("{type} is taken", field="slug", hint=None, values={"type": "content"})
     assert isinstance(error, KeyTaken)
@@ -81,7 +81,7 @@ def test_a_message_without_a_code_of_its_own_is_refused_when_it_is_declared() ->
 
 
 def test_a_value_with_braces_is_not_formatted_again() -> None:
-    from ovasabi.kernel.errors import EntityNotFound, InvalidValue
+    from ovasabi.kernel.call.errors import EntityNotFound, InvalidValue
 
     assert "{0}" in str(InvalidValue(problem="{0} {x}"))
     assert "{x}" in str(EntityNotFound(type="content", reference="{x}"))

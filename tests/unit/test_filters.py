@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovasabi.kernel.entity import type_of
-from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.filters import MAX_LENGTH, filtered_column, parse_filter
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.declare.entity import type_of
+from ovasabi.kernel.store.filters import MAX_LENGTH, filtered_column, parse_filter
 from ovasabi.services.content.entity import Comment, Content
 from ovasabi.services.product.entity import Variant
 

@@ -13,10 +13,11 @@ from protobuf_kit import METHODS
 
 import ovasabi
 from ovasabi.cli import api as command
-from ovasabi.gateway import generated
-from ovasabi.gateway.protobuf import numbers, release
-from ovasabi.gateway.protobuf.contract import Contract, contract_of
-from ovasabi.gateway.protobuf.descriptors import descriptor_of
+from ovasabi.codegen import generated
+from ovasabi.codegen.proto import release
+from ovasabi.gateway.contract.protobuf import field_numbers
+from ovasabi.gateway.contract.protobuf.contract import Contract, contract_of
+from ovasabi.gateway.contract.protobuf.descriptors import descriptor_of
 
 ROOT = Path(ovasabi.__file__).parents[2]
 SERVED = contract_of(METHODS)
@@ -67,7 +68,7 @@ def test_the_files_compile_and_mean_what_is_served(copy: Path) -> None:
 
 
 def test_reserved_numbers_and_names_compile_and_mean_what_is_served(tmp_path: Path) -> None:
-    given = numbers.known(ROOT / "api")
+    given = field_numbers.known(ROOT / "api")
     given["ovasabi.content.v1.Content"].numbers["gone"] = 90
     given["ovasabi.content.v1.ContentKind"].numbers["CONTENT_KIND_GONE"] = 91
     contract = Contract(METHODS, given)

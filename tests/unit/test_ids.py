@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovasabi.kernel.ids import EPOCH, MAX_ID, id_time, parse_reference, time_id, uuid_id
+from ovasabi.kernel.declare.ids import EPOCH, MAX_ID, id_time, parse_reference, time_id, uuid_id
 
 LAST = id_time(MAX_ID)
 ids = st.integers(0, MAX_ID)

@@ -11,16 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from ovasabi.discovery import discover
 from ovasabi.errors import OvasabiError
-from ovasabi.kernel import import_lines
-from ovasabi.kernel.entity import declared
-from ovasabi.kernel.errors import InvalidValue, KeyReused
-from ovasabi.kernel.import_batches import BATCH_BYTES, Batch, Format, read_batches
-from ovasabi.kernel.import_drafts import MAX_KEY, Drafts
-from ovasabi.kernel.import_lines import Line, NotImportable, csv_records, json_lines
-from ovasabi.kernel.importing import type_named
-from ovasabi.lifecycle.import_rejects import Rejects
-from ovasabi.services import discover
+from ovasabi.kernel.call.errors import InvalidValue, KeyReused
+from ovasabi.kernel.declare.entity import declared
+from ovasabi.kernel.transfer import lines
+from ovasabi.kernel.transfer.batches import BATCH_BYTES, Batch, Format, read_batches
+from ovasabi.kernel.transfer.importer import type_named
+from ovasabi.kernel.transfer.line_decoder import MAX_KEY, LineDecoder
+from ovasabi.kernel.transfer.lines import Line, NotImportable, csv_records, json_lines
+from ovasabi.kernel.transfer.reject_file import Rejects
 
 discover()
 
@@ -30,7 +30,7 @@ def batches(
 ) -> list[Batch]:
     """The batches of a file with this text."""
     raw = text if isinstance(text, bytes) else text.encode()
-    return list(read_batches(io.BytesIO(raw), Drafts(declared[type_named(plural)], key), format))
+    return list(read_batches(io.BytesIO(raw), LineDecoder(declared[type_named(plural)], key), format))
 
 
 def only(text: str | bytes, **options: Any) -> Batch:
@@ -73,12 +73,12 @@ def test_a_byte_order_mark_is_left_out() -> None:
 
 
 def test_a_line_that_is_too_long_is_refused_alone_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_lines, "MAX_LINE", 2_000)
+    monkeypatch.setattr(lines, "MAX_LINE", 2_000)
     text = json_of([{"title": "a"}, {"title": "b" * 2_100_000}, {"title": "c"}])
     batch = only(text)
     assert [row.draft.values["title"] for row in batch.rows] == ["a", "c"]
     assert batch.refused[0][0].number == 2
-    assert len(batch.refused[0][0].raw) == import_lines.SHOWN
+    assert len(batch.refused[0][0].raw) == lines.SHOWN
     assert batch.end == len(text)
 
 

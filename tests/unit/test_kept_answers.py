@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from ovasabi.kernel.changes import KEEP_SECONDS, Moment
-from ovasabi.kernel.keeping import EACH_BYTES, Answers, Repeats
+from ovasabi.kernel.search.generations import KEEP_SECONDS, Moment
+from ovasabi.kernel.search.result_cache import EACH_BYTES, Answers, Repeats
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 LAST = str((1 << 64) - 1)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from lane_kit import Server, answers, asked, lane_of, moment, nothing_is_left
 
 from ovasabi.errors import Kind
-from ovasabi.kernel.lanes import Overloaded
+from ovasabi.kernel.batching.batcher import Overloaded
 
 
 async def test_a_statement_is_of_no_more_campaigns_than_the_bound_and_each_has_its_turn() -> None:
     server = Server()
-    lane = lane_of(server, statements=1, campaigns=3)
-    await answers([asked(lane.call((campaign, n), campaign=campaign)) for n in range(2) for campaign in range(10)])
+    batcher = lane_of(server, statements=1, campaigns=3)
+    await answers([asked(batcher.call((campaign, n), campaign=campaign)) for n in range(2) for campaign in range(10)])
     campaigns = [{campaign for campaign, _ in batch} for batch in server.batches]
     assert [len(of) for of in campaigns] == [3, 3, 3, 1]
     assert set().union(*campaigns) == set(range(10))
@@ -24,10 +24,10 @@ async def test_a_statement_is_of_no_more_campaigns_than_the_bound_and_each_has_i
 
 async def test_a_campaign_with_one_call_is_in_the_next_statement_though_another_has_a_thousand_waiting() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=1, rows=16)
-    crowd = [asked(lane.call(("crowd", n), campaign=1)) for n in range(1000)]
+    batcher = lane_of(server, statements=1, rows=16)
+    crowd = [asked(batcher.call(("crowd", n), campaign=1)) for n in range(1000)]
     await moment()
-    one = asked(lane.call(("one", 0), campaign=2))
+    one = asked(batcher.call(("one", 0), campaign=2))
     await moment()
     assert ("one", 0) not in server.batches[0]
     await server.finish(0)
@@ -39,9 +39,9 @@ async def test_a_campaign_with_one_call_is_in_the_next_statement_though_another_
 
 async def test_campaigns_with_much_to_do_have_equal_shares_however_many_calls_they_have() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=1, rows=12)
+    batcher = lane_of(server, statements=1, rows=12)
     waiting = {1: 1000, 2: 100, 3: 60}
-    callers = [asked(lane.call((c, n), campaign=c)) for c, count in waiting.items() for n in range(count)]
+    callers = [asked(batcher.call((c, n), campaign=c)) for c, count in waiting.items() for n in range(count)]
     await moment()
     for number in range(10):
         await server.finish(number)
@@ -55,8 +55,8 @@ async def test_campaigns_with_much_to_do_have_equal_shares_however_many_calls_th
 
 async def test_more_campaigns_than_rows_take_turns() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=1, rows=4)
-    callers = [asked(lane.call((c, n), campaign=c)) for c in range(10) for n in range(20)]
+    batcher = lane_of(server, statements=1, rows=4)
+    callers = [asked(batcher.call((c, n), campaign=c)) for c in range(10) for n in range(20)]
     await moment()
     for number in range(5):
         await server.finish(number)
@@ -68,46 +68,46 @@ async def test_more_campaigns_than_rows_take_turns() -> None:
 
 async def test_beyond_the_waiting_rows_a_call_is_refused_at_once() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=1, waiting_rows=10)
-    callers = [asked(lane.call("first", campaign=0))]
+    batcher = lane_of(server, statements=1, waiting_rows=10)
+    callers = [asked(batcher.call("first", campaign=0))]
     await moment()
-    callers += [asked(lane.call((c, n), campaign=c)) for c in range(1, 11) for n in range(1)]
+    callers += [asked(batcher.call((c, n), campaign=c)) for c in range(1, 11) for n in range(1)]
     await moment()
     with pytest.raises(Overloaded) as refused:
-        await lane.call("too many", campaign=11)
+        await batcher.call("too many", campaign=11)
     assert (refused.value.kind, refused.value.code) == (Kind.EXHAUSTED, "overloaded")
     await server.finish_all()
     assert not any(isinstance(answer, Exception) for answer in await answers(callers))
-    assert await lane.call("again", campaign=11) == ("answer to", "again")
+    assert await batcher.call("again", campaign=11) == ("answer to", "again")
     assert "too many" not in [item for batch in server.batches for item in batch]
-    assert nothing_is_left(lane)
+    assert nothing_is_left(batcher)
 
 
 async def test_beyond_the_waiting_bytes_a_call_is_refused_at_once() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=1, waiting_bytes=100)
-    callers = [asked(lane.call(0, campaign=0, size=50))]
+    batcher = lane_of(server, statements=1, waiting_bytes=100)
+    callers = [asked(batcher.call(0, campaign=0, size=50))]
     await moment()
-    callers += [asked(lane.call(c, campaign=c, size=30)) for c in (1, 2, 3)]
+    callers += [asked(batcher.call(c, campaign=c, size=30)) for c in (1, 2, 3)]
     await moment()
     with pytest.raises(Overloaded):
-        await lane.call("too large", campaign=4, size=11)
-    callers.append(asked(lane.call("fits", campaign=4, size=10)))
+        await batcher.call("too large", campaign=4, size=11)
+    callers.append(asked(batcher.call("fits", campaign=4, size=10)))
     await moment()
     await server.finish_all()
     assert not any(isinstance(answer, Exception) for answer in await answers(callers))
-    assert nothing_is_left(lane)
+    assert nothing_is_left(batcher)
 
 
 @pytest.mark.parametrize(("size", "limits"), [(0, {"waiting_rows": 20}), (10, {"waiting_bytes": 200})])
 async def test_one_campaign_takes_half_of_the_room_at_most(size: int, limits: dict[str, int]) -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=1, **limits)
-    first = asked(lane.call("first", campaign=1))
+    batcher = lane_of(server, statements=1, **limits)
+    first = asked(batcher.call("first", campaign=1))
     await moment()
-    crowd = [asked(lane.call(("crowd", n), campaign=1, size=size)) for n in range(50)]
+    crowd = [asked(batcher.call(("crowd", n), campaign=1, size=size)) for n in range(50)]
     await moment()
-    others = [asked(lane.call(("other", n), campaign=2, size=size)) for n in range(10)]
+    others = [asked(batcher.call(("other", n), campaign=2, size=size)) for n in range(10)]
     await moment()
     await server.finish_all()
     refused = [isinstance(answer, Overloaded) for answer in await answers(crowd)]
@@ -117,26 +117,26 @@ async def test_one_campaign_takes_half_of_the_room_at_most(size: int, limits: di
 
 async def test_those_refused_leave_nothing_that_could_stop_the_others() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=1, rows=2, campaigns=2, waiting_rows=8)
-    callers = [asked(lane.call("first", campaign=0))]
+    batcher = lane_of(server, statements=1, rows=2, campaigns=2, waiting_rows=8)
+    callers = [asked(batcher.call("first", campaign=0))]
     await moment()
-    callers += [asked(lane.call((c, n), campaign=c)) for c in (1, 2) for n in range(4)]
+    callers += [asked(batcher.call((c, n), campaign=c)) for c in (1, 2) for n in range(4)]
     await moment()
-    refused = await answers([asked(lane.call("refused", campaign=c)) for c in range(3, 30)])
+    refused = await answers([asked(batcher.call("refused", campaign=c)) for c in range(3, 30)])
     assert {type(answer) for answer in refused} == {Overloaded}
-    assert set(lane._queues) == {1, 2}
+    assert set(batcher._queues) == {1, 2}
     await server.finish_all()
     assert not any(isinstance(answer, Exception) for answer in await answers(callers))
-    assert nothing_is_left(lane)
+    assert nothing_is_left(batcher)
 
 
 async def test_those_who_left_do_not_stop_the_ones_behind_them() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=1, campaigns=2)
-    first = asked(lane.call("first", campaign=0))
+    batcher = lane_of(server, statements=1, campaigns=2)
+    first = asked(batcher.call("first", campaign=0))
     await moment()
-    gone = [asked(lane.call(c, campaign=c)) for c in range(1, 8)]
-    behind = asked(lane.call("behind", campaign=9))
+    gone = [asked(batcher.call(c, campaign=c)) for c in range(1, 8)]
+    behind = asked(batcher.call("behind", campaign=9))
     await moment()
     for caller in gone:
         caller.cancel()
@@ -144,18 +144,18 @@ async def test_those_who_left_do_not_stop_the_ones_behind_them() -> None:
     assert server.batches == [["first"], ["behind"]]
     await server.finish_all()
     await answers([first, behind])
-    assert nothing_is_left(lane)
+    assert nothing_is_left(batcher)
 
 
 async def test_of_calls_with_one_target_one_is_under_way_in_order_and_others_overtake() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=2)
-    callers = [asked(lane.call(("hot", n), campaign=1, target="hot")) for n in range(3)]
-    callers += [asked(lane.call(("cold", n), campaign=1, target=n)) for n in range(2)]
-    callers += [asked(lane.call(("any", n), campaign=1)) for n in range(2)]
+    batcher = lane_of(server, statements=2)
+    callers = [asked(batcher.call(("hot", n), campaign=1, target="hot")) for n in range(3)]
+    callers += [asked(batcher.call(("cold", n), campaign=1, target=n)) for n in range(2)]
+    callers += [asked(batcher.call(("any", n), campaign=1)) for n in range(2)]
     await moment()
     assert server.batches == [[("hot", 0), ("cold", 0), ("cold", 1), ("any", 0), ("any", 1)]]
-    callers.append(asked(lane.call(("other", 0), campaign=1, target="other")))
+    callers.append(asked(batcher.call(("other", 0), campaign=1, target="other")))
     await moment()
     assert server.batches[1:] == [[("other", 0)]]
     await server.finish(1)
@@ -166,16 +166,16 @@ async def test_of_calls_with_one_target_one_is_under_way_in_order_and_others_ove
     assert server.batches[3:] == [[("hot", 2)]]
     await server.finish_all()
     assert not any(isinstance(answer, Exception) for answer in await answers(callers))
-    assert nothing_is_left(lane)
+    assert nothing_is_left(batcher)
 
 
 async def test_campaigns_that_wait_for_their_targets_do_not_stop_the_ones_behind_them() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=2, campaigns=2)
-    callers = [asked(lane.call((c, n), campaign=c, target=c)) for n in range(2) for c in (1, 2)]
+    batcher = lane_of(server, statements=2, campaigns=2)
+    callers = [asked(batcher.call((c, n), campaign=c, target=c)) for n in range(2) for c in (1, 2)]
     await moment()
     assert server.batches == [[(1, 0), (2, 0)]]
-    callers.append(asked(lane.call((3, 0), campaign=3, target=3)))
+    callers.append(asked(batcher.call((3, 0), campaign=3, target=3)))
     await moment()
     assert server.batches[1:] == [[(3, 0)]]
     await server.finish_all()
@@ -201,7 +201,7 @@ async def test_whatever_comes_in_between_each_call_is_answered_once_and_with_its
     steps: list[tuple[Any, ...]], statements: int
 ) -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=statements, **LIMITS)
+    batcher = lane_of(server, statements=statements, **LIMITS)
     callers: list[asyncio.Task[Any]] = []
     asked_for: list[tuple[int, str | None, int]] = []
     for kind, *rest in steps:
@@ -211,7 +211,7 @@ async def test_whatever_comes_in_between_each_call_is_answered_once_and_with_its
             if number % 7 == 3:
                 server.errors[number] = ZeroDivisionError(number)
             place = None if target is None else (campaign, target)
-            callers.append(asked(lane.call(number, campaign=campaign, size=size, target=place)))
+            callers.append(asked(batcher.call(number, campaign=campaign, size=size, target=place)))
             asked_for.append((campaign, place, size))
         elif kind == "finish" and len(server.running) > rest[0]:
             await server.finish(sorted(server.running)[rest[0]])
@@ -244,4 +244,4 @@ async def test_whatever_comes_in_between_each_call_is_answered_once_and_with_its
     for place in {place for _, place, _ in asked_for if place}:
         assert [n for n in sent if asked_for[n][1] == place] == sorted(n for n in sent if asked_for[n][1] == place)
     assert server.most <= statements
-    assert nothing_is_left(lane)
+    assert nothing_is_left(batcher)

@@ -7,8 +7,8 @@ import pytest
 from lane_kit import Server, answers, asked, lane_of, moment, nothing_is_left
 
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded
-from ovasabi.kernel.context import NoCampaign, acting, current, current_campaign, system_context
-from ovasabi.kernel.lanes import Lane, Limits
+from ovasabi.kernel.batching.batcher import Batcher, Limits
+from ovasabi.kernel.call.context import NoCampaign, acting, current, current_campaign, system_context
 
 
 class Timeless(asyncio.SelectorEventLoop):
@@ -23,13 +23,13 @@ class Timeless(asyncio.SelectorEventLoop):
 def test_an_idle_lane_starts_in_the_same_moment_without_a_timer() -> None:
     async def calls() -> None:
         server = Server()
-        lane = lane_of(server)
-        caller = asked(lane.call("first", campaign=1))
+        batcher = lane_of(server)
+        caller = asked(batcher.call("first", campaign=1))
         for _ in range(3):  # the caller's turn, the lane's, the statement's
             await asyncio.sleep(0)
         assert server.batches == [["first"]]
         assert await caller == ("answer to", "first")
-        assert await asyncio.gather(*(lane.call(n, campaign=n) for n in range(300))) == [
+        assert await asyncio.gather(*(batcher.call(n, campaign=n) for n in range(300))) == [
             ("answer to", n) for n in range(300)
         ]
 
@@ -41,18 +41,18 @@ def test_an_idle_lane_starts_in_the_same_moment_without_a_timer() -> None:
 
 async def test_calls_of_the_same_moment_are_one_statement() -> None:
     server = Server()
-    lane = lane_of(server)
-    callers = [asked(lane.call(n, campaign=n % 3)) for n in range(60)]
+    batcher = lane_of(server)
+    callers = [asked(batcher.call(n, campaign=n % 3)) for n in range(60)]
     assert await answers(callers) == [("answer to", n) for n in range(60)]
     assert [sorted(batch) for batch in server.batches] == [list(range(60))]
 
 
 async def test_while_its_statements_are_under_way_the_next_batch_gathers() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=2)
+    batcher = lane_of(server, statements=2)
     callers = []
     for n in range(7):
-        callers.append(asked(lane.call(n, campaign=1)))
+        callers.append(asked(batcher.call(n, campaign=1)))
         await moment()
     assert server.batches == [[0], [1]]
     await server.finish(1)
@@ -66,31 +66,33 @@ async def test_while_its_statements_are_under_way_the_next_batch_gathers() -> No
 
 async def test_a_statement_takes_no_more_rows_than_the_bound() -> None:
     server = Server()
-    callers = [asked(lane.call(n, campaign=1)) for lane in [lane_of(server, statements=1, rows=4)] for n in range(10)]
+    callers = [
+        asked(batcher.call(n, campaign=1)) for batcher in [lane_of(server, statements=1, rows=4)] for n in range(10)
+    ]
     await answers(callers)
     assert server.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
 async def test_a_statement_takes_no_more_once_it_has_the_bytes_of_the_bound() -> None:
     server = Server()
-    lane = lane_of(server, statements=1, bytes=100)
-    await answers([asked(lane.call(n, campaign=1, size=50)) for n in range(5)])
+    batcher = lane_of(server, statements=1, bytes=100)
+    await answers([asked(batcher.call(n, campaign=1, size=50)) for n in range(5)])
     assert server.batches == [[0, 1], [2, 3], [4]]
 
 
 async def test_a_single_call_larger_than_the_bound_goes_by_itself() -> None:
     server = Server()
-    lane = lane_of(server, statements=1, bytes=100)
+    batcher = lane_of(server, statements=1, bytes=100)
     sizes = [5000, 1, 1, 5000]
-    await answers([asked(lane.call(n, campaign=1, size=size)) for n, size in enumerate(sizes)])
+    await answers([asked(batcher.call(n, campaign=1, size=size)) for n, size in enumerate(sizes)])
     assert server.batches == [[0], [1, 2, 3]]
 
 
 async def test_an_error_in_the_place_of_an_answer_reaches_that_caller_alone() -> None:
     server, lane_error = Server(), DatabaseUnavailable(reason="of one row")
     server.errors[3] = lane_error
-    lane = lane_of(server)
-    got = await answers([asked(lane.call(n, campaign=1)) for n in range(6)])
+    batcher = lane_of(server)
+    got = await answers([asked(batcher.call(n, campaign=1)) for n in range(6)])
     assert got == [lane_error if n == 3 else ("answer to", n) for n in range(6)]
     assert len(server.batches) == 1
 
@@ -104,31 +106,31 @@ async def test_a_statement_that_fails_fails_its_callers_and_the_lane_goes_on() -
             raise ZeroDivisionError
         return [10 * item for item in items]
 
-    lane: Lane[int, int] = Lane(run, Limits(statements=1, rows=3))
-    got = await answers([asked(lane.call(n, campaign=1)) for n in range(6)])
+    batcher: Batcher[int, int] = Batcher(run, Limits(statements=1, rows=3))
+    got = await answers([asked(batcher.call(n, campaign=1)) for n in range(6)])
     assert [type(answer) for answer in got[:3]] == [ZeroDivisionError] * 3
     assert got[3:] == [30, 40, 50]
-    assert await lane.call(7, campaign=1) == 70
+    assert await batcher.call(7, campaign=1) == 70
     assert sent == [[0, 1, 2], [3, 4, 5], [7]]
-    assert nothing_is_left(lane)
+    assert nothing_is_left(batcher)
 
 
 async def test_too_few_answers_are_an_error_and_nobody_waits_for_ever() -> None:
     async def run(items: list[int]) -> list[int]:
         return items[:-1]
 
-    lane: Lane[int, int] = Lane(run, Limits())
-    got = await answers([asked(lane.call(n, campaign=1)) for n in range(3)])
+    batcher: Batcher[int, int] = Batcher(run, Limits())
+    got = await answers([asked(batcher.call(n, campaign=1)) for n in range(3)])
     assert isinstance(got[2], ValueError)
-    assert nothing_is_left(lane)
+    assert nothing_is_left(batcher)
 
 
 async def test_a_caller_who_left_while_waiting_is_not_in_the_statement() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=1)
-    callers = [asked(lane.call(n, campaign=1)) for n in range(1)]
+    batcher = lane_of(server, statements=1)
+    callers = [asked(batcher.call(n, campaign=1)) for n in range(1)]
     await moment()
-    callers += [asked(lane.call(n, campaign=1)) for n in range(1, 5)]
+    callers += [asked(batcher.call(n, campaign=1)) for n in range(1, 5)]
     await moment()
     for n in (1, 3):
         callers[n].cancel()
@@ -137,14 +139,14 @@ async def test_a_caller_who_left_while_waiting_is_not_in_the_statement() -> None
     await server.finish_all()
     got = await answers(callers)
     assert [type(answer).__name__ for answer in got] == ["tuple", "CancelledError"] * 2 + ["tuple"]
-    assert nothing_is_left(lane)
+    assert nothing_is_left(batcher)
 
 
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_statement_is_cancelled_when_all_its_callers_left_and_only_then(turns: int) -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=1)
-    callers = [asked(lane.call(n, campaign=1)) for n in range(3)]
+    batcher = lane_of(server, statements=1)
+    callers = [asked(batcher.call(n, campaign=1)) for n in range(3)]
     for _ in range(turns):  # from before it is asked to after it was sent
         await asyncio.sleep(0)
     for caller in callers[:2]:
@@ -156,32 +158,32 @@ async def test_a_statement_is_cancelled_when_all_its_callers_left_and_only_then(
     assert server.cancelled == server.batches[:1]
     assert not server.running
     server.held = False
-    assert await lane.call("next", campaign=1) == ("answer to", "next")
-    assert nothing_is_left(lane)
+    assert await batcher.call("next", campaign=1) == ("answer to", "next")
+    assert nothing_is_left(batcher)
 
 
 @pytest.mark.parametrize("turns", range(6))
 async def test_callers_who_leave_together_leave_the_lane_as_it_was(turns: int) -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=2)
+    batcher = lane_of(server, statements=2)
     for _ in range(4):
-        callers = [asked(lane.call(n, campaign=1, target=n)) for n in range(3)]
+        callers = [asked(batcher.call(n, campaign=1, target=n)) for n in range(3)]
         for _ in range(turns):
             await asyncio.sleep(0)
         for caller in callers:
             caller.cancel()
         await moment()
     server.held = False
-    assert await answers([asked(lane.call(n, campaign=1, target=n)) for n in range(3)])
-    assert nothing_is_left(lane)
+    assert await answers([asked(batcher.call(n, campaign=1, target=n)) for n in range(3)])
+    assert nothing_is_left(batcher)
 
 
 async def test_a_caller_who_stays_is_told_when_the_statement_is_cancelled_from_outside() -> None:
     server = Server(held=True)
-    lane = lane_of(server)
-    caller = asked(lane.call(1, campaign=1))
+    batcher = lane_of(server)
+    caller = asked(batcher.call(1, campaign=1))
     await moment()
-    for task in list(lane._under_way):
+    for task in list(batcher._under_way):
         task.cancel()
     (answer,) = await answers([caller])
     assert isinstance(answer, DatabaseUnavailable)
@@ -189,12 +191,12 @@ async def test_a_caller_who_stays_is_told_when_the_statement_is_cancelled_from_o
 
 async def test_a_call_that_waited_longer_than_patience_is_told_that_its_time_is_up() -> None:
     server = Server(held=True)
-    lane = lane_of(server, statements=1, patience_seconds=0.05)
-    first = asked(lane.call("first", campaign=1))
+    batcher = lane_of(server, statements=1, patience_seconds=0.05)
+    first = asked(batcher.call("first", campaign=1))
     await moment()
-    late = [asked(lane.call(n, campaign=1, target=n)) for n in range(3)]
+    late = [asked(batcher.call(n, campaign=1, target=n)) for n in range(3)]
     await asyncio.sleep(0.1)
-    fresh = asked(lane.call("fresh", campaign=1))
+    fresh = asked(batcher.call("fresh", campaign=1))
     await moment()
     await server.finish(0)
     assert server.batches == [["first"], ["fresh"]]
@@ -202,7 +204,7 @@ async def test_a_call_that_waited_longer_than_patience_is_told_that_its_time_is_
     got = await answers([*late, first, fresh])
     assert [type(answer) for answer in got[:3]] == [DeadlineExceeded] * 3
     assert got[3:] == [("answer to", "first"), ("answer to", "fresh")]
-    assert nothing_is_left(lane)
+    assert nothing_is_left(batcher)
 
 
 async def test_a_statement_runs_in_nobodys_campaign_whoever_started_it() -> None:
@@ -217,8 +219,8 @@ async def test_a_statement_runs_in_nobodys_campaign_whoever_started_it() -> None
         return items
 
     with acting(system_context("maker", 5)):
-        lane: Lane[int, int] = Lane(run, Limits(statements=1, rows=2))
+        batcher: Batcher[int, int] = Batcher(run, Limits(statements=1, rows=2))
     with acting(system_context("caller", 7)):
-        await answers([asked(lane.call(n, campaign=7)) for n in range(6)])
+        await answers([asked(batcher.call(n, campaign=7)) for n in range(6)])
         assert current_campaign() == 7
     assert seen == [("system:lane", None, None)] * 3

@@ -4,16 +4,16 @@ from typing import Any
 
 import msgspec
 
-from ovasabi.kernel.context import Role
-from ovasabi.kernel.entity import declared
-from ovasabi.kernel.exchange import ExportRequest, ImportRequest, ImportResult
-from ovasabi.kernel.long import Progress, carry_out
-from ovasabi.kernel.methods import OPERATION, Method, Operation, long, own_methods
+from ovasabi.discovery import discover
+from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.declare.entity import declared
+from ovasabi.kernel.declare.methods import OPERATION, Method, MethodKind, long, own_methods
 from ovasabi.kernel.service import EntityService, services
-from ovasabi.services import discover
+from ovasabi.kernel.transfer.import_export import ExportRequest, ImportRequest, ImportResult
+from ovasabi.kernel.work.long_methods import Progress, carry_out
 from ovasabi.services.content.entity import Content
 from ovasabi.services.content.service import Contents
-from ovasabi.services.user.service import Users
+from ovasabi.system.user.service import Users
 
 discover()
 
@@ -46,7 +46,7 @@ def methods_of(service: type[EntityService[Any]]) -> dict[str, Method]:
 
 def test_a_long_method_answers_with_an_operation_and_says_what_its_result_is() -> None:
     found = methods_of(Contents)["import"]
-    assert (found.operation, found.request, found.result) == (Operation.LONG, ImportRequest, ImportResult)
+    assert (found.operation, found.request, found.result) == (MethodKind.LONG, ImportRequest, ImportResult)
     assert found.response is declared[OPERATION].cls
     assert (found.id, found.function, found.on_entity) == ("contents_import", "import_", False)
     assert found.takes_key
@@ -96,7 +96,7 @@ def test_where_there_are_no_operations_no_long_method_is_offered() -> None:
 def test_what_a_service_does_not_offer_is_no_method_of_it() -> None:
     class Narrow(Contents.__mro__[1]):  # type: ignore[name-defined,misc]  # EntityService, without its parameter
         __orig_bases__ = Contents.__orig_bases__  # type: ignore[attr-defined]
-        offers = frozenset({Operation.GET, Operation.LIST})
+        offers = frozenset({MethodKind.GET, MethodKind.LIST})
 
     services.remove(Narrow)
     assert set(methods_of(Narrow)) == {"get", "list"}

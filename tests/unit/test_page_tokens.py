@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovasabi.kernel.entity import type_of
-from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.filters import Condition
-from ovasabi.kernel.listing import ListRequest, _order_sql, _parse_order, _place, _query, _token
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.declare.entity import type_of
+from ovasabi.kernel.store.filters import Condition
+from ovasabi.kernel.store.listing import ListRequest, _order_sql, _parse_order, _place, _query, _token
 from ovasabi.services.content.entity import Content
 from ovasabi.services.product.entity import Product
 

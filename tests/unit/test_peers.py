@@ -8,9 +8,9 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from ovasabi.errors import SettingsError
-from ovasabi.kernel.context import Principal, Role
-from ovasabi.kernel.keys import Unauthenticated
-from ovasabi.kernel.peers import Peers, peers_of
+from ovasabi.kernel.call.context import Principal, Role
+from ovasabi.security.keys import Unauthenticated
+from ovasabi.security.peers import Peers, peers_of
 from ovasabi.settings import Settings
 
 FOLDERS = ("content", "product", "user")

@@ -7,8 +7,8 @@ import pytest
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from protobuf_kit import CONTRACT
 
-from ovasabi.gateway.protobuf.breaking import breaks
-from ovasabi.gateway.protobuf.descriptors import descriptor_of
+from ovasabi.codegen.proto.breaking import breaks
+from ovasabi.gateway.contract.protobuf.descriptors import descriptor_of
 
 CONTENT, PRODUCT = "ovasabi/content/v1/content.proto", "ovasabi/product/v1/product.proto"
 

@@ -10,14 +10,14 @@ import pytest
 from msgspec import UNSET, UnsetType
 from protobuf_kit import CONTRACT, METHODS, RPCS, probe
 
-from ovasabi.gateway.protobuf import numbers
-from ovasabi.gateway.protobuf.contract import Contract
-from ovasabi.gateway.protobuf.numbers import Given
-from ovasabi.gateway.protobuf.schema import ContractRefused
-from ovasabi.gateway.protobuf.writing import text_of
-from ovasabi.kernel.events import Event
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.methods import Method, Operation, Reach
+from ovasabi.codegen.proto.writing import text_of
+from ovasabi.gateway.contract.protobuf import field_numbers
+from ovasabi.gateway.contract.protobuf.contract import Contract
+from ovasabi.gateway.contract.protobuf.field_numbers import Given
+from ovasabi.gateway.contract.protobuf.schema import ContractRefused
+from ovasabi.kernel.declare.methods import Method, MethodKind, Resource
+from ovasabi.kernel.events.log import Event
+from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.services.content.entity import Content
 
 HOME = "ovasabi.services.probe.entity"
@@ -28,7 +28,7 @@ def struct(name: str, *fields: Any) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, fields, module=HOME, frozen=True)
 
 
-def text(*methods: Method, given: numbers.Numbers | None = None) -> str:
+def text(*methods: Method, given: field_numbers.Numbers | None = None) -> str:
     """The `.proto` file of the service of some methods."""
     (file,) = [file for file in Contract(list(methods), given or {}).files if file.services]
     return text_of(file)
@@ -136,14 +136,14 @@ class Nothing(StrEnum):
     ],
 )
 def test_what_cannot_be_said_is_refused_when_the_contract_is_made(kind: Any, problem: str) -> None:
-    method = probe("ask", Operation.VERB, kind, None, on_entity=True)
+    method = probe("ask", MethodKind.VERB, kind, None, on_entity=True)
     with pytest.raises(ContractRefused, match=problem.replace("(", r"\(")):
         Contract([method], {})
 
 
 def test_two_things_of_one_name_are_refused() -> None:
-    one = probe("ask", Operation.VERB, None, struct("Answer", ("a", int)))
-    other = probe("tell", Operation.VERB, None, struct("Answer", ("b", int)))
+    one = probe("ask", MethodKind.VERB, None, struct("Answer", ("a", int)))
+    other = probe("tell", MethodKind.VERB, None, struct("Answer", ("b", int)))
     with pytest.raises(ContractRefused, match=r"Two things are called ovasabi\.probe\.v1\.Answer"):
         Contract([one, other], {})
     with pytest.raises(ContractRefused, match=r"Two methods of ovasabi\.probe\.v1\.Probes are called AskProbes"):
@@ -155,11 +155,11 @@ def test_files_that_would_import_each_other_are_refused() -> None:
     outer = msgspec.defstruct("Outer", [("inner", inner)], module="ovasabi.services.other.entity")
     top = msgspec.defstruct("Top", [("outer", outer)], module="ovasabi.services.probe.entity")
     with pytest.raises(ContractRefused, match=r"in a circle: ovasabi/other/v1/other\.proto"):
-        Contract([probe("ask", Operation.VERB, None, top)], {})
+        Contract([probe("ask", MethodKind.VERB, None, top)], {})
 
 
 def test_a_struct_of_another_service_is_imported_from_its_file() -> None:
-    written = text(probe("ask", Operation.VERB, None, Content), probe("tell", Operation.READ, None, Event))
+    written = text(probe("ask", MethodKind.VERB, None, Content), probe("tell", MethodKind.READ, None, Event))
     assert 'import "ovasabi/content/v1/content.proto";\nimport "ovasabi/v1/types.proto";\n' in written
     assert "returns (ovasabi.content.v1.Content);" in written
     assert "returns (ovasabi.v1.Event);" in written
@@ -170,16 +170,16 @@ SECOND = struct("Answer", ("z", int), ("c", int), ("a", int))
 
 
 def test_fields_keep_their_numbers_new_ones_get_the_next_and_removed_ones_are_never_used_again() -> None:
-    before = numbers.read(text(probe("ask", Operation.VERB, None, FIRST)), "one")
+    before = field_numbers.read(text(probe("ask", MethodKind.VERB, None, FIRST)), "one")
     assert before["ovasabi.probe.v1.Answer"] == Given({"a": 1, "b": 2, "c": 3})
-    written = text(probe("ask", Operation.VERB, None, SECOND), given=before)
+    written = text(probe("ask", MethodKind.VERB, None, SECOND), given=before)
     assert '  reserved 2;\n  reserved "b";\n  int64 z = 4;\n  int64 c = 3;\n  int64 a = 1;\n}' in written
-    after = numbers.read(written, "two")
+    after = field_numbers.read(written, "two")
     assert after["ovasabi.probe.v1.Answer"] == Given({"z": 4, "c": 3, "a": 1}, {2}, {"b"})
-    third = text(probe("ask", Operation.VERB, None, struct("Answer", ("c", int), ("y", int))), given=after)
+    third = text(probe("ask", MethodKind.VERB, None, struct("Answer", ("c", int), ("y", int))), given=after)
     assert '  reserved 1, 2, 4;\n  reserved "a", "b", "z";\n  int64 c = 3;\n  int64 y = 5;\n}' in third
     with pytest.raises(ContractRefused, match="Answer had a b once"):
-        text(probe("ask", Operation.VERB, None, FIRST), given=after)
+        text(probe("ask", MethodKind.VERB, None, FIRST), given=after)
 
 
 def test_values_of_an_enum_keep_their_numbers_too() -> None:
@@ -198,7 +198,7 @@ def test_the_reader_finds_every_number_of_every_file_that_is_written(tmp_path: P
     for file in CONTRACT.files:
         (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file.path).write_text(text_of(file))
-    read = numbers.known(tmp_path)
+    read = field_numbers.known(tmp_path)
     assert {name: given.numbers for name, given in read.items()} == {
         **{m.name: {f.name: f.number for f in m.fields} for file in CONTRACT.files for m in file.messages},
         **{e.name: {v.name: v.number for v in e.values} for file in CONTRACT.files for e in file.enums},
@@ -210,9 +210,9 @@ def test_the_reader_finds_every_number_of_every_file_that_is_written(tmp_path: P
     "line", ["  int32 a = x;", "  reserved 1 to 4;", "<<<<<<< HEAD", "  oneof kind {", "  int64 a = 1", "import a;"]
 )
 def test_a_line_that_is_not_in_our_form_is_refused_by_its_place(line: str) -> None:
-    written = text(probe("ask", Operation.VERB, None, FIRST)) + line + "\n"
+    written = text(probe("ask", MethodKind.VERB, None, FIRST)) + line + "\n"
     with pytest.raises(ContractRefused, match=rf"Line {written.count(chr(10))} of probe\.proto cannot be read"):
-        numbers.read(written, "probe.proto")
+        field_numbers.read(written, "probe.proto")
 
 
 def test_an_entity_that_a_call_names_its_campaign_by_has_its_draft_under_another_name() -> None:
@@ -222,11 +222,11 @@ def test_an_entity_that_a_call_names_its_campaign_by_has_its_draft_under_another
 
 def test_a_method_of_one_or_all_and_of_a_campaign_or_the_platform_says_so_in_its_request() -> None:
     def fields(**given: Any) -> list[str]:
-        (rpc,) = Contract([probe("ask", Operation.VERB, ListRequest, **given)], {}).rpcs
+        (rpc,) = Contract([probe("ask", MethodKind.VERB, ListRequest, **given)], {}).rpcs
         return list(rpc.request_class.DESCRIPTOR.fields_by_name)
 
     own = list(ListRequest.__struct_fields__)
     assert fields() == ["campaign", *own]
-    assert fields(reach=Reach.PLATFORM) == own
+    assert fields(resource=Resource.PLATFORM) == own
     assert fields(on_entity=True) == ["campaign", "id", *own, "expected_version"]
-    assert fields(on_entity=True, reach=Reach.ITSELF) == ["campaign", *own, "expected_version"]
+    assert fields(on_entity=True, resource=Resource.ITSELF) == ["campaign", *own, "expected_version"]

@@ -8,9 +8,9 @@ import pytest
 from msgspec import UNSET
 from protobuf_kit import RPCS, probe, rpc_of, sent
 
-from ovasabi.gateway.problems import BadRequest, unreadable
-from ovasabi.gateway.protobuf.contract import Rpc
-from ovasabi.kernel.methods import Operation, Reach
+from ovasabi.gateway.contract.protobuf.contract import Rpc
+from ovasabi.gateway.wire.problems import BadRequest, unreadable
+from ovasabi.kernel.declare.methods import MethodKind, Resource
 
 CREATE, UPDATE, GET = RPCS["contents_create"], RPCS["contents_update"], RPCS["contents_get"]
 LIST, REACT, EVENTS = RPCS["contents_list"], RPCS["contents_react"], RPCS["events_list"]
@@ -145,7 +145,7 @@ def test_a_number_that_json_cannot_say_is_refused(number: float) -> None:
         __module__ = "ovasabi.services.probe.entity"
         grams: float
 
-    assert refusal(rpc_of(probe("weigh", Operation.VERB, Weight)), campaign="a", grams=number).field == "grams"
+    assert refusal(rpc_of(probe("weigh", MethodKind.VERB, Weight)), campaign="a", grams=number).field == "grams"
 
 
 def test_the_campaign_is_named_where_it_must_be_and_the_platform_by_leaving_it_out() -> None:
@@ -171,8 +171,10 @@ def test_no_call_is_made_without_what_it_is_called_on(rpc: Rpc, fields: dict[str
 
 
 def test_a_watch_streams_and_any_other_method_answers_once() -> None:
-    watched = rpc_of(probe("watch", Operation.WATCH, EVENTS.method.request, EVENTS.method.response, reach=Reach.EITHER))
+    watched = rpc_of(
+        probe("watch", MethodKind.WATCH, EVENTS.method.request, EVENTS.method.response, resource=Resource.EITHER)
+    )
     assert watched.streams
-    assert not any(rpc.streams for rpc in RPCS.values() if rpc.method.operation is not Operation.WATCH)
+    assert not any(rpc.streams for rpc in RPCS.values() if rpc.method.operation is not MethodKind.WATCH)
     method = watched.request_class.DESCRIPTOR.file.services_by_name["Probes"].methods_by_name["WatchProbes"]
     assert (method.server_streaming, method.client_streaming) == (True, False)

@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from protobuf_kit import METHODS, RPCS, answered, call_of, probe, rpc_of, sent, values
 
-from ovasabi.kernel.events import Event
-from ovasabi.kernel.listing import Page
-from ovasabi.kernel.metadata import MAX_DEPTH
-from ovasabi.kernel.methods import Call, Method, Operation
+from ovasabi.kernel.declare.metadata import MAX_DEPTH
+from ovasabi.kernel.declare.methods import Call, Method, MethodKind
+from ovasabi.kernel.events.log import Event
 from ovasabi.kernel.service import Found, SearchAnswer
+from ovasabi.kernel.store.listing import Page
 from ovasabi.services.content.entity import Content
-from ovasabi.services.events.service import EventPage
-from ovasabi.services.user.entity import User
+from ovasabi.system.events.service import EventPage
+from ovasabi.system.user.entity import User
 
 MANY = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 by_id = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.id)
@@ -95,14 +95,14 @@ class Everything(msgspec.Struct, frozen=True, kw_only=True):
     inner_or_null: Inner | None
 
 
-EVERYTHING = probe("everything", Operation.VERB, Everything, Everything)
+EVERYTHING = probe("everything", MethodKind.VERB, Everything, Everything)
 
 
 @of_each_answer
 @MANY
 @given(data=st.data())
 def test_an_answer_arrives_as_it_was(method: Method, data: st.DataObject) -> None:
-    kind = Page[method.subject.entity] if method.operation is Operation.LIST and method.subject.entity else None
+    kind = Page[method.subject.entity] if method.operation is MethodKind.LIST and method.subject.entity else None
     value = data.draw(values(kind or method.response))
     back = answered(RPCS[method.id], value)
     assert back == value
@@ -187,7 +187,7 @@ def test_an_answer_of_a_newer_server_with_an_unknown_value_is_refused_not_guesse
 
 
 def test_a_method_without_an_answer_answers_protobufs_own_nothing() -> None:
-    rpc = rpc_of(probe("forget", Operation.VERB))
+    rpc = rpc_of(probe("forget", MethodKind.VERB))
     assert rpc.answer_class.DESCRIPTOR.full_name == "google.protobuf.Empty"
     assert answered(rpc, None) is None
 
@@ -223,7 +223,7 @@ def test_a_struct_that_holds_its_own_kind_arrives_as_it_was(monkeypatch: pytest.
     )
     exec(source, {"__name__": HOME, "Struct": msgspec.Struct} | vars(module), vars(module))
     tree = module.Tree
-    rpc = rpc_of(probe("grow", Operation.VERB, tree, tree))
+    rpc = rpc_of(probe("grow", MethodKind.VERB, tree, tree))
     value = tree("a", [tree("b", [tree("c")]), tree("d")], tree("e"))
     assert answered(rpc, value) == value
     assert rpc.call(sent(rpc, rpc.request(call_of(rpc.method, value)))).request == value

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.search import MAX_LENGTH, Terms, parse_query
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.search.full_text import MAX_LENGTH, Terms, parse_query
 
 _LEXEME = r"'(?:[^'\\]|''|\\\\)+'"
 _TERM = re.compile(

@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from ovasabi.kernel.entity import declared
-from ovasabi.services import discover
+from ovasabi.discovery import discover
+from ovasabi.kernel.declare.entity import declared
 
 ROOT = Path(__file__).parents[2]
 WRITES = re.compile(r"(?:UPDATE|INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|COPY)\s+(?:ONLY\s+)?(service_\w+|master)\b")
-TOLD = {"kernel/statements.py"}
+TOLD = {"kernel/statements/writing.py"}
 """Where each write is of a statement that writes its event too."""
 
 discover()

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError
-from ovasabi.gateway.codes import class_of, codes
-from ovasabi.gateway.kinds import DOORS, Grpc, grpc_code
-from ovasabi.gateway.statuses import RemoteError, error_of, status_of
-from ovasabi.kernel.errors import EntityNotFound, InvalidValue, KeyTaken
-from ovasabi.kernel.lanes import Overloaded
+from ovasabi.gateway.error_registry import class_of, codes
+from ovasabi.gateway.grpc.statuses import RemoteError, error_of, status_of
+from ovasabi.gateway.status_codes import STATUS_CODES, Grpc, grpc_code
+from ovasabi.kernel.batching.batcher import Overloaded
+from ovasabi.kernel.call.errors import EntityNotFound, InvalidValue, KeyTaken
 
 ASKED, CORRELATION = "/ovasabi.v1.Contents/Create", "correlation-1"
 CLASSES = [cls for code in codes() if (cls := class_of(code.code)) is not None]
@@ -81,7 +81,7 @@ def test_an_error_of_a_class_that_is_not_here_keeps_its_code_kind_and_words_over
 
 @pytest.mark.parametrize(
     ("code", "kind"),
-    [(door.grpc, kind) for kind, door in DOORS.items()]
+    [(door.grpc, kind) for kind, door in STATUS_CODES.items()]
     + [
         (Grpc.UNKNOWN, Kind.INTERNAL),
         (Grpc.DATA_LOSS, Kind.INTERNAL),

@@ -1,6 +1,6 @@
 """Keeping is left off where it does not pay, for longer each time, and taken up again where it does."""
 
-from ovasabi.kernel.thrift import FIRST_PAUSE, LONGEST_PAUSE, Thrift
+from ovasabi.kernel.search.result_cache import FIRST_PAUSE, LONGEST_PAUSE, CacheAdmission
 
 
 class Clock:
@@ -12,13 +12,13 @@ class Clock:
         return self.now
 
 
-def generation(thrift: Thrift, number: int, *, asked: int, there: int, campaign: int = 1) -> None:
+def generation(thrift: CacheAdmission, number: int, *, asked: int, there: int, campaign: int = 1) -> None:
     """A generation with so many looks, of which some were for an answer that was there."""
     for place in range(asked):
         thrift.note(campaign, number, there=place < there)
 
 
-def paused(thrift: Thrift, clock: Clock, campaign: int = 1) -> float:
+def paused(thrift: CacheAdmission, clock: Clock, campaign: int = 1) -> float:
     """For how long a campaign is left alone from now on; the clock is set to its end."""
     begun = clock.now
     while not thrift.pays(campaign):
@@ -28,7 +28,7 @@ def paused(thrift: Thrift, clock: Clock, campaign: int = 1) -> float:
 
 def test_pauses_get_longer_while_no_generation_pays_and_end_with_one_that_does() -> None:
     clock = Clock()
-    thrift = Thrift(clock)
+    thrift = CacheAdmission(clock)
     assert thrift.pays(1)
     found = []
     for number in range(1, 16):
@@ -46,7 +46,7 @@ def test_pauses_get_longer_while_no_generation_pays_and_end_with_one_that_does()
 
 def test_one_campaign_is_no_reason_to_leave_another_alone() -> None:
     clock = Clock()
-    thrift = Thrift(clock)
+    thrift = CacheAdmission(clock)
     for number in (1, 2):
         generation(thrift, number, asked=5, there=0)
     assert not thrift.pays(1)
@@ -55,7 +55,7 @@ def test_one_campaign_is_no_reason_to_leave_another_alone() -> None:
 
 def test_a_caller_who_is_late_with_an_older_generation_ends_none() -> None:
     clock = Clock()
-    thrift = Thrift(clock)
+    thrift = CacheAdmission(clock)
     generation(thrift, 5, asked=3, there=0)
     generation(thrift, 4, asked=1, there=0)
     assert thrift.pays(1)

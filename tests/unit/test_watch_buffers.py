@@ -6,11 +6,11 @@ import asyncpg
 import pytest
 
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded
-from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.events import Event, parse_cursor
-from ovasabi.kernel.lanes import Overloaded
-from ovasabi.kernel.looks import cursor_of, persistently, place_of
-from ovasabi.kernel.tail import Seat, WatchLimits
+from ovasabi.kernel.batching.batcher import Overloaded
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.events.log import Event, parse_cursor
+from ovasabi.kernel.events.log_poll import cursor_of, persistently, place_of
+from ovasabi.kernel.events.log_tail import Subscriber, WatchLimits
 
 CREATE, DELETE = "content:create:v1:success", "content:delete:v1:success"
 
@@ -21,15 +21,15 @@ def event(id: int, type: str = CREATE, entity: int = 1) -> Event:
     return Event(id, type, 1, entity, 1, at, "system:test", None, None, {}, f"{id}-{id}")
 
 
-def offered(seat: Seat, *events: Event, size: int = 1) -> list[bool]:
+def offered(subscriber: Subscriber, *events: Event, size: int = 1) -> list[bool]:
     """Whether there was room for each."""
-    return [seat.offer(one, place_of(one), size) for one in events]
+    return [subscriber.offer(one, place_of(one), size) for one in events]
 
 
-def taken(seat: Seat) -> list[int]:
+def taken(subscriber: Subscriber) -> list[int]:
     """The ids of all that a seat holds."""
     found = []
-    while (one := seat.take()) is not None:
+    while (one := subscriber.take()) is not None:
         found.append(one[1].id)
     return found
 
@@ -41,16 +41,16 @@ def taken(seat: Seat) -> list[int]:
 def test_a_seat_holds_what_is_wanted_and_has_room_for_the_rest(
     types: list[str] | None, entity: int | None, ids: list[int]
 ) -> None:
-    seat = Seat(frozenset(types) if types else None, entity, WatchLimits(events=3))
-    assert offered(seat, event(1, entity=7), event(2, DELETE), event(3, DELETE, 7)) == [True] * 3
-    assert seat.news.is_set()
-    assert taken(seat) == ids
+    subscriber = Subscriber(frozenset(types) if types else None, entity, WatchLimits(events=3))
+    assert offered(subscriber, event(1, entity=7), event(2, DELETE), event(3, DELETE, 7)) == [True] * 3
+    assert subscriber.news.is_set()
+    assert taken(subscriber) == ids
 
 
 def test_a_seat_is_bounded_in_events_and_bytes_and_takes_one_event_of_any_size() -> None:
-    few = Seat(None, None, WatchLimits(events=2))
+    few = Subscriber(None, None, WatchLimits(events=2))
     assert offered(few, event(1), event(2), event(3)) == [True, True, False]
-    small = Seat(None, None, WatchLimits(bytes=100))
+    small = Subscriber(None, None, WatchLimits(bytes=100))
     assert offered(small, event(1), size=1000) == [True]
     assert offered(small, event(2)) == [False]
     assert taken(small) == [1]
@@ -58,14 +58,14 @@ def test_a_seat_is_bounded_in_events_and_bytes_and_takes_one_event_of_any_size()
 
 
 def test_a_seat_that_ended_holds_nothing_and_says_why() -> None:
-    seat = Seat(None, None, WatchLimits())
-    offered(seat, event(1))
-    seat.news.clear()
-    seat.end(ValueError)
-    assert seat.news.is_set()
-    assert taken(seat) == []
-    assert seat.failure is not None
-    assert str(seat.failure("1-1")) == "1-1"
+    subscriber = Subscriber(None, None, WatchLimits())
+    offered(subscriber, event(1))
+    subscriber.news.clear()
+    subscriber.end(ValueError)
+    assert subscriber.news.is_set()
+    assert taken(subscriber) == []
+    assert subscriber.failure is not None
+    assert str(subscriber.failure("1-1")) == "1-1"
 
 
 def test_a_place_is_written_as_the_cursor_that_is_read_as_it() -> None:

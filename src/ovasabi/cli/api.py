@@ -42,11 +42,11 @@ class NoSources(OvasabiError):
 @click.option("--release", is_flag=True, help="Also record the contract as released: from then on it is kept.")
 def api(check: bool, release: bool) -> None:
     """Write api/ and the other generated files from what the services declare."""
-    from ovasabi.gateway import generated
-    from ovasabi.gateway.protobuf import release as releases
-    from ovasabi.gateway.protobuf.contract import contract_of
+    from ovasabi.codegen import generated
+    from ovasabi.codegen.proto import release as releases
+    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.protobuf.contract import contract_of
     from ovasabi.kernel.service import services
-    from ovasabi.services import discover
 
     root = _sources()
     discover()

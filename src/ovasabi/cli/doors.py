@@ -12,10 +12,10 @@ from ovasabi.settings import Settings
 
 async def serve(url: str, settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serves until cancelled; `ready` is called when both doors are open."""
-    from ovasabi.gateway.app import create_app
+    from ovasabi.gateway.http.app import create_app
 
     async with _opened(url, settings) as platform:
-        await serve_http(create_app(platform), listener, ready, platform.registry.watching.close)
+        await serve_http(create_app(platform), listener, ready, platform.registry.subscriptions.close)
 
 
 @asynccontextmanager
@@ -26,11 +26,11 @@ async def _opened(url: str, settings: Settings) -> AsyncIterator[Platform]:
             yield platform
         return
     # Loaded only where gRPC is spoken: it is a sixth of the process.
-    from ovasabi.gateway.protobuf.contract import contract_of
-    from ovasabi.gateway.rpc.remote import remotes
-    from ovasabi.gateway.rpc.server import serving_grpc
+    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.protobuf.contract import contract_of
+    from ovasabi.gateway.grpc.remote import remotes
+    from ovasabi.gateway.grpc.server import serving_grpc
     from ovasabi.kernel.service import declared_methods
-    from ovasabi.services import discover
 
     discover()
     contract = contract_of(declared_methods())

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict
 
-from ovasabi.database.account import make_directory
-from ovasabi.database.flock import FileLock, is_held
+from ovasabi.database.file_lock import FileLock, is_held
+from ovasabi.database.os_user import make_directory
 from ovasabi.errors import StartError
 from ovasabi.settings import redact
 

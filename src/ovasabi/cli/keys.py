@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ovasabi.cli.reach import campaign_number, open_database, say
+from ovasabi.cli.connect import campaign_number, open_database, say
 from ovasabi.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from ovasabi.kernel.keys import ApiKey
+    from ovasabi.security.keys import ApiKey
 
 ROLES = ("reader", "writer", "admin")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -71,12 +71,12 @@ def revoke(prefix: str) -> None:
 
 
 async def _create(settings: Settings, name: str, role: str, campaign: str | None, expires: datetime | None) -> str:
-    from ovasabi.kernel.context import PLATFORM, Role
-    from ovasabi.kernel.keys import create_key
-    from ovasabi.kernel.service import Registry
+    from ovasabi.kernel.call.context import PLATFORM, Role
+    from ovasabi.kernel.service import ServiceRegistry
+    from ovasabi.security.keys import create_key
 
     async with open_database(settings, start=True) as database:
-        number = PLATFORM if campaign is None else await campaign_number(Registry(database), campaign)
+        number = PLATFORM if campaign is None else await campaign_number(ServiceRegistry(database), campaign)
         key = await create_key(database, name, Role(role), campaign_id=number, expires_at=expires)
     where = "the whole platform" if campaign is None else f"the campaign {campaign}"
     until = f", until {expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if expires is not None else ""
@@ -85,14 +85,14 @@ async def _create(settings: Settings, name: str, role: str, campaign: str | None
 
 
 async def _list(settings: Settings) -> list[dict[str, Any]]:
-    from ovasabi.kernel.keys import list_keys
+    from ovasabi.security.keys import list_keys
 
     async with open_database(settings, start=True) as database:
         return [_row(key) for key in await list_keys(database)]
 
 
 async def _revoke(settings: Settings, prefix: str) -> None:
-    from ovasabi.kernel.keys import revoke_key
+    from ovasabi.security.keys import revoke_key
 
     async with open_database(settings, start=True) as database:
         await revoke_key(database, prefix)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+from ovasabi.cli.connect import exists, resource, say
 from ovasabi.cli.home import Home
-from ovasabi.cli.reach import exists, reach, say
 from ovasabi.errors import StartError
 from ovasabi.settings import Settings, load_settings
 
@@ -42,11 +42,11 @@ async def _plan(settings: Settings) -> str:
 
 async def _upgrade(settings: Settings) -> str:
     from ovasabi.database.connection import Database
+    from ovasabi.discovery import discover
     from ovasabi.lifecycle import migrations, partitions
-    from ovasabi.services import discover
 
     discover()
-    async with reach(settings, start=True, create=True) as url:
+    async with resource(settings, start=True, create=True) as url:
         await _answers(url)
         await migrations.upgrade(url, progress=say)
         database = await Database(url, readers=1, writers=1).open()
@@ -58,11 +58,11 @@ async def _upgrade(settings: Settings) -> str:
 
 
 async def _new(settings: Settings, message: str) -> str:
+    from ovasabi.discovery import discover
     from ovasabi.lifecycle import migrations
-    from ovasabi.services import discover
 
     discover()
-    async with reach(settings, start=True) as url:
+    async with resource(settings, start=True) as url:
         await _answers(url)
         if (revision := await migrations.current_revision(url)) != migrations.head():
             problem = f"The database is at {revision or 'nothing'}, and the newest migration is {migrations.head()}."
@@ -77,7 +77,7 @@ async def _plannable(settings: Settings) -> AsyncIterator[str]:
     from ovasabi.database.embedded import EmbeddedServer
 
     if settings.database_url is not None or exists(Home(settings.home)):
-        async with reach(settings, start=True) as url:
+        async with resource(settings, start=True) as url:
             await _answers(url)
             yield url
         return

@@ -25,8 +25,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ovasabi.kernel.entity import Entity, entity
-from ovasabi.kernel.fields import Filter, Output, Search
+from ovasabi.kernel.declare.entity import Entity, entity
+from ovasabi.kernel.declare.fields import Filter, Output, Search
 
 
 class {Entity}State(StrEnum):
@@ -46,8 +46,8 @@ class {Entity}(Entity, frozen=True):
 '''
 SERVICE = '''"""The rules of {words}: in use, or archived."""
 
-from ovasabi.kernel.methods import verb
-from ovasabi.kernel.moves import Moves
+from ovasabi.kernel.declare.methods import verb
+from ovasabi.kernel.declare.state_machine import Moves
 from ovasabi.kernel.service import EntityService
 from ovasabi.services.{name}.entity import {Entity}, {Entity}State
 
@@ -144,9 +144,9 @@ def service(name: str, entity: str | None, plural: str | None) -> None:
 
 def check_names(names: Names) -> None:
     """Refuses names that are malformed, or taken."""
-    from ovasabi.kernel.entity import declared
+    from ovasabi.discovery import discover
+    from ovasabi.kernel.declare.entity import declared
     from ovasabi.kernel.service import services
-    from ovasabi.services import discover
 
     for what, given in (("NAME", names.name), ("--plural", names.plural)):
         if not NAME.fullmatch(given) or len(given) > MAX_NAME or keyword.iskeyword(given):
@@ -191,9 +191,9 @@ def write(names: Names) -> list[Path]:
 
 
 def _write_migration(names: Names) -> Path:
-    from ovasabi.kernel.entity import declared
+    from ovasabi.discovery import discover
+    from ovasabi.kernel.declare.entity import declared
     from ovasabi.lifecycle import migrations
-    from ovasabi.services import discover
 
     importlib.invalidate_caches()
     discover()

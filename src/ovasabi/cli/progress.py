@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import click
 
-from ovasabi.kernel.importing import Importer, Tally
+from ovasabi.kernel.transfer.importer import Importer, Tally
 
 EVERY_SECONDS = 5.0
 

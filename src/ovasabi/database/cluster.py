@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ovasabi.database.account import Account
+from ovasabi.database.os_user import OsUser
 from ovasabi.database.postmaster import SUPERUSER
 from ovasabi.errors import StartError
 
@@ -53,7 +53,7 @@ def is_initialised(data: Path, version: int) -> bool:
     return True
 
 
-async def initialise(data: Path, version: int, binaries: Path, account: Account, log: Path) -> None:
+async def initialise(data: Path, version: int, binaries: Path, account: OsUser, log: Path) -> None:
     """Make the data directory: beside its place first, then moved there whole, so that it is never half made."""
     new = data.with_name(f"{data.name}.new")
     for locale in _locales(version):
@@ -81,7 +81,7 @@ def _locales(version: int) -> list[list[str]]:
     return [[f"--locale={name}", *provider] for name in ("C.UTF-8", "C")]
 
 
-async def _initdb(binaries: Path, new: Path, locale: list[str], account: Account, log: Path) -> int:
+async def _initdb(binaries: Path, new: Path, locale: list[str], account: OsUser, log: Path) -> int:
     # Local connections are trusted because the socket's directory lets only its owner in; there are no others.
     how = ["--auth-local=trust", "--auth-host=reject", "--data-checksums", "--encoding=UTF8", "--no-instructions"]
     with log.open("ab") as output:

@@ -23,9 +23,9 @@ from typing import Self
 import asyncpg
 
 from ovasabi.database import postmaster
-from ovasabi.database.account import Account, account_for, make_directory
 from ovasabi.database.cluster import environment, initialise, is_initialised, last_words, wheel_binaries
-from ovasabi.database.flock import FileLock
+from ovasabi.database.file_lock import FileLock
+from ovasabi.database.os_user import OsUser, make_directory, os_user_for
 from ovasabi.errors import StartError
 
 DATABASE = "ovasabi"
@@ -139,7 +139,7 @@ class EmbeddedServer:
             await self._start_locked()
 
     async def _start_locked(self) -> None:
-        account = account_for(self.data)
+        account = os_user_for(self.data)
         binaries = self._binaries or wheel_binaries(self.version)
         for parent in (*account.let_pass(self.data), *account.let_pass(binaries / "postgres")):
             self._progress(f"{parent} is now passable (o+x) for the user {account.name}, whom PostgreSQL runs as.")
@@ -158,7 +158,7 @@ class EmbeddedServer:
             self.log.replace(self.log.with_suffix(".log.1"))
         self.log.touch(mode=0o600)
 
-    async def _launch(self, binaries: Path, account: Account) -> None:
+    async def _launch(self, binaries: Path, account: OsUser) -> None:
         settings = self._options | {"unix_socket_directories": str(self._socket)}
         written = self.log.stat().st_size
         with self.log.open("ab") as output:
@@ -220,7 +220,7 @@ def running_url(data: Path, database: str = DATABASE) -> str | None:
     return found.url(database) if found is not None and found.ready else None
 
 
-def _socket_directory(data: Path, account: Account) -> Path:
+def _socket_directory(data: Path, account: OsUser) -> Path:
     """The data directory itself, which PostgreSQL insists is 0700; where its path is too long, another private one."""
     if _fits(data):
         return data

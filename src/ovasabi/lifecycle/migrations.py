@@ -22,8 +22,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from ovasabi.database.connection import OWNER_ROLE
 from ovasabi.database.roles import ensure_roles
 from ovasabi.errors import Kind, OvasabiError, such_as
-from ovasabi.kernel.entity import EntityType, declared
-from ovasabi.kernel.schema import metadata_of
+from ovasabi.kernel.declare.entity import EntityType, declared
+from ovasabi.lifecycle.declared_schema import metadata_of
 
 LOCK_TIMEOUT = "5s"
 TURN_TIMEOUT = "120s"

@@ -8,7 +8,7 @@ import msgspec
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import OvasabiError
-from ovasabi.kernel import placement
+from ovasabi.kernel.store import partitions
 
 # Every parent of months: an event stream, a pool, or a campaign's own branch.
 _PARENTS = """
@@ -31,7 +31,7 @@ class Step(msgspec.Struct, frozen=True):
 
 async def plan(database: Database, months_ahead: int, today: date | None = None) -> list[Step]:
     """The leaves that are missing, from this month to `months_ahead` later; nothing is touched."""
-    wanted = placement.months_from_now(months_ahead, today)
+    wanted = partitions.months_from_now(months_ahead, today)
     return [
         Step(row["parent"], month)
         for row in await database.read(_PARENTS)
@@ -43,7 +43,7 @@ async def plan(database: Database, months_ahead: int, today: date | None = None)
 async def apply(database: Database, steps: list[Step]) -> int:
     """Makes the leaves, one transaction each: to be interrupted, and run again, at any time. Answers how many."""
     for step in steps:
-        await placement.patiently(database, "SELECT create_month($1, $2)", step.parent, step.month)
+        await partitions.patiently(database, "SELECT create_month($1, $2)", step.parent, step.month)
     return len(steps)
 
 
@@ -54,7 +54,7 @@ async def ensure(database: Database, months_ahead: int) -> int:
 
 async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
     """Gives a campaign partitions of its own in every partitioned table, with their months; answers how many leaves."""
-    return await placement.dedicate(database, campaign, months_ahead)
+    return await partitions.dedicate(database, campaign, months_ahead)
 
 
 async def keep_ahead(database: Database, months_ahead: int, every_seconds: float = 3600) -> None:

@@ -13,13 +13,13 @@ import pytest_asyncio
 import uvicorn
 
 from ovasabi.database.connection import Database
-from ovasabi.gateway.app import create_app
-from ovasabi.gateway.protobuf.contract import contract_of
-from ovasabi.gateway.rpc.server import serving_grpc
-from ovasabi.kernel.context import Role
-from ovasabi.kernel.keys import create_key
+from ovasabi.gateway.contract.protobuf.contract import contract_of
+from ovasabi.gateway.grpc.server import serving_grpc
+from ovasabi.gateway.http.app import create_app
+from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.service import declared_methods
 from ovasabi.runtime import running
+from ovasabi.security.keys import create_key
 from ovasabi.settings import Settings
 from tests.integration.gateway.processes import three_processes
 

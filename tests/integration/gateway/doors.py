@@ -12,12 +12,12 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc_status import rpc_status
 
 from ovasabi.errors import Kind
-from ovasabi.gateway.calls import CLIENT_KEY
-from ovasabi.gateway.kinds import DOORS
-from ovasabi.gateway.paths import addresses_of, verb_of
-from ovasabi.gateway.protobuf.contract import Contract
-from ovasabi.kernel.listing import Page
-from ovasabi.kernel.methods import Call
+from ovasabi.gateway.contract.protobuf.contract import Contract
+from ovasabi.gateway.status_codes import STATUS_CODES
+from ovasabi.gateway.wire.headers import CLIENT_KEY
+from ovasabi.gateway.wire.paths import addresses_of, verb_of
+from ovasabi.kernel.declare.methods import Call
+from ovasabi.kernel.store.listing import Page
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -133,7 +133,7 @@ def told(error: grpc.aio.AioRpcError) -> Told:
             field = violations.field_violations[0].field
         elif detail.Is(ErrorInfo.DESCRIPTOR):
             detail.Unpack(info)
-    return Told(info.metadata["code"], DOORS[Kind(info.metadata["kind"])].title, _field(field))
+    return Told(info.metadata["code"], STATUS_CODES[Kind(info.metadata["kind"])].title, _field(field))
 
 
 def _metadata(authorization: str | None) -> list[tuple[str, str]]:

@@ -6,9 +6,9 @@ import msgspec
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hypothesis import strategies as st
 
-from ovasabi.gateway.protobuf.contract import Rpc
-from ovasabi.kernel.fields import Reference
-from ovasabi.kernel.methods import Call, Reach
+from ovasabi.gateway.contract.protobuf.contract import Rpc
+from ovasabi.kernel.declare.fields import Reference
+from ovasabi.kernel.declare.methods import Call, Resource
 from tests.unit.protobuf_kit import values
 
 DEPTH = 4
@@ -45,7 +45,7 @@ class World:
 
     def campaigns_of(self, rpc: Rpc) -> list[str]:
         """The campaigns that a procedure may be called for: one that may end a campaign, for the spare ones."""
-        return self.spare if rpc.method.reach is Reach.ITSELF else self.campaigns
+        return self.spare if rpc.method.resource is Resource.ITSELF else self.campaigns
 
     def targets_of(self, rpc: Rpc) -> list[str]:
         """The ids that a procedure may be called for, first of all those of its own type."""
@@ -70,8 +70,8 @@ def calls(draw: Any, rpc: Rpc, world: World) -> bytes:
             request = msgspec.structs.replace(request, **{field.name: int(draw(st.sampled_from(ids)))})
     if hasattr(request, "metadata"):
         request = msgspec.structs.replace(request, metadata={"tags": draw(st.lists(st.text(), max_size=2))})
-    platform = method.reach is Reach.PLATFORM or (method.reach is Reach.EITHER and draw(st.booleans()))
-    targeted = method.on_entity and method.reach is not Reach.ITSELF
+    platform = method.resource is Resource.PLATFORM or (method.resource is Resource.EITHER and draw(st.booleans()))
+    targeted = method.on_entity and method.resource is not Resource.ITSELF
     call = Call(
         method,
         None if platform else draw(st.sampled_from(world.campaigns_of(rpc))),

@@ -14,9 +14,9 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, Help, RequestInfo, RetryInfo
 from grpc_status import rpc_status
 
-from ovasabi.gateway.protobuf.contract import Contract, Rpc, contract_of
-from ovasabi.gateway.rpc.remote import remotes
-from ovasabi.gateway.rpc.server import serving_grpc
+from ovasabi.gateway.contract.protobuf.contract import Contract, Rpc, contract_of
+from ovasabi.gateway.grpc.remote import remotes
+from ovasabi.gateway.grpc.server import serving_grpc
 from ovasabi.kernel.service import declared_methods
 from ovasabi.runtime import Platform, running
 from ovasabi.settings import Settings

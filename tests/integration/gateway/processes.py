@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from ovasabi.services import discover
+from ovasabi.discovery import discover
 
 PARTS = ("content,search", "product,quotes")
 """What the first two run; the third one runs the rest."""

@@ -12,8 +12,8 @@ import pytest_asyncio
 
 import ovasabi_client
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import Role
-from ovasabi.kernel.keys import create_key
+from ovasabi.kernel.call.context import Role
+from ovasabi.security.keys import create_key
 from ovasabi_client import (
     AsyncClient,
     CampaignState,

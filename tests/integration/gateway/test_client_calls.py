@@ -9,8 +9,8 @@ import pytest_asyncio
 
 import ovasabi_client
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import Role
-from ovasabi.kernel.keys import create_key
+from ovasabi.kernel.call.context import Role
+from ovasabi.security.keys import create_key
 from ovasabi_client import UNSET, AsyncCampaignScope, AsyncClient, Client
 from tests.integration.gateway.losing_kit import losing
 
@@ -64,8 +64,8 @@ async def test_what_is_not_given_stays_and_none_empties(shop: AsyncCampaignScope
     emptied = await shop.contents.update(made.id, slug=None, parent_id=None)
     assert (emptied.title, emptied.slug, emptied.parent_id) == ("y", None, None)
     assert (await shop.contents.update(made.id)).version == emptied.version
-    merged = await shop.contents.update(made.id, metadata={"service_specific": {"shop": {"b": 2}}})
-    assert merged.metadata["service_specific"] == {"shop": {"a": 1, "b": 2}}
+    mergeable = await shop.contents.update(made.id, metadata={"service_specific": {"shop": {"b": 2}}})
+    assert mergeable.metadata["service_specific"] == {"shop": {"a": 1, "b": 2}}
 
 
 async def test_an_error_tells_what_was_wrong_and_what_to_do(client: AsyncClient, shop: AsyncCampaignScope) -> None:

@@ -95,14 +95,14 @@ async def test_a_cancelled_call_takes_its_query_with_it_and_frees_its_connection
     async with blocked(
         database_url, "SELECT 1 FROM master WHERE id = ANY($1) FOR UPDATE", [c.id for c in contents]
     ) as by:
-        calls = [
+        admission = [
             wire.start("UpdateContent", campaign=campaign, id=str(content.id), content={"title": "after"})
             for content in contents
         ]
         await eventually(waiting(by, "master", True))
-        for call in calls:
+        for call in admission:
             call.cancel()
-        ended = await asyncio.gather(*calls, return_exceptions=True)
+        ended = await asyncio.gather(*admission, return_exceptions=True)
         assert all(isinstance(error, asyncio.CancelledError) for error in ended)
         await eventually(waiting(by, "master", False))
     answers = await asyncio.gather(
@@ -147,10 +147,10 @@ async def test_a_deadline_that_has_passed_is_told_as_such(wire: Wire, campaign: 
 async def test_the_platforms_own_limit_is_told_with_details(
     wire: Wire, campaign: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ovasabi.gateway import calls
+    from ovasabi.gateway import admission
 
     # The client waits long, the platform does not.
-    monkeypatch.setattr(calls, "_deadline", lambda platform, timeout: asyncio.get_running_loop().time() + 0.3)
+    monkeypatch.setattr(admission, "_deadline", lambda platform, timeout: asyncio.get_running_loop().time() + 0.3)
     async with blocked(database_url, READ):
         told = await wire.ask("ListQuotes", campaign=campaign)
     assert (told.status, told.code) == (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline_exceeded")

@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ovasabi.database.connection import Database
-from ovasabi.gateway.protobuf.contract import contract_of
-from ovasabi.kernel.context import Role
-from ovasabi.kernel.keys import create_key
-from ovasabi.kernel.service import Registry, declared_methods
-from ovasabi.services import discover
+from ovasabi.discovery import discover
+from ovasabi.gateway.contract.protobuf.contract import contract_of
+from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.service import ServiceRegistry, declared_methods
+from ovasabi.security.keys import create_key
 from tests.conftest import new_campaign
 from tests.integration.drafts import Maker, within
 from tests.integration.gateway.fuzzing_kit import World, bodies, metadata
@@ -73,7 +73,7 @@ class Range(msgspec.Struct):
 
 @pytest_asyncio.fixture(scope="module")
 async def ground(
-    addresses: tuple[str, str], registry: Registry, database: Database, database_url: str
+    addresses: tuple[str, str], registry: ServiceRegistry, database: Database, database_url: str
 ) -> AsyncIterator[Range]:
     """An open campaign, spare ones that may be deleted, and a closed one, each with entities."""
     opened, closed, *spare = [await new_campaign(registry) for _ in range(6)]
@@ -90,7 +90,7 @@ async def ground(
         yield made
 
 
-async def _filled(registry: Registry, campaign: int) -> dict[str, list[str]]:
+async def _filled(registry: ServiceRegistry, campaign: int) -> dict[str, list[str]]:
     """Entities of each type in a campaign, one of each deleted; their ids by type."""
     maker, ids = Maker(registry, campaign), dict[str, list[str]]()
     for name in TYPES:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from ovasabi.gateway.http import MAX_BODY_BYTES
+from ovasabi.gateway.wire.limits import MAX_BODY_BYTES
 from tests.integration.gateway.grpc_kit import Refused, Wire, rpcs
 
 INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND

@@ -16,16 +16,16 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from ovasabi.database.connection import Database
+from ovasabi.discovery import discover
 from ovasabi.errors import DeadlineExceeded, OvasabiError
-from ovasabi.gateway.rpc.remote import PeerUnavailable, Remote
-from ovasabi.kernel.context import Context, Principal, Role, acting
-from ovasabi.kernel.errors import EntityNotFound, InvalidValue, KeyTaken, VersionConflict
-from ovasabi.kernel.keys import create_key
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.rows import Draft
+from ovasabi.gateway.grpc.remote import PeerUnavailable, Remote
+from ovasabi.kernel.call.context import Context, Principal, Role, acting
+from ovasabi.kernel.call.errors import EntityNotFound, InvalidValue, KeyTaken, VersionConflict
 from ovasabi.kernel.service import SearchRequest
+from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.runtime import Platform
-from ovasabi.services import discover
+from ovasabi.security.keys import create_key
 from tests.conftest import eventually, new_campaign
 from tests.integration.gateway.grpc_kit import Refused, Wire, on_grpc, within
 
@@ -112,7 +112,7 @@ async def test_every_operation_of_an_entity_passes_through(pair: Pair, campaign:
         assert await contents.get(str(made.uuid)) == changed
         assert (await contents.get(made.id, as_of=made.updated_at)).title == "One"
         several = await contents.create_many(
-            [Draft({"title": "Three"}), Draft({"title": ""}), Draft({"title": "Four"})]
+            [NewEntity({"title": "Three"}), NewEntity({"title": ""}), NewEntity({"title": "Four"})]
         )
         assert [isinstance(one, OvasabiError) for one in several] == [False, True, False]
         first = await contents.list(ListRequest(page_size=2, include_total=True))

@@ -18,7 +18,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
-from ovasabi.gateway.rpc import health as rpc_health
+from ovasabi.gateway.grpc import health as rpc_health
 from ovasabi.lifecycle import migrations
 from tests.conftest import eventually
 from tests.integration.gateway.grpc_kit import contract, on_grpc, within
@@ -132,7 +132,7 @@ async def test_health_follows_the_database_and_says_at_shutdown_that_nothing_is_
     async with on_grpc(empty_url, tmp_path) as (_, address):
         channel = grpc.aio.insecure_channel(address)
         health = HealthStub(channel)
-        watching = asyncio.create_task(watch(health))
+        subscriptions = asyncio.create_task(watch(health))
         await told(SERVING)
         await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
@@ -147,7 +147,7 @@ async def test_health_follows_the_database_and_says_at_shutdown_that_nothing_is_
         await eventually(serving)
     await admin.close()
     await told(NOT_SERVING)
-    (ended,) = await within(5, asyncio.gather(watching, return_exceptions=True))
+    (ended,) = await within(5, asyncio.gather(subscriptions, return_exceptions=True))
     # It is let go, and not cut off when the time that calls have is over.
     assert (ended.code(), ended.details()) == (grpc.StatusCode.UNAVAILABLE, "The platform stops.")
     await channel.close()

@@ -10,11 +10,11 @@ import pytest
 import pytest_asyncio
 
 from ovasabi.database.connection import Database
-from ovasabi.gateway.rpc import answers
-from ovasabi.kernel.context import Role, acting, system_context
-from ovasabi.kernel.keys import create_key
-from ovasabi.kernel.watching import Watching
+from ovasabi.gateway.grpc import responses
+from ovasabi.kernel.call.context import Role, acting, system_context
+from ovasabi.kernel.events.subscriptions import Subscriptions
 from ovasabi.runtime import Platform
+from ovasabi.security.keys import create_key
 from tests.conftest import eventually
 from tests.integration.gateway.grpc_kit import Wire, on_grpc, refused, within
 
@@ -40,8 +40,8 @@ class Place:
 
     def places(self) -> int:
         """How many watch in the process."""
-        watching: Watching = self.platform.registry.watching
-        return sum(len(tail.watchers) for tail in watching._tails.values())
+        subscriptions: Subscriptions = self.platform.registry.subscriptions
+        return sum(len(tail.watchers) for tail in subscriptions._tails.values())
 
     async def watched_by(self, count: int) -> None:
         """Waits until so many watch."""
@@ -72,9 +72,9 @@ async def read(call: Any, count: int) -> list[Any]:
     return found
 
 
-def titles(answers: list[Any]) -> list[str]:
+def titles(responses: list[Any]) -> list[str]:
     """The titles of the contents that were created."""
-    return [answer.event.payload["title"] for answer in answers]
+    return [answer.event.payload["title"] for answer in responses]
 
 
 async def ended(call: Any) -> Any:
@@ -146,7 +146,7 @@ async def test_a_watch_ends_with_its_deadline_and_frees_its_place(place: Place) 
 async def test_a_watch_ends_at_shutdown_and_says_where_to_resume(place: Place) -> None:
     await place.make("a")
     await read(call := place.watch(), 1)
-    await place.platform.registry.watching.close()
+    await place.platform.registry.subscriptions.close()
     told = await ended(call)
     assert (told.status, told.code) == (grpc.StatusCode.UNAVAILABLE, "watch_ended")
     await place.make("b")
@@ -178,7 +178,7 @@ async def test_a_reader_that_does_not_read_is_dropped_while_another_gets_all(pla
 
 
 async def test_a_reader_that_takes_nothing_for_long_is_given_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(responses, "PATIENCE_SECONDS", 0.5)
     await place.make("first")
     await read(slow := place.watch(), 1)
     for number in range(40):

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel import keys
-from ovasabi.kernel.context import Role
+from ovasabi.kernel.call.context import Role
+from ovasabi.security import keys
 from tests.integration.gateway.conftest import Clients
 
 PROCESSES = ("one", "three")

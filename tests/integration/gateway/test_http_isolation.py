@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ovasabi.kernel.context import Role
+from ovasabi.kernel.call.context import Role
 from tests.integration.gateway.conftest import Clients
 
 PROCESSES = ("one", "three")

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ovasabi.kernel.context import Role
+from ovasabi.kernel.call.context import Role
 from tests.integration.gateway.conftest import Clients
 
 

@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel import repository
-from ovasabi.kernel.context import Role
-from ovasabi.kernel.keys import create_key
-from ovasabi.kernel.lanes import Limits
+from ovasabi.kernel.batching.batcher import Limits
+from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.store import repository
+from ovasabi.security.keys import create_key
 from tests.conftest import eventually
 from tests.integration.gateway.conftest import serving
 

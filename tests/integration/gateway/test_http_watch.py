@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ovasabi.kernel.context import Role
+from ovasabi.kernel.call.context import Role
 from tests.integration.gateway.conftest import Clients
 
 PROCESSES = ("one", "three")
@@ -49,9 +49,9 @@ async def test_a_watch_tells_what_was_and_what_comes_once_each_and_in_order(
 ) -> None:
     for title in ("a", "b"):
         await operator.post(f"{shop}/contents", json={"title": title})
-    watching = asyncio.create_task(events(operator, shop, 12))
+    subscriptions = asyncio.create_task(events(operator, shop, 12))
     await asyncio.gather(*(operator.post(f"{shop}/contents", json={"title": f"c{n}"}) for n in range(10)))
-    told = await asyncio.wait_for(watching, 20)
+    told = await asyncio.wait_for(subscriptions, 20)
     page = (await operator.get(f"{shop}/events", params={"types": CREATED})).json()
     assert [one["event"] for one in told] == page["events"]
     assert all(one["id"] == one["cursor"] == one["event"]["cursor"] for one in told)

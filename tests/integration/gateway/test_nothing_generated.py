@@ -8,13 +8,13 @@ import pytest_asyncio
 from benchmarks.generation import generated
 
 from ovasabi.database.connection import Database
-from ovasabi.gateway.openapi import document
-from ovasabi.gateway.protobuf.contract import contract_of
-from ovasabi.kernel.context import Role
-from ovasabi.kernel.keys import create_key
-from ovasabi.kernel.methods import Call
+from ovasabi.discovery import discover
+from ovasabi.gateway.contract.openapi.document import document
+from ovasabi.gateway.contract.protobuf.contract import contract_of
+from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.declare.methods import Call
 from ovasabi.kernel.service import declared_methods
-from ovasabi.services import discover
+from ovasabi.security.keys import create_key
 from tests.integration.gateway.doors import Door, OverGrpc, OverHttp, Told
 
 REQUESTS = 1_000

@@ -9,9 +9,9 @@ import jsonschema_rs
 import pytest
 from schemathesis.specs.openapi import definitions
 
-from ovasabi.gateway.openapi import document
-from ovasabi.kernel.entity import declared
-from ovasabi.kernel.fields import Secret
+from ovasabi.gateway.contract.openapi.document import document
+from ovasabi.kernel.declare.entity import declared
+from ovasabi.kernel.declare.fields import Secret
 from ovasabi.kernel.service import services
 
 WORD = re.compile(r"\$response\.body#/|\$request\.path\.")

@@ -13,15 +13,15 @@ import pytest
 import pytest_asyncio
 
 from ovasabi.database.connection import Database
-from ovasabi.gateway.calls import CLIENT_KEY
-from ovasabi.gateway.protobuf.contract import contract_of
-from ovasabi.kernel.context import Role
-from ovasabi.kernel.entity import Scope, declared
-from ovasabi.kernel.keys import create_key
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.methods import Call, Method, Operation, Reach
-from ovasabi.kernel.service import Registry, declared_methods
-from ovasabi.services import discover
+from ovasabi.discovery import discover
+from ovasabi.gateway.contract.protobuf.contract import contract_of
+from ovasabi.gateway.wire.headers import CLIENT_KEY
+from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.declare.entity import Scope, declared
+from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource
+from ovasabi.kernel.service import ServiceRegistry, declared_methods
+from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.security.keys import create_key
 from tests.conftest import new_campaign
 from tests.integration.drafts import Maker, within
 from tests.integration.gateway.doors import Door, OverGrpc, OverHttp, Told, told
@@ -44,14 +44,14 @@ class Both:
 
     def call(self, method: Method, target: object = None, request: Any = None, **rest: Any) -> Call:
         """A call of a method in the campaign, or on the platform where it is of the platform."""
-        campaign = None if method.reach is Reach.PLATFORM else self.campaign
-        named = str(target) if target is not None and method.reach is not Reach.ITSELF else None
+        campaign = None if method.resource is Resource.PLATFORM else self.campaign
+        named = str(target) if target is not None and method.resource is not Resource.ITSELF else None
         return Call(method, campaign, named, request, **rest)
 
 
 @pytest_asyncio.fixture
 async def both(
-    addresses: tuple[str, str], registry: Registry, database: Database, campaign: int
+    addresses: tuple[str, str], registry: ServiceRegistry, database: Database, campaign: int
 ) -> AsyncIterator[Both]:
     """Both doors and a campaign of the test's own."""
     over_http, over_grpc = OverHttp(addresses[0]), OverGrpc(contract_of(declared_methods()), addresses[1])
@@ -80,20 +80,20 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 async def test_a_method_has_the_same_answer_through_both_doors(method: Method, both: Both) -> None:
-    if method.operation is Operation.WATCH:
+    if method.operation is MethodKind.WATCH:
         await _same_watch(method, both)
         return
     calls = [await _prepared(method, both) for _ in range(2)]
     over_http = await both.http.ask(calls[0], both.keys["admin"])
     over_grpc = await both.grpc.ask(calls[1], both.keys["admin"])
     assert _general(over_http) == _general(over_grpc)
-    if method.operation not in (Operation.VERB, Operation.READ):  # these may be refused by the entity's state
+    if method.operation not in (MethodKind.VERB, MethodKind.READ):  # these may be refused by the entity's state
         assert not isinstance(over_http, Told), over_http
 
 
 async def test_a_method_refuses_the_same_callers_through_both_doors(method: Method, both: Both) -> None:
     call = await _prepared(method, both)
-    if method.operation is Operation.WATCH:
+    if method.operation is MethodKind.WATCH:
         call = msgspec.structs.replace(call, request=msgspec.structs.replace(call.request, after="none"))
     for key, code in (("forged", "unauthenticated"), ("stranger", "forbidden"), ("reader", "forbidden")):
         if key != "reader" or method.role is not Role.READER:
@@ -112,7 +112,7 @@ async def test_what_is_not_there_and_what_has_changed_is_told_alike(method: Meth
         assert not method.takes_version
         return
     call = await _prepared(method, both)
-    if method.reach is not Reach.ITSELF:
+    if method.resource is not Resource.ITSELF:
         for target in (NOBODY, "not-an-id", "019a0000-0000-7000-8000-000000000000"):
             over_http, over_grpc = await both.ask(msgspec.structs.replace(call, target=target))
             assert (over_http, over_http.code) == (over_grpc, "not_found")
@@ -183,7 +183,7 @@ async def _same_watch(method: Method, both: Both) -> None:
 
 
 async def _refused(both: Both, call: Call, authorization: str | None) -> list[Told]:
-    if call.method.operation is not Operation.WATCH:
+    if call.method.operation is not MethodKind.WATCH:
         return [await both.http.ask(call, authorization), await both.grpc.ask(call, authorization)]
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await anext(both.grpc.listen(call, authorization))
@@ -198,7 +198,7 @@ async def _prepared(method: Method, both: Both) -> Call:
         request = None if method.request is None else msgspec.convert(_least(method.request), method.request)
         return both.call(method, content.id if method.on_entity else None, request)
     made = await both.maker.create(of.name) if method.on_entity else None
-    if made is not None and method.operation is Operation.RESTORE:
+    if made is not None and method.operation is MethodKind.RESTORE:
         with within(made):
             await both.maker.service(of.name).delete(made.id)
     if made is not None and of.scope is Scope.ROOT:
@@ -210,9 +210,9 @@ async def _request(method: Method, both: Both) -> Any:
     of = method.subject.of
     if method.request is None or of is None:
         return None
-    if method.operation is Operation.CREATE:
+    if method.operation is MethodKind.CREATE:
         return msgspec.convert(await both.maker.draft(of.name), method.request)
-    if method.operation is Operation.UPDATE:
+    if method.operation is MethodKind.UPDATE:
         return msgspec.convert(await both.maker.patch(of.name), method.request)
     return msgspec.convert(_least(method.request), method.request)
 

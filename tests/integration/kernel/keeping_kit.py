@@ -8,7 +8,7 @@ from typing import Any
 from kernel_kit import pools, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.work import transaction
+from ovasabi.kernel.call.transaction import transaction
 
 Call = Callable[[], Awaitable[Any]]
 

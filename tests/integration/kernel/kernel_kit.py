@@ -11,13 +11,13 @@ import asyncpg
 from hypothesis import HealthCheck, settings
 
 from ovasabi.database.connection import Database, prepare_connection
-from ovasabi.kernel.context import Context, acting, on_platform, system_context
-from ovasabi.kernel.repository import Repository
-from ovasabi.kernel.rows import Draft
+from ovasabi.kernel.call.context import Context, acting, on_platform, system_context
+from ovasabi.kernel.store.repository import Repository
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions
 from ovasabi.lifecycle.partitions import Step
-from ovasabi.services.campaign.entity import Campaign
 from ovasabi.services.content.entity import Content
+from ovasabi.system.campaign.entity import Campaign
 
 CAMPAIGN_TABLES = """
 SELECT c.oid::regclass::text AS name FROM pg_class c
@@ -144,7 +144,7 @@ TEXTS = {
 async def library(database: Database, campaign: int) -> dict[str, int]:
     """Some texts in a campaign; answers their ids by name."""
     with within(campaign):
-        drafts = [Draft({"title": title, "body": body, "tags": [name]}) for name, (title, body) in TEXTS.items()]
+        drafts = [NewEntity({"title": title, "body": body, "tags": [name]}) for name, (title, body) in TEXTS.items()]
         made = await contents(database).create_many(drafts)
     return {name: content.id for name, content in zip(TEXTS, made, strict=True)}
 

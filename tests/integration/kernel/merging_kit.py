@@ -8,8 +8,8 @@ import asyncpg
 from kernel_kit import admin, caught, contents, pools, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import Context, Principal, Role, acting
-from ovasabi.kernel.rows import Draft
+from ovasabi.kernel.call.context import Context, Principal, Role, acting
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.content.entity import Content
 
 
@@ -51,7 +51,7 @@ async def some(database: Database, campaigns: list[int], count: int) -> list[Con
     made: list[Content] = []
     for n in range(count):
         with within(campaigns[n % len(campaigns)]):
-            made += await contents(database).create_many([Draft({"title": f"{n}"})])
+            made += await contents(database).create_many([NewEntity({"title": f"{n}"})])
     return made
 
 

@@ -14,10 +14,11 @@ from test_merged_plans import nodes
 
 from ovasabi.database.connection import APP_ROLE, Database
 from ovasabi.errors import DatabaseUnavailable
-from ovasabi.kernel import changes as module
-from ovasabi.kernel.changes import _CHANGED, KEEP_SECONDS, Changes, _months
-from ovasabi.kernel.events import STREAMS
-from ovasabi.kernel.work import scope_of, transaction
+from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.events.log import STREAMS
+from ovasabi.kernel.search import generations as module
+from ovasabi.kernel.search.generations import _CHANGED, KEEP_SECONDS, Generations, _months
 from ovasabi.services.content.entity import Content
 
 
@@ -31,7 +32,7 @@ class Watched:
     """The changes of one campaign, look by look."""
 
     def __init__(self, database: Database, campaign: int) -> None:
-        self._changes, self._campaign, self._last = Changes(database), campaign, 0
+        self._changes, self._campaign, self._last = Generations(database), campaign, 0
 
     async def changed(self) -> bool:
         """Whether a look tells a change since the last one."""
@@ -124,7 +125,7 @@ async def test_where_very_many_transactions_run_each_is_still_seen(
 async def test_callers_of_many_campaigns_share_a_look(database: Database, database_url: str) -> None:
     campaigns = [await make_campaign(database) for _ in range(8)]
     async with overheard(database_url) as (own, sent):
-        changes = Changes(own)
+        changes = Generations(own)
         with within(0):
             before = await asyncio.gather(*(changes.generation(campaign) for campaign in campaigns))
             assert sent.counts() == (1, 0, 0), "nothing was known of them"
@@ -139,7 +140,7 @@ async def test_while_nothing_at_all_is_committed_the_log_is_not_asked(
     database: Database, database_url: str, campaign: int
 ) -> None:
     async with overheard(database_url) as (own, sent):
-        changes = Changes(own)
+        changes = Generations(own)
         first = await changes.generation(campaign)
         sent.clear()
         looks = []
@@ -158,7 +159,7 @@ async def test_after_a_minute_without_a_look_nothing_is_known_and_the_log_is_not
 ) -> None:
     clock = Clock()
     async with overheard(database_url) as (own, sent):
-        changes = Changes(own, clock)
+        changes = Generations(own, clock)
         first = await changes.generation(campaign)
         clock.now += KEEP_SECONDS - 1
         assert await changes.generation(campaign) == first
@@ -173,7 +174,7 @@ async def test_a_campaign_that_was_forgotten_never_gets_an_old_number_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_CAMPAIGNS", 2)
-    campaigns, changes = [await make_campaign(database) for _ in range(3)], Changes(database)
+    campaigns, changes = [await make_campaign(database) for _ in range(3)], Generations(database)
     numbers = [await changes.generation(campaign) for campaign in (*campaigns, campaigns[0])]
     assert len(set(numbers)) == 4
     assert numbers == sorted(numbers)
@@ -182,7 +183,7 @@ async def test_a_campaign_that_was_forgotten_never_gets_an_old_number_again(
 async def test_a_look_that_fails_or_is_given_up_leaves_what_was_known(database: Database, database_url: str) -> None:
     campaign = await make_campaign(database)
     async with pools(database_url, readers=1, writers=1) as own:
-        changes = Changes(own)
+        changes = Generations(own)
         first = await changes.generation(campaign)
         await write(database, campaign)
         given_up = asyncio.create_task(changes.generation(campaign))

@@ -7,9 +7,9 @@ import pytest
 from kernel_kit import admin, contents, kinds, make_campaign, pools, together, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.errors import EntityNotFound, RuleBroken, VersionConflict
-from ovasabi.kernel.rows import Change
-from ovasabi.kernel.work import transaction
+from ovasabi.kernel.call.errors import EntityNotFound, RuleBroken, VersionConflict
+from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.store.rows import Change
 from ovasabi.lifecycle import partitions
 
 

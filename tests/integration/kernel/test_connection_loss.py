@@ -16,8 +16,8 @@ from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.database.postmaster import socket_url
 from ovasabi.database.roles import ensure_roles
 from ovasabi.errors import DatabaseUnavailable
-from ovasabi.kernel.repository import Repository
-from ovasabi.kernel.work import transaction
+from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Content
 
 _OURS = "application_name = 'ovasabi' AND datname = current_database()"

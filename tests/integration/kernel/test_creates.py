@@ -8,9 +8,9 @@ from kernel_kit import admin, contents, kinds, make_campaign, together, within
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import OvasabiError
-from ovasabi.kernel.errors import InvalidValue, KeyReused, KeyTaken, ReferenceMissing
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.work import transaction
+from ovasabi.kernel.call.errors import InvalidValue, KeyReused, KeyTaken, ReferenceMissing
+from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.content.entity import Content
 
 
@@ -52,7 +52,7 @@ async def test_each_bad_row_is_refused_alone_with_its_own_error(
             ({"title": "keyed"}, "new-key", Content),
             ({"title": "good as well"}, None, Content),
         ]
-        answers = await repository.create_many([Draft(values, key) for values, key, _ in rows])
+        answers = await repository.create_many([NewEntity(values, key) for values, key, _ in rows])
         assert [type(answer) for answer in answers] == [wanted for _, _, wanted in rows]
         assert answers[13] == answers[14]
         assert [error.field for error in answers if isinstance(error, KeyTaken)] == ["slug", "slug"]
@@ -66,7 +66,7 @@ async def test_each_bad_row_is_refused_alone_with_its_own_error(
 
 
 async def test_a_batch_of_one_bad_row_among_many_costs_only_that_row(database: Database, campaign: int) -> None:
-    drafts = [Draft({"title": f"row {n}", "author_id": 2**63 if n == 137 else None}) for n in range(300)]
+    drafts = [NewEntity({"title": f"row {n}", "author_id": 2**63 if n == 137 else None}) for n in range(300)]
     with within(campaign):
         answers = await contents(database).create_many(drafts)
     assert kinds(answers) == {"Content": 299, "InvalidValue": 1}

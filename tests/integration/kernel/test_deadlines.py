@@ -11,8 +11,8 @@ from kernel_kit import admin, contents, eventually, pools, within
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded
-from ovasabi.kernel.context import acting, current
-from ovasabi.kernel.work import read, transaction
+from ovasabi.kernel.call.context import acting, current
+from ovasabi.kernel.call.transaction import read, transaction
 
 BOUND = 5.0
 """Seconds within which a call with a deadline of a fraction of one must have ended, also on a slow machine."""

@@ -10,13 +10,13 @@ from kernel_kit import admin, caught, contents, make_campaign, within
 
 from ovasabi.database.connection import APP_ROLE, OWNER_ROLE, Database
 from ovasabi.errors import OvasabiError
-from ovasabi.kernel.entity import type_of
-from ovasabi.kernel.errors import EntityNotFound, InvalidValue
-from ovasabi.kernel.events import Event, follow, read_events
-from ovasabi.kernel.history import state_at
-from ovasabi.kernel.ids import id_time
-from ovasabi.kernel.repository import Repository
-from ovasabi.kernel.work import transaction
+from ovasabi.kernel.call.errors import EntityNotFound, InvalidValue
+from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.declare.entity import type_of
+from ovasabi.kernel.declare.ids import id_time
+from ovasabi.kernel.events.log import Event, follow, read_events
+from ovasabi.kernel.store.history import state_at
+from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Content
 from ovasabi.services.product.entity import Product, Variant
 

@@ -19,17 +19,17 @@ from merging_kit import counted
 
 from ovasabi.database.connection import Database, Plan
 from ovasabi.errors import OvasabiError
-from ovasabi.kernel.context import acting, system_context
-from ovasabi.kernel.errors import EntityNotFound, KeyTaken
-from ovasabi.kernel.events import follow, read_events
-from ovasabi.kernel.history import state_at
-from ovasabi.kernel.listing import ListRequest, list_page
-from ovasabi.kernel.locks import acquire, locked, locked_entity
-from ovasabi.kernel.master import MasterRepository
-from ovasabi.kernel.repository import Repository
-from ovasabi.kernel.rows import Change, Draft
-from ovasabi.kernel.search import search
-from ovasabi.kernel.work import transaction
+from ovasabi.kernel.call.context import acting, system_context
+from ovasabi.kernel.call.errors import EntityNotFound, KeyTaken
+from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.events.log import follow, read_events
+from ovasabi.kernel.search.full_text import search
+from ovasabi.kernel.store.history import state_at
+from ovasabi.kernel.store.listing import ListRequest, list_page
+from ovasabi.kernel.store.locks import acquire, locked, locked_entity
+from ovasabi.kernel.store.registry import EntityRegistry
+from ovasabi.kernel.store.repository import Repository
+from ovasabi.kernel.store.rows import Change, NewEntity
 from ovasabi.services.content.entity import Content
 
 WORDS = ["alpha", "beta", "gamma", "delta"]
@@ -58,7 +58,11 @@ def ops() -> dict[str, Op]:
         "create keyed": lambda db, id, n: contents(db).create({"title": WORDS[n]}, key=WORDS[n]),
         "create below": lambda db, id, n: contents(db).create({"title": "child", "parent_id": id}),
         "create many": lambda db, id, n: contents(db).create_many(
-            [Draft({"title": "a", "parent_id": id}), Draft({"title": "b"}), Draft({"title": "c", "author_id": 2**63})]
+            [
+                NewEntity({"title": "a", "parent_id": id}),
+                NewEntity({"title": "b"}),
+                NewEntity({"title": "c", "author_id": 2**63}),
+            ]
         ),
         "get": lambda db, id, n: contents(db).get(id),
         "get many": lambda db, id, n: contents(db).get_many([id, id + 1]),
@@ -72,13 +76,13 @@ def ops() -> dict[str, Op]:
         "list": lambda db, id, n: list_page(contents(db), ListRequest(include_total=True)),
         "list filtered": lambda db, id, n: list_page(contents(db), ListRequest(filter=f"id = {id} OR NOT id = {id}")),
         "state at": lambda db, id, n: _state(db, id),
-        "registry get": lambda db, id, n: MasterRepository(db).get(id),
-        "registry list": lambda db, id, n: MasterRepository(db).list(deleted=bool(n % 2)),
-        "registry update": lambda db, id, n: MasterRepository(db).update(id, "stolen"),
-        "registry delete": lambda db, id, n: MasterRepository(db).delete(id),
-        "registry text": lambda db, id, n: MasterRepository(db).search(WORDS[n]),
-        "registry pattern": lambda db, id, n: MasterRepository(db).search("*", mode="pattern"),
-        "registry fuzzy": lambda db, id, n: MasterRepository(db).search(WORDS[n][1:], mode="fuzzy"),
+        "registry get": lambda db, id, n: EntityRegistry(db).get(id),
+        "registry list": lambda db, id, n: EntityRegistry(db).list(deleted=bool(n % 2)),
+        "registry update": lambda db, id, n: EntityRegistry(db).update(id, "stolen"),
+        "registry delete": lambda db, id, n: EntityRegistry(db).delete(id),
+        "registry text": lambda db, id, n: EntityRegistry(db).search(WORDS[n]),
+        "registry pattern": lambda db, id, n: EntityRegistry(db).search("*", mode="pattern"),
+        "registry fuzzy": lambda db, id, n: EntityRegistry(db).search(WORDS[n][1:], mode="fuzzy"),
         "search": lambda db, id, n: search(db, f"{WORDS[n]} OR words"),
         "search typo": lambda db, id, n: search(db, WORDS[n][:-1] + "x "),
         "events": lambda db, id, n: read_events(db, entity_id=id if n % 2 else None),
@@ -158,7 +162,9 @@ async def test_no_sequence_of_calls_returns_or_changes_another_campaigns_rows(
         known: list[int] = []
         for campaign in both:
             with within(campaign):
-                made = await contents(database).create_many([Draft({"title": f"{word} words"}) for word in WORDS[:3]])
+                made = await contents(database).create_many(
+                    [NewEntity({"title": f"{word} words"}) for word in WORDS[:3]]
+                )
                 known += [content.id for content in made]
         owned = {campaign: set(known[place * 3 : place * 3 + 3]) for place, campaign in enumerate(both)}
         for name, second, which, number, cut in plan:
@@ -205,7 +211,7 @@ async def test_no_calls_that_share_their_statements_return_or_change_another_cam
         home: dict[int, int] = {}
         for campaign in campaigns:
             with within(campaign):
-                made = await shared(database).create_many([Draft({"title": f"{word} words"}) for word in WORDS[:3]])
+                made = await shared(database).create_many([NewEntity({"title": f"{word} words"}) for word in WORDS[:3]])
             known += [content.id for content in made]
         for number, calls in enumerate(rounds):
             tasks = []

@@ -15,21 +15,21 @@ from kernel_kit import admin, contents, make_campaign, pools, within
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DatabaseUnavailable
-from ovasabi.kernel import thrift
-from ovasabi.kernel.changes import KEEP_SECONDS
-from ovasabi.kernel.context import PLATFORM, Fence, acting, system_context
-from ovasabi.kernel.keeping import Keeping
-from ovasabi.kernel.locks import acquire
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import Registry, SearchRequest
-from ovasabi.kernel.work import transaction
+from ovasabi.kernel.call.context import PLATFORM, Fence, acting, system_context
+from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.search import result_cache
+from ovasabi.kernel.search.generations import KEEP_SECONDS
+from ovasabi.kernel.search.result_cache import ResultCache
+from ovasabi.kernel.service import SearchRequest, ServiceRegistry
+from ovasabi.kernel.store.locks import acquire
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.runtime import running
 from ovasabi.services.content.entity import Content, ReactionKind
-from ovasabi.services.search.service import Search, SearchQuery
 from ovasabi.settings import Settings
+from ovasabi.system.search.service import Search, SearchQuery
 
 REQUEST, QUERY = SearchRequest(q="kept ", page_size=100), SearchQuery(q="kept ", page_size=100)
-Ask = Callable[[Registry], Awaitable[Any]]
+Ask = Callable[[ServiceRegistry], Awaitable[Any]]
 ASKED: dict[str, Ask] = {
     "one type": lambda registry: registry.named("content").search(REQUEST),
     "all types": lambda registry: registry.service(Search).search(QUERY),
@@ -37,21 +37,21 @@ ASKED: dict[str, Ask] = {
 
 
 @pytest_asyncio.fixture
-async def elsewhere(database_url: str) -> AsyncIterator[Registry]:
+async def elsewhere(database_url: str) -> AsyncIterator[ServiceRegistry]:
     """The services of another process."""
     async with pools(database_url, readers=2, writers=2) as database:
-        yield Registry(database)
+        yield ServiceRegistry(database)
 
 
-async def made(registry: Registry, count: int = 1) -> list[Content]:
+async def made(registry: ServiceRegistry, count: int = 1) -> list[Content]:
     """Contents that the searches find."""
-    drafts = [Draft({"title": f"kept {number}"}) for number in range(count)]
+    drafts = [NewEntity({"title": f"kept {number}"}) for number in range(count)]
     created = await registry.named("content").create_many(drafts)
     assert all(isinstance(content, Content) for content in created)
     return created  # type: ignore[return-value]
 
 
-async def until_kept(ask: Ask, registry: Registry) -> Any:
+async def until_kept(ask: Ask, registry: ServiceRegistry) -> Any:
     """The answer that is given again, and again."""
     await ask(registry)
     answer = await ask(registry)
@@ -59,7 +59,7 @@ async def until_kept(ask: Ask, registry: Registry) -> Any:
     return answer
 
 
-async def user_of(registry: Registry) -> int:
+async def user_of(registry: ServiceRegistry) -> int:
     """A user of the platform."""
     name = f"u{uuid.uuid4().hex[:10]}"
     with within(PLATFORM):
@@ -71,7 +71,7 @@ async def user_of(registry: Registry) -> int:
 
 @pytest.mark.parametrize("asked", ASKED)
 async def test_what_another_process_writes_is_in_the_next_answer(
-    registry: Registry, elsewhere: Registry, campaign: int, asked: str
+    registry: ServiceRegistry, elsewhere: ServiceRegistry, campaign: int, asked: str
 ) -> None:
     ask, writer, user = ASKED[asked], elsewhere.named("content"), await user_of(elsewhere)
     reactions, comments = elsewhere.named("reaction"), elsewhere.named("comment")
@@ -94,18 +94,18 @@ async def test_what_another_process_writes_is_in_the_next_answer(
             await write()
             after = await ask(registry)
             assert after != before
-            assert after == await ask(Registry(registry.database)), "as one who keeps nothing is told"
+            assert after == await ask(ServiceRegistry(registry.database)), "as one who keeps nothing is told"
         for write in counters:
             before = await until_kept(ask, registry)
             await write()
             after = await ask(registry)
             assert (after != before) is (asked == "one type"), "the registry has no counters"
-            assert after == await ask(Registry(registry.database))
+            assert after == await ask(ServiceRegistry(registry.database))
 
 
 @pytest.mark.parametrize("asked", ASKED)
 async def test_what_was_uncommitted_when_the_answer_was_kept_is_in_the_next_one_after_its_commit(
-    registry: Registry, elsewhere: Registry, campaign: int, asked: str
+    registry: ServiceRegistry, elsewhere: ServiceRegistry, campaign: int, asked: str
 ) -> None:
     ask = ASKED[asked]
     with within(campaign):
@@ -124,10 +124,10 @@ def ids_of(answer: Any) -> list[int]:
 
 
 async def test_no_search_misses_what_was_committed_before_it_began_whoever_wrote_it_and_in_which_order(
-    registry: Registry, elsewhere: Registry, campaign: int, monkeypatch: pytest.MonkeyPatch
+    registry: ServiceRegistry, elsewhere: ServiceRegistry, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Transactions overlap, and end in another order than they began in; searches ask the same over and over."""
-    monkeypatch.setattr(thrift, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(cache_admission, "FIRST_PAUSE", 0.0)
     chance, versions, given = random.Random(5), dict[int, int](), list[Any]()
     repository = contents(elsewhere.database)
     with within(campaign):
@@ -160,7 +160,7 @@ async def test_no_search_misses_what_was_committed_before_it_began_whoever_wrote
     assert len({id(answer) for answer in given}) > 20, "and searched anew"
 
 
-async def test_an_answer_of_one_campaign_is_never_given_in_another(registry: Registry, campaign: int) -> None:
+async def test_an_answer_of_one_campaign_is_never_given_in_another(registry: ServiceRegistry, campaign: int) -> None:
     other = await make_campaign(registry.database)
     for ask in ASKED.values():
         with within(campaign):
@@ -173,14 +173,14 @@ async def test_an_answer_of_one_campaign_is_never_given_in_another(registry: Reg
             assert await ask(registry) == answer
 
 
-async def test_on_the_platform_nothing_is_kept(registry: Registry) -> None:
-    kept = len(registry.keeping.answers)
+async def test_on_the_platform_nothing_is_kept(registry: ServiceRegistry) -> None:
+    kept = len(registry.result_cache.answers)
     await make_campaign(registry.database, title="kept on the platform")
     with within(PLATFORM):
         answers = [await registry.named("campaign").search(REQUEST) for _ in range(4)]
     assert answers[0].hits
     assert len({id(answer) for answer in answers}) == 4
-    assert len(registry.keeping.answers) == kept
+    assert len(registry.result_cache.answers) == kept
 
 
 @pytest.mark.parametrize("asked", ASKED)
@@ -189,7 +189,7 @@ async def test_a_kept_answer_costs_a_look_and_a_new_question_no_look(
 ) -> None:
     ask = ASKED[asked]
     async with overheard(database_url) as (database, sent):
-        registry = Registry(database)
+        registry = ServiceRegistry(database)
         with within(campaign):
             await made(registry)
             sent.clear()
@@ -214,8 +214,8 @@ async def test_where_events_come_faster_than_the_question_the_looks_are_left_off
 ) -> None:
     clock, ask = Clock(), ASKED["one type"]
     async with overheard(database_url) as (database, sent):
-        registry = Registry(database)
-        registry.keeping = Keeping(database, clock=clock)
+        registry = ServiceRegistry(database)
+        registry.result_cache = ResultCache(database, clock=clock)
         looks = []
         with within(campaign):
             for number in range(1, 9):
@@ -226,15 +226,15 @@ async def test_where_events_come_faster_than_the_question_the_looks_are_left_off
                 assert searches == 1
                 looks.append(snapshots)
             assert looks == [0, 1, 1, 0, 0, 0, 0, 0]
-            clock.now += thrift.FIRST_PAUSE
+            clock.now += result_cache.FIRST_PAUSE
             await until_kept(ask, registry)
 
 
 async def test_after_a_minute_an_answer_is_looked_for_again_even_if_nothing_happened(
     database: Database, database_url: str, campaign: int
 ) -> None:
-    clock, registry = Clock(), Registry(database)
-    registry.keeping = Keeping(database, clock=clock)
+    clock, registry = Clock(), ServiceRegistry(database)
+    registry.result_cache = ResultCache(database, clock=clock)
     ask = ASKED["one type"]
     with within(campaign):
         (content,) = await made(registry)
@@ -250,7 +250,7 @@ async def test_after_a_minute_an_answer_is_looked_for_again_even_if_nothing_happ
 async def test_in_a_transaction_or_with_a_deadline_or_lease_of_its_own_a_caller_is_given_no_kept_answer(
     database: Database, campaign: int
 ) -> None:
-    registry, ask = Registry(database), ASKED["one type"]
+    registry, ask = ServiceRegistry(database), ASKED["one type"]
     with within(campaign):
         await made(registry)
         answer = await until_kept(ask, registry)
@@ -275,7 +275,7 @@ async def test_in_a_transaction_or_with_a_deadline_or_lease_of_its_own_a_caller_
 
 async def test_when_the_database_is_away_no_kept_answer_is_given(database_url: str, campaign: int) -> None:
     async with pools(database_url, readers=1, writers=1) as database:
-        registry, ask = Registry(database), ASKED["one type"]
+        registry, ask = ServiceRegistry(database), ASKED["one type"]
         with within(campaign):
             await made(registry)
             answer = await until_kept(ask, registry)
@@ -297,11 +297,11 @@ async def test_a_process_keeps_as_much_as_it_is_set_to(
             answers = [await ASKED["one type"](platform.registry) for _ in range(4)]
         assert all(answer.hits for answer in answers)
         assert len({id(answer) for answer in answers}) == (2 if kept else 4)
-        assert len(platform.registry.keeping.answers) == kept
+        assert len(platform.registry.result_cache.answers) == kept
 
 
 async def test_a_search_that_fails_is_not_kept_and_the_next_one_asks(database: Database, campaign: int) -> None:
-    keeping, asked = Keeping(database), 0
+    result_cache, asked = ResultCache(database), 0
 
     async def ask() -> int:
         nonlocal asked
@@ -313,5 +313,5 @@ async def test_a_search_that_fails_is_not_kept_and_the_next_one_asks(database: D
     with within(campaign):
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
-                await keeping.answer("question", campaign, ask)
-        assert [await keeping.answer("question", campaign, ask) for _ in range(3)] == [4, 4, 4]
+                await result_cache.answer("question", campaign, ask)
+        assert [await result_cache.answer("question", campaign, ask) for _ in range(3)] == [4, 4, 4]

@@ -3,8 +3,8 @@
 import pytest
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.entity import declared
-from ovasabi.kernel.statements import Statements
+from ovasabi.kernel.declare.entity import declared
+from ovasabi.kernel.statements.writing import Statements
 from ovasabi.lifecycle import migrations, partitions
 
 ARGUMENTS = """'{1}', ARRAY[1], ARRAY['{}'], ARRAY['key'], ARRAY['\\x00'::bytea], ARRAY['a:b:v1:success'],

@@ -8,10 +8,10 @@ import pytest
 from kernel_kit import admin, contents, eventually, kinds, make_campaign, together, waiting, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import Context, Fence, acting, current
-from ovasabi.kernel.errors import LeaseLost
-from ovasabi.kernel.locks import Lease, LockHeld, acquire, leased, locked, release, renew
-from ovasabi.kernel.work import transaction
+from ovasabi.kernel.call.context import Context, Fence, acting, current
+from ovasabi.kernel.call.errors import LeaseLost
+from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.store.locks import Lease, LockHeld, acquire, leased, locked, release, renew
 
 SHORT = 0.3
 

@@ -6,8 +6,8 @@ import pytest
 from kernel_kit import contents, eventually, kinds, make_campaign, together, waiting, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.locks import locked, locked_entity
-from ovasabi.kernel.master import MasterRepository
+from ovasabi.kernel.store.locks import locked, locked_entity
+from ovasabi.kernel.store.registry import EntityRegistry
 
 
 async def test_a_named_lock_has_one_holder_at_a_time(database: Database, campaign: int) -> None:
@@ -47,7 +47,7 @@ async def test_a_locked_entity_is_changed_by_nobody_else_meanwhile(
         held, let_go = asyncio.Event(), asyncio.Event()
 
         async def holder() -> str:
-            async with MasterRepository(database).lock(made.id):
+            async with EntityRegistry(database).lock(made.id):
                 held.set()
                 await let_go.wait()
                 title = (await repository.get(made.id)).title

@@ -9,7 +9,7 @@ from kernel_kit import admin, contents, kinds, make_campaign, together, within
 from merging_kit import called, caller, counted, events_of, impatient, some
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.errors import (
+from ovasabi.kernel.call.errors import (
     Contended,
     EntityNotFound,
     InvalidValue,
@@ -17,7 +17,7 @@ from ovasabi.kernel.errors import (
     ReferenceMissing,
     VersionConflict,
 )
-from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Content
 
 pytestmark = pytest.mark.usefixtures("database")  # it made the months

@@ -10,9 +10,9 @@ import pytest_asyncio
 from kernel_kit import admin, backdated, contents, make_campaign, month_before, open_month, within
 
 from ovasabi.database.connection import APP_ROLE, Database
-from ovasabi.kernel.ids import id_time
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.work import scope_of
+from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.declare.ids import id_time
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions
 from ovasabi.lifecycle.partitions import Step
 from ovasabi.services.content.entity import Content
@@ -36,7 +36,7 @@ async def fill(database: Database, campaign: int, count: int) -> list[Content]:
         assert text.count(sequence) == 1
         vars(repository.sql)["create"] = text.replace(sequence, f"+ ({campaign} << 12) {sequence}")
         with within(campaign):
-            made += await repository.create_many([Draft({"title": f"{n}"}) for n in range(count)])
+            made += await repository.create_many([NewEntity({"title": f"{n}"}) for n in range(count)])
     return made
 
 

@@ -10,7 +10,7 @@ from merging_kit import called, caller, counted, impatient, written
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DatabaseUnavailable, OvasabiError
-from ovasabi.kernel.errors import Contended, InvalidValue, KeyReused, KeyTaken, ReferenceMissing, RuleBroken
+from ovasabi.kernel.call.errors import Contended, InvalidValue, KeyReused, KeyTaken, ReferenceMissing, RuleBroken
 from ovasabi.services.content.entity import Content
 
 

@@ -9,8 +9,8 @@ import pytest
 from kernel_kit import admin, contents, library, make_campaign, pools, schema_of, within
 
 import ovasabi
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.search import search
+from ovasabi.kernel.search.full_text import search
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import migrations, partitions
 
 SOURCE = Path(ovasabi.__file__).parent
@@ -40,7 +40,7 @@ class Copy:
     async def run(self, url: str, code: str = "await m.upgrade(url)") -> tuple[bool, str]:
         """Runs a call of its migrations; answers whether it succeeded, and what it said."""
         program = (
-            "import asyncio, sys\nfrom ovasabi.services import discover\n"
+            "import asyncio, sys\nfrom ovasabi.discovery import discover\n"
             "from ovasabi.lifecycle import migrations as m\n"
             "from ovasabi.errors import OvasabiError\ndiscover()\n"
             f"async def main(url):\n    try:\n        {code}\n"
@@ -115,7 +115,8 @@ async def test_the_migration_of_a_new_entity_is_written_from_its_declaration(emp
     (service / "service.py").write_text('"""None."""\n')
     (service / "entity.py").write_text(
         '"""A probe."""\nfrom typing import Annotated\nfrom msgspec import Meta\n'
-        "from ovasabi.kernel.entity import Entity, entity\nfrom ovasabi.kernel.fields import Filter, Search\n\n\n"
+        "from ovasabi.kernel.declare.entity import Entity, entity\n"
+        "from ovasabi.kernel.declare.fields import Filter, Search\n\n\n"
         '@entity(plural="probes", title="name")\nclass Probe(Entity):\n    """A probe."""\n\n'
         '    name: Annotated[str, Meta(max_length=40), Search("A")]\n'
         "    weight: Annotated[int, Meta(ge=0), Filter()] = 0\n"
@@ -152,7 +153,7 @@ async def test_a_database_with_data_finds_the_same_after_the_steps_since_its_rel
         for campaign in (pooled, dedicated):
             await library(database, campaign)
             with within(campaign):
-                await contents(database).create_many([Draft({"title": f"common {n}"}) for n in range(150)])
+                await contents(database).create_many([NewEntity({"title": f"common {n}"}) for n in range(150)])
 
         async def answers() -> list[object]:
             found = []

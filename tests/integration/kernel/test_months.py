@@ -13,9 +13,9 @@ from tests.conftest import fresh
 from ovasabi.database.connection import APP_ROLE, Database
 from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.errors import OvasabiError
-from ovasabi.kernel import placement
-from ovasabi.kernel.errors import NoPartition
-from ovasabi.kernel.ids import time_id
+from ovasabi.kernel.call.errors import NoPartition
+from ovasabi.kernel.declare.ids import time_id
+from ovasabi.kernel.store import partitions as store_partitions
 from ovasabi.lifecycle import migrations, partitions
 from ovasabi.lifecycle.partitions import Step
 
@@ -171,7 +171,7 @@ async def test_months_are_made_while_readers_and_writers_are_at_work(own: Databa
 async def test_a_month_that_cannot_be_had_ends_in_an_error_and_not_in_a_hang(
     own: Database, own_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(placement, "ATTEMPTS", 4)
+    monkeypatch.setattr(store_partitions, "ATTEMPTS", 4)
     async with admin(own_url) as connection, connection.transaction():
         await connection.execute("LOCK TABLE service_event_audit IN ACCESS SHARE MODE")
         await connection.execute(f"LOCK TABLE {POOL} IN SHARE UPDATE EXCLUSIVE MODE")

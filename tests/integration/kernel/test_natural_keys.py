@@ -6,12 +6,12 @@ import pytest
 from kernel_kit import admin, backdated, contents, kinds, make_campaign, month_before, open_month, together, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import acting, on_platform, system_context
-from ovasabi.kernel.errors import KeyTaken
-from ovasabi.kernel.repository import Repository
-from ovasabi.kernel.rows import Change
+from ovasabi.kernel.call.context import acting, on_platform, system_context
+from ovasabi.kernel.call.errors import KeyTaken
+from ovasabi.kernel.store.repository import Repository
+from ovasabi.kernel.store.rows import Change
 from ovasabi.services.content.entity import Content, Reaction, ReactionKind
-from ovasabi.services.user.entity import User
+from ovasabi.system.user.entity import User
 
 
 async def test_a_key_of_last_month_is_taken_this_month_too(

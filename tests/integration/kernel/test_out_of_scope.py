@@ -9,14 +9,14 @@ import pytest
 from kernel_kit import CAMPAIGN_TABLES, admin, contents, make_campaign, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.locks import acquire
-from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.store.locks import acquire
+from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Comment, Reaction, ReactionKind
-from ovasabi.services.operation import work
-from ovasabi.services.operation.entity import Operation
 from ovasabi.services.product.entity import Product, Variant
 from ovasabi.services.quotes.entity import Quote
-from ovasabi.services.user.entity import User
+from ovasabi.system.operation import work
+from ovasabi.system.operation.entity import Operation
+from ovasabi.system.user.entity import User
 
 
 async def seeded(database: Database, url: str) -> int:

@@ -7,9 +7,9 @@ from sqlalchemy.dialects import postgresql
 
 import ovasabi
 from ovasabi.database.roles import ensure_roles
-from ovasabi.kernel.entity import declared
-from ovasabi.kernel.schema import metadata_of
+from ovasabi.kernel.declare.entity import declared
 from ovasabi.lifecycle import migrations
+from ovasabi.lifecycle.declared_schema import metadata_of
 
 
 async def test_history_gives_exactly_the_declared_schema(database_url: str) -> None:

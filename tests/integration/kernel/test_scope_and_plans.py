@@ -4,13 +4,13 @@ import pytest
 from kernel_kit import admin, contents, pools, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.changes import Changes
-from ovasabi.kernel.events import read_events
-from ovasabi.kernel.history import state_at
-from ovasabi.kernel.listing import ListRequest, list_page
-from ovasabi.kernel.locks import acquire, release, renew
-from ovasabi.kernel.master import MasterRepository
-from ovasabi.kernel.search import search
+from ovasabi.kernel.events.log import read_events
+from ovasabi.kernel.search.full_text import search
+from ovasabi.kernel.search.generations import Generations
+from ovasabi.kernel.store.history import state_at
+from ovasabi.kernel.store.listing import ListRequest, list_page
+from ovasabi.kernel.store.locks import acquire, release, renew
+from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.services.content.entity import Content
 
 PLANS = [
@@ -40,7 +40,7 @@ async def test_every_statement_works_under_every_kind_of_plan(
                 "ANALYZE master, master_key, idempotency, lease, service_event, service_content_main"
             )
     async with pools(f"{database_url}&{plan}".rstrip("&"), readers=1, writers=1) as narrow:
-        repository, registry, changes = contents(narrow), MasterRepository(narrow), Changes(narrow)
+        repository, registry, changes = contents(narrow), EntityRegistry(narrow), Generations(narrow)
         with within(campaign):
             lease = await acquire(narrow, "plans", 30)
             await renew(narrow, lease)

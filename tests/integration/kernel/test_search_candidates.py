@@ -7,8 +7,8 @@ import pytest_asyncio
 from kernel_kit import admin, contents, make_campaign, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.search import CANDIDATES, parse_query, search
+from ovasabi.kernel.search.full_text import CANDIDATES, parse_query, search
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions
 
 WORDS = [
@@ -38,7 +38,7 @@ WHERE campaign_id = $1 AND deleted_at IS NULL AND search_vector @@ $2"""
 async def make(database: Database, campaign: int, bodies: list[str]) -> list[int]:
     """Contents with such bodies, the oldest first; answers their ids."""
     with within(campaign):
-        drafts = [Draft({"title": f"number {n}", "body": body}) for n, body in enumerate(bodies)]
+        drafts = [NewEntity({"title": f"number {n}", "body": body}) for n, body in enumerate(bodies)]
         made = [await contents(database).create_many(drafts[at : at + 500]) for at in range(0, len(drafts), 500)]
     return [content.id for batch in made for content in batch]
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from kernel_kit import PROPERTY, TEXTS, admin, library, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.master import MasterRepository
-from ovasabi.kernel.search import search
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.search.full_text import search
+from ovasabi.kernel.store.registry import EntityRegistry
 
 INJECTIONS = [
     "'; DROP TABLE master; --", "' OR '1'='1", "\\'; SELECT 1; --", "a' & !'b", "a:* | !b", "%s", "$1", "%I",
@@ -29,7 +29,7 @@ async def test_a_query_that_looks_like_code_is_only_text(
                 if mode == "entities":
                     found = {hit.id for hit in (await search(database, query)).hits}
                 else:
-                    found = {record.id for record in await MasterRepository(database).search(query, mode=mode)}
+                    found = {record.id for record in await EntityRegistry(database).search(query, mode=mode)}
             except InvalidValue:
                 continue
             assert found <= set(ids.values()) | await _own(database_url, campaign)
@@ -77,9 +77,9 @@ async def test_whatever_is_typed_is_answered_or_an_invalid_value(database: Datab
     with within(campaign):
         for call in (
             search(database, query),
-            MasterRepository(database).search(query),
-            MasterRepository(database).search(query, mode="pattern"),
-            MasterRepository(database).search(query, mode="fuzzy"),
+            EntityRegistry(database).search(query),
+            EntityRegistry(database).search(query, mode="pattern"),
+            EntityRegistry(database).search(query, mode="fuzzy"),
         ):
             try:
                 assert await call is not None
@@ -99,5 +99,5 @@ async def test_a_pattern_takes_stars_and_question_marks_and_nothing_else(
 ) -> None:
     ids = await library(database, campaign)
     with within(campaign):
-        records = await MasterRepository(database).search(pattern, mode="pattern", types=["content"], limit=100)
+        records = await EntityRegistry(database).search(pattern, mode="pattern", types=["content"], limit=100)
     assert {record.id for record in records} == {ids[name] for name in found}

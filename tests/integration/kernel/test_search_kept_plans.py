@@ -9,9 +9,9 @@ import pytest_asyncio
 from kernel_kit import admin, backdated, make_campaign, month_before, open_month, within
 
 from ovasabi.database.connection import SEARCH_ROLE, Database
-from ovasabi.kernel.service import Registry, SearchRequest
+from ovasabi.kernel.service import SearchRequest, ServiceRegistry
 from ovasabi.lifecycle import partitions
-from ovasabi.services.user.entity import User
+from ovasabi.system.user.entity import User
 
 TABLE = "service_content_main"
 MONTHS = 4
@@ -115,7 +115,7 @@ async def test_words_are_looked_up_in_the_full_text_index_of_every_month(
 async def test_a_search_answers_entities_of_all_months_as_they_are_read(
     place: tuple[int, str], database: Database
 ) -> None:
-    service = Registry(database).named("content")
+    service = ServiceRegistry(database).named("content")
     with within(place[0]):
         answer = await service.search(SearchRequest(q="month "))
         assert len(answer.hits) == answer.total == MONTHS
@@ -126,7 +126,7 @@ async def test_a_search_answers_entities_of_all_months_as_they_are_read(
 
 @pytest.mark.parametrize("name", ["campaign", "user"])
 async def test_a_search_of_the_platform_answers_its_entities(database: Database, name: str) -> None:
-    registry = Registry(database)
+    registry = ServiceRegistry(database)
     word = f"w{datetime.now(UTC).timestamp():.6f}".replace(".", "")
     with within(0):
         if name == "campaign":

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from kernel_kit import PROPERTY, admin, contents, make_campaign, pools, within
 
 from ovasabi.database.connection import APP_ROLE, SEARCH_ROLE, Database, Plan
-from ovasabi.kernel.filters import parse_filter
-from ovasabi.kernel.listing import ListRequest, list_page
-from ovasabi.kernel.master import MasterRepository
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.search import search
+from ovasabi.kernel.search.full_text import search
+from ovasabi.kernel.store.filters import parse_filter
+from ovasabi.kernel.store.listing import ListRequest, list_page
+from ovasabi.kernel.store.registry import EntityRegistry
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import migrations
 
 ROWS, RARE = 20_000, 2_000
@@ -30,7 +30,7 @@ async def full(database: Database, database_url: str) -> int:
     campaign, repository = await make_campaign(database), contents(database)
     with within(campaign):
         for start in range(0, ROWS, 2_000):
-            drafts = [Draft(_values(number)) for number in range(start, start + 2_000)]
+            drafts = [NewEntity(_values(number)) for number in range(start, start + 2_000)]
             await repository.create_many(drafts)
     async with admin(database_url) as connection:
         # As autovacuum does soon after: also moves what was inserted last from the index's pending list into the index.
@@ -157,7 +157,7 @@ async def test_a_search_by_name_reads_the_index_of_names(full: int, database_url
         with within(full):
             await _flush(narrow)
             before, rows_before = await counters.read()
-            found = await MasterRepository(narrow).search("rareword" if mode == "text" else "rarewod", mode=mode)
+            found = await EntityRegistry(narrow).search("rareword" if mode == "text" else "rarewod", mode=mode)
             await _flush(narrow)
             after, rows_after = await counters.read()
     assert len(found) == ROWS // RARE

@@ -7,14 +7,14 @@ import pytest
 from kernel_kit import contents, library, make_campaign, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import acting, on_platform, system_context
-from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.master import MasterRepository
-from ovasabi.kernel.repository import Repository
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.search import CANDIDATES, search
+from ovasabi.kernel.call.context import acting, on_platform, system_context
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.search.full_text import CANDIDATES, search
+from ovasabi.kernel.store.registry import EntityRegistry
+from ovasabi.kernel.store.repository import Repository
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.product.entity import Product
-from ovasabi.services.user.entity import User
+from ovasabi.system.user.entity import User
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ async def test_a_word_in_the_title_ranks_above_a_tag_and_that_above_the_body(dat
 async def test_a_title_is_found_among_more_matches_than_are_ranked(database: Database, campaign: int) -> None:
     with within(campaign):
         title = await contents(database).create({"title": "The common word"})
-        drafts = [Draft({"title": f"other {n}", "body": "common"}) for n in range(700)]
+        drafts = [NewEntity({"title": f"other {n}", "body": "common"}) for n in range(700)]
         await contents(database).create_many(drafts)
         answer = await search(database, "common ")
     assert answer.hits[0].id == title.id
@@ -112,7 +112,7 @@ async def test_one_typing_error_of_any_kind_in_a_title_word_is_forgiven(database
     ]
     chance, missed = random.Random(5), []
     with within(campaign):
-        made = await contents(database).create_many([Draft({"title": f"about {word}"}) for word in words])
+        made = await contents(database).create_many([NewEntity({"title": f"about {word}"}) for word in words])
         for word, content in zip(words, made, strict=True):
             for kind, typed in edits(word, chance).items():
                 if typed == word:
@@ -120,7 +120,7 @@ async def test_one_typing_error_of_any_kind_in_a_title_word_is_forgiven(database
                 answer = await search(database, f"{typed} ")
                 if content.id not in [hit.id for hit in answer.hits] or not answer.corrected:
                     missed.append((word, kind, typed))
-                names = await MasterRepository(database).search(typed, mode="fuzzy")
+                names = await EntityRegistry(database).search(typed, mode="fuzzy")
                 if content.id not in [record.id for record in names]:
                     missed.append((word, f"registry: {kind}", typed))
     assert missed == []
@@ -143,7 +143,7 @@ async def test_rows_of_another_campaign_change_neither_hits_nor_ranks_nor_facets
 
     async def answers() -> list[object]:
         with within(campaign):
-            registry = MasterRepository(database)
+            registry = EntityRegistry(database)
             named = [await registry.search("decimel", mode="fuzzy"), await registry.search("*o*", mode="pattern")]
             return [[await search(database, query) for query in queries], named, await registry.list()]
 
@@ -151,7 +151,9 @@ async def test_rows_of_another_campaign_change_neither_hits_nor_ranks_nor_facets
     for _ in range(3):
         await library(database, other)
     with within(other):
-        near = [Draft({"title": title, "body": "programming"}) for title in ("decimels", "decimel", "progamming") * 80]
+        near = [
+            NewEntity({"title": title, "body": "programming"}) for title in ("decimels", "decimel", "progamming") * 80
+        ]
         await contents(database).create_many(near)
     assert await answers() == before
 
@@ -173,7 +175,7 @@ async def test_an_updated_text_is_found_by_its_new_words_only(database: Database
         await contents(database).update(made.id, {"title": "butterfly"})
         assert (await search(database, "caterpillar ")).hits == []
         assert [hit.id for hit in (await search(database, "butterfly ")).hits] == [made.id]
-        assert [record.id for record in await MasterRepository(database).search("butterfly")] == [made.id]
+        assert [record.id for record in await EntityRegistry(database).search("butterfly")] == [made.id]
 
 
 async def test_a_search_over_all_types_counts_each_of_them(database: Database, campaign: int) -> None:

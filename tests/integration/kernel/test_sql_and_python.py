@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from kernel_kit import PROPERTY, contents, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.ids import EPOCH, MAX_ID, id_time, parse_reference, time_id, uuid_id
-from ovasabi.kernel.metadata import merge
+from ovasabi.kernel.declare.ids import EPOCH, MAX_ID, id_time, parse_reference, time_id, uuid_id
+from ovasabi.kernel.declare.metadata import merge
 
 ids = st.integers(0, MAX_ID)
 times = st.datetimes(datetime(2020, 1, 1), id_time(MAX_ID).replace(tzinfo=None), timezones=st.just(UTC))

@@ -13,11 +13,12 @@ from kernel_kit import admin, backdated, contents, within
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import OvasabiError
-from ovasabi.gateway.causes import known
-from ovasabi.kernel.context import Fence, acting, current, current_campaign
-from ovasabi.kernel.errors import SQLSTATES
-from ovasabi.kernel.placement import patiently
-from ovasabi.kernel.work import scope_of, transaction, write
+from ovasabi.gateway.exception_mapping import known
+from ovasabi.kernel.call.context import Fence, acting, current, current_campaign
+from ovasabi.kernel.call.errors import SQLSTATES
+from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.call.transaction import transaction, write
+from ovasabi.kernel.store.partitions import patiently
 
 Provocation = Callable[[Database], Awaitable[Any]]
 

@@ -10,10 +10,10 @@ from merging_kit import counted, some, written
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DeadlineExceeded
-from ovasabi.kernel.context import acting, system_context
-from ovasabi.kernel.errors import EntityNotFound
-from ovasabi.kernel.locks import acquire, leased, release
-from ovasabi.kernel.work import transaction
+from ovasabi.kernel.call.context import acting, system_context
+from ovasabi.kernel.call.errors import EntityNotFound
+from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.store.locks import acquire, leased, release
 
 pytestmark = pytest.mark.usefixtures("database")  # it made the months
 

@@ -11,23 +11,23 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from kernel_kit import PROPERTY, contents, make_campaign, within
-from watching_kit import begun, events, heartbeat, log_of, titles, until, watch, watching, write
+from watching_kit import begun, events, heartbeat, log_of, subscriptions, titles, until, watch, write
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DeadlineExceeded, OvasabiError
-from ovasabi.kernel.context import NoCampaign, NoContext, acting, current, system_context
-from ovasabi.kernel.errors import InvalidValue
-from ovasabi.kernel.events import Event, read_events
-from ovasabi.kernel.looks import Look
-from ovasabi.kernel.watching import Heartbeat, WatchEnded, Watching
-from ovasabi.kernel.work import transaction
+from ovasabi.kernel.call.context import NoCampaign, NoContext, acting, current, system_context
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.events.log import Event, read_events
+from ovasabi.kernel.events.log_poll import LogPage
+from ovasabi.kernel.events.subscriptions import Heartbeat, Subscriptions, WatchEnded
 
 
 async def test_a_watch_from_the_start_gives_the_log_and_then_what_is_written(
     database: Database, database_url: str, campaign: int
 ) -> None:
     await write(database, campaign, "a", "b", "c")
-    async with watching(database, page=2) as hub:
+    async with subscriptions(database, page=2) as hub:
         one = watch(hub, campaign)
         assert titles(await until(one, "c"))[-3:] == ["a", "b", "c"]
         for title in ("d", "e"):
@@ -43,7 +43,7 @@ async def test_a_watch_from_now_begins_with_a_cursor_after_which_nothing_is_miss
     database: Database, campaign: int
 ) -> None:
     await write(database, campaign, "before")
-    async with watching(database) as hub:
+    async with subscriptions(database) as hub:
         first = watch(hub, campaign, after="now")
         cursor = await begun(first)
         await write(database, campaign, "after")
@@ -58,7 +58,7 @@ async def test_a_watch_from_now_begins_with_a_cursor_after_which_nothing_is_miss
 async def test_what_a_running_transaction_wrote_before_now_comes_when_it_commits(
     database: Database, campaign: int
 ) -> None:
-    async with watching(database) as hub:
+    async with subscriptions(database) as hub:
         with within(campaign):
             async with transaction(database):
                 await contents(database).create({"title": "begun before"})
@@ -71,7 +71,7 @@ async def test_what_a_running_transaction_wrote_before_now_comes_when_it_commits
 
 async def test_a_watch_resumes_from_the_cursor_of_each_event(database: Database, campaign: int) -> None:
     await write(database, campaign, *"abcdef")
-    async with watching(database, page=3) as hub:
+    async with subscriptions(database, page=3) as hub:
         every = await until(watch(hub, campaign), "f")
         keeper = watch(hub, campaign, after="now")
         await begun(keeper)
@@ -100,7 +100,7 @@ async def test_readers_that_come_and_go_among_sixteen_writers_miss_nothing_and_s
             except ZeroDivisionError:
                 continue
 
-    async with watching(database, page=page) as hub:
+    async with subscriptions(database, page=page) as hub:
 
         async def reader(spells: int) -> list[int]:
             """Reads on from its cursor in watches of some items each, until the writers ended and the log too."""
@@ -135,19 +135,19 @@ async def test_readers_that_come_and_go_among_sixteen_writers_miss_nothing_and_s
 async def test_a_watcher_whose_page_was_passed_by_the_tail_reads_on_to_where_it_joined(
     database: Database, database_url: str, campaign: int, page: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages = Watching._page
-    async with watching(database, page=page) as hub:
+    pages = Subscriptions._page
+    async with subscriptions(database, page=page) as hub:
         live = watch(hub, campaign, after="now")
         await begun(live)
 
-        async def passed(hub: Watching, *of: Any) -> Look:
+        async def passed(hub: Subscriptions, *of: Any) -> LogPage:
             """A page that is answered only when the tail has given out what was written after it was read."""
             seen = await pages(hub, *of)
             await write(database, campaign, *"xyz")
             await until(live, "z")
             return seen
 
-        monkeypatch.setattr(Watching, "_page", passed)
+        monkeypatch.setattr(Subscriptions, "_page", passed)
         late = watch(hub, campaign)
         found = await until(late, "z")
         await write(database, campaign, "last")
@@ -160,7 +160,7 @@ async def test_heartbeats_go_on_past_events_that_are_not_wanted_and_lose_none_th
 ) -> None:
     wanted = "content:update:v1:success"
     ids = await write(database, campaign, *"abcdefgh")
-    async with watching(database, page=3) as hub:
+    async with subscriptions(database, page=3) as hub:
         updates = watch(hub, campaign, types=[wanted], heartbeat_seconds=0.3)
         cursors = [await heartbeat(updates)]
         with within(campaign):
@@ -180,7 +180,7 @@ async def test_heartbeats_of_a_watch_of_one_entity_go_past_the_events_of_others(
     database: Database, campaign: int
 ) -> None:
     (one,) = await write(database, campaign, "one")
-    async with watching(database) as hub:
+    async with subscriptions(database) as hub:
         first = await events(watch(hub, campaign, entity_id=one), 1)
         await write(database, campaign, "two", "three")
         for after in (None, first[0].cursor):
@@ -192,7 +192,7 @@ async def test_heartbeats_of_a_watch_of_one_entity_go_past_the_events_of_others(
 
 
 async def test_heartbeat_cursors_never_go_back(database: Database, campaign: int) -> None:
-    async with watching(database) as hub:
+    async with subscriptions(database) as hub:
         keeper = watch(hub, campaign, after="now")
         await begun(keeper)
         ahead = f"{2**40}-{int((await begun(watch(hub, campaign, after='now'))).partition('-')[2])}"
@@ -202,7 +202,7 @@ async def test_heartbeat_cursors_never_go_back(database: Database, campaign: int
 
 async def test_a_watch_is_narrowed_by_type_and_entity(database: Database, campaign: int) -> None:
     one, two = await write(database, campaign, "one", "two")
-    async with watching(database) as hub:
+    async with subscriptions(database) as hub:
         of_one = watch(hub, campaign, entity_id=one)
         of_both = watch(hub, campaign, entity_id=two, types=["content:delete:v1:success"])
         assert titles(await events(of_one, 1)) == ["one"]
@@ -215,7 +215,7 @@ async def test_a_watch_is_narrowed_by_type_and_entity(database: Database, campai
 
 
 async def test_the_errors_of_the_arguments_come_with_the_call(database: Database, campaign: int) -> None:
-    async with watching(database) as hub:
+    async with subscriptions(database) as hub:
         for options in ({"after": "x"}, {"after": "1-"}, {"after": "NOW"}, {"types": ["x"]}, {"heartbeat_seconds": 0}):
             with pytest.raises(InvalidValue):
                 watch(hub, campaign, **options)
@@ -229,7 +229,7 @@ async def test_the_errors_of_the_arguments_come_with_the_call(database: Database
 async def test_the_deadline_and_the_transaction_of_the_caller_do_not_bind_its_watch(
     database: Database, campaign: int
 ) -> None:
-    async with watching(database) as hub:
+    async with subscriptions(database) as hub:
         with within(campaign) as context:
             deadline = asyncio.get_running_loop().time() + 0.2
             with acting(msgspec.structs.replace(context, deadline=deadline)):
@@ -251,7 +251,7 @@ async def test_the_campaign_is_that_of_the_call_whatever_the_reader_does_later(
     database: Database, campaign: int
 ) -> None:
     other = await make_campaign(database)
-    async with watching(database) as hub:
+    async with subscriptions(database) as hub:
         one = watch(hub, campaign)
         await write(database, other, "theirs")
         await write(database, campaign, "mine")
@@ -266,7 +266,7 @@ async def test_watchers_of_several_campaigns_are_each_given_their_own_log_and_no
     database: Database, database_url: str, steps: list[tuple[int, str]]
 ) -> None:
     campaigns = [await make_campaign(database) for _ in range(3)]
-    async with watching(database, page=2) as hub:
+    async with subscriptions(database, page=2) as hub:
         watches = [(watch(hub, campaign, heartbeat_seconds=0.05), campaign) for campaign in campaigns]
         whole = {one for one, _ in watches}
         for number, step in steps:
@@ -293,7 +293,7 @@ async def test_a_closed_a_cancelled_and_an_abandoned_watch_free_their_places_and
     database: Database, campaign: int
 ) -> None:
     before = asyncio.all_tasks()
-    async with watching(database, watchers_per_campaign=1) as hub:
+    async with subscriptions(database, watchers_per_campaign=1) as hub:
 
         async def first_event() -> None:
             async for _ in watch(hub, campaign):
@@ -321,13 +321,13 @@ async def test_a_closed_a_cancelled_and_an_abandoned_watch_free_their_places_and
         gc.collect()
         await asyncio.sleep(0)
         assert hub._tails == {}
-        await hub._lane.settled()
+        await hub._batcher.settled()
         await asyncio.gather(*hub._ending, return_exceptions=True)
         assert asyncio.all_tasks() <= before, "nothing runs while nobody watches, and the hub is open"
 
 
 async def test_closing_a_watch_ends_the_task_that_waits_for_it(database: Database, campaign: int) -> None:
-    async with watching(database) as hub:
+    async with subscriptions(database) as hub:
         one = watch(hub, campaign, after="now", heartbeat_seconds=99)
         await begun(one)
         waiting = asyncio.create_task(anext(one))  # type: ignore[arg-type]
@@ -342,7 +342,7 @@ async def test_a_closed_hub_tells_its_watchers_where_to_resume_and_leaves_no_tas
 ) -> None:
     before = asyncio.all_tasks()
     await write(database, campaign, "a", "b")
-    async with watching(database) as hub:
+    async with subscriptions(database) as hub:
         live, behind, fresh = watch(hub, campaign, after="now"), watch(hub, campaign), watch(hub, campaign)
         await begun(live)
         seen = await events(behind, 1)

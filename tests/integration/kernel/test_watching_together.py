@@ -11,15 +11,15 @@ import asyncpg
 import pytest
 from kernel_kit import admin, contents, make_campaign, pools, within
 from merging_kit import counted
-from watching_kit import SOON, begun, events, heartbeat, log_of, titles, until, watch, watching, write
+from watching_kit import SOON, begun, events, heartbeat, log_of, subscriptions, titles, until, watch, write
 
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.errors import DatabaseUnavailable, Kind
-from ovasabi.kernel.events import Event
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.tail import Tail
-from ovasabi.kernel.watching import TooManyWatchers, Watch, WatcherTooSlow
+from ovasabi.kernel.events.log import Event
+from ovasabi.kernel.events.log_tail import LogTail
+from ovasabi.kernel.events.subscriptions import TooManyWatchers, Watch, WatcherTooSlow
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import migrations, partitions
 
 TERMINATE = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -51,7 +51,7 @@ async def all_titles(watches: list[Watch], last: str) -> list[list[str]]:
 async def test_a_hundred_watchers_of_a_campaign_send_as_many_looks_as_one(
     database: Database, database_url: str, campaign: int
 ) -> None:
-    async with looked(database_url) as (own, sent), watching(own) as hub:
+    async with looked(database_url) as (own, sent), subscriptions(own) as hub:
         one = watch(hub, campaign, after="now")
         await begun(one)
         more = [watch(hub, campaign, after="now") for _ in range(99)]
@@ -70,7 +70,7 @@ async def test_a_hundred_watchers_of_a_campaign_send_as_many_looks_as_one(
 
 async def test_watches_of_many_campaigns_share_their_looks(database: Database, database_url: str) -> None:
     campaigns = [await make_campaign(database) for _ in range(30)]
-    async with looked(database_url) as (own, sent), watching(own) as hub:
+    async with looked(database_url) as (own, sent), subscriptions(own) as hub:
         watches = [watch(hub, campaign, after="now") for campaign in campaigns]
         for one in watches:
             await begun(one)
@@ -89,7 +89,10 @@ async def test_watches_of_many_campaigns_share_their_looks(database: Database, d
 async def test_a_watcher_that_resumes_at_the_end_needs_no_look_of_its_own(
     database: Database, database_url: str, campaign: int
 ) -> None:
-    async with looked(database_url) as (own, sent), watching(own, slowest_seconds=600.0, quickest_seconds=600.0) as hub:
+    async with (
+        looked(database_url) as (own, sent),
+        subscriptions(own, slowest_seconds=600.0, quickest_seconds=600.0) as hub,
+    ):
         keeper = watch(hub, campaign, after="now")
         cursor = await begun(keeper)
         sent.clear()
@@ -101,7 +104,7 @@ async def test_a_watcher_that_resumes_at_the_end_needs_no_look_of_its_own(
 async def test_a_slow_reader_is_dropped_and_told_where_to_resume_and_a_fast_one_gets_all(
     database: Database, database_url: str, campaign: int
 ) -> None:
-    async with watching(database, events=10) as hub:
+    async with subscriptions(database, events=10) as hub:
         fast, slow = watch(hub, campaign, after="now"), watch(hub, campaign, after="now")
         await begun(fast)
         await begun(slow)
@@ -126,7 +129,7 @@ async def test_a_slow_reader_is_dropped_and_told_where_to_resume_and_a_fast_one_
 async def test_a_buffer_is_bounded_in_bytes_and_a_single_large_event_has_room(
     database: Database, campaign: int
 ) -> None:
-    async with watching(database, bytes=20_000) as hub:
+    async with subscriptions(database, bytes=20_000) as hub:
         fast, slow, narrow = (
             watch(hub, campaign, after="now", types=types) for types in (None, None, ["content:delete:v1:success"])
         )
@@ -149,8 +152,8 @@ async def test_a_slow_reader_that_is_behind_is_not_dropped_for_what_it_has_not_c
 ) -> None:
     names = [f"{n}" for n in range(40)]
     with within(campaign):
-        await contents(database).create_many([Draft({"title": name}) for name in names])
-    async with watching(database, events=5, page=8) as hub:
+        await contents(database).create_many([NewEntity({"title": name}) for name in names])
+    async with subscriptions(database, events=5, page=8) as hub:
         slow, fast = watch(hub, campaign), watch(hub, campaign, after="now")
         await begun(fast)
         while titles(await events(slow, 1)) != ["0"]:
@@ -165,7 +168,7 @@ async def test_no_more_may_watch_than_the_limits_say_and_a_free_place_is_given_a
     database: Database, campaign: int
 ) -> None:
     others = [await make_campaign(database) for _ in range(2)]
-    async with watching(database, watchers=4, watchers_per_campaign=2) as hub:
+    async with subscriptions(database, watchers=4, watchers_per_campaign=2) as hub:
         held = [watch(hub, number) for number in (campaign, campaign, others[0])]
         with pytest.raises(TooManyWatchers) as refused:
             watch(hub, campaign)
@@ -181,12 +184,12 @@ async def test_no_more_may_watch_than_the_limits_say_and_a_free_place_is_given_a
 async def test_a_burst_larger_than_a_page_comes_whole_and_in_order(
     database: Database, database_url: str, campaign: int
 ) -> None:
-    async with watching(database, page=16) as hub:
+    async with subscriptions(database, page=16) as hub:
         live = [watch(hub, campaign, after="now") for _ in range(3)]
         for one in live:
             await begun(one)
         with within(campaign):
-            await contents(database).create_many([Draft({"title": f"{n}"}) for n in range(500)])
+            await contents(database).create_many([NewEntity({"title": f"{n}"}) for n in range(500)])
         found = await asyncio.gather(*(events(one, 500) for one in live))
     log = await log_of(database_url, campaign)
     assert all([event.id for event in seen] == log[-500:] for seen in found)
@@ -195,7 +198,7 @@ async def test_a_burst_larger_than_a_page_comes_whole_and_in_order(
 async def test_watches_go_on_when_their_connections_are_terminated_again_and_again(
     database: Database, database_url: str, campaign: int
 ) -> None:
-    async with pools(database_url, readers=2, writers=1) as own, watching(own, page=5) as hub:
+    async with pools(database_url, readers=2, writers=1) as own, subscriptions(own, page=5) as hub:
         live = watch(hub, campaign, after="now")
         await begun(live)
         behind = watch(hub, campaign)
@@ -230,7 +233,10 @@ async def test_watches_outlive_a_restart_of_the_server_and_end_when_it_stays_awa
 async def outlive(own: EmbeddedServer, database: Database) -> None:
     """Watches through a restart, then through a stop."""
     campaign = await make_campaign(database)
-    async with watching(database, patience_seconds=20) as hub, watching(database, patience_seconds=0.5) as hasty:
+    async with (
+        subscriptions(database, patience_seconds=20) as hub,
+        subscriptions(database, patience_seconds=0.5) as hasty,
+    ):
         live = watch(hub, campaign, after="now", heartbeat_seconds=0.2)
         await begun(live)
         await write(database, campaign, "before")
@@ -255,11 +261,11 @@ async def outlive(own: EmbeddedServer, database: Database) -> None:
 async def test_an_error_that_does_not_pass_ends_the_watches_at_once(
     database: Database, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(tail: Tail) -> None:
+    async def broken(tail: LogTail) -> None:
         raise ZeroDivisionError
 
-    async with watching(database, patience_seconds=600) as hub:
-        monkeypatch.setattr(Tail, "_ask", broken)
+    async with subscriptions(database, patience_seconds=600) as hub:
+        monkeypatch.setattr(LogTail, "_ask", broken)
         watches = [watch(hub, campaign, after="now") for _ in range(2)]
         for one in watches:
             with pytest.raises(ZeroDivisionError):

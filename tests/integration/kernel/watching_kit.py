@@ -8,24 +8,24 @@ from typing import Any
 from kernel_kit import admin, contents, within
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.events import Event
-from ovasabi.kernel.watching import Heartbeat, Watch, Watching, WatchLimits
+from ovasabi.kernel.events.log import Event
+from ovasabi.kernel.events.subscriptions import Heartbeat, Subscriptions, Watch, WatchLimits
 
 SOON = 30.0
 """Seconds within which what is waited for must come; nothing is measured by it."""
 
 
 @asynccontextmanager
-async def watching(database: Database, **limits: Any) -> AsyncIterator[Watching]:
+async def subscriptions(database: Database, **limits: Any) -> AsyncIterator[Subscriptions]:
     """A hub of the test's own."""
-    hub = Watching(database, WatchLimits(**limits))
+    hub = Subscriptions(database, WatchLimits(**limits))
     try:
         yield hub
     finally:
         await hub.close()
 
 
-def watch(hub: Watching, campaign: int, **options: Any) -> Watch:
+def watch(hub: Subscriptions, campaign: int, **options: Any) -> Watch:
     """A watch of a campaign."""
     with within(campaign):
         return hub.watch(**options)

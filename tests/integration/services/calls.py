@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ovasabi.kernel.methods import Call
+from ovasabi.kernel.declare.methods import Call
 from ovasabi.kernel.service import EntityService
 
 

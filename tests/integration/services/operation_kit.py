@@ -6,15 +6,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ovasabi.kernel.context import Context, Principal, Role, acting, system_context
-from ovasabi.kernel.events import read_events
-from ovasabi.kernel.exchange import ExportRequest, ImportRequest
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.methods import Call
-from ovasabi.kernel.service import Registry
-from ovasabi.services.operation.entity import Operation
-from ovasabi.services.operation.running import Runner
-from ovasabi.services.operation.service import DownloadQuery, Operations
+from ovasabi.kernel.call.context import Context, Principal, Role, acting, system_context
+from ovasabi.kernel.declare.methods import Call
+from ovasabi.kernel.events.log import read_events
+from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.kernel.transfer.import_export import ExportRequest, ImportRequest
+from ovasabi.system.operation.entity import Operation
+from ovasabi.system.operation.running import Runner
+from ovasabi.system.operation.service import DownloadQuery, Operations
 
 
 def within(campaign: int) -> AbstractContextManager[Context]:
@@ -32,29 +32,35 @@ def lines(count: int, **more: Any) -> str:
     return "".join(json.dumps({"title": f"Title {n}", **more}) + "\n" for n in range(count))
 
 
-async def start(registry: Registry, method: str, request: Any, *, type: str = "content", key: str | None = None) -> Any:
+async def start(
+    registry: ServiceRegistry, method: str, request: Any, *, type: str = "content", key: str | None = None
+) -> Any:
     """Starts a long method of a service, as every door does."""
     service = registry.named(type)
     (found,) = [found for found in service.methods() if found.name == method]
     return await service.run(Call(found, request=request, key=key))
 
 
-async def start_import(registry: Registry, data: str, **more: Any) -> Operation:
+async def start_import(registry: ServiceRegistry, data: str, **more: Any) -> Operation:
     """Starts an import of contents."""
     return await start(registry, "import", ImportRequest(data), **more)
 
 
-async def start_export(registry: Registry, type: str = "content", key: str | None = None, **more: Any) -> Operation:
+async def start_export(
+    registry: ServiceRegistry, type: str = "content", key: str | None = None, **more: Any
+) -> Operation:
     """Starts an export."""
     return await start(registry, "export", ExportRequest(**more), type=type, key=key)
 
 
-async def finished(registry: Registry, id: int, seconds: float = 30) -> Operation:
+async def finished(registry: ServiceRegistry, id: int, seconds: float = 30) -> Operation:
     """An operation, when it is finished."""
     return await reached(registry, id, lambda operation: operation.finished_at is not None, seconds)
 
 
-async def reached(registry: Registry, id: int, wanted: Callable[[Operation], bool], seconds: float = 30) -> Operation:
+async def reached(
+    registry: ServiceRegistry, id: int, wanted: Callable[[Operation], bool], seconds: float = 30
+) -> Operation:
     """An operation, when it is as wanted."""
     for _ in range(int(seconds / 0.02)):
         operation = await registry.service(Operations).get(id)
@@ -64,7 +70,7 @@ async def reached(registry: Registry, id: int, wanted: Callable[[Operation], boo
     raise AssertionError(f"it did not come so far: {operation}")
 
 
-async def downloaded(registry: Registry, operation: Operation) -> list[str]:
+async def downloaded(registry: ServiceRegistry, operation: Operation) -> list[str]:
     """The pieces of an operation's output."""
     pieces: list[str] = []
     after: int | None = 0
@@ -75,7 +81,7 @@ async def downloaded(registry: Registry, operation: Operation) -> list[str]:
     return pieces
 
 
-async def count(registry: Registry, type: str = "content") -> int:
+async def count(registry: ServiceRegistry, type: str = "content") -> int:
     """How many there are."""
     total = (await registry.named(type).list(ListRequest(page_size=1, include_total=True))).total_size
     assert total is not None
@@ -85,7 +91,7 @@ async def count(registry: Registry, type: str = "content") -> int:
 class Crash:
     """A runner that can be made to vanish: from then on nothing of it reaches the database, not even a good-bye."""
 
-    def __init__(self, registry: Registry, lease_seconds: float) -> None:
+    def __init__(self, registry: ServiceRegistry, lease_seconds: float) -> None:
         self.runner = Runner(registry, lease_seconds=lease_seconds)
         self._looking = asyncio.create_task(self.runner.run())
 
@@ -96,13 +102,13 @@ class Crash:
             return None
 
         with monkeypatch.context() as patched:
-            patched.setattr("ovasabi.services.operation.running.release", nothing)
-            patched.setattr("ovasabi.services.operation.work.put_back", nothing)
+            patched.setattr("ovasabi.system.operation.running.release", nothing)
+            patched.setattr("ovasabi.system.operation.work.put_back", nothing)
             self._looking.cancel()
             await self.runner.stop()
 
 
-async def events_of(registry: Registry, id: int) -> list[Any]:
+async def events_of(registry: ServiceRegistry, id: int) -> list[Any]:
     """The events of an operation, when all are to be seen."""
     version = (await registry.service(Operations).get(id)).version
     for _ in range(500):

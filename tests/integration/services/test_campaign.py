@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import PLATFORM, Context, acting, in_campaign, system_context
-from ovasabi.kernel.errors import EntityNotFound, KeyTaken, ReferenceMissing
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.moves import MoveRefused
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import Registry
-from ovasabi.kernel.work import scope_of
-from ovasabi.services.campaign.directory import number_of
-from ovasabi.services.campaign.errors import DatesReversed, NothingScheduled, NotOnPlatform
-from ovasabi.services.campaign.service import Campaigns
+from ovasabi.kernel.call.context import PLATFORM, Context, acting, in_campaign, system_context
+from ovasabi.kernel.call.errors import EntityNotFound, KeyTaken, ReferenceMissing
+from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.declare.state_machine import MoveRefused
+from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.content.service import Contents
+from ovasabi.system.campaign.directory import number_of
+from ovasabi.system.campaign.errors import DatesReversed, NothingScheduled, NotOnPlatform
+from ovasabi.system.campaign.service import Campaigns
 from tests.conftest import new_campaign
 from tests.integration.services.calls import call
 
@@ -35,12 +35,12 @@ async def partitions_of(database: Database, number: int) -> int:
     return int(rows[0][0])
 
 
-async def test_a_campaign_is_not_created_within_a_campaign(registry: Registry, context: Context) -> None:
+async def test_a_campaign_is_not_created_within_a_campaign(registry: ServiceRegistry, context: Context) -> None:
     with acting(context), pytest.raises(NotOnPlatform):
         await registry.service(Campaigns).create({"slug": slug(), "title": "no"})
 
 
-async def test_it_must_start_before_it_ends_also_when_only_one_date_changes(registry: Registry) -> None:
+async def test_it_must_start_before_it_ends_also_when_only_one_date_changes(registry: ServiceRegistry) -> None:
     campaigns, now = registry.service(Campaigns), datetime.now(UTC)
     with acting(ON_PLATFORM):
         with pytest.raises(DatesReversed):
@@ -56,26 +56,26 @@ async def test_it_must_start_before_it_ends_also_when_only_one_date_changes(regi
         assert (await campaigns.update(made.id, {"ends_at": None})).ends_at is None
 
 
-async def test_an_owner_who_is_not_a_user_is_refused(registry: Registry) -> None:
+async def test_an_owner_who_is_not_a_user_is_refused(registry: ServiceRegistry) -> None:
     with acting(ON_PLATFORM), pytest.raises(ReferenceMissing):
         await registry.service(Campaigns).create({"slug": slug(), "title": "x", "owner_id": 1})
 
 
-async def test_a_slug_is_taken_once_on_the_platform_also_within_one_batch(registry: Registry) -> None:
+async def test_a_slug_is_taken_once_on_the_platform_also_within_one_batch(registry: ServiceRegistry) -> None:
     campaigns, name = registry.service(Campaigns), slug()
     with acting(ON_PLATFORM):
-        answers = await campaigns.repository.create_many([Draft({"slug": name, "title": "x"}) for _ in range(3)])
+        answers = await campaigns.repository.create_many([NewEntity({"slug": name, "title": "x"}) for _ in range(3)])
         assert [type(answer).__name__ for answer in answers] == ["Campaign", "KeyTaken", "KeyTaken"]
 
 
-async def test_a_create_with_a_key_has_the_same_answer_again(registry: Registry) -> None:
+async def test_a_create_with_a_key_has_the_same_answer_again(registry: ServiceRegistry) -> None:
     campaigns, values = registry.service(Campaigns), {"slug": slug(), "title": "x"}
     with acting(ON_PLATFORM):
         first = await campaigns.create(values, key=f"k{values['slug']}")
         assert await campaigns.create(values, key=f"k{values['slug']}") == first
 
 
-async def test_the_moves_of_its_life(registry: Registry, context: Context) -> None:
+async def test_the_moves_of_its_life(registry: ServiceRegistry, context: Context) -> None:
     campaigns = registry.service(Campaigns)
     with acting(context):
         (it,) = (await campaigns.list(ListRequest())).items
@@ -94,7 +94,7 @@ async def test_the_moves_of_its_life(registry: Registry, context: Context) -> No
             await call(campaigns, "activate", it.id)
 
 
-async def test_the_platform_lists_all_and_a_campaign_itself(registry: Registry) -> None:
+async def test_the_platform_lists_all_and_a_campaign_itself(registry: ServiceRegistry) -> None:
     campaigns = registry.service(Campaigns)
     numbers = {await new_campaign(registry) for _ in range(3)}
     with acting(ON_PLATFORM):
@@ -104,7 +104,9 @@ async def test_the_platform_lists_all_and_a_campaign_itself(registry: Registry) 
                 assert [item.campaign_id for item in (await campaigns.list(ListRequest())).items] == [number]
 
 
-async def test_a_dedicated_campaign_has_its_partitions_before_its_row(registry: Registry, database: Database) -> None:
+async def test_a_dedicated_campaign_has_its_partitions_before_its_row(
+    registry: ServiceRegistry, database: Database
+) -> None:
     campaigns, values = registry.service(Campaigns), {"slug": slug(), "title": "x", "dedicated": True}
     with acting(ON_PLATFORM):
         made = await campaigns.create(values, key=f"k{values['slug']}")
@@ -125,7 +127,7 @@ async def test_a_dedicated_campaign_has_its_partitions_before_its_row(registry: 
 
 
 async def test_a_number_is_found_by_slug_and_number_until_the_campaign_is_deleted(
-    registry: Registry, database: Database
+    registry: ServiceRegistry, database: Database
 ) -> None:
     campaigns, name = registry.service(Campaigns), slug()
     with acting(ON_PLATFORM):
@@ -140,7 +142,7 @@ async def test_a_number_is_found_by_slug_and_number_until_the_campaign_is_delete
     assert await number_of(database, name) == made.campaign_id
 
 
-async def test_a_known_campaign_costs_no_statement(registry: Registry, database: Database, monkeypatch) -> None:
+async def test_a_known_campaign_costs_no_statement(registry: ServiceRegistry, database: Database, monkeypatch) -> None:
     with acting(ON_PLATFORM):
         made = await registry.service(Campaigns).create({"slug": slug(), "title": "x"})
     await number_of(database, made.slug)

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ovasabi.kernel.context import PLATFORM, Context, acting, on_platform, system_context
-from ovasabi.kernel.counting import ParentDeleted
-from ovasabi.kernel.errors import EntityNotFound, KeyReused, KeyTaken, ReferenceMissing, VersionConflict
-from ovasabi.kernel.history import state_at
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.moves import MoveRefused
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import Registry
+from ovasabi.kernel.call.context import PLATFORM, Context, acting, on_platform, system_context
+from ovasabi.kernel.call.errors import EntityNotFound, KeyReused, KeyTaken, ReferenceMissing, VersionConflict
+from ovasabi.kernel.declare.state_machine import MoveRefused
+from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.kernel.store.counters import ParentDeleted
+from ovasabi.kernel.store.history import state_at
+from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.content.comments import Comments, NewComment
 from ovasabi.services.content.entity import Content, ReactionKind
 from ovasabi.services.content.errors import ContentArchived, NestedTooDeep, OwnAncestor, ReplyElsewhere
@@ -25,9 +25,9 @@ from tests.integration.services.calls import call
 LIKE, LOVE = ReactionKind.LIKE, ReactionKind.LOVE
 
 
-async def new_users(registry: Registry, count: int) -> list[int]:
+async def new_users(registry: ServiceRegistry, count: int) -> list[int]:
     names = [f"c{uuid.uuid4().hex[:12]}" for _ in range(count)]
-    drafts = [Draft({"username": name, "email": f"{name}@example.org"}) for name in names]
+    drafts = [NewEntity({"username": name, "email": f"{name}@example.org"}) for name in names]
     with acting(system_context("test", PLATFORM)):
         return [user.id for user in await registry.named("user").create_many(drafts)]
 
@@ -37,7 +37,7 @@ async def counts(contents: Contents, id: int) -> tuple[int, int]:
     return content.comment_count, content.reaction_count
 
 
-async def test_publishing_dates_it_and_only_a_draft_is_published(registry: Registry, context: Context) -> None:
+async def test_publishing_dates_it_and_only_a_draft_is_published(registry: ServiceRegistry, context: Context) -> None:
     contents = registry.service(Contents)
     with acting(context):
         draft = await contents.create({"title": "x"})
@@ -54,7 +54,7 @@ async def test_publishing_dates_it_and_only_a_draft_is_published(registry: Regis
         assert (await call(contents, "unarchive", draft.id)).state == "draft"
 
 
-async def test_a_verb_at_another_version_is_refused(registry: Registry, context: Context) -> None:
+async def test_a_verb_at_another_version_is_refused(registry: ServiceRegistry, context: Context) -> None:
     contents = registry.service(Contents)
     with acting(context):
         draft = await contents.create({"title": "x"})
@@ -63,7 +63,9 @@ async def test_a_verb_at_another_version_is_refused(registry: Registry, context:
             await call(contents, "publish", draft.id, version=1)
 
 
-async def test_comments_are_counted_by_every_way_that_they_come_and_go(registry: Registry, context: Context) -> None:
+async def test_comments_are_counted_by_every_way_that_they_come_and_go(
+    registry: ServiceRegistry, context: Context
+) -> None:
     contents, comments = registry.service(Contents), registry.service(Comments)
     with acting(context):
         content = await contents.create({"title": "x"})
@@ -83,7 +85,7 @@ async def test_comments_are_counted_by_every_way_that_they_come_and_go(registry:
 
 
 async def test_a_comment_repeated_under_one_key_at_once_is_there_and_counted_once(
-    registry: Registry, context: Context
+    registry: ServiceRegistry, context: Context
 ) -> None:
     contents, comments = registry.service(Contents), registry.service(Comments)
     with acting(context):
@@ -97,7 +99,7 @@ async def test_a_comment_repeated_under_one_key_at_once_is_there_and_counted_onc
         assert await counts(contents, content.id) == (1, 0)
 
 
-async def test_comments_need_content_that_is_there_and_open(registry: Registry, context: Context) -> None:
+async def test_comments_need_content_that_is_there_and_open(registry: ServiceRegistry, context: Context) -> None:
     contents, comments = registry.service(Contents), registry.service(Comments)
     with acting(context):
         content, other = await contents.create({"title": "x"}), await contents.create({"title": "y"})
@@ -122,7 +124,7 @@ async def test_comments_need_content_that_is_there_and_open(registry: Registry, 
         assert await counts(contents, content.id) == (0, 0)
 
 
-async def test_the_count_of_deleted_content_cannot_go_wrong(registry: Registry, context: Context) -> None:
+async def test_the_count_of_deleted_content_cannot_go_wrong(registry: ServiceRegistry, context: Context) -> None:
     contents, comments = registry.service(Contents), registry.service(Comments)
     with acting(context):
         content = await contents.create({"title": "x"})
@@ -135,7 +137,7 @@ async def test_the_count_of_deleted_content_cannot_go_wrong(registry: Registry, 
         assert await counts(contents, content.id) == (0, 0)
 
 
-async def test_fifty_reactions_at_once_and_each_twice_are_fifty(registry: Registry, context: Context) -> None:
+async def test_fifty_reactions_at_once_and_each_twice_are_fifty(registry: ServiceRegistry, context: Context) -> None:
     contents, reactions = registry.service(Contents), registry.service(Reactions)
     users = await new_users(registry, 50)
     with acting(context):
@@ -153,7 +155,7 @@ async def test_fifty_reactions_at_once_and_each_twice_are_fifty(registry: Regist
         assert await state_at(contents.database, Content, content.id, datetime.now(UTC)) == now
 
 
-async def test_each_kind_of_reaction_is_there_once_per_user(registry: Registry, context: Context) -> None:
+async def test_each_kind_of_reaction_is_there_once_per_user(registry: ServiceRegistry, context: Context) -> None:
     contents, reactions = registry.service(Contents), registry.service(Reactions)
     (user,) = await new_users(registry, 1)
     with acting(context):
@@ -173,7 +175,9 @@ async def test_each_kind_of_reaction_is_there_once_per_user(registry: Registry, 
         assert await counts(contents, content.id) == (0, 2)
 
 
-async def test_content_cannot_belong_to_itself_however_long_the_way(registry: Registry, context: Context) -> None:
+async def test_content_cannot_belong_to_itself_however_long_the_way(
+    registry: ServiceRegistry, context: Context
+) -> None:
     contents = registry.service(Contents)
     with acting(context):
         top = await contents.create({"title": "top"})
@@ -187,7 +191,7 @@ async def test_content_cannot_belong_to_itself_however_long_the_way(registry: Re
             await contents.update(bottom.id, {"parent_id": 1})
 
 
-async def test_two_halves_of_a_ring_at_once_do_not_close_it(registry: Registry, context: Context) -> None:
+async def test_two_halves_of_a_ring_at_once_do_not_close_it(registry: ServiceRegistry, context: Context) -> None:
     contents = registry.service(Contents)
     with acting(context):
         one, two = await contents.create({"title": "1"}), await contents.create({"title": "2"})
@@ -199,7 +203,7 @@ async def test_two_halves_of_a_ring_at_once_do_not_close_it(registry: Registry, 
         assert sorted(type(answer).__name__ for answer in answers) == ["Content", "OwnAncestor"]
 
 
-async def test_a_restored_parent_does_not_close_a_ring_either(registry: Registry, context: Context) -> None:
+async def test_a_restored_parent_does_not_close_a_ring_either(registry: ServiceRegistry, context: Context) -> None:
     contents = registry.service(Contents)
     with acting(context):
         top = await contents.create({"title": "top"})
@@ -215,7 +219,7 @@ async def test_a_restored_parent_does_not_close_a_ring_either(registry: Registry
         assert (await contents.restore(middle.id)).parent_id == top.id
 
 
-async def test_nesting_is_followed_only_so_deep(registry: Registry, context: Context) -> None:
+async def test_nesting_is_followed_only_so_deep(registry: ServiceRegistry, context: Context) -> None:
     contents = registry.service(Contents)
     with acting(context):
         last = await contents.create({"title": "0"})
@@ -225,6 +229,6 @@ async def test_nesting_is_followed_only_so_deep(registry: Registry, context: Con
             await contents.update((await contents.create({"title": "x"})).id, {"parent_id": last.id})
 
 
-async def test_users_are_of_the_platform(registry: Registry, context: Context) -> None:
+async def test_users_are_of_the_platform(registry: ServiceRegistry, context: Context) -> None:
     with acting(context), on_platform("users live there"):
         assert (await registry.named("user").list(ListRequest(page_size=1))).items

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from ovasabi.errors import OvasabiError
-from ovasabi.kernel.context import Context, acting
-from ovasabi.kernel.errors import EntityNotFound, KeyTaken, ReferenceMissing
-from ovasabi.kernel.history import state_at
-from ovasabi.kernel.moves import MoveRefused
-from ovasabi.kernel.service import Registry
+from ovasabi.kernel.call.context import Context, acting
+from ovasabi.kernel.call.errors import EntityNotFound, KeyTaken, ReferenceMissing
+from ovasabi.kernel.declare.state_machine import MoveRefused
+from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.kernel.store.history import state_at
 from ovasabi.services.product.entity import Product, Variant
 from ovasabi.services.product.errors import NotReserved, OutOfStock, ProductHasVariants
 from ovasabi.services.product.inventory import Quantity
@@ -21,11 +21,11 @@ from ovasabi.services.product.service import Products, Variants
 from tests.integration.services.calls import call
 
 
-async def new_product(registry: Registry) -> Product:
+async def new_product(registry: ServiceRegistry) -> Product:
     return await registry.service(Products).create({"name": "Tea"})
 
 
-async def new_variant(registry: Registry, product: Product, **values: Any) -> Variant:
+async def new_variant(registry: ServiceRegistry, product: Product, **values: Any) -> Variant:
     draft = {
         "product_id": product.id,
         "sku": uuid.uuid4().hex,
@@ -36,7 +36,7 @@ async def new_variant(registry: Registry, product: Product, **values: Any) -> Va
     return await registry.service(Variants).create(draft | values)
 
 
-async def test_goods_are_promised_given_back_and_taken(registry: Registry, context: Context) -> None:
+async def test_goods_are_promised_given_back_and_taken(registry: ServiceRegistry, context: Context) -> None:
     variants = registry.service(Variants)
     with acting(context):
         variant = await new_variant(registry, await new_product(registry))
@@ -55,7 +55,7 @@ async def test_goods_are_promised_given_back_and_taken(registry: Registry, conte
         assert await state_at(variants.database, Variant, variant.id, datetime.now(UTC)) == now
 
 
-async def test_of_a_hundred_who_want_one_of_thirty_thirty_get_it(registry: Registry, context: Context) -> None:
+async def test_of_a_hundred_who_want_one_of_thirty_thirty_get_it(registry: ServiceRegistry, context: Context) -> None:
     variants = registry.service(Variants)
     with acting(context):
         variant = await new_variant(registry, await new_product(registry))
@@ -68,7 +68,7 @@ async def test_of_a_hundred_who_want_one_of_thirty_thirty_get_it(registry: Regis
         assert (now.stock, now.reserved) == (0, 30)
 
 
-async def test_a_product_has_one_default_variant_at_most(registry: Registry, context: Context) -> None:
+async def test_a_product_has_one_default_variant_at_most(registry: ServiceRegistry, context: Context) -> None:
     products, variants = registry.service(Products), registry.service(Variants)
     with acting(context):
         product = await new_product(registry)
@@ -86,7 +86,9 @@ async def test_a_product_has_one_default_variant_at_most(registry: Registry, con
         assert (await products.get(product.id)).default_variant_id is None
 
 
-async def test_a_variant_is_not_made_the_default_while_it_is_deleted(registry: Registry, context: Context) -> None:
+async def test_a_variant_is_not_made_the_default_while_it_is_deleted(
+    registry: ServiceRegistry, context: Context
+) -> None:
     products, variants = registry.service(Products), registry.service(Variants)
     with acting(context):
         product = await new_product(registry)
@@ -100,7 +102,7 @@ async def test_a_variant_is_not_made_the_default_while_it_is_deleted(registry: R
             assert (await products.get(product.id)).default_variant_id is None
 
 
-async def test_a_product_with_variants_is_not_deleted(registry: Registry, context: Context) -> None:
+async def test_a_product_with_variants_is_not_deleted(registry: ServiceRegistry, context: Context) -> None:
     products, variants = registry.service(Products), registry.service(Variants)
     with acting(context):
         product = await new_product(registry)
@@ -114,7 +116,7 @@ async def test_a_product_with_variants_is_not_deleted(registry: Registry, contex
             await new_variant(registry, product)
 
 
-async def test_a_product_is_not_deleted_while_a_variant_is_added(registry: Registry, context: Context) -> None:
+async def test_a_product_is_not_deleted_while_a_variant_is_added(registry: ServiceRegistry, context: Context) -> None:
     products, variants = registry.service(Products), registry.service(Variants)
     with acting(context):
         for _ in range(10):
@@ -128,7 +130,9 @@ async def test_a_product_is_not_deleted_while_a_variant_is_added(registry: Regis
                 assert await variants.get(added.id) == added
 
 
-async def test_a_sku_is_taken_once_and_a_refused_variant_is_not_counted(registry: Registry, context: Context) -> None:
+async def test_a_sku_is_taken_once_and_a_refused_variant_is_not_counted(
+    registry: ServiceRegistry, context: Context
+) -> None:
     products = registry.service(Products)
     with acting(context):
         product = await new_product(registry)
@@ -141,7 +145,7 @@ async def test_a_sku_is_taken_once_and_a_refused_variant_is_not_counted(registry
         assert (await products.get(product.id)).variant_count == 3
 
 
-async def test_the_moves_of_a_product(registry: Registry, context: Context) -> None:
+async def test_the_moves_of_a_product(registry: ServiceRegistry, context: Context) -> None:
     products = registry.service(Products)
     with acting(context):
         product = await new_product(registry)

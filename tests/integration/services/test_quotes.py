@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from ovasabi.kernel.context import Context, acting
-from ovasabi.kernel.entity import type_of
-from ovasabi.kernel.moves import MoveRefused
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import Registry
+from ovasabi.kernel.call.context import Context, acting
+from ovasabi.kernel.declare.entity import type_of
+from ovasabi.kernel.declare.state_machine import MoveRefused
+from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.quotes.entity import Quote
 from ovasabi.services.quotes.errors import AlreadyOver, QuoteDecided, QuoteOverdue, QuoteStillValid
 from ovasabi.services.quotes.service import Quotes, Rejection
@@ -24,12 +24,12 @@ def draft(seconds: float = 3600, **values: Any) -> dict[str, Any]:
     return {"description": "Ten boxes", "amount": Decimal("35"), "currency": "EUR", "valid_until": until, **values}
 
 
-async def test_a_quote_is_not_made_for_the_past(registry: Registry, context: Context) -> None:
+async def test_a_quote_is_not_made_for_the_past(registry: ServiceRegistry, context: Context) -> None:
     quotes = registry.service(Quotes)
     with acting(context):
         with pytest.raises(AlreadyOver):
             await quotes.create(draft(-1))
-        answers = await quotes.create_many([Draft(draft()), Draft(draft(-1)), Draft(draft())])
+        answers = await quotes.create_many([NewEntity(draft()), NewEntity(draft(-1)), NewEntity(draft())])
         assert [type(answer) for answer in answers] == [Quote, AlreadyOver, Quote]
 
 
@@ -39,7 +39,7 @@ def test_a_time_without_a_zone_is_no_time() -> None:
         msgspec.convert(values, type_of(Quote).draft, strict=False)
 
 
-async def test_an_offer_is_taken_while_it_is_valid(registry: Registry, context: Context) -> None:
+async def test_an_offer_is_taken_while_it_is_valid(registry: ServiceRegistry, context: Context) -> None:
     quotes = registry.service(Quotes)
     with acting(context):
         quote = await quotes.create(draft())
@@ -53,7 +53,7 @@ async def test_an_offer_is_taken_while_it_is_valid(registry: Registry, context: 
                 await call(quotes, verb, quote.id, request)
 
 
-async def test_an_overdue_offer_stays_pending_until_it_is_expired(registry: Registry, context: Context) -> None:
+async def test_an_overdue_offer_stays_pending_until_it_is_expired(registry: ServiceRegistry, context: Context) -> None:
     quotes = registry.service(Quotes)
     with acting(context):
         quote = await quotes.create(draft(0.2))
@@ -65,7 +65,7 @@ async def test_an_overdue_offer_stays_pending_until_it_is_expired(registry: Regi
         assert (await call(quotes, "expire", quote.id)).state == "expired"
 
 
-async def test_a_rejection_says_why(registry: Registry, context: Context) -> None:
+async def test_a_rejection_says_why(registry: ServiceRegistry, context: Context) -> None:
     quotes = registry.service(Quotes)
     with acting(context):
         quote = await quotes.create(draft())
@@ -73,7 +73,7 @@ async def test_a_rejection_says_why(registry: Registry, context: Context) -> Non
         assert (rejected.state, rejected.reason) == ("rejected", "too dear")
 
 
-async def test_of_those_who_decide_at_once_one_wins(registry: Registry, context: Context) -> None:
+async def test_of_those_who_decide_at_once_one_wins(registry: ServiceRegistry, context: Context) -> None:
     quotes = registry.service(Quotes)
     with acting(context):
         quote = await quotes.create(draft())
@@ -87,7 +87,7 @@ async def test_of_those_who_decide_at_once_one_wins(registry: Registry, context:
         assert (now, now.version) == (winner, 2)
 
 
-async def test_a_decided_quote_keeps_its_terms(registry: Registry, context: Context) -> None:
+async def test_a_decided_quote_keeps_its_terms(registry: ServiceRegistry, context: Context) -> None:
     quotes = registry.service(Quotes)
     with acting(context):
         quote = await quotes.create(draft())
@@ -100,7 +100,7 @@ async def test_a_decided_quote_keeps_its_terms(registry: Registry, context: Cont
 
 
 async def test_terms_that_change_while_the_quote_is_accepted_do_not_slip_in(
-    registry: Registry, context: Context, monkeypatch: pytest.MonkeyPatch
+    registry: ServiceRegistry, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quotes = registry.service(Quotes)
     with acting(context):

@@ -7,15 +7,15 @@ import msgspec
 import pytest
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import PLATFORM, acting, system_context
-from ovasabi.kernel.errors import KeyTaken
-from ovasabi.kernel.events import read_events
-from ovasabi.kernel.moves import MoveRefused
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import Registry
-from ovasabi.services.user.entity import User
-from ovasabi.services.user.errors import PasswordWeak, PasswordWrong, UsernameReserved
-from ovasabi.services.user.service import Password, PasswordChange, Suspension, Users
+from ovasabi.kernel.call.context import PLATFORM, acting, system_context
+from ovasabi.kernel.call.errors import KeyTaken
+from ovasabi.kernel.declare.state_machine import MoveRefused
+from ovasabi.kernel.events.log import read_events
+from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.kernel.store.rows import NewEntity
+from ovasabi.system.user.entity import User
+from ovasabi.system.user.errors import PasswordWeak, PasswordWrong, UsernameReserved
+from ovasabi.system.user.service import Password, PasswordChange, Suspension, Users
 from tests.integration.services.calls import call
 
 ON_PLATFORM = system_context("test", PLATFORM)
@@ -38,7 +38,9 @@ def draft(**values: Any) -> dict[str, Any]:
         ("Correct horse 7", "a sign"),
     ],
 )
-async def test_a_weak_password_is_refused_by_what_it_lacks(registry: Registry, password: str, missing: str) -> None:
+async def test_a_weak_password_is_refused_by_what_it_lacks(
+    registry: ServiceRegistry, password: str, missing: str
+) -> None:
     users = registry.service(Users)
     with acting(ON_PLATFORM):
         with pytest.raises(PasswordWeak) as refused:
@@ -51,18 +53,18 @@ async def test_a_weak_password_is_refused_by_what_it_lacks(registry: Registry, p
 
 
 @pytest.mark.parametrize("username", ["admin", "Root", "sup.port", "System_1", "ovasabi"])
-async def test_a_reserved_name_is_refused_at_creation_and_renaming(registry: Registry, username: str) -> None:
+async def test_a_reserved_name_is_refused_at_creation_and_renaming(registry: ServiceRegistry, username: str) -> None:
     users = registry.service(Users)
     with acting(ON_PLATFORM):
         with pytest.raises(UsernameReserved):
             await users.create(draft(username=username))
-        answers = await users.create_many([Draft(draft()), Draft(draft(username=username)), Draft(draft())])
+        answers = await users.create_many([NewEntity(draft()), NewEntity(draft(username=username)), NewEntity(draft())])
         assert [type(answer) for answer in answers] == [User, UsernameReserved, User]
         with pytest.raises(UsernameReserved):
             await users.update(answers[0].id, {"username": username})
 
 
-async def test_names_and_addresses_are_unique_ignoring_case(registry: Registry) -> None:
+async def test_names_and_addresses_are_unique_ignoring_case(registry: ServiceRegistry) -> None:
     users, values = registry.service(Users), draft()
     with acting(ON_PLATFORM):
         await users.create(values)
@@ -74,14 +76,14 @@ async def test_names_and_addresses_are_unique_ignoring_case(registry: Registry) 
 
 @pytest.mark.parametrize("field", ["username", "email"])
 def test_a_line_break_at_the_end_is_no_part_of_a_name(field: str) -> None:
-    from ovasabi.kernel.entity import type_of
+    from ovasabi.kernel.declare.entity import type_of
 
     values = draft()
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(values | {field: values[field] + "\n"}, type_of(User).draft)
 
 
-async def test_a_password_is_nowhere_to_be_seen(registry: Registry, database: Database) -> None:
+async def test_a_password_is_nowhere_to_be_seen(registry: ServiceRegistry, database: Database) -> None:
     users = registry.service(Users)
     with acting(ON_PLATFORM):
         user = await users.create(draft(password=STRONG))
@@ -99,7 +101,7 @@ async def test_a_password_is_nowhere_to_be_seen(registry: Registry, database: Da
         assert secret not in shown
 
 
-async def test_a_password_is_changed_by_who_knows_it(registry: Registry) -> None:
+async def test_a_password_is_changed_by_who_knows_it(registry: ServiceRegistry) -> None:
     users = registry.service(Users)
     with acting(ON_PLATFORM):
         user = await users.create(draft(password=STRONG))
@@ -114,8 +116,8 @@ async def test_a_password_is_changed_by_who_knows_it(registry: Registry) -> None
         assert (await call(users, "verify_password", user.id, Password("Another-horse-8"))).valid
 
 
-async def test_a_user_without_a_password_is_answered_like_any_other(registry: Registry, monkeypatch) -> None:
-    from ovasabi.services.user import password
+async def test_a_user_without_a_password_is_answered_like_any_other(registry: ServiceRegistry, monkeypatch) -> None:
+    from ovasabi.system.user import password
 
     users, compared = registry.service(Users), []
     verify = type(password._hasher()).verify
@@ -129,7 +131,7 @@ async def test_a_user_without_a_password_is_answered_like_any_other(registry: Re
     assert len(compared) == 3, "each answer costs one comparison"
 
 
-async def test_a_user_is_suspended_for_a_reason_and_comes_back(registry: Registry) -> None:
+async def test_a_user_is_suspended_for_a_reason_and_comes_back(registry: ServiceRegistry) -> None:
     users = registry.service(Users)
     with acting(ON_PLATFORM):
         user = await users.create(draft())

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from ovasabi.kernel.counting import Counted
-from ovasabi.kernel.errors import EntityNotFound
-from ovasabi.kernel.ids import Id
-from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.call.errors import EntityNotFound
+from ovasabi.kernel.declare.ids import Id
 from ovasabi.kernel.service import EntityService
+from ovasabi.kernel.store.counters import Counted
+from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Comment, Content, ContentState
 from ovasabi.services.content.errors import ContentArchived, ReplyElsewhere
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ovasabi.kernel.entity import Entity, entity
-from ovasabi.kernel.fields import Filter, FromMetadata, Immutable, Output, Reference, Search, Unique
+from ovasabi.kernel.declare.entity import Entity, entity
+from ovasabi.kernel.declare.fields import Filter, FromMetadata, Immutable, Output, Reference, Search, Unique
 
 
 class ContentKind(StrEnum):

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ovasabi.kernel.locks import locked
-from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.store.locks import locked
+from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Content
 from ovasabi.services.content.errors import NestedTooDeep, OwnAncestor
 

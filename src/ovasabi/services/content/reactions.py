@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from ovasabi.kernel.counting import Counted
-from ovasabi.kernel.errors import Contended, EntityNotFound, KeyTaken
-from ovasabi.kernel.ids import Id
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.call.errors import Contended, EntityNotFound, KeyTaken
+from ovasabi.kernel.declare.ids import Id
 from ovasabi.kernel.service import EntityService
+from ovasabi.kernel.store.counters import Counted
+from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.comments import check_open
 from ovasabi.services.content.entity import Content, Reaction, ReactionKind
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ovasabi.kernel.methods import verb
-from ovasabi.kernel.moves import Moves
+from ovasabi.kernel.declare.methods import verb
+from ovasabi.kernel.declare.state_machine import StateMachine
 from ovasabi.kernel.service import EntityService
 from ovasabi.services.content.comments import Comments, NewComment
 from ovasabi.services.content.entity import Comment, Content, ContentState, Reaction
@@ -13,7 +13,7 @@ from ovasabi.services.content.nesting import check_ancestors, nesting
 from ovasabi.services.content.reactions import Reactions, UserReaction
 
 DRAFT, PUBLISHED, ARCHIVED = ContentState.DRAFT, ContentState.PUBLISHED, ContentState.ARCHIVED
-MOVES = Moves(
+MOVES = StateMachine(
     {
         "publish": ([DRAFT], PUBLISHED),
         "unpublish": ([PUBLISHED], DRAFT),

@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ovasabi.kernel.entity import Entity, entity
-from ovasabi.kernel.fields import Bounds, Filter, Immutable, Numeric, Output, Reference, Search, Unique
+from ovasabi.kernel.declare.entity import Entity, entity
+from ovasabi.kernel.declare.fields import Bounds, Filter, Immutable, Numeric, Output, Reference, Search, Unique
 
 
 class ProductKind(StrEnum):

@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ovasabi.kernel.errors import RuleBroken
-from ovasabi.kernel.repository import Repository
+from ovasabi.kernel.call.errors import RuleBroken
+from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.product.entity import Variant
 from ovasabi.services.product.errors import NotReserved, OutOfStock
 

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from ovasabi.kernel.counting import Counted
-from ovasabi.kernel.locks import locked_entity
-from ovasabi.kernel.methods import verb
-from ovasabi.kernel.moves import Moves
+from ovasabi.kernel.call.transaction import atomically
+from ovasabi.kernel.declare.methods import verb
+from ovasabi.kernel.declare.state_machine import StateMachine
 from ovasabi.kernel.service import EntityService
-from ovasabi.kernel.work import atomically
+from ovasabi.kernel.store.counters import Counted
+from ovasabi.kernel.store.locks import locked_entity
 from ovasabi.services.product.entity import Product, ProductState, Variant
 from ovasabi.services.product.errors import ProductHasVariants
 from ovasabi.services.product.inventory import Quantity, move
 
 ACTIVE, INACTIVE, ARCHIVED = ProductState.ACTIVE, ProductState.INACTIVE, ProductState.ARCHIVED
-MOVES = Moves(
+MOVES = StateMachine(
     {
         "activate": ([INACTIVE, ARCHIVED], ACTIVE),
         "deactivate": ([ACTIVE], INACTIVE),

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ovasabi.kernel.entity import Entity, entity
-from ovasabi.kernel.fields import Bounds, Filter, Immutable, Numeric, Output, Reference, Search
+from ovasabi.kernel.declare.entity import Entity, entity
+from ovasabi.kernel.declare.fields import Bounds, Filter, Immutable, Numeric, Output, Reference, Search
 
 
 class QuoteState(StrEnum):

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from ovasabi.kernel.methods import verb
-from ovasabi.kernel.moves import Moves
+from ovasabi.kernel.declare.methods import verb
+from ovasabi.kernel.declare.state_machine import StateMachine
 from ovasabi.kernel.service import EntityService
 from ovasabi.services.quotes.entity import Quote, QuoteState
 from ovasabi.services.quotes.errors import AlreadyOver, QuoteDecided, QuoteOverdue, QuoteStillValid
 
 PENDING = QuoteState.PENDING
-MOVES = Moves(
+MOVES = StateMachine(
     {
         "accept": ([PENDING], QuoteState.ACCEPTED),
         "reject": ([PENDING], QuoteState.REJECTED),

@@ -4,8 +4,8 @@ import pytest
 import pytest_asyncio
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.service import Registry
-from ovasabi.services.operation import running
+from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.system.operation import running
 
 
 @pytest.fixture(autouse=True)
@@ -15,12 +15,12 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest_asyncio.fixture
-async def registry(database: Database) -> Registry:
+async def registry(database: Database) -> ServiceRegistry:
     """A process of its own, as far as operations are concerned."""
-    return Registry(database)
+    return ServiceRegistry(database)
 
 
 @pytest_asyncio.fixture
-async def other(database: Database) -> Registry:
+async def other(database: Database) -> ServiceRegistry:
     """Another process."""
-    return Registry(database)
+    return ServiceRegistry(database)

@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import PLATFORM
-from ovasabi.kernel.exchange import ImportRequest
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import Registry
+from ovasabi.kernel.call.context import PLATFORM
+from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.kernel.store.rows import NewEntity
+from ovasabi.kernel.transfer.import_export import ImportRequest
 from ovasabi.services.content.entity import ContentKind
-from ovasabi.services.operation.running import carrying_out
+from ovasabi.system.operation.running import carrying_out
 from tests.conftest import new_campaign
 from tests.integration.services.operation_kit import (
     downloaded,
@@ -24,7 +24,9 @@ from tests.integration.services.operation_kit import (
 )
 
 
-async def test_an_export_imported_elsewhere_gives_the_same_drafts(registry: Registry, database: Database) -> None:
+async def test_an_export_imported_elsewhere_gives_the_same_drafts(
+    registry: ServiceRegistry, database: Database
+) -> None:
     here, there = await new_campaign(registry), await new_campaign(registry)
     until_then = datetime.now(UTC).replace(microsecond=0) + timedelta(days=9)
     metadata = {"tags": ["a"], "service_specific": {"content": {"section": "Ü", "n": [1, {"x": None, "y": 1.5}]}}}
@@ -43,7 +45,7 @@ async def test_an_export_imported_elsewhere_gives_the_same_drafts(registry: Regi
     async with carrying_out(registry):
         for name, values in drafts.items():
             with within(here):
-                await registry.named(name).create_many([Draft(value) for value in values])
+                await registry.named(name).create_many([NewEntity(value) for value in values])
                 exported = await finished(registry, (await start_export(registry, name)).id)
                 assert exported.result is not None
                 assert exported.result["entities"] == len(values) == exported.total
@@ -65,7 +67,7 @@ async def test_an_export_imported_elsewhere_gives_the_same_drafts(registry: Regi
         assert len(pieces) == 1
 
 
-async def drafts_of(registry: Registry, name: str) -> list[dict[str, Any]]:
+async def drafts_of(registry: ServiceRegistry, name: str) -> list[dict[str, Any]]:
     """The draft of each entity, in order of what it says: of those of one millisecond none is the first."""
     service = registry.named(name)
     fields = service.repository.of.draft.__struct_fields__
@@ -73,7 +75,7 @@ async def drafts_of(registry: Registry, name: str) -> list[dict[str, Any]]:
     return sorted(({field: getattr(item, field) for field in fields} for item in items), key=str)
 
 
-async def test_an_export_is_filtered_whole_or_empty_as_asked(registry: Registry, campaign: int) -> None:
+async def test_an_export_is_filtered_whole_or_empty_as_asked(registry: ServiceRegistry, campaign: int) -> None:
     with within(campaign):
         contents = registry.named("content")
         made = [
@@ -94,10 +96,12 @@ async def test_an_export_is_filtered_whole_or_empty_as_asked(registry: Registry,
         assert wrong.error.kind == "invalid"
 
 
-async def test_large_rows_are_put_out_in_pieces_and_read_in_small_pages(registry: Registry, campaign: int) -> None:
+async def test_large_rows_are_put_out_in_pieces_and_read_in_small_pages(
+    registry: ServiceRegistry, campaign: int
+) -> None:
     with within(campaign):
         contents = registry.named("content")
-        await contents.create_many([Draft({"title": f"{n}", "body": "x" * 400_000}) for n in range(12)])
+        await contents.create_many([NewEntity({"title": f"{n}", "body": "x" * 400_000}) for n in range(12)])
         async with carrying_out(registry):
             done = await finished(registry, (await start_export(registry)).id)
         pieces = await downloaded(registry, done)
@@ -106,7 +110,7 @@ async def test_large_rows_are_put_out_in_pieces_and_read_in_small_pages(registry
     assert {json.loads(line)["title"] for line in "".join(pieces).splitlines()} == {str(n) for n in range(12)}
 
 
-async def test_the_platform_has_operations_too(registry: Registry) -> None:
+async def test_the_platform_has_operations_too(registry: ServiceRegistry) -> None:
     name = f"u{uuid.uuid4().hex[:10]}"
     with within(PLATFORM):
         data = json.dumps({"username": name, "email": f"{name}@example.org", "password": "Str0ng!words"})

@@ -8,17 +8,17 @@ import msgspec
 import pytest
 
 from ovasabi.errors import DatabaseUnavailable
-from ovasabi.kernel.context import PLATFORM
-from ovasabi.kernel.errors import EntityNotFound, KeyReused
-from ovasabi.kernel.events import read_events
-from ovasabi.kernel.exchange import ImportRequest
-from ovasabi.kernel.listing import ListRequest
-from ovasabi.kernel.methods import Call
-from ovasabi.kernel.methods import Operation as Offer
-from ovasabi.kernel.service import Registry
-from ovasabi.services.operation.errors import NoOutput, NotFinished, TooMany
-from ovasabi.services.operation.running import ATTEMPTS, carrying_out
-from ovasabi.services.operation.service import FAILED, QUEUED, SUCCEEDED, DownloadQuery, Operations
+from ovasabi.kernel.call.context import PLATFORM
+from ovasabi.kernel.call.errors import EntityNotFound, KeyReused
+from ovasabi.kernel.declare.methods import Call
+from ovasabi.kernel.declare.methods import MethodKind as Offer
+from ovasabi.kernel.events.log import read_events
+from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.kernel.transfer.import_export import ImportRequest
+from ovasabi.system.operation.errors import NoOutput, NotFinished, TooMany
+from ovasabi.system.operation.running import ATTEMPTS, carrying_out
+from ovasabi.system.operation.service import FAILED, QUEUED, SUCCEEDED, DownloadQuery, Operations
 from tests.conftest import new_campaign
 from tests.integration.services.operation_kit import (
     Crash,
@@ -38,7 +38,7 @@ from tests.integration.services.operation_kit import (
 
 
 async def test_an_import_is_accepted_at_once_and_tells_what_became_of_each_line(
-    registry: Registry, campaign: int
+    registry: ServiceRegistry, campaign: int
 ) -> None:
     data = lines(300) + '{"titel": "wrong"}\n{bad\n' + lines(1, slug="s") + lines(1, slug="s", body="other")
     with as_somebody(campaign, "ann"):
@@ -57,7 +57,7 @@ async def test_an_import_is_accepted_at_once_and_tells_what_became_of_each_line(
         assert await count(registry) == 301
 
 
-async def test_moves_of_its_state_are_events_and_its_progress_is_none(registry: Registry, campaign: int) -> None:
+async def test_moves_of_its_state_are_events_and_its_progress_is_none(registry: ServiceRegistry, campaign: int) -> None:
     with as_somebody(campaign, "ben"):
         accepted = await start_import(registry, lines(6_000))
         seen = set()
@@ -76,7 +76,7 @@ async def test_moves_of_its_state_are_events_and_its_progress_is_none(registry: 
     assert {(event.actor, event.correlation_id) for event in events} == {("ben", "asked-by-ben")}
 
 
-async def test_what_it_creates_is_created_by_who_asked(registry: Registry, campaign: int) -> None:
+async def test_what_it_creates_is_created_by_who_asked(registry: ServiceRegistry, campaign: int) -> None:
     with as_somebody(campaign, "cleo"):
         accepted = await start_import(registry, lines(1))
         async with carrying_out(registry):
@@ -87,7 +87,7 @@ async def test_what_it_creates_is_created_by_who_asked(registry: Registry, campa
 
 
 async def test_the_same_start_under_a_key_is_one_operation_also_at_once_and_when_it_is_over(
-    registry: Registry, campaign: int
+    registry: ServiceRegistry, campaign: int
 ) -> None:
     with within(campaign):
         answers = await asyncio.gather(*(start_import(registry, lines(3), key="client:one") for _ in range(6)))
@@ -104,7 +104,7 @@ async def test_the_same_start_under_a_key_is_one_operation_also_at_once_and_when
     assert await unfinished(registry) == 0
 
 
-async def unfinished(registry: Registry) -> int:
+async def unfinished(registry: ServiceRegistry) -> int:
     """How much work there is in all campaigns, as a superuser sees it."""
     connection = await asyncpg.connect(registry.database.url)
     try:
@@ -113,7 +113,7 @@ async def unfinished(registry: Registry) -> int:
         await connection.close()
 
 
-async def test_the_same_lines_imported_again_are_in_already(registry: Registry, campaign: int) -> None:
+async def test_the_same_lines_imported_again_are_in_already(registry: ServiceRegistry, campaign: int) -> None:
     with within(campaign):
         async with carrying_out(registry):
             for created, present in ((400, 0), (0, 400)):
@@ -123,7 +123,7 @@ async def test_the_same_lines_imported_again_are_in_already(registry: Registry, 
         assert await count(registry) == 400
 
 
-async def test_a_field_tells_lines_apart_and_csv_is_taken(registry: Registry, campaign: int) -> None:
+async def test_a_field_tells_lines_apart_and_csv_is_taken(registry: ServiceRegistry, campaign: int) -> None:
     data = "legacy,title,tags\n1,One,a;b\n2,Two,\n1,One,a;b\n2,Changed,\n"
     with within(campaign):
         async with carrying_out(registry):
@@ -145,7 +145,7 @@ async def test_a_field_tells_lines_apart_and_csv_is_taken(registry: Registry, ca
     ],
 )
 async def test_what_cannot_begin_fails_with_its_typed_error(
-    registry: Registry, campaign: int, request_: ImportRequest, code: str
+    registry: ServiceRegistry, campaign: int, request_: ImportRequest, code: str
 ) -> None:
     with as_somebody(campaign, "dan"):
         accepted = await start(registry, "import", request_)
@@ -158,7 +158,7 @@ async def test_what_cannot_begin_fails_with_its_typed_error(
         assert await count(registry) == 0
 
 
-async def test_an_error_that_should_not_be_is_told_without_its_inside(registry: Registry, campaign: int) -> None:
+async def test_an_error_that_should_not_be_is_told_without_its_inside(registry: ServiceRegistry, campaign: int) -> None:
     async def export(request: Any, progress: Any) -> None:
         raise ZeroDivisionError("the inside")
 
@@ -173,7 +173,7 @@ async def test_an_error_that_should_not_be_is_told_without_its_inside(registry: 
     assert "inside" not in msgspec.json.encode(done).decode()
 
 
-async def test_what_time_mends_is_tried_again(registry: Registry, campaign: int) -> None:
+async def test_what_time_mends_is_tried_again(registry: ServiceRegistry, campaign: int) -> None:
     attempts = []
 
     async def export(request: Any, progress: Any) -> None:
@@ -191,7 +191,7 @@ async def test_what_time_mends_is_tried_again(registry: Registry, campaign: int)
 
 
 async def test_who_gets_no_further_fails_after_a_few_attempts(
-    registry: Registry, campaign: int, monkeypatch: pytest.MonkeyPatch
+    registry: ServiceRegistry, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = []
 
@@ -214,9 +214,9 @@ async def test_who_gets_no_further_fails_after_a_few_attempts(
 
 
 async def test_a_campaign_has_only_so_much_unfinished(
-    registry: Registry, campaign: int, monkeypatch: pytest.MonkeyPatch
+    registry: ServiceRegistry, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ovasabi.services.operation.service.UNFINISHED_AT_MOST", 2)
+    monkeypatch.setattr("ovasabi.system.operation.service.UNFINISHED_AT_MOST", 2)
     with within(campaign):
         first = await start_export(registry, key="client:first")
         await start_export(registry)
@@ -236,7 +236,7 @@ async def test_a_campaign_has_only_so_much_unfinished(
 
 
 async def test_another_campaign_neither_sees_cancels_downloads_nor_deletes_it(
-    registry: Registry, campaign: int
+    registry: ServiceRegistry, campaign: int
 ) -> None:
     with within(campaign):
         await registry.named("content").create({"title": "ours"})
@@ -265,7 +265,7 @@ async def test_another_campaign_neither_sees_cancels_downloads_nor_deletes_it(
         await operations.cancel(waiting)
 
 
-async def test_what_is_not_finished_is_neither_downloaded_nor_deleted(registry: Registry, campaign: int) -> None:
+async def test_what_is_not_finished_is_neither_downloaded_nor_deleted(registry: ServiceRegistry, campaign: int) -> None:
     operations = registry.service(Operations)
     with within(campaign):
         accepted = await start_import(registry, lines(1))
@@ -279,7 +279,7 @@ async def test_what_is_not_finished_is_neither_downloaded_nor_deleted(registry: 
             await operations.download(done, DownloadQuery())
 
 
-async def test_a_delete_takes_the_output_with_it(registry: Registry, campaign: int) -> None:
+async def test_a_delete_takes_the_output_with_it(registry: ServiceRegistry, campaign: int) -> None:
     query = "SELECT count(*) FROM operation_output WHERE operation_id = $1"
     connection = await asyncpg.connect(registry.database.url)
     try:

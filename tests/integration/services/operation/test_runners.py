@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.context import Role
-from ovasabi.kernel.keys import create_key, revoke_key
-from ovasabi.kernel.moves import MoveRefused
-from ovasabi.kernel.rows import Draft
-from ovasabi.kernel.service import Registry, Service
-from ovasabi.services.operation.running import Runner, carrying_out
-from ovasabi.services.operation.service import CANCELLED, FAILED, QUEUED, RUNNING, SUCCEEDED, Operations
+from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.declare.state_machine import MoveRefused
+from ovasabi.kernel.service import Service, ServiceRegistry
+from ovasabi.kernel.store.rows import NewEntity
+from ovasabi.security.keys import create_key, revoke_key
+from ovasabi.system.operation.running import Runner, carrying_out
+from ovasabi.system.operation.service import CANCELLED, FAILED, QUEUED, RUNNING, SUCCEEDED, Operations
 from tests.conftest import new_campaign
 from tests.integration.services.operation_kit import (
     Crash,
@@ -32,7 +32,7 @@ from tests.integration.services.operation_kit import (
 
 
 async def test_work_of_a_process_that_is_gone_goes_on_where_it_was(
-    registry: Registry, other: Registry, campaign: int, monkeypatch: pytest.MonkeyPatch
+    registry: ServiceRegistry, other: ServiceRegistry, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = lines(1_500) + lines(1_500) + '{"titel": "wrong"}\n'  # each is there twice, and wanted twice
     with within(campaign):
@@ -53,12 +53,12 @@ async def test_work_of_a_process_that_is_gone_goes_on_where_it_was(
 
 
 async def test_an_export_that_goes_on_puts_out_nothing_twice(
-    registry: Registry, other: Registry, campaign: int, monkeypatch: pytest.MonkeyPatch
+    registry: ServiceRegistry, other: ServiceRegistry, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with within(campaign):
         contents = registry.named("content")
         for part in range(4):
-            await contents.create_many([Draft({"title": f"{part}-{n}"}) for n in range(500)])
+            await contents.create_many([NewEntity({"title": f"{part}-{n}"}) for n in range(500)])
         accepted = await start_export(registry)
         crash = Crash(registry, 0.3)
         await reached(registry, accepted.id, lambda operation: 0 < operation.done < 2_000)
@@ -73,7 +73,7 @@ async def test_an_export_that_goes_on_puts_out_nothing_twice(
 
 
 async def test_who_lost_its_lease_writes_no_more(
-    registry: Registry, other: Registry, campaign: int, monkeypatch: pytest.MonkeyPatch
+    registry: ServiceRegistry, other: ServiceRegistry, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paused, go_on, outcome = asyncio.Event(), asyncio.Event(), []
 
@@ -110,7 +110,7 @@ async def test_who_lost_its_lease_writes_no_more(
 
 
 async def test_a_process_that_stops_puts_its_work_back_and_the_next_goes_on_at_once(
-    registry: Registry, other: Registry, campaign: int
+    registry: ServiceRegistry, other: ServiceRegistry, campaign: int
 ) -> None:
     with within(campaign):
         accepted = await start_import(registry, lines(3_000))
@@ -125,7 +125,7 @@ async def test_a_process_that_stops_puts_its_work_back_and_the_next_goes_on_at_o
         assert await count(registry) == 3_000
 
 
-async def test_a_queued_operation_is_cancelled_at_once(registry: Registry, campaign: int) -> None:
+async def test_a_queued_operation_is_cancelled_at_once(registry: ServiceRegistry, campaign: int) -> None:
     with within(campaign):
         accepted = await start_import(registry, lines(3))
     with as_somebody(campaign, "eve"):
@@ -142,7 +142,7 @@ async def test_a_queued_operation_is_cancelled_at_once(registry: Registry, campa
 
 
 async def test_a_running_one_is_cancelled_through_any_process_and_says_how_many_lines_are_in(
-    registry: Registry, other: Registry, campaign: int
+    registry: ServiceRegistry, other: ServiceRegistry, campaign: int
 ) -> None:
     with within(campaign):
         accepted = await start_import(registry, lines(20_000))
@@ -160,7 +160,7 @@ async def test_a_running_one_is_cancelled_through_any_process_and_says_how_many_
 
 
 async def test_a_cancel_that_its_process_did_not_live_to_see_is_carried_out_by_the_next(
-    registry: Registry, other: Registry, campaign: int, monkeypatch: pytest.MonkeyPatch
+    registry: ServiceRegistry, other: ServiceRegistry, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with within(campaign):
         accepted = await start_import(registry, lines(4_000))
@@ -175,7 +175,7 @@ async def test_a_cancel_that_its_process_did_not_live_to_see_is_carried_out_by_t
         assert await count(registry) == there
 
 
-async def test_work_ends_when_the_key_that_asked_for_it_is_revoked(registry: Registry, campaign: int) -> None:
+async def test_work_ends_when_the_key_that_asked_for_it_is_revoked(registry: ServiceRegistry, campaign: int) -> None:
     key = await create_key(registry.database, "leaked", Role.WRITER, campaign_id=campaign)
     prefix = key.split("_")[1]
     with as_somebody(campaign, f"key:{prefix}"):
@@ -191,7 +191,7 @@ async def test_work_ends_when_the_key_that_asked_for_it_is_revoked(registry: Reg
         assert (await finished(registry, waiting.id)).state is SUCCEEDED
 
 
-async def test_a_process_carries_a_few_out_at_a_time_and_leaves_room_for_others(registry: Registry) -> None:
+async def test_a_process_carries_a_few_out_at_a_time_and_leaves_room_for_others(registry: ServiceRegistry) -> None:
     running: list[int] = []
     most: dict[int | str, int] = {}
     go_on = asyncio.Event()
@@ -222,7 +222,9 @@ async def test_a_process_carries_a_few_out_at_a_time_and_leaves_room_for_others(
 
 
 @pytest.mark.parametrize("steps", range(5))
-async def test_a_runner_ends_although_work_comes_in_the_moment_it_is_stopped(registry: Registry, steps: int) -> None:
+async def test_a_runner_ends_although_work_comes_in_the_moment_it_is_stopped(
+    registry: ServiceRegistry, steps: int
+) -> None:
     looking = asyncio.create_task(Runner(registry).run())
     await asyncio.sleep(0.1)  # it waits for news now
     registry.service(Operations).news.set()
@@ -234,7 +236,7 @@ async def test_a_runner_ends_although_work_comes_in_the_moment_it_is_stopped(reg
 
 
 async def test_several_processes_carry_each_operation_out_once(
-    registry: Registry, other: Registry, campaign: int
+    registry: ServiceRegistry, other: ServiceRegistry, campaign: int
 ) -> None:
     begun: list[int] = []
 
@@ -256,13 +258,15 @@ class Elsewhere(Service, base=True):
     """A service that runs in another process, and is not asked here."""
 
 
-def without(database: Database, folder: str) -> Registry:
+def without(database: Database, folder: str) -> ServiceRegistry:
     """A process in which a service does not run."""
-    return Registry(database, lambda service: Elsewhere(database, None) if service.subject.folder == folder else None)
+    return ServiceRegistry(
+        database, lambda service: Elsewhere(database, None) if service.subject.folder == folder else None
+    )
 
 
 async def test_a_process_starts_work_without_the_service_of_operations_and_does_that_of_its_own_services(
-    database: Database, registry: Registry, campaign: int
+    database: Database, registry: ServiceRegistry, campaign: int
 ) -> None:
     with within(campaign):
         accepted = await start_import(without(database, "operation"), lines(2))

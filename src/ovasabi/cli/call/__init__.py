@@ -1,0 +1,1 @@
+"""`ovasabi call`: every method of every service from the command line."""

@@ -1,0 +1,186 @@
+"""The options of `ovasabi call`, made from the request of a method; and the request made from what was given."""
+
+import json
+import sys
+import typing
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+import msgspec
+from msgspec import NODEFAULT, UNSET
+
+if TYPE_CHECKING:
+    from ovasabi.codegen.client.annotations import Part
+    from ovasabi.kernel.declare.methods import Method
+
+_OWN = {"campaign", "json", "expected_version", "idempotency_key", "as_of", "help"}
+_PLAIN: "dict[Any, click.ParamType[Any]]" = {int: click.INT, float: click.FLOAT}
+_METAVARS = {datetime: "MOMENT"}
+
+
+class Values(msgspec.Struct, frozen=True):
+    """What a call was given: where it goes, and what it holds."""
+
+    campaign: str | None
+    target: str | None
+    request: dict[str, Any]
+    expected_version: int | None
+    idempotency_key: str | None
+
+
+def own_options(method: "Method") -> list[click.Parameter]:
+    """The options that are not of the request: of which entity, in which campaign, at which version."""
+    from ovasabi.kernel.declare.methods import MethodKind, Resource
+
+    options: list[click.Parameter] = []
+    if method.on_entity:
+        options.append(
+            click.Argument(["_target"], metavar="CAMPAIGN" if method.resource is Resource.ITSELF else "ID|UUID")
+        )
+    if method.resource in (Resource.CAMPAIGN, Resource.EITHER):
+        need = method.resource is Resource.CAMPAIGN
+        text = "The campaign." if need else "The campaign; the platform if it is left out."
+        options.append(click.Option(["--campaign", "_campaign"], metavar="SLUG|NUMBER", required=need, help=text))
+    if method.takes_key:
+        text = "The same again under the same key makes nothing new."
+        options.append(click.Option(["--idempotency-key", "_key"], metavar="KEY", help=text))
+    if method.operation is MethodKind.GET and method.subject.entity is not None:
+        text = "The entity as it was then, such as 2026-11-21T08:00:00Z."
+        options.append(click.Option(["--as-of", "_as_of"], metavar="MOMENT", help=text))
+    if method.takes_version:
+        text = "Refused if the entity is at another version."
+        options.append(click.Option(["--expected-version", "_version"], type=click.INT, help=text))
+    if method.writes and method.request is not None:
+        text = "The request as a JSON object, - to read it from standard input; options add to it."
+        options.append(click.Option(["--json", "_json"], metavar="OBJECT|-", help=text))
+    return options
+
+
+def options_of(method: "Method") -> list[click.Parameter]:
+    """The options of the request; what a search needs stands without a name."""
+    from ovasabi.kernel.declare.methods import MethodKind
+
+    searches = method.operation is MethodKind.SEARCH
+    return [
+        click.Argument([part.name], metavar=part.name.upper()) if searches and part.required else _option(part)
+        for part in _parts(method)
+        if not _secret(part)
+    ]
+
+
+def values_of(method: "Method", given: dict[str, Any]) -> Values:
+    """What a call was given, each value as JSON has it. What is required and nowhere given is a usage error."""
+    request = _object(given.get("_json"))
+    if given.get("_as_of") is not None:
+        request["as_of"] = given["_as_of"]
+    for part in _parts(method):
+        value = given.get(part.name)
+        if value is not None and value != ():
+            request[part.sent] = _value(part, value)
+        if part.required and part.sent not in request:
+            raise click.UsageError(f"Missing {_named(part)}.")
+    return Values(
+        campaign=given.get("_campaign"),
+        target=given.get("_target"),
+        request=request,
+        expected_version=given.get("_version"),
+        idempotency_key=given.get("_key"),
+    )
+
+
+def _parts(method: "Method") -> "list[Part]":
+    from ovasabi.codegen.client.annotations import parts_of
+
+    return [] if method.request is None else parts_of(method.request)
+
+
+def _secret(part: "Part") -> bool:
+    """Whether it must not stand in a command, which others on the machine may see: it is taken with --json alone."""
+    from ovasabi.codegen.client.annotations import is_secret
+
+    return is_secret(part) or "password" in part.name
+
+
+def _named(part: "Part") -> str:
+    return f"{part.sent!r} in '--json'" if _secret(part) else f"option '{_flag(part)}'"
+
+
+def _option(part: "Part") -> click.Option:
+    kind = _kind(part)
+    flag = f"{_flag(part)}/--no-{_flag(part)[2:]}" if kind is bool else _flag(part)
+    return click.Option(
+        [flag, part.name],
+        type=_type(kind),
+        default=None,
+        multiple=_many(part),
+        metavar="JSON" if _as_json(part) else _METAVARS.get(kind),
+        help=" ".join(filter(None, [part.note, "Can be given again." if _many(part) else "", _default(part)])) or None,
+    )
+
+
+def _flag(part: "Part") -> str:
+    name = part.sent.replace("_", "-")
+    return f"--field-{name}" if part.sent in _OWN else f"--{name}"
+
+
+def _kind(part: "Part") -> Any:
+    """The type of the value, or of each of many."""
+    from ovasabi.codegen.client.annotations import plain_of
+
+    hint = plain_of(part.hint)
+    return plain_of(typing.get_args(hint)[0]) if typing.get_origin(hint) is list else hint
+
+
+def _many(part: "Part") -> bool:
+    from ovasabi.codegen.client.annotations import plain_of
+
+    return typing.get_origin(plain_of(part.hint)) is list and not _as_json(part)
+
+
+def _as_json(part: "Part") -> bool:
+    """Whether only JSON can say it."""
+    kind = _kind(part)
+    origin = typing.get_origin(kind)
+    return kind is Any or (origin is not None and origin is not Literal) or hasattr(kind, "__struct_fields__")
+
+
+def _type(kind: Any) -> "click.ParamType[Any]":
+    if typing.get_origin(kind) is Literal:
+        return click.Choice([str(value) for value in typing.get_args(kind)])
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return click.Choice([str(member.value) for member in kind])
+    return click.BOOL if kind is bool else _PLAIN.get(kind, click.STRING)
+
+
+def _default(part: "Part") -> str:
+    if part.required:
+        return "[required]"
+    if part.default in (UNSET, NODEFAULT, None, ""):
+        return ""
+    value = part.default.value if isinstance(part.default, Enum) else part.default
+    return f"[default: {str(value).lower() if isinstance(value, bool) else value}]"
+
+
+def _value(part: "Part", value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    if not _as_json(part):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise click.BadParameter(f"it is no JSON: {error}.", param_hint=f"'{_flag(part)}'") from None
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    if text is None:
+        return {}
+    try:
+        read = json.loads(sys.stdin.read() if text == "-" else text)
+    except ValueError as error:
+        raise click.BadParameter(f"it is no JSON: {error}.", param_hint="'--json'") from None
+    if not isinstance(read, dict):
+        raise click.BadParameter("it is to be one JSON object.", param_hint="'--json'")
+    return read

@@ -1,0 +1,1 @@
+"""Files generated at build time from the declarations and kept in git: contracts, client, error pages."""

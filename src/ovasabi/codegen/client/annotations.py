@@ -1,0 +1,158 @@
+"""Types as the client writes them: plain annotations, without what the server alone knows of a field."""
+
+import keyword
+import types
+import typing
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from ovasabi.kernel.declare.fields import Secret
+
+PLAIN: dict[Any, str] = {
+    Any: "Any",
+    types.NoneType: "None",
+    None: "None",
+    UnsetType: "UnsetType",
+    bool: "bool",
+    int: "int",
+    float: "float",
+    str: "str",
+    bytes: "bytes",
+    datetime: "datetime",
+    date: "date",
+    Decimal: "Decimal",
+    UUID: "UUID",
+}
+MODULES = {"Any": "typing", "datetime": "datetime", "date": "datetime", "Decimal": "decimal", "UUID": "uuid"}
+"""Where a name of an annotation comes from, if it must be imported."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A field of a struct, as the client writes it."""
+
+    name: str
+    sent: str
+    """Its name in JSON, which may be a word that Python keeps for itself."""
+    hint: Any
+    required: bool
+    default: Any
+    factory: Any
+    note: str
+
+
+def parts_of(kind: type[msgspec.Struct]) -> list[Part]:
+    """The fields of a struct in order; a secret only where it is taken."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return [
+        Part(
+            name=f"{field.name}_" if keyword.iskeyword(field.name) else field.name,
+            sent=field.encode_name,
+            hint=hints[field.name],
+            required=field.required,
+            default=field.default,
+            factory=field.default_factory,
+            note=_note(hints[field.name]),
+        )
+        for field in msgspec.structs.fields(kind)
+    ]
+
+
+def is_secret(part: Part) -> bool:
+    """Whether it is never in an answer."""
+    return any(isinstance(extra, Secret) for extra in _extras(part.hint))
+
+
+def text_of(hint: Any, *, taken: bool = False) -> str:
+    """An annotation. `taken`: of a value that the client gives, which may be less exact than one that it gets."""
+    if typing.get_origin(hint) is Annotated:
+        return text_of(typing.get_args(hint)[0], taken=taken)
+    if isinstance(hint, TypeVar):
+        return hint.__name__
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        arms = dict.fromkeys(text_of(argument, taken=taken) for argument in arguments)
+        return " | ".join(sorted(arms, key=lambda arm: arm == "None"))
+    if origin is Literal:
+        return f"Literal[{', '.join(_quoted(value) for value in arguments)}]"
+    if origin is not None:
+        inner = ", ".join(text_of(argument, taken=taken) for argument in arguments)
+        name = {list: "Sequence", dict: "Mapping"}.get(origin, origin.__name__) if taken else origin.__name__
+        return f"{name}[{inner}]"
+    if hint in PLAIN:
+        return PLAIN[hint]
+    if taken and isinstance(hint, type) and issubclass(hint, Enum):
+        return f"{hint.__name__} | {hint.__name__}Name"
+    return str(hint.__name__)
+
+
+def named_in(hint: Any) -> Iterator[type]:
+    """The structs and enums that an annotation names, and those that they name themselves, innermost first."""
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        return
+    for argument in typing.get_args(hint):
+        yield from named_in(argument)
+    cls = origin or hint
+    if isinstance(cls, type) and issubclass(cls, msgspec.Struct):
+        for part in parts_of(cls):
+            if not is_secret(part):
+                yield from named_in(part.hint)
+        yield cls
+    elif isinstance(cls, type) and issubclass(cls, Enum):
+        yield cls
+
+
+def without_unset(hint: Any) -> Any:
+    """An annotation without the arm that says that nothing was given."""
+    if typing.get_origin(hint) is Annotated:
+        return without_unset(typing.get_args(hint)[0])
+    arms = [arm for arm in typing.get_args(hint) if arm is not UnsetType]
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return typing.Union[tuple(arms)] if union else hint  # noqa: UP007
+
+
+def plain_of(hint: Any) -> Any:
+    """An annotation without what is said of it, and without the arms of nothing: the type of a value that is given."""
+    if typing.get_origin(hint) is Annotated:
+        return plain_of(typing.get_args(hint)[0])
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        arms = [arm for arm in typing.get_args(hint) if arm not in (UnsetType, types.NoneType)]
+        return plain_of(arms[0]) if len(arms) == 1 else hint
+    return hint
+
+
+def default_of(part: Part) -> str:
+    """The value of a field that was not given, as source; nothing if it must be given."""
+    if part.required:
+        return ""
+    if part.default is UNSET:
+        return "UNSET"
+    if isinstance(part.default, Enum):
+        return f"{type(part.default).__name__}.{part.default.name}"
+    return _quoted(part.default) if isinstance(part.default, str) else repr(part.default)
+
+
+def _note(hint: Any) -> str:
+    notes = [extra.description for extra in _extras(hint) if isinstance(extra, Meta) and extra.description]
+    return notes[0] if notes else ""
+
+
+def _extras(hint: Any) -> Iterator[Any]:
+    if typing.get_origin(hint) is Annotated:
+        inner, *extras = typing.get_args(hint)
+        yield from extras
+        yield from _extras(inner)
+    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
+        for arm in typing.get_args(hint):
+            yield from _extras(arm)
+
+
+def _quoted(value: Any) -> str:
+    return msgspec.json.encode(value).decode() if isinstance(value, str) else repr(value)

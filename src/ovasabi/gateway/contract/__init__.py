@@ -1,0 +1,1 @@
+"""The contract of the API, made from the declared methods at start."""

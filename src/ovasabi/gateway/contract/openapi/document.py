@@ -1,0 +1,121 @@
+"""The OpenAPI 3.1 document, made once from the methods that services declare."""
+
+from typing import Any
+
+import msgspec
+
+from ovasabi import __version__
+from ovasabi.gateway.contract.openapi.links import Links, operation_id
+from ovasabi.gateway.contract.openapi.responses import answers, problems
+from ovasabi.gateway.contract.openapi.schemas import Schema, Schemas, query_schemas
+from ovasabi.gateway.wire.headers import ETAG, JSON, KEY, TIMEOUT
+from ovasabi.gateway.wire.paths import addresses_of, verb_of
+from ovasabi.kernel.declare.methods import Method, MethodKind
+
+_MOMENT = {"type": "string", "format": "date-time"}
+_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+
+def _parameter(place: str, name: str, text: str, schema: Schema, required: bool = False) -> Schema:
+    return {"name": name, "in": place, "required": required, "description": text, "schema": schema}
+
+
+def _text(pattern: str) -> Schema:
+    return {"type": "string", "pattern": f"^({pattern})$"}
+
+
+_PARAMETERS = {
+    "campaign": _parameter(
+        "path", "campaign", "The campaign, by slug or number.", _text("[a-z][a-z0-9_-]{1,62}|[0-9]{1,9}"), True
+    ),
+    "id": _parameter("path", "id", "The entity, by id or uuid.", _text(f"[0-9]{{1,16}}|{_UUID}"), True),
+    "as_of": _parameter("query", "as_of", "The entity as it was then.", _MOMENT),
+    "key": _parameter(
+        "header", "Idempotency-Key", "The same request again under the same key has the same answer.", _text(KEY)
+    ),
+    "match": _parameter(
+        "header", "If-Match", "The ETag that the entity must still have, else 412.", _text(rf"{ETAG}|\*")
+    ),
+    "correlation": _parameter(
+        "header", "X-Correlation-Id", "Kept in the events, and answered; made anew if it is not well-formed.",
+        {"type": "string"},
+    ),
+    "causation": _parameter(
+        "header", "X-Causation-Id", "The event that caused the call; kept in the events.", _text("[0-9]{1,16}")
+    ),
+    "timeout": _parameter("header", "X-Request-Timeout", "Seconds that the call may take.", _text(TIMEOUT)),
+    "seen": _parameter("header", "Last-Event-ID", "Where to resume, instead of `after`.", {"type": "string"}),
+}  # fmt: skip
+
+
+def document(methods: list[Method]) -> bytes:
+    """The document as JSON."""
+    schemas, links = Schemas(methods), Links(methods)
+    paths: dict[str, dict[str, Any]] = {}
+    for method in methods:
+        for address in addresses_of(method):
+            operation = _operation(method, address, schemas)
+            _link(operation, links.of(method, address))
+            paths.setdefault(address, {})[verb_of(method).lower()] = operation
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "OVASABI", "version": __version__, "description": "See /docs and the project's docs/."},
+            "security": [{"key": []}],
+            "paths": paths,
+            "components": {
+                "schemas": schemas.components,
+                "parameters": _PARAMETERS,
+                "responses": problems(schemas),
+                "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key: ovk_…"}},
+            },
+        }
+    )
+
+
+def _operation(method: Method, address: str, schemas: Schemas) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": operation_id(method, address),
+        "tags": [method.subject.label],
+        "summary": method.doc.split("\n")[0],
+        "description": f"{method.doc}\n\nNeeds the role {method.role.value}.",
+        "parameters": _parameters(method, address),
+        "responses": answers(method, schemas),
+    }
+    if method.request is not None and method.writes:
+        # A request of which nothing must be given may be left out as a whole.
+        required = any(field.required for field in msgspec.structs.fields(method.request))
+        operation["requestBody"] = {"required": required, "content": {JSON: {"schema": schemas.of(method.request)}}}
+    return operation
+
+
+def _parameters(method: Method, address: str) -> list[Schema]:
+    named = [name for name in ("campaign", "id") if f"{{{name}}}" in address]
+    if method.operation is MethodKind.GET and method.subject.entity is not None:
+        named.append("as_of")
+    if method.takes_key:
+        named.append("key")
+    if method.takes_version:
+        named.append("match")
+    if method.operation is MethodKind.WATCH:
+        named.append("seen")
+    named += ["correlation", "causation", "timeout"]
+    asked = [] if method.request is None or method.writes else _query(method.request)
+    return [{"$ref": f"#/components/parameters/{name}"} for name in named] + asked
+
+
+def _query(kind: Any) -> list[Schema]:
+    properties, needed = query_schemas(kind)
+    return [
+        _parameter(
+            "query", name, schema.pop("description", ""), schema, name in needed
+        )
+        for name, schema in properties.items()
+    ]  # fmt: skip
+
+
+def _link(operation: dict[str, Any], links: dict[str, Any]) -> None:
+    """The links stand with the answer whose values they use."""
+    good = next(code for code in ("200", "201", "202") if code in operation["responses"])
+    if links:
+        operation["responses"][good]["links"] = links

@@ -1,0 +1,169 @@
+"""From methods to files: a gRPC service for each of ours, the messages of its methods, and what is in them."""
+
+import typing
+
+import msgspec
+
+from ovasabi.gateway.contract.protobuf.layout import Layout, layout_of, reached_by
+from ovasabi.gateway.contract.protobuf.messages import TIMESTAMP, Messages
+from ovasabi.gateway.contract.protobuf.naming import file_of, package_of, rpc_name, service_name
+from ovasabi.gateway.contract.protobuf.schema import (
+    STANDARD,
+    ContractRefused,
+    Field,
+    File,
+    Label,
+    Message,
+    Procedure,
+    Service,
+    Sort,
+    Type,
+)
+from ovasabi.gateway.wire.paths import addresses_of, verb_of
+from ovasabi.kernel.declare.methods import Method, MethodKind, ordered
+from ovasabi.kernel.store.listing import Page
+
+EMPTY = "google.protobuf.Empty"
+_WORD = Type("string")
+_WHOLE = Type("int64")
+_KEY = Field("idempotency_key", _WORD, Label.OPTIONAL, "The same request again under the same key has the same answer.")
+_MASK = Field(
+    "update_mask",
+    Type("google.protobuf.FieldMask", Sort.MESSAGE),
+    doc="Exactly these fields are set; those that are not there are emptied. Without it, those that are there are set.",
+)
+_VERSION = Field("expected_version", _WHOLE, Label.OPTIONAL, "The version that the entity must still have.")
+_AS_OF = Field("as_of", TIMESTAMP, doc="The entity as it was then.")
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """A method as it is in the contract."""
+
+    method: Method
+    service: str
+    name: str
+    layout: Layout
+    request: str
+    answer: str
+
+    @property
+    def streams(self) -> bool:
+        """Whether it goes on answering."""
+        return self.method.operation is MethodKind.WATCH
+
+
+class Declaration(msgspec.Struct, frozen=True):
+    """All methods as they are in the contract, and the files that say so."""
+
+    methods: tuple[Declared, ...]
+    files: tuple[File, ...]
+
+
+def declare(methods: list[Method]) -> Declaration:
+    """The contract of methods; nothing has a number yet."""
+    messages = Messages(reached_by(methods))
+    declared = [_method(messages, method) for method in ordered(methods)]
+    return Declaration(tuple(declared), _files(messages, declared))
+
+
+def _method(messages: Messages, method: Method) -> Declared:
+    layout, package, name = layout_of(method), package_of(method.subject.folder), rpc_name(method)
+    fields = _fields(messages, method, layout)
+    request = Message(f"{package}.{name}Request", fields, f"Asks for {method.subject.title}.{name}.")
+    messages.add(request)
+    answer = _answer(messages, method, f"{package}.{name}Response")
+    return Declared(method, service_name(method), name, layout, request.name, answer)
+
+
+def _fields(messages: Messages, method: Method, layout: Layout) -> tuple[Field, ...]:
+    fields: list[Field] = []
+    if layout.campaign:
+        label = Label.OPTIONAL if layout.campaign_optional else Label.PLAIN
+        text = "The campaign, by slug or number" + ("; the platform if left out." if layout.campaign_optional else ".")
+        fields.append(Field("campaign", _WORD, label, text))
+    if layout.target:
+        fields.append(Field("id", _WORD, doc=f"The {method.subject.singular}, by id or uuid."))
+    if layout.body:
+        fields.append(Field(layout.body, Type(_drafted(messages, method), Sort.MESSAGE)))
+    fields += [messages.field(part, taken=True) for part in layout.values]
+    there = ((layout.key, _KEY), (layout.mask, _MASK), (layout.version, _VERSION), (layout.as_of, _AS_OF))
+    return (*fields, *(field for wanted, field in there if wanted))
+
+
+def _drafted(messages: Messages, method: Method) -> str:
+    """A draft or patch stands in the folder of its entity; its class is made in the kernel."""
+    name = f"{package_of(method.subject.folder)}.{method.request.__name__}"
+    return messages.declare(method.request, name, masked=method.operation is MethodKind.UPDATE)
+
+
+def _answer(messages: Messages, method: Method, name: str) -> str:
+    response = method.response
+    if response is None:
+        return EMPTY
+    if typing.get_origin(response) is Page:
+        return messages.add(_page(messages, method, name))
+    if not issubclass(typing.get_origin(response) or response, msgspec.Struct):
+        raise ContractRefused(problem=f"{method.id} answers {response}, which is no struct.")
+    return messages.declare(response, name if typing.get_args(response) else None)
+
+
+def _page(messages: Messages, method: Method, name: str) -> Message:
+    (kind,) = typing.get_args(method.response)
+    fields = (
+        Field(method.subject.plural, Type(messages.declare(kind), Sort.MESSAGE), Label.REPEATED),
+        Field("next_page_token", _WORD, doc="Empty on the last page."),
+        Field("total_size", _WHOLE, Label.OPTIONAL, "Only with include_total."),
+    )
+    return Message(name, fields, f"One page of {method.subject.plural}.")
+
+
+def _files(messages: Messages, declared: list[Declared]) -> tuple[File, ...]:
+    services: dict[str, list[Declared]] = {}
+    for each in declared:
+        services.setdefault(each.service, []).append(each)
+    paths = dict.fromkeys(map(file_of, (*services, *messages.messages, *messages.enums)))
+    files = [_file(path, messages, {n: d for n, d in services.items() if file_of(n) == path}) for path in sorted(paths)]
+    return _downwards(files)
+
+
+def _file(path: str, messages: Messages, services: dict[str, list[Declared]]) -> File:
+    inside = [message for name, message in messages.messages.items() if file_of(name) == path]
+    enums = [enum for name, enum in messages.enums.items() if file_of(name) == path]
+    used = {field.type.name for message in inside for field in message.fields if field.type.sort is not Sort.SCALAR}
+    used |= {name for methods in services.values() for each in methods for name in (each.request, each.answer)}
+    return File(
+        path=path,
+        package=".".join(path.split("/")[:-1]),
+        imports=tuple(sorted(set(map(file_of, used)) - {path})),
+        services=tuple(_service(name, methods) for name, methods in services.items()),
+        messages=tuple(inside),
+        enums=tuple(enums),
+    )
+
+
+def _service(name: str, methods: list[Declared]) -> Service:
+    names = [each.name for each in methods]
+    if twice := {each for each in names if names.count(each) > 1}:
+        raise ContractRefused(problem=f"Two methods of {name} are called {min(twice)}.")
+    procedures = [Procedure(each.name, each.request, each.answer, each.streams, _doc(each.method)) for each in methods]
+    return Service(name, tuple(procedures), methods[0].method.subject.doc)
+
+
+def _doc(method: Method) -> str:
+    routes = "\n".join(f"{verb_of(method)} {address}" for address in addresses_of(method))
+    return f"{method.doc}\n\nNeeds the role {method.role.value}. Over HTTP:\n{routes}"
+
+
+def _downwards(files: list[File]) -> tuple[File, ...]:
+    """The files, each after those that it imports; refused if they import each other in a circle."""
+    left, done = {file.path: file for file in files}, list[File]()
+    while left:
+        there = {*STANDARD.values(), *(file.path for file in done)}
+        ready = [file for file in left.values() if there.issuperset(file.imports)]
+        if not ready:
+            circle = ", ".join(sorted(left))
+            hint = "A type that several services use belongs to the lowest of them, or to the kernel."
+            raise ContractRefused(problem=f"These files would import each other in a circle: {circle}.", hint=hint)
+        done += ready
+        left = {path: file for path, file in left.items() if file not in ready}
+    return tuple(done)

@@ -1,0 +1,81 @@
+"""The gRPC server: every method, with reflection and health, on a port of its own."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH
+from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION
+from grpc_reflection.v1alpha.reflection import enable_server_reflection
+
+from ovasabi.errors import StartError
+from ovasabi.gateway.contract.protobuf.contract import Contract, Rpc
+from ovasabi.gateway.grpc.health import Health
+from ovasabi.gateway.grpc.responses import MAX_MESSAGE_BYTES, answering, refusing_unknown, telling
+from ovasabi.runtime import Platform
+
+GRACE_SECONDS = 10.0
+_OPTIONS = [
+    # What is somewhat too large is refused with the details of an error; the rest is not even read.
+    ("grpc.max_receive_message_length", 2 * MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", -1),
+    # Another server on the same port is an error, and does not share the calls.
+    ("grpc.so_reuseport", 0),
+]
+
+
+@asynccontextmanager
+async def serving_grpc(platform: Platform, contract: Contract, host: str, port: int) -> AsyncIterator[int]:
+    """Serves for as long as the block runs; answers the port, which is a free one for 0."""
+    server = grpc.aio.server(options=_OPTIONS)
+    names = _add_methods(server, platform, contract)
+    health = Health(names)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    enable_server_reflection([*names, HEALTH, REFLECTION], server, pool=contract.pool)
+    server.add_generic_rpc_handlers((_Unknown(),))  # the last one: it takes whatever nobody else does
+    try:
+        bound = server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    except RuntimeError as error:
+        raise StartError(
+            problem=f"OVASABI cannot listen for gRPC on {host}:{port}.",
+            hint="Choose another OVASABI_GRPC_PORT (0: no gRPC), or stop what listens there.",
+        ) from error
+    await health.ask(platform.database)
+    await server.start()
+    asking = asyncio.create_task(health.follow(platform.database))
+    try:
+        yield bound
+    finally:
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+        health.end()
+        await server.stop(GRACE_SECONDS)
+
+
+def _add_methods(server: Any, platform: Platform, contract: Contract) -> list[str]:
+    handlers: dict[str, dict[str, Any]] = defaultdict(dict)
+    for rpc in contract.rpcs:
+        handlers[rpc.service][rpc.name] = _handler(rpc, platform)
+    for service, methods in handlers.items():
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, methods),))
+    return list(handlers)
+
+
+def _handler(rpc: Rpc, platform: Platform) -> Any:
+    # Messages are read and written by the handlers, so that a malformed one has an error like all others.
+    if rpc.streams:
+        return grpc.unary_stream_rpc_method_handler(telling(rpc, platform))
+    return grpc.unary_unary_rpc_method_handler(answering(rpc, platform))
+
+
+class _Unknown(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # it takes none at run time
+    """Answers to every path that nothing else answers to."""
+
+    def service(self, handler_call_details: Any) -> Any:
+        """The handler of one call."""
+        return grpc.stream_stream_rpc_method_handler(refusing_unknown(handler_call_details.method))

@@ -1,0 +1,55 @@
+"""What a caller over HTTP is told of an error: its envelope, its status, and nothing of the server's inside."""
+
+from collections.abc import Mapping
+
+import msgspec
+from litestar.exceptions import HTTPException
+
+from ovasabi.errors import OvasabiError
+from ovasabi.gateway.exception_mapping import known
+from ovasabi.gateway.http.messages import HttpResponse
+from ovasabi.gateway.status_codes import RETRY_SECONDS, STATUS_CODES
+from ovasabi.gateway.wire.problems import MEDIA_TYPE, BadRequest, NoRoute, problem_of
+from ovasabi.kernel.call.errors import VersionConflict
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Of a request, what the answer to its failure needs."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    correlation_id: str | None
+
+
+def failure(asked: Asked, error: Exception) -> HttpResponse:
+    """The answer to an error; one that should not have happened is logged."""
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return _refused(asked, error)
+    told = known(error, f"{asked.method} {asked.path}", asked.correlation_id)
+    return _answer(asked, told, _status(asked, told))
+
+
+def _refused(asked: Asked, error: HTTPException) -> HttpResponse:
+    """What the framework refused by itself."""
+    if error.status_code == 404:
+        return _answer(asked, NoRoute(method=asked.method, path=asked.path))
+    refused = BadRequest(problem=f"The request is refused: {error.detail or 'it is malformed'}.")
+    return _answer(asked, refused, error.status_code, error.headers)
+
+
+def _status(asked: Asked, error: OvasabiError) -> int | None:
+    # A version from If-Match is a precondition of HTTP's own, which has its own status.
+    return 412 if isinstance(error, VersionConflict) and "if-match" in asked.headers else None
+
+
+def _answer(
+    asked: Asked, error: OvasabiError, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
+    problem = problem_of(error, asked.correlation_id, status)
+    extra = dict(headers or {})
+    if problem.status == 401:
+        extra["www-authenticate"] = 'Bearer realm="ovasabi"'
+    if STATUS_CODES[error.kind].retried:
+        extra["retry-after"] = str(RETRY_SECONDS)
+    return HttpResponse(msgspec.json.encode(problem), problem.status, MEDIA_TYPE, extra)

@@ -1,0 +1,89 @@
+"""One HTTP request and its answer, as thin as ASGI allows: nothing is read or parsed before somebody asks for it."""
+
+from collections.abc import MutableMapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar.exceptions import ClientException
+from litestar.types import Send
+
+from ovasabi.gateway.wire.headers import JSON
+from ovasabi.gateway.wire.limits import MAX_BODY_BYTES, BodyTooLarge
+from ovasabi.kernel.declare.entity import Entity
+
+
+class HttpRequest:
+    """A request."""
+
+    def __init__(self, scope: MutableMapping[str, Any], receive: Any) -> None:
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self._receive = receive
+
+    @property
+    def verb(self) -> str:
+        """The method, but that to answer a HEAD is to answer a GET."""
+        return "GET" if self.method == "HEAD" else self.method
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The headers by name in lower case; of a repeated one, the first."""
+        return {str(name, "latin-1"): str(value, "latin-1") for name, value in reversed(self.scope["headers"])}
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """The query's parameters in order."""
+        text: bytes = self.scope["query_string"]
+        return parse_qsl(text.decode("latin-1"), keep_blank_values=True) if text else []
+
+    @property
+    def correlation_id(self) -> str:
+        """The id that follows this request through events, errors and logs."""
+        correlation: str = self.scope["state"]["correlation_id"]
+        return correlation
+
+    async def body(self) -> bytes:
+        """The whole body; an error if it is larger than it may be, as soon as that is known."""
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientException("The client went away.")
+            part: bytes = message.get("body", b"")
+            more = message.get("more_body", False)
+            size += len(part)
+            if size > MAX_BODY_BYTES:
+                raise BodyTooLarge(limit=MAX_BODY_BYTES)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class HttpResponse(msgspec.Struct, frozen=True):
+    """An answer: its body, status and headers."""
+
+    body: bytes
+    status: int = 200
+    media_type: str = JSON
+    headers: dict[str, str] = {}
+
+    async def send(self, send: Send, *, head: bool = False) -> None:
+        """Sends it; without its body to a HEAD."""
+        headers = [
+            (b"content-type", self.media_type.encode()),
+            (b"content-length", b"%d" % len(self.body)),
+            *((name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()),
+        ]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if head else self.body, "more_body": False})
+
+
+def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    """A value as JSON; an entity's version is its ETag."""
+    extra = headers or {}
+    if isinstance(value, Entity):
+        extra = {**extra, "etag": f'"{value.version}"'}
+    return HttpResponse(msgspec.json.encode(value), status, JSON, extra)

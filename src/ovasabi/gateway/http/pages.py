@@ -1,0 +1,74 @@
+"""What is not the API itself: health, the OpenAPI document, and its pages for people."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get
+
+from ovasabi import __version__
+from ovasabi.gateway.wire.headers import JSON
+from ovasabi.gateway.wire.problems import NoRoute
+from ovasabi.runtime import Platform
+
+_ASSETS = {
+    "swagger-ui.css": "text/css",
+    "swagger-ui-bundle.js": "text/javascript",
+    "favicon-32x32.png": "image/png",
+}
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>OVASABI</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css"><link rel="icon" href="/docs/favicon-32x32.png"></head>
+<body><div id="ui"></div><script src="/docs/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({url: "/openapi.json", dom_id: "#ui", deepLinking: true, docExpansion: "none"})</script>
+</body></html>"""
+
+Page = Response[bytes]
+
+
+@get("/healthz", include_in_schema=False)
+async def alive() -> Page:
+    """Whether the process answers."""
+    return Response(msgspec.json.encode({"status": "alive", "version": __version__}), media_type=JSON)
+
+
+@get("/readyz", include_in_schema=False)
+async def ready(request: Request[Any, Any, Any]) -> Page:
+    """Whether it could serve: the database answers too."""
+    platform: Platform = request.app.state.platform
+    await platform.database.read("SELECT 1", timeout=2)
+    return Response(b'{"status":"ready"}', media_type=JSON)
+
+
+@get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request[Any, Any, Any]) -> Page:
+    """The API's own description."""
+    return Response(request.app.state.openapi, media_type=JSON)
+
+
+@get("/docs", include_in_schema=False)
+async def docs() -> Page:
+    """The description, to be read and tried in a browser."""
+    return Response(_PAGE.encode(), media_type="text/html")
+
+
+@get("/docs/{asset:str}", include_in_schema=False)
+async def file(request: Request[Any, Any, Any]) -> Page:
+    """A file of that page."""
+    asset = str(request.path_params["asset"])
+    if asset not in _ASSETS:
+        raise NoRoute(method="GET", path=f"/docs/{asset}")
+    headers = {"cache-control": "public, max-age=86400"}
+    return Response((_assets() / asset).read_bytes(), media_type=_ASSETS[asset], headers=headers)
+
+
+def _assets() -> Path:
+    """The files of Swagger UI, from the package that brings them: nothing is loaded from elsewhere."""
+    spec = importlib.util.find_spec("swagger_ui")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / "static"
+
+
+PAGES = [alive, ready, openapi, docs, file]

@@ -1,0 +1,141 @@
+"""Reading an HTTP request: who calls, and the typed values of its path, query, headers and body."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ovasabi.gateway.admission import Caller
+from ovasabi.gateway.http.messages import HttpRequest
+from ovasabi.gateway.wire.headers import CORRELATION, ETAG, MAX_TIMEOUT, TIMEOUT, causation, idempotency_key
+from ovasabi.gateway.wire.problems import BadRequest, unreadable
+from ovasabi.kernel.call.context import new_correlation_id
+from ovasabi.kernel.declare.methods import Call, Method, MethodKind
+
+_ETAG, _TIMEOUT = re.compile(ETAG), re.compile(TIMEOUT)
+
+
+def correlation_of(headers: list[tuple[bytes, bytes]]) -> str:
+    """The caller's correlation id if it gave a well-formed one, else a new one."""
+    for name, value in headers:
+        if name == b"x-correlation-id" and CORRELATION.fullmatch(text := value.decode("latin-1")):
+            return text
+    return new_correlation_id()
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """Who calls, as the headers tell."""
+    return Caller(
+        authorization=request.headers.get("authorization", ""),
+        correlation_id=request.correlation_id,
+        causation_id=causation(request.headers.get("x-causation-id"), "X-Causation-Id"),
+        timeout=_timeout(request),
+    )
+
+
+async def call_of(method: Method, request: HttpRequest, parameters: dict[str, str]) -> Call:
+    """What the request asks for."""
+    return Call(
+        method=method,
+        campaign=parameters.get("campaign"),
+        target=parameters.get("id"),
+        request=await _request(method, request),
+        expected_version=_expected_version(request) if method.takes_version else None,
+        key=idempotency_key(request.headers.get("idempotency-key"), "Idempotency-Key") if method.takes_key else None,
+        as_of=_as_of(request) if method.operation is MethodKind.GET else None,
+    )
+
+
+async def _request(method: Method, request: HttpRequest) -> Any:
+    if method.writes:
+        body = await request.body()
+        if method.request is not None:
+            return _decode_body(body, method)
+        if body.strip() not in (b"", b"{}"):
+            raise BadRequest(problem=f"{method.name} takes no body.")
+        return None
+    if method.request is not None:
+        asked = _decode_query(request, method.request)
+        # What a browser sends when it connects again to a watch: it resumes there, whatever the address says.
+        seen = request.headers.get("last-event-id") if method.operation is MethodKind.WATCH else None
+        return asked if seen is None else msgspec.structs.replace(asked, after=seen)
+    if method.operation is not MethodKind.GET:
+        _query_values(request, ())
+    return None
+
+
+def _decode_body(body: bytes, method: Method) -> Any:
+    """The body as the method's request type; an error that names the field."""
+    kind, of = method.request, method.subject.of
+    try:
+        decoded = msgspec.json.decode(body or b"{}", type=kind)
+        if of is not None and of.written is not None and kind in (of.draft, of.patch):
+            msgspec.json.decode(body or b"{}", type=of.written)
+        return decoded
+    except UnicodeDecodeError:
+        raise BadRequest(problem="The body is not UTF-8.") from None
+    except RecursionError:
+        raise BadRequest(problem="The body is nested too deep.") from None
+    except msgspec.MsgspecError as error:
+        raise unreadable(error, kind) from None
+
+
+def _decode_query(request: HttpRequest, kind: Any) -> Any:
+    """The query as a typed struct; an unknown or repeated parameter is refused."""
+    values = _query_values(request, kind.__struct_fields__)
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise unreadable(error, kind) from None
+
+
+def _query_values(request: HttpRequest, known: tuple[str, ...]) -> dict[str, str]:
+    """The query's parameters by name; an unknown or repeated one is refused."""
+    values: dict[str, str] = {}
+    for name, value in request.query:
+        if name not in known:
+            hint = f"There are: {', '.join(known)}." if known else "It takes none."
+            raise BadRequest(field=name, problem=f"There is no query parameter {name!r} here.", hint=hint)
+        if name in values:
+            raise BadRequest(field=name, problem=f"The query parameter {name!r} was given twice.")
+        values[name] = value
+    return values
+
+
+def _expected_version(request: HttpRequest) -> int | None:
+    """The version in If-Match; none if the header is missing or `*`."""
+    header = request.headers.get("if-match", "*").strip()
+    if header == "*":
+        return None
+    match = _ETAG.fullmatch(header)
+    if match is None:
+        raise BadRequest(
+            field="If-Match", problem="If-Match holds no ETag of ours.", hint='Send the ETag as it was given: "3".'
+        )
+    return int(match[1])
+
+
+def _as_of(request: HttpRequest) -> datetime | None:
+    """The query's `as_of`, a moment with its time zone."""
+    values = _query_values(request, ("as_of",))
+    if "as_of" not in values:
+        return None
+    try:
+        at = msgspec.convert(values["as_of"].replace(" ", "+"), datetime, strict=False)
+    except msgspec.ValidationError:
+        at = None
+    if at is None or at.tzinfo is None:
+        hint = "Such as 2026-11-21T08:00:00Z."
+        raise BadRequest(field="as_of", problem="as_of is a moment with its zone.", hint=hint)
+    return at
+
+
+def _timeout(request: HttpRequest) -> float | None:
+    header = request.headers.get("x-request-timeout")
+    if header is None:
+        return None
+    seconds = float(header) if _TIMEOUT.fullmatch(header) else 0.0
+    if not 0 < seconds < MAX_TIMEOUT:
+        raise BadRequest(field="X-Request-Timeout", problem="X-Request-Timeout is a number of seconds, such as 2.5.")
+    return seconds

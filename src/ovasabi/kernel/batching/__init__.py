@@ -1,0 +1,1 @@
+"""Concurrent calls of one kind as one statement, and one answer for callers who ask the same."""

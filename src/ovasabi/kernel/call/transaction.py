@@ -1,0 +1,90 @@
+"""Units of work: one statement by itself, or several in one transaction, with the caller's deadline and lease."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import asyncpg
+
+from ovasabi.database.connection import RETRIED, Database, Plan, Row
+from ovasabi.kernel.call.context import current, current_campaign, remaining
+from ovasabi.kernel.call.errors import Contended, InvalidValue, LeaseLost
+from ovasabi.kernel.call.scope import scope_of
+
+T = TypeVar("T")
+ATTEMPTS = 5
+
+_transaction: ContextVar[asyncpg.Connection | None] = ContextVar("ovasabi_transaction", default=None)
+
+
+async def read(database: Database, sql: str, *args: Any, in_order: bool = False, plan: Plan = Plan.CUSTOM) -> list[Row]:
+    """Runs a reading statement: inside the running transaction if there is one."""
+    connection = _transaction.get()
+    try:
+        if connection is not None:
+            return await connection.fetch(sql, *args)
+        return await database.read(sql, *args, timeout=remaining(), in_order=in_order, plan=plan)
+    except asyncpg.DataError as error:
+        raise InvalidValue(problem="A value is out of the range that the database takes.") from error
+
+
+async def write(database: Database, sql: str, *args: Any, again: bool = False, plan: Plan = Plan.CUSTOM) -> list[Row]:
+    """Runs a writing statement: inside the running transaction, else by itself, behind the lease of the context."""
+    connection = _transaction.get()
+    if connection is not None:
+        return await connection.fetch(sql, *args)
+    fence = current().fence
+    guard = (current_campaign(), fence.name, fence.token) if fence is not None else None
+    with _fenced():
+        return await database.write(sql, *args, timeout=remaining(), again=again, guard=guard, plan=plan)
+
+
+@asynccontextmanager
+async def transaction(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """Makes the writes of a block one transaction; inside another one, a part of it."""
+    running = _transaction.get()
+    if running is not None:
+        async with running.transaction():
+            yield running
+        return
+    async with database.transaction(remaining()) as connection:
+        fence = current().fence
+        if fence is not None:
+            await connection.execute("SELECT set_config('ovasabi.campaigns', $1, true)", scope_of(current_campaign()))
+            with _fenced():
+                await connection.execute(
+                    "SELECT require_lease($1, $2, $3)", current_campaign(), fence.name, fence.token
+                )
+        token = _transaction.set(connection)
+        try:
+            yield connection
+        finally:
+            _transaction.reset(token)
+
+
+async def atomically(database: Database, block: Callable[[], Awaitable[T]]) -> T:
+    """Runs a block as one transaction, again from its start where others got in between; inside another, as a part."""
+    if in_transaction():
+        async with transaction(database):
+            return await block()
+    for _ in range(ATTEMPTS):
+        with suppress(Contended, *RETRIED):
+            async with transaction(database):
+                return await block()
+    raise Contended
+
+
+def in_transaction() -> bool:
+    """Whether a unit of work is open."""
+    return _transaction.get() is not None
+
+
+@contextmanager
+def _fenced() -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        if error.sqlstate == "OV002":
+            raise LeaseLost from error
+        raise

@@ -1,0 +1,227 @@
+"""The declaration of an entity: a typed class, from which its table, statements, schemas and doors follow."""
+
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta
+
+from ovasabi.kernel.declare.fields import (
+    Field,
+    FromMetadata,
+    Immutable,
+    Output,
+    Reference,
+    Search,
+    Secret,
+    Unique,
+    read_fields,
+)
+from ovasabi.kernel.declare.ids import Id
+
+
+class Scope(StrEnum):
+    """Where the rows of an entity live."""
+
+    CAMPAIGN = "campaign"
+    """In a campaign; the table is partitioned by campaign and month."""
+    ROOT = "root"
+    """The campaign itself: its row carries its own number; the table is not partitioned."""
+    GLOBAL = "global"
+    """On the platform, without a campaign."""
+
+
+class Entity(msgspec.Struct, kw_only=True, frozen=True):
+    """What every entity has, whatever its service. Set by the kernel; a client sends only `metadata`."""
+
+    id: Annotated[Id, Meta(description="The integer id: 53 bits, ordered by time.")]
+    uuid: Annotated[uuid.UUID, Meta(description="The public reference, a version 7 UUID.")]
+    campaign_id: Annotated[int, Meta(ge=0, description="The number of its campaign; 0 is the platform.")]
+    version: Annotated[int, Meta(ge=1, description="Rises by one with each change; the ETag.")]
+    created_at: Annotated[
+        datetime, Meta(tz=True, description="When it was created, to the millisecond: the time in the id.")
+    ]
+    updated_at: Annotated[datetime, Meta(tz=True, description="When it was last changed.")]
+    metadata: Annotated[
+        dict[str, Any], Meta(description="Free attributes, by namespace; merged on update, 64 KiB at most.")
+    ] = msgspec.field(default_factory=dict)
+
+
+E = TypeVar("E", bound=Entity)
+
+KEPT = ("id", "uuid", "campaign_id", "version", "created_at", "updated_at")
+"""The fields of every entity that the kernel alone sets."""
+
+
+class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
+    """An entity as declared: its names, its scope and its fields."""
+
+    cls: type[Entity]
+    name: str
+    service: str
+    plural: str
+    table: str
+    scope: Scope
+    title: str
+    """The field whose value names the entity in the registry."""
+    stream: str
+    unique: tuple[tuple[str, ...], ...]
+    fields: tuple[Field, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        """The declared fields by name."""
+        return {field.name: field for field in self.fields}
+
+    @property
+    def table_name(self) -> str:
+        """`service_<service>_<table>`."""
+        return f"service_{self.service}_{self.table}"
+
+    @property
+    def partitioned(self) -> bool:
+        """Whether its table is partitioned by campaign and month."""
+        return self.scope is Scope.CAMPAIGN
+
+    @cached_property
+    def stored(self) -> tuple[Field, ...]:
+        """The fields that are written: all but those that the database derives."""
+        return tuple(field for field in self.fields if not field.has(FromMetadata))
+
+    @cached_property
+    def shown(self) -> tuple[Field, ...]:
+        """The fields that are read: all but secrets."""
+        return tuple(field for field in self.fields if not field.has(Secret))
+
+    @cached_property
+    def searched(self) -> tuple[Field, ...]:
+        """The fields of full-text search."""
+        return tuple(field for field in self.fields if field.has(Search))
+
+    @cached_property
+    def references(self) -> tuple[Field, ...]:
+        """The fields that hold another entity's id."""
+        return tuple(field for field in self.fields if field.has(Reference))
+
+    @cached_property
+    def derived(self) -> tuple[tuple[str, list[str]], ...]:
+        """The hot keys: the fields that the database derives from a path of the metadata."""
+        sources = ((field.name, field.get(FromMetadata)) for field in self.fields)
+        return tuple((name, source.path.split(".")) for name, source in sources if source is not None)
+
+    @cached_property
+    def draft(self) -> type[msgspec.Struct]:
+        """What a create takes: every field that a client may set."""
+        fields = [
+            (field.name, field.given) if field.required else (field.name, field.given, _default(field))
+            for field in self.stored
+            if not field.has(Output)
+        ]
+        return _struct(f"{self.cls.__name__}Draft", fields, f"A {self.name} to create.")
+
+    @cached_property
+    def patch(self) -> type[msgspec.Struct]:
+        """What an update takes: any of the fields that a client may change; what is left out stays."""
+        fields = [
+            (field.name, field.given | msgspec.UnsetType, UNSET)
+            for field in self.stored
+            if not field.has(Output, Immutable)
+        ]
+        return _struct(f"{self.cls.__name__}Patch", fields, f"Changes to a {self.name}.", metadata=UNSET)
+
+    @cached_property
+    def written(self) -> type[msgspec.Struct] | None:
+        """How a request writes the decimals, which their type alone does not say; None if there are none to be set."""
+        decimals = [field for field in self.stored if field.base is Decimal and not field.has(Output)]
+        fields = [(field.name, field.written | msgspec.UnsetType, UNSET) for field in decimals]
+        return msgspec.defstruct(f"{self.cls.__name__}Written", fields, kw_only=True) if fields else None
+
+    def action(self, verb: str) -> str:
+        """A verb as the event log names it: `create` of the service's main entity, `create_comment` of another."""
+        return verb if self.table in ("main", "master") else f"{verb}_{self.name}"
+
+    def event_type(self, verb: str, state: str = "success") -> str:
+        """`service:action:v1:state`."""
+        return f"{self.service}:{self.action(verb)}:v1:{state}"
+
+
+declared: dict[str, EntityType] = {}
+"""Every entity that was declared, by its type name."""
+
+_by_class: dict[type[Entity], EntityType] = {}
+
+
+def entity(
+    *,
+    plural: str,
+    title: str,
+    name: str | None = None,
+    table: str = "main",
+    scope: Scope = Scope.CAMPAIGN,
+    stream: str = "operational",
+    unique: Iterable[tuple[str, ...]] = (),
+) -> Callable[[type[E]], type[E]]:
+    """Declares a class as an entity. The service is the folder that the class stands in.
+
+    `title` is the field that names it in the registry, `unique` lists natural keys of several fields, `stream` is the
+    retention stream of its events.
+    """
+
+    def declare(cls: type[E]) -> type[E]:
+        fields = read_fields(cls, set(Entity.__struct_fields__))
+        type_name = name or cls.__name__.lower()
+        if type_name in declared and declared[type_name].cls.__module__ != cls.__module__:
+            raise TypeError(f"entity {type_name!r} is declared in {declared[type_name].cls.__module__} already")
+        single = tuple((field.name,) for field in fields if field.has(Unique))
+        known = {field.name for field in fields}
+        for wanted in (title, *(part for group in unique for part in group)):
+            if wanted not in known:
+                raise TypeError(f"entity {type_name!r} has no field {wanted!r}")
+        declared[type_name] = _by_class[cls] = EntityType(
+            cls=cls,
+            name=type_name,
+            service=cls.__module__.split(".")[-2],
+            plural=plural,
+            table=table,
+            scope=scope,
+            title=title,
+            stream=stream,
+            unique=single + tuple(unique),
+            fields=fields,
+        )
+        return cls
+
+    return declare
+
+
+def type_of(cls: type[Entity]) -> EntityType:
+    """The declaration of an entity class."""
+    try:
+        return _by_class[cls]
+    except KeyError:
+        raise TypeError(f"{cls.__name__} is not declared with @entity") from None
+
+
+def _default(field: Field) -> Any:
+    if field.has(Secret):
+        return UNSET
+    if field.default_factory is not msgspec.NODEFAULT:
+        return msgspec.field(default_factory=field.default_factory)
+    return field.default
+
+
+def _struct(name: str, fields: list[Any], doc: str, metadata: Any = None) -> type[msgspec.Struct]:
+    kind = Annotated[dict[str, Any], Meta(description="Free attributes, by namespace.")]
+    last = (
+        ("metadata", kind | msgspec.UnsetType, UNSET)
+        if metadata is UNSET
+        else ("metadata", kind, msgspec.field(default_factory=dict))
+    )
+    return msgspec.defstruct(
+        name, [*fields, last], kw_only=True, forbid_unknown_fields=True, namespace={"__doc__": doc}, omit_defaults=False
+    )

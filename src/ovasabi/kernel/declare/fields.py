@@ -1,0 +1,261 @@
+"""What an annotation says of a field beyond its type: one declaration, from which column, checks and doors follow."""
+
+import datetime
+import types
+import typing
+import uuid
+from collections.abc import Callable
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import NODEFAULT, UNSET, Meta, UnsetType
+
+from ovasabi.kernel.declare.ids import MAX_ID
+
+
+class Marker(msgspec.Struct, frozen=True):
+    """Base of the markers: `title: Annotated[str, Meta(max_length=200), Search("A")]`."""
+
+
+M = TypeVar("M", bound=Marker)
+
+
+class Unique(Marker, frozen=True):
+    """A natural key within the campaign (of the platform for a global entity); `fold` ignores case."""
+
+    fold: bool = False
+
+
+class Search(Marker, frozen=True):
+    """Part of full-text search, with PostgreSQL's weight: A (titles) to D."""
+
+    weight: str = "B"
+
+
+class Reference(Marker, frozen=True):
+    """The id of another entity, of the named type; in the same campaign, or of a global type."""
+
+    type: str
+
+
+class Filter(Marker, frozen=True):
+    """May be filtered by, and ordered by if it is one value; such a column is indexed."""
+
+
+class Personal(Marker, frozen=True):
+    """Data about a person: what masking and erasure act upon."""
+
+
+class Immutable(Marker, frozen=True):
+    """Set when the entity is created, never changed."""
+
+
+class Output(Marker, frozen=True):
+    """Set by the service's own verbs; not accepted from a client."""
+
+
+class Secret(Marker, frozen=True):
+    """Accepted, sealed by `seal` and kept in `<name>_hash`; in no answer, no event and no log.
+
+    Declared as `Annotated[str, Secret(seal)] | UnsetType = UNSET`, since an entity that was read does not have it.
+    """
+
+    seal: Callable[[str], str]
+
+
+class Numeric(Marker, frozen=True):
+    """Digits of a decimal: in all, and after the point."""
+
+    precision: int = 20
+    scale: int = 8
+
+    @property
+    def most(self) -> int:
+        """Every value is less than this."""
+        return int(10 ** (self.precision - self.scale))
+
+    def pattern(self, *, signed: bool) -> str:
+        """How a value is written: digits, and maybe a point and digits. No exponent, no plus, no spaces."""
+        fraction = rf"(\.[0-9]{{1,{self.scale}}})?" if self.scale else ""
+        return rf"^{'-?' if signed else ''}[0-9]{{1,{self.precision - self.scale}}}{fraction}$(?!\n)"
+
+    def problem(self, value: Decimal) -> str | None:
+        """What the column would refuse or round off, if anything: an answer must be what is kept."""
+        if not value.is_finite():
+            return "must be a finite number"
+        digits, exponent = value.as_tuple().digits, int(value.as_tuple().exponent)
+        zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+        if value and -(exponent + zeros) > self.scale:
+            return f"may have {self.scale} digits after the point"
+        if value and value.adjusted() >= self.precision - self.scale:
+            return f"may have {self.precision - self.scale} digits before the point"
+        return None
+
+
+class Bounds(Marker, frozen=True):
+    """The least (`ge`, or more than `gt`) and greatest (`le`) of a decimal; other numbers say it with `Meta`."""
+
+    ge: int | None = None
+    gt: int | None = None
+    le: int | None = None
+
+    def problem(self, value: Decimal) -> str | None:
+        """What is wrong with a value, if anything."""
+        if self.ge is not None and not value >= self.ge:
+            return f"must be {self.ge} or more"
+        if self.gt is not None and not value > self.gt:
+            return f"must be more than {self.gt}"
+        if self.le is not None and not value <= self.le:
+            return f"must be {self.le} or less"
+        return None
+
+
+class FromMetadata(Marker, frozen=True):
+    """A hot key: derived by the database from this path of the metadata, indexed, read-only."""
+
+    path: str
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field of an entity, as read from its annotation."""
+
+    name: str
+    annotation: Any
+    base: Any
+    nullable: bool
+    default: Any
+    default_factory: Any
+    markers: tuple[Marker, ...]
+    meta: Meta | None
+    description: str | None
+
+    def get(self, kind: type[M]) -> M | None:
+        """The field's marker of a kind, if it has one."""
+        return next((marker for marker in self.markers if isinstance(marker, kind)), None)
+
+    def has(self, *kinds: type[Marker]) -> bool:
+        """Whether the field has a marker of one of the kinds."""
+        return any(isinstance(marker, kinds) for marker in self.markers)
+
+    @property
+    def given(self) -> Any:
+        """Its annotation where a client gives it: an integer is one that the column takes, a reference can be an id."""
+        if self.base is not int:
+            return self.annotation
+        least, most = (1, MAX_ID) if self.has(Reference) else (-(1 << 63), (1 << 63) - 1)
+        meta = self.meta or Meta()
+        low, high = (meta.ge, meta.gt) != (None, None), (meta.le, meta.lt) != (None, None)
+        bounded = Annotated[int, meta, Meta(ge=None if low else least, le=None if high else most)]
+        return bounded | None if self.nullable else bounded
+
+    @property
+    def written(self) -> Any:
+        """The type of a decimal as a request writes it: in digits and a point, or as a number."""
+        digits, bounds = self.get(Numeric) or Numeric(), self.get(Bounds) or Bounds()
+        signed = bounds.ge is None and bounds.gt is None
+        pattern = Annotated[str, Meta(pattern=digits.pattern(signed=signed))]
+        limits: dict[str, Any] = {"gt": -digits.most} if signed else {"ge": bounds.ge, "gt": bounds.gt}
+        limits |= {"lt": digits.most} if bounds.le is None else {"le": bounds.le}
+        form = pattern | Annotated[float, Meta(**limits)]
+        return form | None if self.nullable else form
+
+    @property
+    def column(self) -> str:
+        """The column's name; a secret is kept only as its hash."""
+        return f"{self.name}_hash" if self.has(Secret) else self.name
+
+    @property
+    def required(self) -> bool:
+        """Whether a create must give it."""
+        return self.default is NODEFAULT and self.default_factory is NODEFAULT
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of plain values, kept as an array."""
+        return typing.get_origin(self.base) is list and _scalar_type(typing.get_args(self.base)[0]) is not None
+
+    @property
+    def sql_type(self) -> str:
+        """The column's type in PostgreSQL's words."""
+        if self.is_list:
+            return f"{_scalar_type(typing.get_args(self.base)[0])}[]"
+        if self.has(Secret):
+            return "varchar(255)"
+        if self.base is str and self.meta is not None and self.meta.max_length:
+            return f"varchar({self.meta.max_length})"
+        if self.base is Decimal:
+            digits = self.get(Numeric) or Numeric()
+            return f"numeric({digits.precision},{digits.scale})"
+        return _scalar_type(self.base) or "jsonb"
+
+    @property
+    def filterable(self) -> bool:
+        """Whether lists may be filtered by it."""
+        return self.has(Filter, Unique, Reference, FromMetadata)
+
+    @property
+    def sortable(self) -> bool:
+        """Whether lists may be ordered by it."""
+        return self.filterable and not self.is_list and self.sql_type != "jsonb"
+
+    def initial(self) -> Any:
+        """The value of a field that was not given."""
+        return self.default_factory() if self.default_factory is not NODEFAULT else self.default
+
+
+_SCALARS: dict[Any, str] = {
+    str: "text",
+    bool: "boolean",
+    int: "bigint",
+    float: "double precision",
+    datetime.datetime: "timestamptz",
+    datetime.date: "date",
+    uuid.UUID: "uuid",
+    Decimal: "numeric(20,8)",
+}
+
+
+def _scalar_type(base: Any) -> str | None:
+    if isinstance(base, type) and issubclass(base, Enum):
+        return "varchar(32)"
+    if typing.get_origin(base) is Annotated:
+        return _scalar_type(typing.get_args(base)[0])
+    return _SCALARS.get(base)
+
+
+def read_fields(cls: type[msgspec.Struct], inherited: set[str]) -> tuple[Field, ...]:
+    """The fields that a struct class declares itself, in order of declaration."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    defaults = {field.name: field for field in msgspec.structs.fields(cls)}
+    return tuple(
+        _read_field(name, hints[name], defaults[name]) for name in cls.__struct_fields__ if name not in inherited
+    )
+
+
+def _read_field(name: str, hint: Any, info: msgspec.structs.FieldInfo) -> Field:
+    extras: tuple[Any, ...] = ()
+    base = hint
+    if typing.get_origin(base) is Annotated:
+        base, *rest = typing.get_args(base)
+        extras = tuple(rest)
+    arms = typing.get_args(base) if typing.get_origin(base) in (typing.Union, types.UnionType) else ()
+    nullable = type(None) in arms or UnsetType in arms
+    if nullable:
+        (base,) = (arm for arm in arms if arm not in (type(None), UnsetType))
+    if typing.get_origin(base) is Annotated:
+        base, *rest = typing.get_args(base)
+        extras = (*extras, *rest)
+    meta = next((extra for extra in extras if isinstance(extra, Meta)), None)
+    return Field(
+        name=name,
+        annotation=hint,
+        base=base,
+        nullable=nullable,
+        default=None if info.default is UNSET else info.default,
+        default_factory=info.default_factory,
+        markers=tuple(extra for extra in extras if isinstance(extra, Marker)),
+        meta=meta,
+        description=meta.description if meta is not None else None,
+    )

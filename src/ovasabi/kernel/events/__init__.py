@@ -1,0 +1,1 @@
+"""The event log: its reader, its tail, and the subscriptions to it."""

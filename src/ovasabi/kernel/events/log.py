@@ -1,0 +1,126 @@
+"""The event log: the grammar of event types, and a reader that never misses an event."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from ovasabi.database.connection import Database, Row
+from ovasabi.kernel.call.context import current_campaign
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
+from ovasabi.kernel.call.transaction import read
+from ovasabi.kernel.declare.ids import EPOCH, Id, id_time
+
+STATES = ("requested", "started", "success", "failed", "completed", "cancelled", "timeout", "compensated")
+STREAMS = ("operational", "analytics", "audit")
+EVENT_TYPE = re.compile(rf"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*:v[0-9]+:({'|'.join(STATES)})")
+_CURSOR = re.compile(r"([0-9]{1,20})-([0-9]{1,16})")
+
+# An event's time may lie before that of one with a smaller transaction id, by as long as a transaction may run.
+SKEW = timedelta(days=1)
+
+EVENT_COLUMNS = """e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,
+         e.causation_id, e.payload, e.xid::text AS xid"""
+"""What `event_of` reads."""
+
+_TAIL = "SELECT x.*\n" + SCOPED.format(
+    body=f"""
+  SELECT {EVENT_COLUMNS}
+  FROM service_event AS e
+  WHERE e.stream = ANY ($2::varchar[]) AND e.campaign_id = $3 AND e.occurred_at >= $4
+    AND (e.xid, e.id) > ($5::text::xid8, $6) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+    AND ($7::text[] IS NULL OR e.event_type = ANY ($7)) AND ($8::bigint IS NULL OR e.master_id = $8)
+    AND {SEEN}
+  ORDER BY e.xid, e.id LIMIT $9"""
+)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened to an entity. `payload` holds what it set."""
+
+    id: Annotated[Id, Meta(description="The event's own id, ordered by time.")]
+    type: Annotated[str, Meta(description="service:action:vN:state.")]
+    campaign_id: int
+    master_id: Annotated[Id, Meta(description="The entity that it happened to.")]
+    version: Annotated[int | None, Meta(description="The entity's version since; null where it did not rise.")]
+    occurred_at: Annotated[datetime, Meta(tz=True)]
+    actor: Annotated[str, Meta(description="Who did it.")]
+    correlation_id: str | None
+    causation_id: Annotated[int | None, Meta(description="The event that caused it.")]
+    payload: Annotated[dict[str, Any], Meta(description="The fields that it set.")]
+    cursor: Annotated[str, Meta(description="Where to read on after it.")]
+
+
+async def read_events(
+    database: Database,
+    *,
+    after: str | None = None,
+    limit: int = 100,
+    types: Sequence[str] | None = None,
+    entity_id: int | None = None,
+    streams: Sequence[str] = STREAMS,
+) -> list[Event]:
+    """The next events of the context's campaign after a cursor, in the order (transaction, id).
+
+    Only transactions older than every running one are read, so that none can appear before a place already passed:
+    the order has no gaps, without a lock on writers.
+    """
+    campaign = current_campaign()
+    xid, id = parse_cursor(after)
+    rows = await read(
+        database, _TAIL, scope_of(campaign), list(streams), campaign, earliest(id), str(xid), id,
+        list(types) if types else None, entity_id, limit, in_order=entity_id is None,
+    )  # fmt: skip
+    return [event_of(row) for row in rows]
+
+
+async def follow(database: Database, *, after: str | None = None, batch: int = 500) -> AsyncIterator[list[Event]]:
+    """All events after a cursor, batch by batch, until none is left; to be called again for what comes later."""
+    while events := await read_events(database, after=after, limit=batch):
+        yield events
+        after = events[-1].cursor
+
+
+def parse_cursor(cursor: str | None) -> tuple[int, int]:
+    """The transaction and event id of a cursor; the start of the log for none."""
+    if not cursor:
+        return 0, 0
+    match = _CURSOR.fullmatch(cursor)
+    if match is None or int(match[1]) >= 1 << 64 or int(match[2]) >= 1 << 53:
+        raise InvalidValue(field="after", problem="The cursor is not one that this feed gave.")
+    return int(match[1]), int(match[2])
+
+
+def earliest(id: int) -> datetime:
+    """The time before which no event lies that comes after an event of this id."""
+    return max(EPOCH, id_time(id) - SKEW) if id else EPOCH
+
+
+def check_event_type(name: str) -> str:
+    """The name, if it is a well-formed event type; else an error."""
+    if not EVENT_TYPE.fullmatch(name):
+        raise InvalidValue(
+            field="type", problem=f"{name!r} is not an event type.", hint="Use service:action:vN:state, lower case."
+        )
+    return name
+
+
+def event_of(row: Row) -> Event:
+    """An event as a statement that selects `EVENT_COLUMNS` answers it."""
+    return Event(
+        id=row["id"],
+        type=row["event_type"],
+        campaign_id=row["campaign_id"],
+        master_id=row["master_id"],
+        version=row["version"],
+        occurred_at=row["occurred_at"],
+        actor=row["actor"],
+        correlation_id=row["correlation_id"],
+        causation_id=row["causation_id"],
+        payload=row["payload"],
+        cursor=f"{row['xid']}-{row['id']}",
+    )

@@ -1,0 +1,123 @@
+"""Looks at the event log: what came after a place, for many campaigns in one statement, and how far it was seen."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import asyncpg
+import msgspec
+
+from ovasabi.database.connection import Database, Row
+from ovasabi.errors import DatabaseUnavailable, Kind, OvasabiError
+from ovasabi.kernel.call.scope import SEEN, scope_of
+from ovasabi.kernel.call.transaction import read
+from ovasabi.kernel.events.log import EVENT_COLUMNS, STREAMS, Event, earliest, event_of
+
+T = TypeVar("T")
+Place = tuple[int, int]
+"""A place in the log: a transaction and an event id."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+
+# All transactions before the oldest running one have ended, and a look sees them all: it has seen the log up to the
+# transaction before that, whatever its id. The id of this place lies an hour ahead, so that it is after each of that
+# transaction's events even if a clock was set back, and still tells `earliest` in which months to read on.
+_HORIZON = """(pg_snapshot_xmin(pg_current_snapshot())::text::numeric - 1)::text AS horizon,
+       time_id(clock_timestamp() + interval '1 hour') AS horizon_id"""
+
+_END = f"SELECT {_HORIZON}"
+
+_LOOK = f"""
+SELECT k.number, {_HORIZON}, x.*
+FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope
+CROSS JOIN unnest($2::int[], $3::text[], $4::bigint[]) WITH ORDINALITY AS k (campaign_id, xid, id, number)
+LEFT JOIN LATERAL (
+  SELECT {EVENT_COLUMNS.replace("e.payload", "CASE WHEN w.wanted THEN e.payload END AS payload")}, w.wanted
+  FROM service_event AS e
+  CROSS JOIN LATERAL (SELECT $7::text[] IS NULL OR e.event_type = ANY ($7) AS wanted) AS w
+  WHERE e.stream = ANY ($5::varchar[]) AND e.campaign_id = k.campaign_id AND e.occurred_at >= $6
+    AND (e.xid, e.id) > (k.xid::xid8, k.id) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+    AND ($8::bigint IS NULL OR e.master_id = $8) AND {SEEN}
+  ORDER BY e.xid, e.id LIMIT $9) AS x ON true"""
+
+
+class LogPage(msgspec.Struct, frozen=True):
+    """Events in order, the place up to which the log was seen, and whether the look stopped because it was full."""
+
+    events: list[Event]
+    place: Place
+    full: bool
+
+
+async def poll(
+    database: Database,
+    places: Sequence[tuple[int, Place]],
+    *,
+    limit: int,
+    types: Sequence[str] | None = None,
+    entity_id: int | None = None,
+) -> list[LogPage]:
+    """What came in some campaigns after a place each, at most `limit` events of each campaign.
+
+    Events of other types count, and are passed over: a look is bounded, however rare the types are.
+    """
+    campaigns = [campaign for campaign, _ in places]
+    rows = await read(
+        database, _LOOK, scope_of(*campaigns), campaigns, [str(xid) for _, (xid, _) in places],
+        [id for _, (_, id) in places], list(STREAMS), min(earliest(id) for _, (_, id) in places),
+        list(types) if types else None, entity_id, limit, in_order=entity_id is None,
+    )  # fmt: skip
+    found: list[list[Row]] = [[] for _ in places]
+    for row in rows:
+        found[row["number"] - 1].append(row)
+    return [_look(of, after, limit) for of, (_, after) in zip(found, places, strict=True)]
+
+
+async def end_of_log(database: Database) -> Place:
+    """The place that a look would have seen just now: all that is committed from now on comes after it."""
+    return _horizon((await read(database, _END))[0])
+
+
+def place_of(event: Event) -> Place:
+    """The place of an event."""
+    return int(event.cursor.partition("-")[0]), event.id
+
+
+def cursor_of(place: Place) -> str:
+    """The cursor with which to read on after a place."""
+    return f"{place[0]}-{place[1]}"
+
+
+async def persistently(ask: Callable[[], Awaitable[T]], patience_seconds: float) -> T:
+    """The answer of `ask`, which is asked again for a while if the database cannot be reached or has no room."""
+    loop = asyncio.get_running_loop()
+    pause, end = FIRST_PAUSE, None
+    while True:
+        try:
+            return await ask()
+        except Exception as error:
+            if not _passes(error):
+                raise
+            end = end or loop.time() + patience_seconds
+            if loop.time() + pause > end:
+                reason = f"the event log could not be read for {patience_seconds:g} seconds"
+                raise DatabaseUnavailable(reason=reason) from error
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _look(rows: list[Row], after: Place, limit: int) -> LogPage:
+    found = [row for row in rows if row["id"] is not None]
+    full = len(found) >= limit
+    last = (int(found[-1]["xid"]), found[-1]["id"]) if full else _horizon(rows[0])
+    return LogPage([event_of(row) for row in found if row["wanted"]], max(after, last), full)
+
+
+def _horizon(row: Row) -> Place:
+    return int(row["horizon"]), row["horizon_id"]
+
+
+def _passes(error: Exception) -> bool:
+    if isinstance(error, OvasabiError):
+        return error.kind in (Kind.UNAVAILABLE, Kind.DEADLINE, Kind.EXHAUSTED)
+    return isinstance(error, asyncpg.InsufficientResourcesError)

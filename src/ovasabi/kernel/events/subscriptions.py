@@ -1,0 +1,149 @@
+"""Watching the event log: events as they are committed, from any cursor, with heartbeats; one look for all watchers."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ovasabi.database.connection import Database
+from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.kernel.batching.batcher import Batcher, Limits
+from ovasabi.kernel.call.context import current_campaign
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.events.log import check_event_type, parse_cursor
+from ovasabi.kernel.events.log_poll import LogPage, Place, end_of_log, persistently, poll
+from ovasabi.kernel.events.log_tail import LogTail, Subscriber, WatcherTooSlow, WatchLimits
+from ovasabi.kernel.events.watch import NOW, Heartbeat, Watch
+
+__all__ = [
+    "NOW",
+    "Heartbeat",
+    "Subscriptions",
+    "TooManyWatchers",
+    "Watch",
+    "WatchEnded",
+    "WatchLimits",
+    "WatcherTooSlow",
+]
+
+# Campaigns of one look, and the events that it answers at most: those of each campaign are fewer if there are many.
+_MERGED = Limits(statements=2, rows=64, campaigns=64)
+_ROWS, _FEWEST = 1024, 16
+# Watchers who are behind read pages of their own, so many at a time, and leave connections to others.
+_CATCHING_UP = 4
+
+
+class TooManyWatchers(OvasabiError):
+    """As many watch as may."""
+
+    kind = Kind.EXHAUSTED
+    code = "too_many_watchers"
+    message = "There are {count} watchers of {what} already."
+    hint = "Close some, or share one watch between readers."
+    example = such_as(count=1000, what="this campaign")
+
+
+class WatchEnded(OvasabiError):
+    """The process stops, and its watches with it."""
+
+    kind = Kind.UNAVAILABLE
+    code = "watch_ended"
+    message = "The platform stops. Resume from the cursor {cursor}."
+    hint = "Watch again after this cursor, in a moment."
+    example = such_as(cursor="4711-890616592048128")
+
+    @property
+    def cursor(self) -> str:
+        """Where to resume."""
+        return str(self.values["cursor"])
+
+
+class Subscriptions:
+    """The watches of a process. Nothing runs while nobody watches."""
+
+    def __init__(self, database: Database, limits: WatchLimits | None = None) -> None:
+        self._database = database
+        self._limits = limits or WatchLimits()
+        self._tails: dict[int, LogTail] = {}
+        self._batcher: Batcher[tuple[int, Place], LogPage] = Batcher(self._look, _MERGED)
+        self._turns = asyncio.Semaphore(_CATCHING_UP)
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def watch(
+        self,
+        *,
+        after: str | None = None,
+        types: Sequence[str] | None = None,
+        entity_id: int | None = None,
+        heartbeat_seconds: float = 15.0,
+    ) -> Watch:
+        """The events of the context's campaign after a cursor (none: the log's start), then each as it is committed.
+
+        After `"now"` the first item is a heartbeat, at once: nothing that is committed after it is missed. Errors of
+        the arguments, and of too many watchers, are raised here; the watch keeps nothing of the context but the
+        campaign. Close it with `aclose` (or `contextlib.aclosing`); one that is let go is closed too.
+        """
+        campaign = current_campaign()
+        place = None if after == NOW else parse_cursor(after)
+        wanted = frozenset(map(check_event_type, types)) if types else None
+        if not heartbeat_seconds > 0:
+            raise InvalidValue(field="heartbeat_seconds", problem="The time between heartbeats is more than 0 seconds.")
+        tail = self._admit(campaign, after or "")
+        subscriber = Subscriber(wanted, entity_id, self._limits)
+        tail.watchers.add(subscriber)
+
+        async def page(place: Place) -> LogPage:
+            return await persistently(
+                lambda: self._page(campaign, place, wanted, entity_id), self._limits.patience_seconds
+            )
+
+        return Watch(tail, subscriber, place, page, heartbeat_seconds)
+
+    async def close(self) -> None:
+        """Ends all watches, with the error `WatchEnded`, and waits for what they had under way."""
+        self._closed = True
+        reading: list[asyncio.Task[Any]] = []
+        for tail in list(self._tails.values()):
+            for subscriber in tuple(tail.watchers):
+                reading += [subscriber.reading] if subscriber.reading is not None else []
+                tail.drop(subscriber, lambda cursor: WatchEnded(cursor=cursor))
+        await asyncio.gather(*self._ending, *reading, return_exceptions=True)
+        await self._batcher.settled()
+
+    def _admit(self, campaign: int, cursor: str) -> LogTail:
+        if self._closed:
+            raise WatchEnded(cursor=cursor)
+        tail = self._tails.get(campaign)
+        if tail is not None and len(tail.watchers) >= self._limits.watchers_per_campaign:
+            raise TooManyWatchers(count=len(tail.watchers), what="this campaign")
+        count = sum(len(other.watchers) for other in self._tails.values())
+        if count >= self._limits.watchers:
+            raise TooManyWatchers(count=count, what="this process")
+        if tail is None:
+            tail = self._tails[campaign] = self._tail(campaign)
+        return tail
+
+    def _tail(self, campaign: int) -> LogTail:
+        def left(tail: LogTail) -> None:
+            del self._tails[campaign]
+            self._ending.add(tail.task)
+            tail.task.add_done_callback(self._ending.discard)
+
+        return LogTail(
+            lambda place: self._batcher.call((campaign, place), campaign=campaign),
+            lambda: end_of_log(self._database),
+            left,
+            self._limits,
+        )
+
+    async def _look(self, places: list[tuple[int, Place]]) -> list[LogPage]:
+        limit = min(self._limits.page, max(_FEWEST, _ROWS // len(places)))
+        return await poll(self._database, places, limit=limit)
+
+    async def _page(self, campaign: int, place: Place, types: frozenset[str] | None, entity_id: int | None) -> LogPage:
+        async with self._turns:
+            limit = self._limits.page
+            seen = await poll(
+                self._database, [(campaign, place)], limit=limit, types=sorted(types or ()), entity_id=entity_id
+            )
+        return seen[0]

@@ -1,0 +1,1 @@
+"""Full-text search, and the cache of its results."""

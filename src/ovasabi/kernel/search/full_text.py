@@ -1,0 +1,149 @@
+"""Full-text search: web syntax, prefixes and typing errors, over one entity type or all of them, in one campaign."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from ovasabi.database.connection import Database, Plan, Row
+from ovasabi.kernel.call.context import PLATFORM, current_campaign
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
+from ovasabi.kernel.call.transaction import read
+from ovasabi.kernel.declare.entity import Scope, declared
+from ovasabi.kernel.statements.reading import ReadStatements
+
+CANDIDATES = 200
+"""How many matches of a type are ranked at most, besides those with the words in their name."""
+MAX_LENGTH = 500
+
+_SEARCH = "SELECT x.*\n" + SCOPED.format(
+    body=f"""
+  SELECT h.type, h.master_id, h.rank, h.matched, h.corrected
+  FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS h WHERE {SEEN}"""
+)
+_PIECE = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """A query taken apart: what must match (as tsquery text, with its bare word if it is one), and what must not."""
+
+    required: list[str]
+    words: list[str | None]
+    excluded: list[str]
+    whole: str | None = None
+    """The last required term as a whole word, if it is there as a prefix only because it may still be being typed."""
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One entity that matches."""
+
+    type: str
+    id: int
+    rank: Annotated[float, Meta(description="How well it matches; comparable within one answer.")]
+
+
+class Hits(msgspec.Struct, frozen=True):
+    """What matches, best first, and how many of each type were found (200 means «at least»)."""
+
+    hits: list[Hit]
+    facets: dict[str, int]
+    corrected: Annotated[bool, Meta(description="Whether typing errors were forgiven, since nothing matched exactly.")]
+
+
+async def search_rows(database: Database, sql: ReadStatements, query: str, limit: int) -> list[Row]:
+    """As `search` over one type: the matches' own rows, each with its `rank`, how many `matched`, and `corrected`."""
+    rows = await _ask(database, sql.search, query, [sql.of.name], limit)
+    return sorted(rows, key=lambda row: (-row["rank"], -row["id"]))
+
+
+async def search(database: Database, query: str, *, types: Sequence[str] | None = None, limit: int = 20) -> Hits:
+    """Searches the context's campaign: words, "phrases", -exclusions, OR, prefix*; the last word also as a prefix."""
+    names = searchable_types(current_campaign()) if types is None else list(types)
+    for name in names:
+        if name not in declared or not declared[name].searched:
+            known = ", ".join(searchable_types(current_campaign()))
+            raise InvalidValue(field="types", problem=f"{name!r} cannot be searched.", hint=f"There are: {known}.")
+    rows = await _ask(database, _SEARCH, query, names, limit)
+    found = sorted(
+        (Hit(row["type"], row["master_id"], row["rank"]) for row in rows), key=lambda hit: (-hit.rank, -hit.id)
+    )
+    facets = {row["type"]: min(row["matched"], CANDIDATES) for row in rows}
+    return Hits(found[:limit], facets, any(row["corrected"] for row in rows))
+
+
+async def _ask(database: Database, sql: str, query: str, names: list[str], limit: int) -> list[Row]:
+    if not 1 <= limit <= 100:
+        raise InvalidValue(field="page_size", problem="A search gives from 1 to 100 hits.")
+    terms, campaign = parse_query(query), current_campaign()
+    return await read(
+        database, sql, scope_of(campaign), campaign, names, terms.required, terms.words, terms.excluded, terms.whole,
+        limit, CANDIDATES, plan=Plan.KEPT,
+    )  # fmt: skip
+
+
+def searchable_types(campaign: int) -> list[str]:
+    """The types with searchable fields that live in a campaign, or on the platform."""
+    other = Scope.CAMPAIGN if campaign == PLATFORM else Scope.GLOBAL
+    return sorted(of.name for of in declared.values() if of.searched and of.scope is not other)
+
+
+def names_in(text: str) -> list[str] | None:
+    """The entity or event types of a list by comma; None, which means all, if it names none."""
+    return [name.strip() for name in text.split(",") if name.strip()] or None
+
+
+def parse_query(text: str) -> Terms:
+    """Takes a query apart. Whatever is typed is a query; one that names no word is refused."""
+    if len(text) > MAX_LENGTH:
+        raise InvalidValue(field="q", problem=f"A query may have {MAX_LENGTH} characters at most.")
+    required: list[str] = []
+    words: list[str | None] = []
+    excluded: list[str] = []
+    whole: str | None = None
+    joined = False
+    pieces = list(_PIECE.finditer(text.replace("\0", " ")))
+    for place, piece in enumerate(pieces):
+        minus, phrase, bare = piece.groups()
+        if bare is not None and bare.upper() == "OR" and bare.isupper() and required:
+            joined = True
+            continue
+        last = place == len(pieces) - 1 and bare is not None and not text[-1:].isspace()
+        term, word = _term(phrase, bare, last)
+        if last and not minus and not joined and not str(bare).endswith("*"):
+            whole, _ = _term(phrase, bare, False)
+        if term is None:
+            continue
+        if minus:
+            excluded.append(term)
+        elif joined:
+            required[-1], words[-1] = f"{required[-1]} | {term}", None
+        else:
+            required.append(term)
+            words.append(word)
+        joined = False
+    if not required:
+        raise InvalidValue(field="q", problem="The query names no word to look for.", hint="Such as: q=asynchronous.")
+    return Terms(required, words, excluded, whole)
+
+
+def _term(phrase: str | None, bare: str | None, last: bool) -> tuple[str | None, str | None]:
+    """A piece as tsquery text, every lexeme quoted; and the bare word if typing errors in it may be forgiven."""
+    if phrase is not None:
+        lexemes = re.findall(r"\w+", phrase)
+        return (f"({' <-> '.join(_quoted(lexeme) for lexeme in lexemes)})" if lexemes else None), None
+    lexemes = re.findall(r"\w+", bare or "")
+    if not lexemes:
+        return None, None
+    prefix = last or (bare or "").endswith("*")
+    if len(lexemes) > 1:
+        parts = [_quoted(lexeme) for lexeme in lexemes]
+        return f"({' & '.join(parts)}{':*' if prefix else ''})", None
+    word = lexemes[0].lower()
+    return f"{_quoted(word)}{':*' if prefix else ''}", word
+
+
+def _quoted(lexeme: str) -> str:
+    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -1,0 +1,263 @@
+"""The service of an entity: create, read, list, search, change, delete and restore, import and export."""
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from ovasabi.database.connection import Database
+from ovasabi.errors import OvasabiError
+from ovasabi.kernel.call.context import Role, current_campaign
+from ovasabi.kernel.call.errors import Contended, VersionConflict
+from ovasabi.kernel.declare.entity import Entity, EntityType, Scope, type_of
+from ovasabi.kernel.declare.methods import OFFERED, Call, Method, MethodKind, Resource, Subject, own_methods, values_of
+from ovasabi.kernel.search.full_text import CANDIDATES, search_rows
+from ovasabi.kernel.service.base import Methods, Service, Services
+from ovasabi.kernel.store.history import state_at
+from ovasabi.kernel.store.listing import ListRequest, Page, list_page
+from ovasabi.kernel.store.repository import Repository
+from ovasabi.kernel.store.rows import NewEntity
+from ovasabi.kernel.transfer.import_export import export_entities, import_entities
+from ovasabi.kernel.work.long_methods import start
+
+E = TypeVar("E", bound=Entity)
+ATTEMPTS = 5
+TRANSFERS = frozenset({MethodKind.CREATE, MethodKind.LIST})
+"""What a service has to offer for its entities to be imported and exported."""
+
+
+class Found(msgspec.Struct, Generic[E], frozen=True):
+    """An entity that a search found, and how well it matches."""
+
+    rank: float
+    entity: E
+
+
+class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to search for."""
+
+    q: Annotated[str, Meta(description='Words, "phrases", -exclusions, OR, prefix*.', min_length=1, max_length=500)]
+    page_size: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+class SearchAnswer(msgspec.Struct, Generic[E], frozen=True):
+    """The best matches of one type."""
+
+    hits: list[Found[E]]
+    total: Annotated[int, Meta(description="How many were found; 200 means at least as many.")]
+    corrected: bool
+
+
+class EntityService(Service, Generic[E], base=True):
+    """Base of the services of an entity: `class Contents(EntityService[Content]): …`.
+
+    Every operation of an entity is there; override one to add a rule to it.
+    """
+
+    entity: ClassVar[type[Entity]]
+    offers: ClassVar[frozenset[MethodKind]] = OFFERED
+    """What the doors offer of what every entity has; import and export where there are create and list."""
+    manages: ClassVar[Role] = Role.WRITER
+    """The role that creating, updating and deleting need."""
+
+    import_ = import_entities
+    export = export_entities
+
+    def __init_subclass__(cls) -> None:
+        (base,) = (b for b in cls.__orig_bases__ if typing.get_origin(b) is EntityService)  # type: ignore[attr-defined]
+        cls.entity = typing.get_args(base)[0]
+        super().__init_subclass__()
+
+    def __init__(self, database: Database, registry: Services) -> None:
+        super().__init__(database, registry)
+        self.repository: Repository[E] = Repository(database, typing.cast("type[E]", self.entity))
+
+    async def run(self, call: Call) -> Any:
+        """Answers a call of one of its methods."""
+        reference, version = str(call.target), call.expected_version
+        match call.method.operation:
+            case MethodKind.CREATE:
+                return await self.create(values_of(call.request), key=call.key)
+            case MethodKind.GET:
+                return await self.get(reference, as_of=call.as_of)
+            case MethodKind.LIST:
+                return await self.list(call.request)
+            case MethodKind.SEARCH:
+                return await self.search(call.request)
+            case MethodKind.UPDATE:
+                return await self.update(reference, values_of(call.request), expected_version=version)
+            case MethodKind.DELETE:
+                return await self.delete(reference, expected_version=version)
+            case MethodKind.RESTORE:
+                return await self.restore(reference)
+            case MethodKind.LONG:
+                return await start(self.registry, call)
+        return await self._own(call)
+
+    def check(self, values: Mapping[str, Any], before: E | None) -> None:
+        """Refuses values that break a rule; `before` is what is there, None for a new one. To be overridden."""
+
+    async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> E:
+        """Creates one."""
+        self.check(values, None)
+        return await self.repository.create(values, key=key)
+
+    async def create_many(self, drafts: Sequence[NewEntity]) -> list[E | OvasabiError]:
+        """Creates many in one statement, under the same rules; an error in the place of each that was refused."""
+        if type(self).create is not EntityService.create:
+            return [await _caught(self.create(draft.values, key=draft.key)) for draft in drafts]
+        refusals = [self._refusal(draft.values) for draft in drafts]
+        kept = [draft for draft, refusal in zip(drafts, refusals, strict=True) if refusal is None]
+        created = iter(await self.repository.create_many(kept))
+        return [refusal or next(created) for refusal in refusals]
+
+    async def get(self, reference: int | str, *, as_of: datetime | None = None) -> E:
+        """Reads one by id or uuid; with `as_of`, as it was then."""
+        if as_of is None:
+            return await self.repository.get(reference)
+        id, _ = self.repository.resolve(reference)
+        return await state_at(self.database, self.repository.cls, id, as_of)
+
+    async def list(self, request: ListRequest) -> Page[E]:
+        """Lists a page of them, the newest first."""
+        return await list_page(self.repository, request)
+
+    async def search(self, request: SearchRequest) -> SearchAnswer[E]:
+        """Searches their text, best first."""
+        question = (type(self), request)
+        return await self.registry.result_cache.answer(question, current_campaign(), lambda: self._search(request))
+
+    async def update(
+        self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None
+    ) -> E:
+        """Changes the fields that are given; metadata is merged."""
+        id, uuid = self.repository.resolve(reference)
+        if uuid is not None:
+            id = (await self.get(reference)).id
+        if not values:
+            return await self._at(id, expected_version)
+        if type(self).check is EntityService.check:
+            return await self.repository.update(id, values, expected_version=expected_version)
+        return await self._checked_update(id, values, expected_version)
+
+    async def delete(self, reference: int | str, *, expected_version: int | None = None) -> E:
+        """Deletes one, softly: it can be restored."""
+        entity = await self.get(reference)
+        return await self.repository.delete(entity.id, expected_version=expected_version)
+
+    async def restore(self, reference: int | str) -> E:
+        """Takes a delete back."""
+        id, _ = self.repository.resolve(reference)
+        return await self.repository.restore(id)
+
+    async def change(self, entity: E, verb: str, **values: Any) -> E:
+        """What a verb does to its entity: sets fields, under the verb's own event, if nobody changed it meanwhile."""
+        return await self.repository.update(entity.id, values, expected_version=entity.version, verb=verb)
+
+    async def _own(self, call: Call) -> Any:
+        """Runs a verb; where others got in between and the caller named no version, again on what is there now."""
+        method, version = call.method, call.expected_version
+        function = getattr(self, method.function)
+        arguments = () if call.request is None else (call.request,)
+        for attempt in range(ATTEMPTS):
+            if not method.on_entity:
+                return await function(*arguments)
+            entity = await self._at(str(call.target), version)
+            try:
+                return await function(entity, *arguments)
+            except (VersionConflict, Contended):
+                if version is not None or attempt == ATTEMPTS - 1:
+                    raise
+        raise Contended
+
+    async def _at(self, reference: int | str, version: int | None) -> E:
+        """The entity as it is, which must be at that version if there is one."""
+        entity = await self.get(reference)
+        if version is not None and entity.version != version:
+            of = type_of(self.entity).name
+            raise VersionConflict(type=of, reference=reference, version=entity.version, expected=version)
+        return entity
+
+    async def _search(self, request: SearchRequest) -> SearchAnswer[E]:
+        repository = self.repository
+        rows = await search_rows(self.database, repository.sql, request.q, request.page_size)
+        hits = [Found(row["rank"], repository.codec.entity(row)) for row in rows]
+        return SearchAnswer(
+            hits, min(rows[0]["matched"], CANDIDATES) if rows else 0, bool(rows and rows[0]["corrected"])
+        )
+
+    async def _checked_update(self, id: int, values: Mapping[str, Any], expected_version: int | None) -> E:
+        """The rule is judged by what is there, so the change holds only if nobody changed that meanwhile."""
+        for _ in range(ATTEMPTS):
+            before = await self.repository.get(id)
+            self.check(values, before)
+            version = before.version if expected_version is None else expected_version
+            try:
+                return await self.repository.update(id, values, expected_version=version)
+            except VersionConflict:
+                if expected_version is not None:
+                    raise
+        raise Contended
+
+    def _refusal(self, values: Mapping[str, Any]) -> OvasabiError | None:
+        try:
+            self.check(values, None)
+        except OvasabiError as error:
+            return error
+        return None
+
+    @classmethod
+    def methods(cls) -> Methods:
+        """The methods that every door offers: the operations of every entity, then the service's own."""
+        of, page, answer = type_of(cls.entity), Page[cls.entity], SearchAnswer[cls.entity]  # type: ignore[name-defined]
+        standard = [
+            (MethodKind.CREATE, False, of.draft, cls.entity, cls.manages),
+            (MethodKind.GET, True, None, cls.entity, Role.READER),
+            (MethodKind.LIST, False, ListRequest, page, Role.READER),
+            (MethodKind.SEARCH, False, SearchRequest, answer, Role.READER),
+            (MethodKind.UPDATE, True, of.patch, cls.entity, cls.manages),
+            (MethodKind.DELETE, True, None, cls.entity, cls.manages),
+            (MethodKind.RESTORE, True, None, cls.entity, cls.manages),
+        ]
+        operations = [
+            Method(cls.subject, op.value, op, on, request, response, role, _doc(getattr(cls, op.value), of))
+            for op, on, request, response, role in standard
+            if op in cls.offers and (of.searched or op is not MethodKind.SEARCH)
+        ]
+        return operations + [
+            own
+            for own in own_methods(cls, cls.subject)
+            if own.name not in ("import", "export") or cls.offers >= TRANSFERS
+        ]
+
+    @classmethod
+    def _subject(cls) -> Subject:
+        of = type_of(cls.entity)
+        return Subject(
+            label=of.plural,
+            title=cls.__name__,
+            folder=of.service,
+            singular=of.name,
+            plural=of.plural,
+            collection=of.plural,
+            doc=inspect.getdoc(cls) or "",
+            resource=vars(cls).get("resource")
+            or (Resource.CAMPAIGN if of.scope is Scope.CAMPAIGN else Resource.PLATFORM),
+            entity=cls.entity,
+        )
+
+
+async def _caught(answer: Awaitable[E]) -> E | OvasabiError:
+    try:
+        return await answer
+    except OvasabiError as error:
+        return error
+
+
+def _doc(function: Callable[..., Any], of: EntityType) -> str:
+    text = inspect.getdoc(function) or ""
+    return f"{of.plural.capitalize()}. {text}" if function.__qualname__.startswith("EntityService.") else text

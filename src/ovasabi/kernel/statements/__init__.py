@@ -1,0 +1,1 @@
+"""The SQL of an entity, generated once from its declaration."""

@@ -1,0 +1,133 @@
+"""The SQL that reads an entity, generated once from its declaration: each sets its own scope, and prunes."""
+
+from functools import cached_property
+
+import msgspec
+
+from ovasabi.kernel.call.scope import SCOPED, SEEN
+from ovasabi.kernel.declare.entity import EntityType, Scope
+from ovasabi.kernel.declare.fields import Secret
+
+
+class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
+    """The reading statements of one entity type."""
+
+    of: EntityType
+
+    @property
+    def table(self) -> str:
+        """The entity's own table."""
+        return self.of.table_name
+
+    @property
+    def has_campaign(self) -> bool:
+        """Whether the table has a campaign column."""
+        return self.of.scope is not Scope.GLOBAL
+
+    @cached_property
+    def get(self) -> str:
+        """$1 scope, $2 campaigns, $3 created_ats in order, $4 their ids; answers the rows that are there, each with the
+        campaign that it was `asked_by`.
+
+        Each key is looked up by itself (the OFFSETs see to it): a planner that takes a new campaign for small would
+        rather read all of it.
+        """
+        return self._look_up(f"k.campaign_id AS asked_by, {self.columns}")
+
+    @cached_property
+    def secrets(self) -> str:
+        """As `get`: the sealed fields, which no other statement reads."""
+        return self._look_up(", ".join(f"s.{field.column}" for field in self.of.stored if field.has(Secret)))
+
+    def _look_up(self, columns: str) -> str:
+        own = {
+            Scope.GLOBAL: "k.campaign_id = 0 AND s.master_id = k.id",
+            Scope.ROOT: "(k.campaign_id = 0 OR s.campaign_id = k.campaign_id) AND s.master_id = k.id",
+            Scope.CAMPAIGN: by_primary_key("k", "$3"),
+        }[self.of.scope]
+        campaign = "s.campaign_id" if self.has_campaign else "k.campaign_id"
+        body = f"""
+  SELECT {columns}
+  FROM unnest($2::int[], $3::timestamptz[], $4::bigint[]) AS k (campaign_id, at, id)
+  CROSS JOIN LATERAL (
+    SELECT s.* FROM {self.table} AS s
+    WHERE {own}
+      AND s.deleted_at IS NULL OFFSET 0) AS s
+  CROSS JOIN LATERAL (
+    SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {campaign} OFFSET 0) AS m
+  WHERE {SEEN}"""
+        return f"SELECT x.*\n{SCOPED.format(body=body)}"
+
+    @cached_property
+    def search(self) -> str:
+        """$1 scope, $2 campaign, then as `search_entities`: the best matches with their rank, and how many there are.
+
+        Of functions alone, so that no table is planned each time: see docs/decisions/0013.
+        """
+        body = f"""
+  SELECT h.ranks[array_position(h.ids, s.master_id)] AS rank, h.matched, h.corrected, {self.columns}
+  FROM (SELECT array_agg(f.master_id) AS ids, array_agg(f.rank) AS ranks, max(f.matched) AS matched,
+               bool_or(f.corrected) AS corrected
+        FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
+        WHERE {SEEN} OFFSET 0) AS h
+  CROSS JOIN LATERAL found_entities($2, NULL::{self.table}, h.ids) AS s
+  JOIN LATERAL found_records(h.ids) AS m ON m.id = s.master_id"""
+        return f"SELECT x.*\n{SCOPED.format(body=body)}"
+
+    def list(self, condition: str, order: str, limit: str) -> str:
+        """$1 scope, $2 campaign, then the parameters of `condition` and `limit`: text made of declared columns only."""
+        body = f"""
+  SELECT {self.columns}
+  FROM (SELECT s.* FROM {self.table} AS s
+        WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}
+        ORDER BY {order} LIMIT {limit}) AS s
+  CROSS JOIN LATERAL (
+    SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {self._own} OFFSET 0) AS m
+  ORDER BY {order}"""
+        return f"SELECT x.*\n{SCOPED.format(body=body)}"
+
+    def count(self, condition: str) -> str:
+        """As `list`: how many rows meet the condition."""
+        body = f"""
+  SELECT count(*) AS total FROM {self.table} AS s
+  WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}"""
+        return f"SELECT x.total\n{SCOPED.format(body=body)}"
+
+    @cached_property
+    def columns(self) -> str:
+        """What a read selects, in the order of the entity's fields."""
+        kept = "m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata"
+        return ", ".join([kept, *(f"s.{field.column}" for field in self.of.shown)])
+
+    @property
+    def campaign_is(self) -> str:
+        """The predicate that confines a read to its campaign. The root's list, on the platform, is of all campaigns."""
+        match self.of.scope:
+            case Scope.GLOBAL:
+                return "$2::int = 0"
+            case Scope.ROOT:
+                return "($2::int = 0 OR s.campaign_id = $2)"
+        return "s.campaign_id = $2::int"
+
+    @property
+    def _own(self) -> str:
+        return "s.campaign_id" if self.has_campaign else "$2"
+
+
+def by_primary_key(row: str, created_ats: str) -> str:
+    """The entity's row of another `row` (campaign_id, at, id), where campaigns are $2 and moments in order are another.
+
+    One way in is left to the planner. Time and id are compared as one, which the primary key alone has in this order:
+    as two equalities they would suit each index that begins with the campaign and ends with the id, and without
+    statistics all of those seem to find one row, though they read all of a campaign. The partitions are found in a
+    condition that prunes and that no index takes: said in two ways, with an OR. As plain conditions they would be
+    searched by as well, campaign by campaign.
+    """
+    moments, campaigns = f"({created_ats}::timestamptz[])", "$2::int[]"
+    first, last = f"{moments}[1]", f"{moments}[cardinality({moments})]"
+    at = f"s.created_at = {row}.at"
+    return f"""s.campaign_id = {row}.campaign_id
+      AND (s.created_at, s.master_id) >= ({row}.at, {row}.id) AND (s.created_at, s.master_id) <= ({row}.at, {row}.id)
+      AND ((s.campaign_id = ANY ({campaigns}) AND s.created_at >= {first} AND s.created_at <= {last} AND {at})
+        OR (s.campaign_id = ANY (array_append({campaigns}, ({campaigns})[1]))
+            AND {first} <= s.created_at AND {last} >= s.created_at AND {at}))"""

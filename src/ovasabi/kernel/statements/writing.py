@@ -1,0 +1,305 @@
+"""The SQL of an entity, generated once from its declaration: one statement per write, for N rows at a time.
+
+Every statement sets the tenant scope for itself alone (`scope`), reads nothing before that is done, and carries the
+campaign as a value besides, so that plans prune. A write answers for each row, by position, with a verdict: null for
+done, else why that row alone was not written.
+"""
+
+from functools import cached_property
+
+from ovasabi.kernel.call.scope import SCOPE, SCOPE_FIRST, SEEN
+from ovasabi.kernel.declare.entity import Scope, declared
+from ovasabi.kernel.declare.fields import Field, Immutable, Reference, Secret
+from ovasabi.kernel.statements.natural_keys import Key
+from ovasabi.kernel.statements.reading import ReadStatements, by_primary_key
+
+AGAIN = "again"
+REPLAYED = "replayed"
+KEY_REUSED = "key_reused"
+MISSING = "missing:"
+TAKEN = "taken:"
+
+# Always true, and rare to the planner: it then looks each row up by itself, and does not read all of the campaigns.
+FEW = "i.position + 0 = i.position AND i.id + 0 = i.id"
+KEPT_NOW = "b.id, b.uuid, b.campaign_id, b.version, b.created_at"
+
+
+class Statements(ReadStatements, frozen=True, dict=True, eq=False):
+    """The statements of one entity type: what `ReadStatements` has, and the writes."""
+
+    @cached_property
+    def keys(self) -> tuple[Key, ...]:
+        """The entity's natural keys."""
+        return tuple(Key("+".join(g), tuple(self.of.by_name[part] for part in g)) for g in self.of.unique)
+
+    @cached_property
+    def create(self) -> str:
+        """$1 scope, $2 campaigns, $3 rows (JSON), $4 client keys, $5 digests, $6 event types, $7 actors,
+        $8 correlation ids, $9 causation ids; answers position, verdict, id, uuid in order of position."""
+        columns = [field.column for field in self.of.stored]
+        campaign = ["campaign_id"] if self.has_campaign else []
+        names = ", ".join([*campaign, "created_at", "master_id", *columns, "metadata", "updated_at"])
+        values = ", ".join([*campaign, "at", "id", *(f"(n).{c}" for c in columns), "(n).metadata", "at"])
+        return f"""{SCOPE},
+input AS MATERIALIZED (
+  SELECT u.*, next_id() AS id, jsonb_populate_record(NULL::{self.table}, u.data) AS n
+  FROM scope, unnest($2::int[], $3::text[]::jsonb[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[],
+                     $9::bigint[]) WITH ORDINALITY
+    AS u (campaign_id, data, key, digest, event_type, actor, correlation_id, causation_id, position)
+  WHERE {SEEN}),
+judged AS MATERIALIZED (
+  SELECT i.*, id_time(i.id) AS at, id_uuid(i.id) AS uuid, CASE
+    WHEN i.key IS NULL THEN NULL
+    ELSE (SELECT CASE WHEN d.digest = i.digest THEN '{REPLAYED}' ELSE '{KEY_REUSED}' END
+          FROM idempotency AS d WHERE d.campaign_id = {self._home} AND d.key = i.key) END AS known,
+    i.key IS NOT NULL AND row_number() OVER (PARTITION BY {self._home}, i.key ORDER BY i.position) > 1 AS repeated{
+            "".join(self._contested(key) for key in self.keys)
+        }
+  FROM input AS i),
+decided AS MATERIALIZED (SELECT i.*, {self._create_verdict()} AS verdict FROM judged AS i),
+wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),
+claimed AS (
+  INSERT INTO idempotency (campaign_id, key, digest, master_id)
+  SELECT {self._home}, key, digest, id FROM wanted AS i WHERE key IS NOT NULL ORDER BY 1, key),
+registered AS (
+  INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
+  SELECT id, uuid, campaign_id, '{self.of.name}', left((n).{self.of.title}::text, 200), at, at FROM wanted),{
+            self._insert_keys("keyed", "wanted AS i", "true") if self._registry_keys else ""
+        }
+stored AS (
+  INSERT INTO {self.table} ({names})
+  SELECT {values} FROM wanted),
+logged AS (
+  INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
+                             correlation_id, causation_id, payload)
+  SELECT '{self.of.stream}', at, id, campaign_id, id, event_type, 1, actor, correlation_id, causation_id,
+         {self._public("data")} FROM wanted)
+SELECT position, verdict, id, uuid FROM decided ORDER BY position"""
+
+    @cached_property
+    def update(self) -> str:
+        """$1 scope, $2 campaigns, $3 ids in order, $4 created_ats, $5 expected versions or null, $6 patches (JSON),
+        $7 event types, $8 actors, $9 correlation ids, $10 causation ids; answers verdict and the row as it is now."""
+        title = self.of.by_name[self.of.title].column
+        sets = ",\n    ".join(
+            f"{c} = CASE WHEN i.data ? '{c}' THEN (i.n).{c} ELSE s.{c} END"
+            for c in (field.column for field in self.of.stored)
+        )
+        return f"""{self._targets},
+decided AS MATERIALIZED (
+  SELECT i.*, {self._update_verdict()} AS verdict
+  FROM (SELECT t.*, jsonb_populate_record(NULL::{self.table}, t.data) AS n FROM input AS t) AS i),
+{self._bumped(f"name = CASE WHEN i.data ? '{title}' THEN left((i.n).{title}::text, 200) ELSE m.name END", "1")},{
+            self._move_keys if self._registry_keys else ""
+        }
+stored AS (
+  UPDATE {self.table} AS s SET
+    {sets},
+    metadata = CASE WHEN i.data ? 'metadata' THEN metadata_merge(s.metadata, i.data -> 'metadata') ELSE s.metadata END,
+    updated_at = b.updated_at
+  FROM bumped AS b JOIN decided AS i USING (position)
+  WHERE {self._target()} AND s.deleted_at IS NULL
+  RETURNING b.position, {KEPT_NOW}, {self._now_columns}),
+{self._logged(self._public("i.data"))}
+SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position"""
+
+    @cached_property
+    def delete(self) -> str:
+        """As `update`, with nothing in $6: marks the row, keeps a tombstone, and frees its natural keys."""
+        freed = """
+freed AS (
+  DELETE FROM master_key AS k USING bumped AS b JOIN decided AS i USING (position)
+  WHERE k.campaign_id = i.campaign_id AND k.master_id = i.id),"""
+        return self._mark("1", "status = 2", "b.updated_at", "IS NULL", freed if self._registry_keys else "")
+
+    @cached_property
+    def restore(self) -> str:
+        """As `delete`, the other way: the natural keys are claimed again, which may be refused."""
+        row = f"{self.table} AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i USING (position)"
+        claim = self._insert_keys("keyed", row, self._target(), row="s") if self._registry_keys else ""
+        return self._mark("2", "status = 1", "NULL", "IS NOT NULL", claim)
+
+    @cached_property
+    def adjust(self) -> str:
+        """As `update`, with amounts to add in $6: counters move without being read; registry and version stay."""
+        counters = [f for f in self.of.stored if f.base is int or f.sql_type.startswith("numeric")]
+        counters = [f for f in counters if not f.has(Reference)]
+        if not counters:
+            raise TypeError(f"entity {self.of.name!r} has no counters to adjust")
+        sets = ", ".join(
+            f"{f.column} = s.{f.column} + coalesce((i.data ->> '{f.column}')::numeric, 0)" for f in counters
+        )
+        payload = ", ".join(f"'{f.column}', {_json('u', f)}" for f in counters)
+        return f"""{self._targets},
+decided AS MATERIALIZED (SELECT i.*, NULL::text AS verdict FROM input AS i),
+stored AS (
+  UPDATE {self.table} AS s SET {sets}
+  FROM decided AS i WHERE {self._target()} AND s.deleted_at IS NULL
+  RETURNING i.position, {self._now_columns}),
+logged AS (
+  INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, actor, correlation_id,
+                             causation_id, payload)
+  SELECT '{self.of.stream}', id_time(e.id), e.id, i.campaign_id, i.id, i.event_type, i.actor, i.correlation_id,
+         i.causation_id,
+         (SELECT jsonb_object_agg(key, value) FROM jsonb_each(jsonb_build_object({payload})) WHERE i.data ? key)
+  FROM (SELECT stored.*, next_id() AS id FROM stored) AS e
+  JOIN decided AS i USING (position) JOIN stored AS u USING (position))
+SELECT d.verdict, m.id, m.uuid, m.campaign_id, m.version, m.created_at, s.*
+FROM decided AS d LEFT JOIN stored AS s USING (position)
+LEFT JOIN LATERAL (SELECT * FROM master WHERE campaign_id = d.campaign_id AND id = d.id OFFSET 0) AS m
+  ON s.position IS NOT NULL
+ORDER BY d.position"""
+
+    @property
+    def _home(self) -> str:
+        """The campaign within which keys are unique; for campaigns themselves, the platform."""
+        return "0" if self.of.scope is Scope.ROOT else "i.campaign_id"
+
+    @property
+    def _registry_keys(self) -> bool:
+        return bool(self.keys) and self.of.scope is not Scope.ROOT
+
+    @cached_property
+    def _now_columns(self) -> str:
+        fields = [f"s.{field.column}" for field in self.of.shown]
+        return ", ".join(["s.updated_at", "s.metadata", *fields])
+
+    def _contested(self, key: Key) -> str:
+        value = key.value("(i.n)")
+        return (
+            f",\n    {value} AS key_{key.plain}, {value} IS NOT NULL AND row_number() OVER "
+            f"(PARTITION BY {self._home}, {value} ORDER BY i.position) > 1 AS contested_{key.plain}"
+        )
+
+    def _create_verdict(self) -> str:
+        whens = [f"WHEN i.known IS NOT NULL THEN i.known WHEN i.repeated THEN '{AGAIN}'"]
+        whens += [self._missing(field, "true") for field in self.of.references]
+        whens += [
+            f"WHEN {self._holder(key, f'i.key_{key.plain}')} IS NOT NULL THEN '{TAKEN}{key.name}'\n    "
+            f"WHEN i.contested_{key.plain} THEN '{AGAIN}'"
+            for key in self.keys
+        ]
+        return "CASE " + "\n    ".join(whens) + " END"
+
+    def _update_verdict(self) -> str:
+        whens = [self._missing(field, f"i.data ? '{field.column}'") for field in self.of.references]
+        whens += [
+            f"WHEN {key.touched('i.data')} AND {self._holder(key, key.value('(i.n)'))} <> i.id THEN '{TAKEN}{key.name}'"
+            for key in self.keys
+            if len(key.parts) == 1
+        ]
+        return "CASE " + "\n    ".join(whens) + " END" if whens else "NULL::text"
+
+    def _missing(self, field: Field, condition: str) -> str:
+        reference = field.get(Reference)
+        assert reference is not None
+        if reference.type not in declared:
+            raise TypeError(f"{self.of.name}.{field.name} refers to {reference.type!r}, which is not declared")
+        campaign = "0" if declared[reference.type].scope is Scope.GLOBAL else "i.campaign_id"
+        return (
+            f"WHEN {condition} AND (i.n).{field.column} IS NOT NULL AND NOT "
+            f"entity_exists({campaign}, (i.n).{field.column}, '{reference.type}') THEN '{MISSING}{field.name}'"
+        )
+
+    def _holder(self, key: Key, value: str) -> str:
+        if self.of.scope is Scope.ROOT:
+            # Column by column, as the unique index has it: through key_value() all campaigns would be read.
+            same = " AND ".join(f"h.{part.column} = (i.n).{part.column}" for part in key.parts)
+            return f"(SELECT h.master_id FROM {self.table} AS h WHERE {same} AND h.deleted_at IS NULL)"
+        return (
+            f"(SELECT k.master_id FROM master_key AS k "
+            f"WHERE k.campaign_id = i.campaign_id AND k.type = '{self.of.name}' "
+            f"AND k.field = '{key.name}' AND k.value = {value})"
+        )
+
+    def _insert_keys(self, name: str, source: str, condition: str, row: str = "(i.n)") -> str:
+        rows = ", ".join(f"('{key.name}', {key.value(row)})" for key in self.keys)
+        return f"""
+{name} AS (
+  INSERT INTO master_key (campaign_id, type, field, value, master_id)
+  SELECT i.campaign_id, '{self.of.name}', v.field, v.value, i.id
+  FROM {source}, LATERAL (VALUES {rows}) AS v (field, value)
+  WHERE v.value IS NOT NULL AND {condition} ORDER BY i.campaign_id, v.field, v.value),"""
+
+    @property
+    def _move_keys(self) -> str:
+        single = [key for key in self.keys if len(key.parts) == 1]
+        for key in self.keys:
+            if len(key.parts) > 1 and not all(part.has(Immutable) for part in key.parts):
+                raise TypeError(f"{self.of.name}: the parts of the natural key {key.name} must be Immutable")
+        if not single:
+            return ""
+        rows = ", ".join(f"('{k.name}', {k.value('(i.n)')}, {k.touched('i.data')})" for k in single)
+        changed = (
+            f"bumped AS b JOIN decided AS i USING (position), LATERAL (VALUES {rows}) AS v (field, value, touched)"
+        )
+        own = f"k.type = '{self.of.name}' AND k.field = v.field"
+        held = f"k.campaign_id = i.campaign_id AND k.master_id = i.id AND {own}"
+        return f"""
+freed AS (
+  DELETE FROM master_key AS k USING {changed}
+  WHERE v.touched AND {held} AND k.value IS DISTINCT FROM v.value),
+keyed AS (
+  INSERT INTO master_key (campaign_id, type, field, value, master_id)
+  SELECT i.campaign_id, '{self.of.name}', v.field, v.value, i.id FROM {changed}
+  WHERE v.touched AND v.value IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM master_key AS k WHERE {held} AND k.value = v.value)
+  ORDER BY i.campaign_id, v.field, v.value),"""
+
+    @cached_property
+    def _targets(self) -> str:
+        return f"""{SCOPE},
+input AS MATERIALIZED (
+  SELECT u.*
+  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
+                     $9::text[], $10::bigint[]) WITH ORDINALITY
+    AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
+  WHERE {SEEN} ORDER BY u.id)"""
+
+    def _bumped(self, sets: str, status: str) -> str:
+        return f"""bumped AS (
+  UPDATE master AS m SET {sets}, version = m.version + 1,
+    updated_at = date_trunc('milliseconds', clock_timestamp())
+  FROM decided AS i
+  WHERE {SCOPE_FIRST} AND m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = '{self.of.name}'
+    AND m.status = {status}
+    AND i.verdict IS NULL AND (i.expected IS NULL OR m.version = i.expected)
+  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at)"""
+
+    def _target(self) -> str:
+        own = {
+            Scope.GLOBAL: "s.master_id = i.id",
+            Scope.ROOT: "s.campaign_id = i.campaign_id AND s.master_id = i.id",
+            Scope.CAMPAIGN: by_primary_key("i", "$4"),
+        }[self.of.scope]
+        return f"{SCOPE_FIRST} AND {FEW} AND {own}"
+
+    def _logged(self, payload: str) -> str:
+        return f"""logged AS (
+  INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
+                             correlation_id, causation_id, payload)
+  SELECT '{self.of.stream}', e.updated_at, e.event_id, e.campaign_id, e.id, e.event_type, e.version, e.actor,
+         e.correlation_id, e.causation_id, e.payload
+  FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
+               i.event_type, i.actor, i.correlation_id, i.causation_id, {payload} AS payload
+        FROM bumped AS b JOIN decided AS i USING (position)) AS e)"""
+
+    def _mark(self, status: str, sets: str, deleted_at: str, deleted_is: str, keys: str) -> str:
+        return f"""{self._targets},
+decided AS MATERIALIZED (SELECT i.*, NULL::text AS verdict FROM input AS i),
+{self._bumped(sets, status)},{keys}
+stored AS (
+  UPDATE {self.table} AS s SET deleted_at = {deleted_at}, updated_at = b.updated_at
+  FROM bumped AS b JOIN decided AS i USING (position)
+  WHERE {self._target()} AND s.deleted_at {deleted_is}
+  RETURNING b.position, {KEPT_NOW}, {self._now_columns}),
+{self._logged("coalesce(i.data, '{}')")}
+SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position"""
+
+    def _public(self, data: str) -> str:
+        sealed = [f"'{field.column}'" for field in self.of.stored if field.has(Secret)]
+        return f"{data} - ARRAY[{', '.join(sealed)}]" if sealed else data
+
+
+def _json(row: str, field: Field) -> str:
+    return f"{row}.{field.column}" if field.base is int else f"{row}.{field.column}::text"

@@ -1,0 +1,141 @@
+"""Lists by keyset: pages that neither repeat nor miss a row while others write."""
+
+import base64
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from ovasabi.kernel.call.context import current_campaign
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.call.transaction import read
+from ovasabi.kernel.declare.entity import Entity, EntityType
+from ovasabi.kernel.store.filters import Condition, parse_filter
+from ovasabi.kernel.store.repository import Repository
+
+E = TypeVar("E", bound=Entity)
+DEFAULT_SIZE, MAX_SIZE = 50, 1000
+_AHEAD = timedelta(days=1)
+"""By how much the database's clock may be ahead of ours: the months after that hold nothing, and are not planned."""
+
+
+class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to list: `filter` and `order_by` over declared fields, a page at a time."""
+
+    page_size: Annotated[int, Meta(ge=1, le=MAX_SIZE)] = DEFAULT_SIZE
+    page_token: Annotated[str, Meta(description="The next_page_token of the page before.")] = ""
+    filter: Annotated[str, Meta(description='Such as: state = "published" AND tags:python.')] = ""
+    order_by: Annotated[str, Meta(description="A field, then asc or desc.")] = ""
+    include_total: Annotated[bool, Meta(description="Whether total_size is counted.")] = False
+
+
+class Page(msgspec.Struct, Generic[E], frozen=True):
+    """One page. `next_page_token` is empty on the last; `total_size` is counted only if asked for."""
+
+    items: list[E]
+    next_page_token: str = ""
+    total_size: int | None = None
+
+
+class _Order(msgspec.Struct, frozen=True):
+    column: str
+    field: str
+    base: Any
+    descending: bool
+
+
+class _Token(msgspec.Struct, array_like=True):
+    query: str
+    value: Any
+    id: int
+
+
+async def list_page(repository: Repository[E], request: ListRequest) -> Page[E]:
+    """One page of the entities of the context's campaign; by default the newest first."""
+    campaign = current_campaign()
+    if not 1 <= request.page_size <= MAX_SIZE:
+        raise InvalidValue(field="page_size", problem=f"page_size must be from 1 to {MAX_SIZE}.")
+    return await repository.single_flight.answer(request, campaign, lambda: _page(repository, request, campaign))
+
+
+async def _page(repository: Repository[E], request: ListRequest, campaign: int) -> Page[E]:
+    of = repository.of
+    order = _parse_order(of, request.order_by)
+    condition = parse_filter(of, request.filter, 3)
+    query = _query(of, order, request, campaign)
+    place = _place(order, request, query, 3 + len(condition.values))
+    values = [*condition.values, *place.values, request.page_size + 1]
+    sql = repository.sql.list(condition.sql + place.sql, _order_sql(of, order), f"${len(values) + 2}")
+    in_order = order.column == "created_at" and not request.filter  # else an index of the filter may be the better way
+    rows = await read(repository.database, sql, scope_of(campaign), campaign, *values, in_order=in_order)
+    items = [repository.codec.entity(row) for row in rows[: request.page_size]]
+    total = await _count(repository, condition, campaign) if request.include_total else None
+    return Page(items, _token(order, query, items[-1]) if len(rows) > request.page_size else "", total)
+
+
+async def _count(repository: Repository[E], condition: Condition, campaign: int) -> int:
+    sql = repository.sql.count(condition.sql)
+    rows = await read(repository.database, sql, scope_of(campaign), campaign, *condition.values)
+    return int(rows[0]["total"])
+
+
+def _parse_order(of: EntityType, text: str) -> _Order:
+    words = text.split()
+    if not words:
+        return _Order("created_at", "created_at", datetime, True)
+    name = words[0]
+    if len(words) > 2 or (len(words) == 2 and words[1].lower() not in ("asc", "desc")) or "," in text:
+        raise InvalidValue(field="order_by", problem="order_by takes one field, then asc or desc.")
+    descending = len(words) == 2 and words[1].lower() == "desc"
+    if name == "created_at":
+        return _Order(name, name, datetime, descending)
+    field = of.by_name.get(name)
+    if field is None or not field.sortable or field.nullable:
+        known = ", ".join(["created_at", *(f.name for f in of.fields if f.sortable and not f.nullable)])
+        raise InvalidValue(
+            field="order_by", problem=f"{of.name} cannot be ordered by {name!r}.", hint=f"It can by: {known}."
+        )
+    return _Order(field.column, name, field.base, descending)
+
+
+def _order_sql(of: EntityType, order: _Order) -> str:
+    way = " DESC" if order.descending else ""
+    return f"s.{order.column}{way}, s.master_id{way}"
+
+
+def _place(order: _Order, request: ListRequest, query: str, first: int) -> Condition:
+    """The rows behind the last one of the page before; on the newest page, those up to now."""
+    if not request.page_token:
+        if order.column != "created_at" or not order.descending:
+            return Condition("", ())
+        return Condition(f" AND s.created_at <= ${first}", (datetime.now(UTC) + _AHEAD,))
+    wrong = InvalidValue(
+        field="page_token", problem="The page token does not belong to this list.", hint="Leave it out to begin anew."
+    )
+    try:
+        raw = base64.urlsafe_b64decode(request.page_token.encode() + b"==")
+        token = msgspec.json.decode(raw, type=_Token)
+        value = msgspec.convert(token.value, order.base, strict=False)
+    except (ValueError, msgspec.MsgspecError):
+        raise wrong from None
+    if token.query != query or not 0 <= token.id < 1 << 63:
+        raise wrong
+    value = value.value if hasattr(value, "value") else value
+    sign = "<" if order.descending else ">"
+    sql = f" AND (s.{order.column}, s.master_id) {sign} (${first}, ${first + 1})"
+    if order.column == "created_at":
+        sql += f" AND s.created_at {sign}= ${first}"  # A comparison of rows does not prune partitions; this one does.
+    return Condition(sql, (value, token.id))
+
+
+def _token(order: _Order, query: str, last: Entity) -> str:
+    token = _Token(query, getattr(last, order.field), last.id)
+    return base64.urlsafe_b64encode(msgspec.json.encode(token)).decode().rstrip("=")
+
+
+def _query(of: EntityType, order: _Order, request: ListRequest, campaign: int) -> str:
+    text = f"{of.name}\0{order.field}\0{order.descending}\0{request.filter}\0{campaign}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

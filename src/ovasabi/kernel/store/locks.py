@@ -1,0 +1,116 @@
+"""Locks: within a transaction by default; leases with fencing tokens for longer work."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+
+from ovasabi.database.connection import Database
+from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.kernel.call.context import Fence, acting, current, current_campaign
+from ovasabi.kernel.call.errors import LeaseLost
+from ovasabi.kernel.call.scope import SCOPE_FIRST, scope_of
+from ovasabi.kernel.call.transaction import transaction, write
+
+_ACQUIRE = """
+WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s)
+INSERT INTO lease AS l (campaign_id, name, token, holder, expires_at)
+SELECT $2, $3, 1, $4, clock_timestamp() + $5::float8 * interval '1 second' FROM scope WHERE scope.s IS NOT NULL
+ON CONFLICT (campaign_id, name) DO UPDATE
+  SET token = l.token + 1, holder = excluded.holder, expires_at = excluded.expires_at
+  WHERE l.expires_at < clock_timestamp()
+RETURNING token"""
+_RENEW = f"""
+WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s)
+UPDATE lease AS l SET expires_at = clock_timestamp() + $5::float8 * interval '1 second'
+WHERE {SCOPE_FIRST} AND l.campaign_id = $2 AND l.name = $3 AND l.token = $4
+  AND ($5::float8 = 0 OR l.expires_at > clock_timestamp())
+RETURNING l.token"""
+
+
+class LockHeld(OvasabiError):
+    """Somebody else holds the lock."""
+
+    kind = Kind.CONFLICT
+    code = "lock_held"
+    message = "The lock {name} is held by somebody else."
+    hint = "Try again when its holder is done, or its lease has run out."
+    example = such_as(name="nightly-report")
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """A held lease. Its token rises with each holder; a write under an older token is refused."""
+
+    name: str
+    token: int
+    seconds: float
+    campaign_id: int
+
+
+@asynccontextmanager
+async def locked(database: Database, name: str) -> AsyncIterator[None]:
+    """Holds a named lock of the campaign for one transaction; what the block writes belongs to that transaction."""
+    async with transaction(database) as connection:
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", name, current_campaign())
+        yield
+
+
+@asynccontextmanager
+async def locked_entity(database: Database, id: int) -> AsyncIterator[None]:
+    """Holds the registry row of an entity for one transaction: nobody else changes the entity meanwhile."""
+    async with transaction(database) as connection:
+        campaign = current_campaign()
+        await connection.execute("SELECT set_config('ovasabi.campaigns', $1, true)", scope_of(campaign))
+        await connection.execute("SELECT 1 FROM master WHERE campaign_id = $1 AND id = $2 FOR UPDATE", campaign, id)
+        yield
+
+
+async def acquire(database: Database, name: str, seconds: float) -> Lease:
+    """Takes a lease for a while: a free one, or one that has run out. Else `LockHeld`."""
+    campaign = current_campaign()
+    holder = f"{current().principal.name}:{secrets.token_hex(4)}"
+    rows = await write(database, _ACQUIRE, scope_of(campaign), campaign, name, holder, seconds)
+    if not rows:
+        raise LockHeld(name=name)
+    return Lease(name, rows[0]["token"], seconds, campaign)
+
+
+async def renew(database: Database, lease: Lease) -> None:
+    """Holds a lease for as long again; `LeaseLost` if it ran out or was taken over."""
+    await _extend(database, lease, lease.seconds)
+
+
+async def release(database: Database, lease: Lease) -> None:
+    """Gives a lease back at once; nothing happens if it was lost already."""
+    with suppress(LeaseLost):
+        await _extend(database, lease, 0)
+
+
+@asynccontextmanager
+async def leased(database: Database, name: str, seconds: float = 30) -> AsyncIterator[Lease]:
+    """Holds a lease around longer work, renewed in the background; every write of the block carries its token."""
+    lease = await acquire(database, name, seconds)
+    renewal = asyncio.create_task(_renew_forever(database, lease))
+    try:
+        with acting(msgspec.structs.replace(current(), fence=Fence(name, lease.token))):
+            yield lease
+    finally:
+        renewal.cancel()
+        with suppress(asyncio.CancelledError, OvasabiError):
+            await renewal
+        await release(database, lease)
+
+
+async def _renew_forever(database: Database, lease: Lease) -> None:
+    while True:
+        await asyncio.sleep(lease.seconds / 3)
+        await renew(database, lease)
+
+
+async def _extend(database: Database, lease: Lease, seconds: float) -> None:
+    with acting(msgspec.structs.replace(current(), campaign_id=lease.campaign_id, fence=None)):
+        scope = scope_of(lease.campaign_id)
+        if not await write(database, _RENEW, scope, lease.campaign_id, lease.name, lease.token, seconds):
+            raise LeaseLost

@@ -1,0 +1,167 @@
+"""The registry itself: what exists, of which type, under which name; looked up, listed, searched and locked."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from ovasabi.database.connection import Database, Row
+from ovasabi.kernel.call.context import current_campaign
+from ovasabi.kernel.call.errors import EntityNotFound, InvalidValue
+from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
+from ovasabi.kernel.call.transaction import read
+from ovasabi.kernel.declare.entity import declared
+from ovasabi.kernel.declare.ids import Id, parse_reference
+from ovasabi.kernel.store.locks import locked_entity
+from ovasabi.kernel.store.repository import Repository
+
+STATUSES = {1: "active", 2: "deleted"}
+_COLUMNS = "m.id, m.uuid, m.campaign_id, m.type, m.name, m.status, m.version, m.created_at, m.updated_at"
+_GET = "SELECT x.*\n" + SCOPED.format(
+    body=f"SELECT {_COLUMNS} FROM master AS m WHERE m.campaign_id = $2 AND m.id = $3 AND {SEEN}"
+)
+_GET_MANY = "SELECT x.*\n" + SCOPED.format(
+    body=f"""
+  SELECT {_COLUMNS} FROM master AS m
+  WHERE m.campaign_id = $2 AND m.id = ANY ($3::bigint[]) AND m.status = 1 AND {SEEN}"""
+)
+_LIST = "SELECT x.*\n" + SCOPED.format(
+    body=f"""
+  SELECT {_COLUMNS} FROM master AS m
+  WHERE m.campaign_id = $2 AND ($3::text IS NULL OR m.type = $3) AND m.id > $4 AND ($5 OR m.status = 1) AND {SEEN}
+  ORDER BY m.id LIMIT $6"""
+)
+_SEARCH = "SELECT x.*\n" + SCOPED.format(
+    body=f"""
+  SELECT {_COLUMNS}, h.rank
+  FROM search_names($2, $3::text[], $4, $5, $6) AS h
+  JOIN LATERAL (SELECT * FROM master WHERE campaign_id = $2 AND id = h.master_id OFFSET 0) AS m ON true
+  WHERE {SEEN} ORDER BY h.rank DESC, m.id DESC"""
+)
+Mode = Literal["text", "pattern", "fuzzy"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """An entity as the registry knows it."""
+
+    id: Id
+    uuid: UUID
+    campaign_id: Annotated[int, Meta(ge=0)]
+    type: Annotated[str, Meta(description="The entity's type.")]
+    name: str
+    status: Annotated[str, Meta(description="active or deleted.")]
+    version: Annotated[int, Meta(ge=1)]
+    created_at: Annotated[datetime, Meta(tz=True)]
+    updated_at: Annotated[datetime, Meta(tz=True)]
+    rank: Annotated[float | None, Meta(description="In a search, how well it matches.")] = None
+
+
+class RecordPage(msgspec.Struct, frozen=True):
+    """One page of the registry."""
+
+    records: list[Record]
+    next_page_token: str = ""
+
+
+Records = list[Record]
+"""Named here, since inside the class below `list` is a method."""
+
+
+class EntityRegistry:
+    """The registry of the context's campaign. What changes an entity changes its record, in the same statement."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def create(self, type: str, values: dict[str, object], *, key: str | None = None) -> Record:
+        """Creates an entity of a type, with its data: a record is never without it."""
+        entity = await self._entities(type).create(values, key=key)
+        return await self.get(entity.id)
+
+    async def get(self, reference: int | str | UUID) -> Record:
+        """One record by id or uuid, also of a deleted entity."""
+        campaign = current_campaign()
+        parsed = parse_reference(str(reference))
+        rows = await read(self.database, _GET, scope_of(campaign), campaign, parsed[0]) if parsed else []
+        if not rows or parsed is None or (parsed[1] is not None and rows[0]["uuid"] != parsed[1]):
+            raise EntityNotFound(type="entity", reference=reference)
+        return _record(rows[0])
+
+    async def get_many(self, ids: Sequence[int]) -> dict[int, Record]:
+        """The records of those that are there and not deleted, by id."""
+        campaign = current_campaign()
+        rows = await read(self.database, _GET_MANY, scope_of(campaign), campaign, list(ids))
+        return {row["id"]: _record(row) for row in rows}
+
+    async def update(self, reference: int | str | UUID, name: str, *, expected_version: int | None = None) -> Record:
+        """Gives an entity another name: the field that names it, in its own table, and the record with it."""
+        record = await self.get(reference)
+        repository = self._entities(record.type)
+        await repository.update(record.id, {repository.of.title: name}, expected_version=expected_version)
+        return await self.get(record.id)
+
+    async def delete(self, reference: int | str | UUID, *, expected_version: int | None = None) -> Record:
+        """Deletes an entity, softly, with its data."""
+        record = await self.get(reference)
+        await self._entities(record.type).delete(record.id, expected_version=expected_version)
+        return await self.get(record.id)
+
+    async def list(
+        self, *, type: str | None = None, page_size: int = 50, page_token: str = "", deleted: bool = False
+    ) -> RecordPage:
+        """Records in order of their ids, the oldest first."""
+        if not 1 <= page_size <= 1000:
+            raise InvalidValue(field="page_size", problem="page_size must be from 1 to 1000.")
+        if page_token and not (page_token.isascii() and page_token.isdigit() and len(page_token) <= 18):
+            raise InvalidValue(field="page_token", problem="The page token does not belong to this list.")
+        _check_types([type] if type else None)
+        campaign, after = current_campaign(), int(page_token or 0)
+        args = (scope_of(campaign), campaign, type, after, deleted, page_size + 1)
+        rows = await read(self.database, _LIST, *args, in_order=True)
+        records = [_record(row) for row in rows[:page_size]]
+        return RecordPage(records, str(records[-1].id) if len(rows) > page_size else "")
+
+    async def search(
+        self, query: str, *, types: Sequence[str] | None = None, mode: Mode = "text", limit: int = 20
+    ) -> Records:
+        """By name, best first: `text`: all words; `fuzzy`: one typing error a word; `pattern`: with * and ?."""
+        if not 1 <= limit <= 500 or not query.strip() or len(query) > 500:
+            raise InvalidValue(field="q", problem="A search takes 1 to 500 characters, and a limit of 1 to 500.")
+        _check_types(types)
+        wanted = _pattern(query) if mode == "pattern" else query
+        campaign = current_campaign()
+        rows = await read(
+            self.database, _SEARCH, scope_of(campaign), campaign, list(types) if types else None, wanted, mode, limit
+        )
+        return [_record(row, row["rank"]) for row in rows]
+
+    def lock(self, id: int) -> "locked_entity":  # type: ignore[valid-type]
+        """Holds an entity for one transaction: `async with registry.lock(id): …`."""
+        return locked_entity(self.database, id)
+
+    def _entities(self, type: str) -> Repository:  # type: ignore[type-arg]
+        _check_types([type])
+        return Repository(self.database, declared[type].cls)
+
+
+def _check_types(types: Sequence[str] | None) -> None:
+    for type in types or ():
+        if type not in declared:
+            known = ", ".join(sorted(declared))
+            raise InvalidValue(field="type", problem=f"There is no entity type {type!r}.", hint=f"There are: {known}.")
+
+
+def _pattern(query: str) -> str:
+    """A pattern with * and ? as LIKE takes it; without either, anything that contains the text."""
+    escaped = query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    if "*" not in query and "?" not in query:
+        return f"%{escaped}%"
+    return escaped.replace("*", "%").replace("?", "_")
+
+
+def _record(row: Row, rank: float | None = None) -> Record:
+    values = {name: row[name] for name in Record.__struct_fields__ if name not in ("status", "rank")}
+    return Record(**values, status=STATUSES[row["status"]], rank=rank)

@@ -1,0 +1,179 @@
+"""Values on their way into a statement and back: completed, checked, sealed and encoded; and rows made entities."""
+
+import asyncio
+import hashlib
+import re
+import typing
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cached_property
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from ovasabi.database.connection import Row
+from ovasabi.kernel.call.context import current
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.declare.entity import Entity, type_of
+from ovasabi.kernel.declare.fields import Bounds, Field, FromMetadata, Numeric, Secret
+from ovasabi.kernel.declare.ids import id_time
+from ovasabi.kernel.declare.metadata import check_metadata, derived
+from ovasabi.kernel.store.rows import Change, ChangedRow, NewRow
+
+E = TypeVar("E", bound=Entity)
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class Codec(Generic[E]):
+    """Turns drafts and changes of one entity type into rows, and rows into entities."""
+
+    def __init__(self, cls: type[E]) -> None:
+        self.cls = cls
+        self.of = type_of(cls)
+
+    async def new_row(
+        self, given: Mapping[str, Any], key: str | None, campaign: int, verb: str
+    ) -> tuple[NewRow, dict[str, Any]]:
+        """A draft made ready, and its complete values."""
+        metadata = given.get("metadata")
+        if metadata:
+            check_metadata(metadata, self.of.service)
+        self._check_decimals(given)
+        given = self._in_utc(given)
+        values = {name: given[name] if name in given else initial() for name, initial in self._initial}
+        values["metadata"] = metadata or {}
+        context = current()
+        row = NewRow(
+            campaign,
+            encoded(await self._sealed(values)),
+            key,
+            self._digest(values) if key else None,
+            self.of.event_type(verb),
+            context.principal.name,
+            context.correlation_id,
+            context.causation_id,
+        )
+        return row, values
+
+    async def changed_row(self, change: Change, campaign: int, verb: str, *, adds: bool = False) -> ChangedRow:
+        """A change made ready; what is to be added (`adds`) may well be negative."""
+        if not adds:
+            self._check_decimals(change.values)
+        if isinstance(metadata := change.values.get("metadata"), dict):
+            check_metadata(metadata, self.of.service)
+        changed = self._in_utc(change.values)
+        context = current()
+        return ChangedRow(
+            campaign,
+            change.id,
+            change.expected_version,
+            encoded(await self._sealed(changed)),
+            self.of.event_type(verb),
+            context.principal.name,
+            context.correlation_id,
+            context.causation_id,
+        )
+
+    def created(self, id: int, uuid: Any, campaign: int, values: dict[str, Any]) -> E:
+        """The entity that a create made, without reading it."""
+        at = id_time(id)
+        shown = {name: values[name] for name in self._shown if name in values}
+        kept = {"id": id, "uuid": uuid, "campaign_id": campaign, "version": 1, "created_at": at, "updated_at": at}
+        return self.cls(**kept, **shown, **derived(self.of, values["metadata"]))
+
+    def entity(self, row: Row) -> E:
+        """An entity from a row with its columns, and maybe others."""
+        values = {name: row[name] for name in self._columns}
+        for name, converted in self._converted:
+            if values[name] is not None:
+                values[name] = converted(values[name])
+        return self.cls(**values)
+
+    @cached_property
+    def _initial(self) -> list[tuple[str, Callable[[], Any]]]:
+        return [(field.name, field.initial) for field in self.of.stored]
+
+    @cached_property
+    def _shown(self) -> list[str]:
+        return ["metadata", *(field.name for field in self.of.shown if not field.has(FromMetadata))]
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        shown = {*Entity.__struct_fields__, *(field.name for field in self.of.shown)}
+        return [name for name in self.cls.__struct_fields__ if name in shown]
+
+    @cached_property
+    def _converted(self) -> list[tuple[str, Callable[[Any], Any]]]:
+        """The fields whose Python type is not the driver's: enumerations, and structured JSON."""
+        found = [(field.name, _converter(field)) for field in self.of.shown]
+        return [(name, converter) for name, converter in found if converter is not None]
+
+    @cached_property
+    def _sealers(self) -> list[tuple[str, str, Callable[[str], str]]]:
+        secrets = [(field, field.get(Secret)) for field in self.of.stored]
+        return [(field.name, field.column, secret.seal) for field, secret in secrets if secret is not None]
+
+    @cached_property
+    def _decimals(self) -> list[tuple[str, Numeric, Bounds]]:
+        fields = [field for field in self.of.stored if field.base is Decimal]
+        return [(field.name, field.get(Numeric) or Numeric(), field.get(Bounds) or Bounds()) for field in fields]
+
+    def _check_decimals(self, values: Mapping[str, Any]) -> None:
+        """Decimals, whose digits and bounds the decoder of a request does not know."""
+        for field, digits, bounds in self._decimals:
+            value = values.get(field)
+            if value is not None and (problem := digits.problem(value) or bounds.problem(value)):
+                raise InvalidValue(field=field, problem=f"{field} {problem}.")
+
+    @cached_property
+    def _moments(self) -> list[str]:
+        return [field.name for field in self.of.stored if field.base is datetime]
+
+    def _in_utc(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Moments as they are kept and read: in UTC, whatever their offset, of which PostgreSQL does not take all."""
+        given = {name: at for name in self._moments if isinstance(at := values.get(name), datetime) and at.tzinfo}
+        try:
+            return {**values, **{name: at.astimezone(UTC) for name, at in given.items()}} if given else values
+        except OverflowError:
+            problem = "A time is before the year 1 or after the year 9999, in UTC."
+            raise InvalidValue(field=next(iter(given)), problem=problem) from None
+
+    async def _sealed(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Secrets as their hashes; in a thread, since that is slow by intent."""
+        if not self._sealers:
+            return values
+        sealed = dict(values)
+        for name, column, seal in self._sealers:
+            if name in sealed:
+                value = sealed.pop(name)
+                sealed[column] = None if value is None else await asyncio.to_thread(seal, value)
+        return sealed
+
+    def _digest(self, values: Mapping[str, Any]) -> bytes:
+        secret = {name for name, _, _ in self._sealers}
+        public = {name: value for name, value in values.items() if name not in secret}
+        # In whatever order a client, or a door, gives them.
+        return hashlib.sha256(f"{self.of.name}\0{encoded(public, order='sorted')}".encode()).digest()
+
+
+def encoded(values: Mapping[str, Any], *, order: Literal["sorted"] | None = None) -> str:
+    """Values as the text of a jsonb."""
+    try:
+        text = msgspec.json.encode(values, order=order).decode()
+    except UnicodeEncodeError as error:
+        raise InvalidValue(problem="Text may not hold half a character (a lone surrogate).") from error
+    if "\\u0000" in text and _NUL.search(text):
+        raise InvalidValue(problem="Text may not hold the character U+0000.")
+    return text
+
+
+def _converter(field: Field) -> Callable[[Any], Any] | None:
+    inner = typing.get_args(field.base)[0] if field.is_list else field.base
+    if isinstance(inner, type) and issubclass(inner, Enum):
+        members = {member.value: member for member in inner}
+        return (lambda values: [members[value] for value in values]) if field.is_list else members.__getitem__
+    if field.sql_type == "jsonb" and field.base not in (Any, dict, dict[str, Any]):
+        return lambda value: msgspec.convert(value, field.base)
+    return None

@@ -1,0 +1,69 @@
+"""The lines of a file to import, decoded and gathered into batches that are bounded in rows and in bytes."""
+
+from collections.abc import Iterator
+from typing import BinaryIO, Literal
+
+import msgspec
+
+from ovasabi.errors import OvasabiError
+from ovasabi.kernel.store.rows import NewEntity
+from ovasabi.kernel.transfer.line_decoder import LineDecoder
+from ovasabi.kernel.transfer.lines import Line, NotImportable, csv_records, json_lines
+
+Format = Literal["jsonl", "csv"]
+BATCH_ROWS = 500
+BATCH_BYTES = 1024 * 1024
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A line and its draft."""
+
+    line: Line
+    draft: NewEntity
+
+
+class Batch(msgspec.Struct):
+    """Lines that are sent together, those that need not be sent since they are wrong, and where the last one ends."""
+
+    rows: list[Row] = []
+    refused: list[tuple[Line, OvasabiError]] = []
+    size: int = 0
+    end: int = 0
+
+    def add(self, line: Line, draft: NewEntity | OvasabiError) -> None:
+        """Adds a line with what became of it."""
+        if isinstance(draft, OvasabiError):
+            self.refused.append((line, draft))
+        else:
+            self.rows.append(Row(line, draft))
+        self.size += len(line.raw)
+        self.end = line.end
+
+
+def read_batches(
+    file: BinaryIO, drafts: LineDecoder, format: Format, rows: int = BATCH_ROWS, *, after: int = 0
+) -> Iterator[Batch]:
+    """The batches of a file; NotImportable if it is empty, or wrong as a whole.
+
+    Lines that end within the first `after` bytes are read, since equal ones are counted for their keys, and left out.
+    """
+    lines = json_lines(file) if format == "jsonl" else csv_records(file)
+    if format == "csv" and (header := next(lines, None)) is not None:
+        drafts.read_header(header)
+    make = drafts.from_json if format == "jsonl" else drafts.from_csv
+    batch, empty = Batch(), True
+    for line in lines:
+        empty = False
+        try:
+            draft: NewEntity | OvasabiError = make(line)
+        except OvasabiError as error:
+            draft = error
+        if line.end > after:
+            batch.add(line, draft)
+        if len(batch.rows) + len(batch.refused) >= rows or batch.size >= BATCH_BYTES:
+            yield batch
+            batch = Batch()
+    if batch.size:
+        yield batch
+    if empty:
+        raise NotImportable(problem="There is nothing in the file to import.")

@@ -1,0 +1,251 @@
+"""Imports: lines of a file through the same create as any other, in batches, safe to break off and run again."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import Any, Protocol
+
+import msgspec
+
+from ovasabi.database.connection import Database
+from ovasabi.errors import Kind, OvasabiError
+from ovasabi.kernel.call.context import current_campaign
+from ovasabi.kernel.call.errors import Contended, LeaseLost
+from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
+from ovasabi.kernel.call.transaction import read
+from ovasabi.kernel.declare.entity import Entity, declared
+from ovasabi.kernel.store.rows import NewEntity
+from ovasabi.kernel.transfer.batches import Batch, Row
+from ovasabi.kernel.transfer.lines import Line, NotImportable
+
+IN_FLIGHT = 3
+"""Batches on their way to the database at a time; with those being read, all that is ever in memory."""
+PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0)
+"""Seconds between attempts while the database does not answer: a restart passes unnoticed."""
+
+_ONE_BY_ONE = (Kind.INVALID, Kind.PRECONDITION, Kind.CONFLICT, Kind.EXISTS, Kind.NOT_FOUND)
+_KNOWN = "SELECT x.*\n" + SCOPED.format(
+    body=f"""
+  SELECT d.key, d.master_id FROM idempotency AS d
+  WHERE d.campaign_id = $2 AND d.key = ANY ($3::text[]) AND {SEEN}"""
+)
+
+
+class Tally(msgspec.Struct):
+    """What became of the lines so far; `end` is how many bytes of the file that were."""
+
+    created: int = 0
+    present: int = 0
+    rejected: int = 0
+    end: int = 0
+
+    @property
+    def lines(self) -> int:
+        """All that were dealt with."""
+        return self.created + self.present + self.rejected
+
+
+class Creating(Protocol):
+    """What takes new entities, many at a time: the service of their type."""
+
+    database: Database
+
+    async def create_many(self, drafts: Sequence[NewEntity]) -> "list[Any | OvasabiError]":
+        """Creates them; an error in the place of each that was refused."""
+
+
+class Refused(Protocol):
+    """Where the lines that are refused go."""
+
+    def write(self, line: Line, refusal: OvasabiError) -> None:
+        """Takes one of them."""
+
+    def close(self) -> None:
+        """There are no more."""
+
+
+class Importer:
+    """Sends batches to a service in the context's campaign, and tells `progress`; `stop` ends it soon, and orderly.
+
+    `settled` is awaited after each batch that is dealt with. `since` is an id: what was made later under a line's own
+    key was made by this import, before it was broken off.
+    """
+
+    def __init__(
+        self,
+        service: Creating,
+        rejects: Refused,
+        *,
+        given_keys: bool = False,
+        stop: asyncio.Event | None = None,
+        in_flight: int = IN_FLIGHT,
+        since: int | None = None,
+        settled: Callable[[Tally], Awaitable[None]] | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self.progress: Callable[[Tally], None] = lambda tally: None
+        self._service = service
+        self._rejects = rejects
+        self._given_keys = given_keys
+        self._stop = stop or asyncio.Event()
+        self._in_flight = in_flight
+        self._since = since
+        self._settled = settled
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop.is_set()
+
+    async def run(self, batches: Iterator[Batch]) -> Tally:
+        """Imports until the end, or until told to stop. The tally is right even where an error ends it."""
+        return await self.run_through(self._read(batches))
+
+    async def run_through(self, batches: AsyncIterator[Batch]) -> Tally:
+        """As `run`, of batches that are waited for."""
+        sent: deque[asyncio.Task[list[bool | OvasabiError]]] = deque()
+        waiting: deque[Batch] = deque()
+        try:
+            async for batch in batches:
+                sent.append(asyncio.create_task(self._send(batch.rows)))
+                waiting.append(batch)
+                if len(sent) >= self._in_flight:
+                    await self._settle(waiting.popleft(), await sent.popleft())
+            while sent:
+                await self._settle(waiting.popleft(), await sent.popleft())
+        finally:
+            for task in sent:
+                task.cancel()
+            await asyncio.gather(*sent, return_exceptions=True)
+            self._rejects.close()
+        return self.tally
+
+    async def _settle(self, batch: Batch, answers: "list[bool | OvasabiError]") -> None:
+        """Counts a batch, in the order of the file, and writes its rejects."""
+        refused = list(batch.refused)
+        for row, answer in zip(batch.rows, answers, strict=True):
+            if isinstance(answer, OvasabiError):
+                refused.append((row.line, answer))
+            elif answer:
+                self.tally.created += 1
+            else:
+                self.tally.present += 1
+        for line, error in sorted(refused, key=lambda one: one[0].number):
+            self._rejects.write(line, error)
+            self.tally.rejected += 1
+        self.tally.end = batch.end
+        self.progress(self.tally)
+        if self._settled is not None:
+            await self._settled(self.tally)
+
+    async def _send(self, rows: list[Row]) -> "list[bool | OvasabiError]":
+        """For each row: whether it was created (else it was there already), or why it was refused."""
+        drafts = [row.draft for row in rows]
+        known = await self._known(drafts)
+        # A derived key says what the row holds, so a known one is in; of a given key, the service compares the content.
+        fresh = [place for place, draft in enumerate(drafts) if self._given_keys or draft.key not in known]
+        answers: list[bool | OvasabiError] = [self._by_us(known.get(str(draft.key))) for draft in drafts]
+        seen: set[int] = set()
+        for place, answer in zip(fresh, await self._created([drafts[place] for place in fresh]), strict=True):
+            if isinstance(answer, OvasabiError):
+                answers[place] = answer
+            else:
+                answers[place] = drafts[place].key not in known and answer.id not in seen
+                seen.add(answer.id)
+        return answers
+
+    def _by_us(self, id: int | None) -> bool:
+        return id is not None and self._since is not None and id > self._since
+
+    async def _known(self, drafts: list[NewEntity]) -> dict[str, int]:
+        """Which of the keys were used before, and for what."""
+        campaign, keys = current_campaign(), [draft.key for draft in drafts]
+        for pause in (*PAUSES, None):
+            try:
+                rows = await read(self._service.database, _KNOWN, scope_of(campaign), campaign, keys)
+                return {row["key"]: row["master_id"] for row in rows}
+            except OvasabiError as error:
+                if error.kind is not Kind.UNAVAILABLE or pause is None or self._stop.is_set():
+                    raise
+                await asyncio.sleep(pause)
+        return {}
+
+    async def _created(self, drafts: list[NewEntity]) -> list[Entity | OvasabiError]:
+        """The service's answers; rows that only time stands against are tried again, and their keys make that safe."""
+        answers = await self._halving(drafts)
+        for pause in PAUSES:
+            again = [place for place, answer in enumerate(answers) if _passes(answer)]
+            if not again or self._stop.is_set():
+                break
+            await asyncio.sleep(pause)
+            for place, answer in zip(again, await self._halving([drafts[place] for place in again]), strict=True):
+                answers[place] = answer
+        for answer in answers:
+            # Who lost the lease may not go on, which is no fault of the row.
+            if isinstance(answer, LeaseLost) or (isinstance(answer, OvasabiError) and answer.kind is Kind.UNAVAILABLE):
+                raise answer
+        return answers
+
+    async def _halving(self, drafts: list[NewEntity]) -> list[Entity | OvasabiError]:
+        """A statement that fails as a whole is made of halves, until the rows that it fails for are alone."""
+        if not drafts:
+            return []
+        try:
+            return await self._service.create_many(drafts)
+        except OvasabiError as error:
+            if error.kind is Kind.UNAVAILABLE or (error.kind in _ONE_BY_ONE and len(drafts) == 1):
+                return [error] * len(drafts)
+            if isinstance(error, LeaseLost) or len(drafts) == 1 or error.kind not in (*_ONE_BY_ONE, Kind.DEADLINE):
+                raise
+        middle = len(drafts) // 2
+        return [*await self._halving(drafts[:middle]), *await self._halving(drafts[middle:])]
+
+    async def _read(self, batches: Iterator[Batch]) -> AsyncIterator[Batch]:
+        """The batches, read in a thread that nobody waits for, since standard input may never answer."""
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[Batch | BaseException | None] = asyncio.Queue(1)
+
+        def put(item: Batch | BaseException | None) -> None:
+            asyncio.run_coroutine_threadsafe(queue.put(item), loop).result()
+
+        def read_all() -> None:
+            with suppress(RuntimeError, asyncio.CancelledError):  # the loop is gone: nobody listens
+                try:
+                    for batch in batches:
+                        put(batch)
+                    put(None)
+                except Exception as error:
+                    put(error)
+
+        threading.Thread(target=read_all, name="import-reader", daemon=True).start()
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            while not self._stop.is_set():
+                item = asyncio.create_task(queue.get())
+                await asyncio.wait((item, stopped), return_when=asyncio.FIRST_COMPLETED)
+                batch = item.result() if item.done() else None
+                if isinstance(batch, BaseException):
+                    raise batch
+                if batch is None:
+                    item.cancel()
+                    return
+                yield batch
+        finally:
+            stopped.cancel()
+
+
+def type_named(plural: str) -> str:
+    """The entity type with a plural; NotImportable with what was probably meant."""
+    plurals = {of.plural: name for name, of in declared.items()}
+    if plural not in plurals:
+        near = get_close_matches(plural, plurals, 1, cutoff=0.5)
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(plurals))}."
+        raise NotImportable(problem=f"There is no entity type {plural!r}.", hint=hint)
+    return plurals[plural]
+
+
+def _passes(answer: Entity | OvasabiError) -> bool:
+    return isinstance(answer, Contended) or (isinstance(answer, OvasabiError) and answer.kind is Kind.UNAVAILABLE)

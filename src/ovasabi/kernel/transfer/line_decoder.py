@@ -1,0 +1,183 @@
+"""From a line to a draft: typed by the entity's declaration, with a key that makes a second import of it do nothing."""
+
+import hashlib
+import re
+import sqlite3
+import typing
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.declare.entity import EntityType
+from ovasabi.kernel.declare.fields import Field, Secret
+from ovasabi.kernel.store.rows import NewEntity
+from ovasabi.kernel.transfer.lines import Line, NotImportable, not_utf8
+
+MAX_KEY = 200
+_PLACE = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+_NAMED = re.compile(r"Object (missing required|contains unknown) field `([^`]*)`")
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class LineDecoder:
+    """Makes the drafts of one file. `key_field` names the field, or an extra one, that tells its lines apart."""
+
+    def __init__(self, of: EntityType, key_field: str | None) -> None:
+        self.of = of
+        self.known = of.draft.__struct_fields__
+        self._key_field = key_field
+        self._typed = msgspec.json.Decoder(of.draft)
+        self._raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
+        self._secrets = [field.name for field in of.stored if field.has(Secret)]
+        self._ordinals = _Ordinals()
+        self._header: list[list[str]] | None = None
+
+    def from_json(self, line: Line) -> NewEntity:
+        """The draft of a line of JSON Lines; InvalidValue names the field that is wrong."""
+        if problem := line.problem or not_utf8(line.raw):
+            raise InvalidValue(problem=problem)
+        key, text = None, line.raw
+        try:
+            if self._key_field is not None:
+                values = self._raw.decode(text)
+                key = values.get(self._key_field)
+                key = None if key is None else msgspec.json.decode(key)
+                if self._key_field not in self.known:
+                    values.pop(self._key_field, None)
+                    text = msgspec.json.encode(values)
+            draft = self._typed.decode(text)
+        except msgspec.MsgspecError as error:
+            raise self._wrong(error) from None
+        return self._draft(draft, key)
+
+    def read_header(self, line: Line) -> None:
+        """Takes the header of a CSV; NotImportable if a column of it is not one of a draft."""
+        if line.problem:
+            raise NotImportable(problem=line.problem)
+        columns = [cell.strip() for cell in line.cells or []]
+        for place, column in enumerate(columns, 1):
+            if not column:
+                raise NotImportable(problem=f"Column {place} of the CSV's header has no name.")
+            if columns.count(column) > 1:
+                raise NotImportable(problem=f"The CSV's header names {column} twice.")
+            if any(other.startswith(f"{column}.") for other in columns):
+                raise NotImportable(problem=f"The CSV's header names {column} and a part of it.")
+            if column != self._key_field:
+                self._check_column(column)
+        if self._key_field is not None and self._key_field not in columns:
+            raise NotImportable(problem=f"The CSV has no column {self._key_field}, which --key names.")
+        self._header = [column.split(".") if column != self._key_field else [column] for column in columns]
+
+    def from_csv(self, line: Line) -> NewEntity:
+        """The draft of a record of CSV, after its header."""
+        header, cells = self._header or [], line.cells or []
+        if line.problem:
+            raise InvalidValue(problem=line.problem)
+        if len(cells) != len(header):
+            raise InvalidValue(problem=f"The record has {len(cells)} cells, and the header {len(header)} columns.")
+        values: dict[str, Any] = {}
+        for path, cell in zip(header, cells, strict=True):
+            if cell != "":
+                _put(values, path, self._cell(path, cell))
+        key = values.get(self._key_field) if self._key_field is not None else None
+        if self._key_field not in self.known:
+            values.pop(self._key_field or "", None)
+        try:
+            return self._draft(msgspec.convert(values, self.of.draft, strict=False), key)
+        except msgspec.ValidationError as error:
+            raise self._wrong(error) from None
+
+    def _cell(self, path: list[str], cell: str) -> Any:
+        """A cell as what `convert` takes: a list from `a;b` or JSON, an object from JSON, else its text."""
+        field = self.of.by_name.get(path[0])
+        whole = len(path) == 1
+        lists = whole and field is not None and field.is_list
+        json = whole and (path[0] == "metadata" or (field is not None and field.sql_type == "jsonb"))
+        if json or (lists and cell.lstrip().startswith("[")):
+            try:
+                return msgspec.json.decode(cell)
+            except msgspec.MsgspecError as error:
+                raise InvalidValue(field=path[0], problem=f"{path[0]}: the cell is no JSON: {error}.") from None
+        return [part.strip() for part in cell.split(";") if part.strip()] if lists else cell
+
+    def _check_column(self, column: str) -> None:
+        name, dot, _ = column.partition(".")
+        field = self.of.by_name.get(name)
+        if name not in self.known:
+            near = get_close_matches(name, self.known, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(self.known)}."
+            raise NotImportable(problem=f"The CSV's column {column} is not one that a {self.of.name} takes.", hint=hint)
+        if dot and not _is_object(name, field):
+            raise NotImportable(problem=f"The CSV's column {column} is wrong: {name} has no parts.")
+
+    def _draft(self, draft: msgspec.Struct, key: Any) -> NewEntity:
+        values = {name: value for name, value in msgspec.structs.asdict(draft).items() if value is not UNSET}
+        return NewEntity(values, self._given_key(key) if self._key_field is not None else self._derived_key(values))
+
+    def _given_key(self, value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+            name = self._key_field
+            raise InvalidValue(field=name, problem=f"{name}: the key of the line is missing, or no text or number.")
+        key = f"import:{self.of.name}:{value}"
+        return (
+            key if len(key) <= MAX_KEY else f"import:{self.of.name}:sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+        )
+
+    def _derived_key(self, values: Mapping[str, Any]) -> str:
+        """From what the line says, and how often that was said before: equal lines differ, a second run does not.
+
+        A password is left out, since a fast hash of it would be kept.
+        """
+        public = {name: value for name, value in values.items() if name not in self._secrets}
+        digest = hashlib.sha256(_encode([self.of.name, public]))
+        ordinal = self._ordinals.next(digest.digest()[:16])
+        digest.update(str(ordinal).encode())
+        return f"import:{self.of.name}:{digest.hexdigest()}"
+
+    def _wrong(self, error: msgspec.MsgspecError) -> InvalidValue:
+        """What a decoding error means: the field, and what was probably meant."""
+        text = str(error)
+        place = _PLACE.search(text)
+        path, problem = place[1] if place else "", _PLACE.sub("", text)
+        if named := _NAMED.search(text):
+            name = f"{path}.{named[2]}" if path else named[2]
+            if named[1].startswith("missing"):
+                return InvalidValue(field=name, problem=f"{name}: the field is missing.")
+            near = get_close_matches(named[2], self.known, 1)
+            meant = f"; did you mean {near[0]}?" if near else "."
+            return InvalidValue(field=name, problem=f"{name}: a {self.of.name} takes no such field{meant}")
+        if isinstance(error, msgspec.ValidationError):
+            return InvalidValue(field=path or None, problem=f"{path}: {problem}." if path else f"{problem}.")
+        return InvalidValue(problem=f"The line is no JSON: {problem}.")
+
+
+class _Ordinals:
+    """How often each content came before, in a database that SQLite keeps on disk once it outgrows its cache."""
+
+    def __init__(self) -> None:
+        self._seen = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._seen.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16384;"
+            "CREATE TABLE seen (content BLOB PRIMARY KEY, times INT NOT NULL) WITHOUT ROWID; BEGIN"
+        )
+
+    def next(self, content: bytes) -> int:
+        (times,) = self._seen.execute(
+            "INSERT INTO seen VALUES (?, 1) ON CONFLICT (content) DO UPDATE SET times = times + 1 RETURNING times",
+            (content,),
+        ).fetchone()
+        return int(times)
+
+
+def _is_object(name: str, field: Field | None) -> bool:
+    return name == "metadata" or (field is not None and typing.get_origin(field.base) is dict)
+
+
+def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
+    for part in path[:-1]:
+        values = values.setdefault(part, {})
+    values[path[-1]] = value

@@ -1,0 +1,1 @@
+"""Long operations: what a long method reports, how it is started and resumed."""

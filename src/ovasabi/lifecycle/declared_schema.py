@@ -1,0 +1,174 @@
+"""The declared schema as SQLAlchemy Core metadata: what migrations are compared with. Never on the way of a request."""
+
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from ovasabi.kernel.declare.entity import EntityType, Scope, declared
+from ovasabi.kernel.declare.fields import Bounds, Field, Filter, FromMetadata, Reference, Unique
+
+NAMING = {
+    "pk": "%(table_name)s_pkey",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+}
+
+
+def metadata_of(entities: dict[str, EntityType] | None = None) -> sa.MetaData:
+    """The tables of the given entities (all declared ones by default), with the registry that they point to."""
+    metadata = sa.MetaData(naming_convention=NAMING)
+    _registry(metadata)
+    for of in (declared if entities is None else entities).values():
+        _entity_table(metadata, of)
+    return metadata
+
+
+def _registry(metadata: sa.MetaData) -> None:
+    """Only what entity tables refer to; the registry itself is made by the first migration, in SQL."""
+    sa.Table(
+        "master",
+        metadata,
+        sa.Column("id", sa.BigInteger, primary_key=True),
+        sa.Column("campaign_id", sa.Integer, nullable=False),
+    )
+
+
+def _entity_table(metadata: sa.MetaData, of: EntityType) -> sa.Table:
+    name, scoped = of.table_name, of.scope is not Scope.GLOBAL
+    keys = ["campaign_id", "created_at", "master_id"] if of.partitioned else ["master_id"]
+    parts: list[sa.schema.SchemaItem] = []
+    if scoped:
+        parts.append(sa.Column("campaign_id", sa.Integer, nullable=False, autoincrement=False))
+    parts += [
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("master_id", sa.BigInteger, nullable=False, autoincrement=False),
+        *(_column(field) for field in of.fields),
+        sa.Column("metadata", pg.JSONB, nullable=False, server_default=sa.text("'{}'")),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint(*keys, name=f"{name}_pkey"),
+        _foreign_key(name, "master_id", scoped, "master"),
+        sa.CheckConstraint("octet_length(metadata::text) <= 131072", name=sa.schema.conv(f"{name}_metadata_check")),
+    ]
+    if of.searched:
+        parts.append(sa.Column("search_vector", pg.TSVECTOR, sa.Computed(_vector(of), persisted=True)))
+    parts += [_reference(of, field) for field in of.references]
+    parts += [check for field in of.stored if (check := _check(name, field)) is not None]
+    options: dict[str, Any] = {"postgresql_partition_by": "LIST (campaign_id)"} if of.partitioned else {}
+    table = sa.Table(name, metadata, *parts, comment=of.cls.__doc__, **options)
+    for index in _indexes(of, table):
+        assert index.table is table
+    return table
+
+
+def _column(field: Field) -> sa.Column[object]:
+    derived = field.get(FromMetadata)
+    if derived is not None:
+        path = "{" + derived.path.replace(".", ",") + "}"
+        return sa.Column(field.column, _type(field), sa.Computed(f"(metadata #>> '{path}')", persisted=True))
+    return sa.Column(
+        field.column, _type(field), nullable=field.nullable, server_default=_default(field), comment=field.description
+    )
+
+
+def _default(field: Field) -> sa.TextClause | None:
+    """The default in SQL, so that a column can be added to a table with rows, and older programs can still insert."""
+    if field.required or field.nullable:
+        return None
+    value = field.initial()
+    if isinstance(value, bool):
+        return sa.text("true" if value else "false")
+    if isinstance(value, int | Decimal):
+        return sa.text(str(value))
+    if isinstance(value, str):
+        escaped = str(value).replace("'", "''")
+        return sa.text(f"'{escaped}'")
+    if value in ([], {}):
+        return sa.text("'{}'")
+    raise TypeError(f"the default of {field.name} cannot be written in SQL; make it nullable or required")
+
+
+def _type(field: Field) -> sa.types.TypeEngine[Any]:
+    text = field.sql_type
+    if text.endswith("[]"):
+        return pg.ARRAY(_named(text[:-2]))
+    return _named(text)
+
+
+def _named(text: str) -> sa.types.TypeEngine[Any]:
+    base, _, rest = text.partition("(")
+    numbers = [int(number) for number in rest.rstrip(")").split(",")] if rest else []
+    match base:
+        case "varchar":
+            return sa.String(numbers[0])
+        case "numeric":
+            return sa.Numeric(numbers[0], numbers[1])
+    plain: dict[str, sa.types.TypeEngine[Any]] = {
+        "text": sa.Text(),
+        "boolean": sa.Boolean(),
+        "bigint": sa.BigInteger(),
+        "double precision": sa.Double(),
+        "timestamptz": sa.DateTime(timezone=True),
+        "date": sa.Date(),
+        "uuid": sa.Uuid(),
+        "jsonb": pg.JSONB(),
+    }
+    return plain[base]
+
+
+def _vector(of: EntityType) -> str:
+    """Weighted words; the text is cut where PostgreSQL's limit of one megabyte a vector could be met."""
+    parts = []
+    for field in of.searched:
+        text = f"words_of({field.column})" if field.is_list else f"{field.column}"
+        weight = next(m.weight for m in field.markers if hasattr(m, "weight"))
+        parts.append(f"setweight(to_tsvector('simple', left(coalesce({text}, ''), 200000)), '{weight}')")
+    if of.partitioned:
+        # The campaign is a word of each row, which no text can hold: so one index finds a campaign's rows by words.
+        parts.append("array_to_tsvector(ARRAY[' ' || campaign_id::text])")
+    return " || ".join(parts)
+
+
+def _reference(of: EntityType, field: Field) -> sa.ForeignKeyConstraint:
+    reference = field.get(Reference)
+    assert reference is not None
+    to_global = reference.type in declared and declared[reference.type].scope is Scope.GLOBAL
+    return _foreign_key(of.table_name, field.column, of.scope is not Scope.GLOBAL and not to_global, field.column)
+
+
+def _foreign_key(table: str, column: str, scoped: bool, label: str) -> sa.ForeignKeyConstraint:
+    own, other = (["campaign_id", column], ["master.campaign_id", "master.id"]) if scoped else ([column], ["master.id"])
+    return sa.ForeignKeyConstraint(own, other, name=f"{table}_{label}_fkey")
+
+
+def _check(table: str, field: Field) -> sa.CheckConstraint | None:
+    bounds = field.get(Bounds) or (None if field.is_list else field.meta)
+    if bounds is None:
+        return None
+    limits = [(">=", bounds.ge), (">", bounds.gt), ("<=", bounds.le)]
+    text = " AND ".join(f"{field.column} {sign} {limit}" for sign, limit in limits if limit is not None)
+    return sa.CheckConstraint(text, name=sa.schema.conv(f"{table}_{field.column}_check")) if text else None
+
+
+def _indexes(of: EntityType, table: sa.Table) -> list[sa.Index]:
+    lead = ["campaign_id"] if of.scope is not Scope.GLOBAL else []
+    indexes = []
+    if of.scope is Scope.ROOT:
+        indexes.append(sa.Index(f"{table.name}_campaign_id_key", table.c.campaign_id, unique=True))
+    if not of.partitioned:
+        indexes.append(sa.Index(f"{table.name}_created_at_idx", table.c.created_at, table.c.master_id))
+    for field in of.fields:
+        column = table.c[field.column]
+        if of.scope is Scope.ROOT and field.has(Unique):
+            live = sa.text("deleted_at IS NULL")
+            indexes.append(sa.Index(f"{table.name}_{field.column}_key", column, unique=True, postgresql_where=live))
+        elif field.has(Filter, Reference, FromMetadata, Unique) and field.sortable:
+            columns = [*(table.c[name] for name in lead), column, table.c.master_id]
+            indexes.append(sa.Index(f"{table.name}_{field.column}_idx", *columns))
+    if of.searched:
+        indexes.append(sa.Index(f"{table.name}_search_vector_idx", table.c.search_vector, postgresql_using="gin"))
+    return indexes

@@ -1,0 +1,1 @@
+"""Keys of callers, and the trust between processes of the platform."""

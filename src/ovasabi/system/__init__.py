@@ -1,0 +1,1 @@
+"""Services that the gateway and background work rely on; like any other service, found by discovery."""

@@ -1,0 +1,99 @@
+"""The rules of campaigns: made on the platform, with partitions of their own if they are to be dedicated."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ovasabi.kernel.call.context import PLATFORM, Role, current_campaign
+from ovasabi.kernel.call.errors import KeyTaken
+from ovasabi.kernel.declare.methods import verb
+from ovasabi.kernel.declare.state_machine import StateMachine
+from ovasabi.kernel.service import EntityService
+from ovasabi.kernel.store import partitions
+from ovasabi.kernel.store.history import is_known
+from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.system.campaign.directory import forget
+from ovasabi.system.campaign.entity import Campaign, CampaignState
+from ovasabi.system.campaign.errors import DatesReversed, NothingScheduled, NotOnPlatform
+
+MONTHS_AHEAD = 2
+
+SCHEDULED, ACTIVE, INACTIVE = CampaignState.SCHEDULED, CampaignState.ACTIVE, CampaignState.INACTIVE
+COMPLETED, ARCHIVED = CampaignState.COMPLETED, CampaignState.ARCHIVED
+MOVES = StateMachine(
+    {
+        "schedule": ([ACTIVE, INACTIVE], SCHEDULED),
+        "activate": ([SCHEDULED, INACTIVE], ACTIVE),
+        "deactivate": ([SCHEDULED, ACTIVE], INACTIVE),
+        "complete": ([ACTIVE, INACTIVE], COMPLETED),
+        "archive": ([SCHEDULED, INACTIVE, COMPLETED], ARCHIVED),
+    }
+)
+
+
+class Campaigns(EntityService[Campaign]):
+    """Campaigns. On the platform a list shows all of them; within a campaign it shows itself."""
+
+    manages = Role.ADMIN
+
+    def check(self, values: Mapping[str, Any], before: Campaign | None) -> None:
+        """Creation is the platform's, and a campaign starts before it ends."""
+        if before is None and current_campaign() != PLATFORM:
+            raise NotOnPlatform
+        starts = values.get("starts_at") if before is None or "starts_at" in values else before.starts_at
+        ends = values.get("ends_at") if before is None or "ends_at" in values else before.ends_at
+        if starts is not None and ends is not None and starts >= ends:
+            raise DatesReversed(field="ends_at")
+
+    async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> Campaign:
+        """Creates one; a dedicated one gets its partitions first, so that no row of it is ever in the pool.
+
+        If the row is refused after that, the empty partitions stay: they harm nothing, and their number is used up.
+        """
+        self.check(values, None)
+        if not values.get("dedicated") or (key is not None and await is_known(self.database, key)):
+            return await self.repository.create(values, key=key)
+        await self._check_free(str(values["slug"]))
+        number = await self.repository.reserve_number()
+        await partitions.dedicate(self.database, number, MONTHS_AHEAD)
+        return await self.repository.create(values, key=key, number=number)
+
+    async def delete(self, reference: int | str, *, expected_version: int | None = None) -> Campaign:
+        """Deletes one, softly: it can be restored. Its data stays, and cannot be reached meanwhile."""
+        campaign = await super().delete(reference, expected_version=expected_version)
+        forget(self.database, campaign.campaign_id)
+        return campaign
+
+    @verb(role=Role.ADMIN)
+    async def schedule(self, campaign: Campaign) -> Campaign:
+        """Lets it wait for its start."""
+        state = MOVES.after("schedule", campaign.state)
+        if campaign.starts_at is None or campaign.starts_at <= datetime.now(UTC):
+            raise NothingScheduled(field="starts_at")
+        return await self.change(campaign, "schedule", state=state)
+
+    @verb(role=Role.ADMIN)
+    async def activate(self, campaign: Campaign) -> Campaign:
+        """Lets it run, from now."""
+        return await self.change(campaign, "activate", state=MOVES.after("activate", campaign.state))
+
+    @verb(role=Role.ADMIN)
+    async def deactivate(self, campaign: Campaign) -> Campaign:
+        """Pauses it."""
+        return await self.change(campaign, "deactivate", state=MOVES.after("deactivate", campaign.state))
+
+    @verb(role=Role.ADMIN)
+    async def complete(self, campaign: Campaign) -> Campaign:
+        """Ends it for good."""
+        return await self.change(campaign, "complete", state=MOVES.after("complete", campaign.state))
+
+    @verb(role=Role.ADMIN)
+    async def archive(self, campaign: Campaign) -> Campaign:
+        """Puts it away; an active one is deactivated or completed first."""
+        return await self.change(campaign, "archive", state=MOVES.after("archive", campaign.state))
+
+    async def _check_free(self, slug: str) -> None:
+        """Looks before partitions are made; the create itself decides."""
+        page = await self.list(ListRequest(filter=f'slug = "{slug}"', page_size=1))
+        if page.items:
+            raise KeyTaken(field="slug", type="campaign", key="slug")

@@ -1,0 +1,44 @@
+"""The search of a campaign: all its searchable types at once, with the number of matches of each."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from ovasabi.kernel.call.context import current_campaign
+from ovasabi.kernel.declare.methods import read
+from ovasabi.kernel.search.full_text import names_in, search
+from ovasabi.kernel.service import Service
+from ovasabi.kernel.store.registry import EntityRegistry, Record
+
+
+class SearchQuery(msgspec.Struct, frozen=True):
+    """A search over all searchable types."""
+
+    q: Annotated[str, Meta(min_length=1, max_length=500)]
+    types: Annotated[str, Meta(description="Entity types, by comma; all if left out.")] = ""
+    page_size: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+class SearchHits(msgspec.Struct, frozen=True):
+    """What matches, best first, and how many of each type were found; 200 means at least as many."""
+
+    hits: list[Record]
+    facets: dict[str, int]
+    corrected: bool
+
+
+class Search(Service):
+    """Search over all types."""
+
+    @read()
+    async def search(self, query: SearchQuery) -> SearchHits:
+        """All searchable types of the campaign at once."""
+        return await self.registry.result_cache.answer((Search, query), current_campaign(), lambda: self._search(query))
+
+    async def _search(self, query: SearchQuery) -> SearchHits:
+        found = await search(self.database, query.q, types=names_in(query.types), limit=query.page_size)
+        ids = [hit.id for hit in found.hits]
+        records = await EntityRegistry(self.database).get_many(ids) if ids else {}
+        hits = [msgspec.structs.replace(records[hit.id], rank=hit.rank) for hit in found.hits if hit.id in records]
+        return SearchHits(hits, found.facets, found.corrected)

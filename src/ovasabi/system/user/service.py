@@ -1,0 +1,101 @@
+"""The rules of users: strong passwords that are never shown, and no names of the platform's own."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.declare.methods import verb
+from ovasabi.kernel.declare.state_machine import StateMachine
+from ovasabi.kernel.service import EntityService
+from ovasabi.system.user.entity import User, UserState
+from ovasabi.system.user.errors import PasswordWrong
+from ovasabi.system.user.password import MAX_LENGTH, MIN_LENGTH, check_strength, matches
+from ovasabi.system.user.usernames import check_username
+
+PENDING, ACTIVE, SUSPENDED, INACTIVE = UserState.PENDING, UserState.ACTIVE, UserState.SUSPENDED, UserState.INACTIVE
+MOVES = StateMachine(
+    {
+        "suspend": ([PENDING, ACTIVE, INACTIVE], SUSPENDED),
+        "deactivate": ([PENDING, ACTIVE], INACTIVE),
+        "reactivate": ([PENDING, SUSPENDED, INACTIVE], ACTIVE),
+    }
+)
+
+
+class Suspension(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a user is suspended."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=1_000)]
+
+
+class PasswordChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A user's present password, and the one to be."""
+
+    current_password: Annotated[str, Meta(max_length=MAX_LENGTH)]
+    new_password: Annotated[str, Meta(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
+
+    def __repr__(self) -> str:
+        return "PasswordChange(…)"
+
+
+class Password(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A password to be compared."""
+
+    password: Annotated[str, Meta(max_length=MAX_LENGTH)]
+
+    def __repr__(self) -> str:
+        return "Password(…)"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Whether the password is the user's. Whether the user may act is in the user's state."""
+
+    valid: bool
+
+
+class Users(EntityService[User]):
+    """Users."""
+
+    manages = Role.ADMIN
+
+    def check(self, values: Mapping[str, Any], before: User | None) -> None:
+        """Names of the platform's own are not for users."""
+        if "username" in values:
+            check_username(values["username"])
+
+    @verb(role=Role.ADMIN)
+    async def suspend(self, user: User, request: Suspension) -> User:
+        """Bars a user, for a reason."""
+        state = MOVES.after("suspend", user.state)
+        return await self.change(user, "suspend", state=state, state_reason=request.reason)
+
+    @verb(role=Role.ADMIN)
+    async def deactivate(self, user: User) -> User:
+        """Lets an account rest."""
+        return await self.change(user, "deactivate", state=MOVES.after("deactivate", user.state))
+
+    @verb(role=Role.ADMIN)
+    async def reactivate(self, user: User) -> User:
+        """Lets a user act again."""
+        return await self.change(user, "reactivate", state=MOVES.after("reactivate", user.state), state_reason="")
+
+    @verb(role=Role.ADMIN)
+    async def change_password(self, user: User, request: PasswordChange) -> User:
+        """Replaces the password by whoever knows the present one."""
+        check_strength(request.new_password, field="new_password")
+        if not await self._knows(user, request.current_password):
+            raise PasswordWrong(field="current_password")
+        return await self.change(user, "change_password", password=request.new_password)
+
+    @verb(role=Role.ADMIN)
+    async def verify_password(self, user: User, request: Password) -> Verdict:
+        """Compares a password, in the same time whatever the answer, also for a user without one."""
+        return Verdict(await self._knows(user, request.password))
+
+    async def _knows(self, user: User, password: str) -> bool:
+        secret = await self.repository.secret(user.id)
+        return await asyncio.to_thread(matches, password, secret["password_hash"])
