@@ -25,7 +25,7 @@ from ovasabi_client import (
     QuoteState,
     UserState,
 )
-from tests.integration.gateway.touring_kit import FIRST, Tour, all_functions
+from tests.integration.gateway.touring_fixtures import FIRST, Tour, all_functions
 
 
 @pytest_asyncio.fixture(params=["sync", "async"])

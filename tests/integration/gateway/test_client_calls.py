@@ -12,7 +12,7 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.call.context import Role
 from ovasabi.security.keys import create_key
 from ovasabi_client import UNSET, AsyncCampaignScope, AsyncClient, Client
-from tests.integration.gateway.losing_kit import losing
+from tests.integration.gateway.losing_fixtures import losing
 
 
 @pytest_asyncio.fixture

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import eventually
-from tests.integration.gateway.grpc_kit import Refused, Wire
+from tests.integration.gateway.grpc_fixtures import Refused, Wire
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
 CALLS = 12

@@ -25,9 +25,9 @@ from ovasabi.kernel.service import ServiceRegistry, declared_methods
 from ovasabi.security.keys import create_key
 from tests.conftest import new_campaign
 from tests.integration.drafts import Maker, within
-from tests.integration.gateway.fuzzing_kit import World, bodies, metadata
-from tests.integration.gateway.grpc_kit import Refused, Wire, rpcs
-from tests.integration.kernel.kernel_kit import CAMPAIGN_TABLES
+from tests.integration.gateway.fuzzing_fixtures import World, bodies, metadata
+from tests.integration.gateway.grpc_fixtures import Refused, Wire, rpcs
+from tests.integration.kernel.fixtures import CAMPAIGN_TABLES
 
 discover()
 NAMES = sorted(rpc.name for rpc in contract_of(declared_methods()).rpcs)

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from ovasabi.gateway.wire.limits import MAX_BODY_BYTES
-from tests.integration.gateway.grpc_kit import Refused, Wire, rpcs
+from tests.integration.gateway.grpc_fixtures import Refused, Wire, rpcs
 
 INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 MOST = 2**63 - 1

@@ -27,7 +27,7 @@ from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.runtime import Platform
 from ovasabi.security.keys import create_key
 from tests.conftest import eventually, new_campaign
-from tests.integration.gateway.grpc_kit import Refused, Wire, on_grpc, within
+from tests.integration.gateway.grpc_fixtures import Refused, Wire, on_grpc, within
 
 SECRET = "the secret of the peers of this test"
 HERE = ",".join(sorted(set(discover()) - {"content"}))

@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from ovasabi.gateway.grpc import health as rpc_health
 from ovasabi.lifecycle import migrations
 from tests.conftest import eventually
-from tests.integration.gateway.grpc_kit import contract, on_grpc, within
+from tests.integration.gateway.grpc_fixtures import contract, on_grpc, within
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.integration.gateway.grpc_kit import Refused, Wire
+from tests.integration.gateway.grpc_fixtures import Refused, Wire
 
 
 @pytest_asyncio.fixture

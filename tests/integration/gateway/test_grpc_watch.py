@@ -16,7 +16,7 @@ from ovasabi.kernel.events.subscriptions import Subscriptions
 from ovasabi.runtime import Platform
 from ovasabi.security.keys import create_key
 from tests.conftest import eventually
-from tests.integration.gateway.grpc_kit import Wire, on_grpc, refused, within
+from tests.integration.gateway.grpc_fixtures import Wire, on_grpc, refused, within
 
 CREATED = "content:create:v1:success"
 

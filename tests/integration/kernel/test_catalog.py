@@ -5,10 +5,10 @@ from typing import Any
 
 import asyncpg
 import pytest_asyncio
-from kernel_kit import admin, make_campaign
 
 from ovasabi.database.connection import APP_ROLE, OWNER_ROLE, SEARCH_ROLE, Database
 from ovasabi.lifecycle import partitions
+from tests.integration.kernel.fixtures import admin, make_campaign
 
 WITHOUT_POLICY = {"api_key"}
 """Read before it is known for which campaign a call is."""

@@ -4,13 +4,13 @@ import asyncio
 
 import asyncpg
 import pytest
-from kernel_kit import admin, contents, kinds, make_campaign, pools, together, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.errors import EntityNotFound, RuleBroken, VersionConflict
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.store.rows import Change
 from ovasabi.lifecycle import partitions
+from tests.integration.kernel.fixtures import admin, contents, kinds, make_campaign, pools, together, within
 
 
 async def test_concurrent_updates_of_different_fields_both_survive(database: Database, campaign: int) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from kernel_kit import admin, caught, contents, eventually, kinds, pools, together, within
 
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
@@ -19,6 +18,7 @@ from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Content
+from tests.integration.kernel.fixtures import admin, caught, contents, eventually, kinds, pools, together, within
 
 _OURS = "application_name = 'ovasabi' AND datname = current_database()"
 

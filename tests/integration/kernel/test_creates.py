@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 import pytest
-from kernel_kit import admin, contents, kinds, make_campaign, together, within
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import OvasabiError
@@ -12,6 +11,7 @@ from ovasabi.kernel.call.errors import InvalidValue, KeyReused, KeyTaken, Refere
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.content.entity import Content
+from tests.integration.kernel.fixtures import admin, contents, kinds, make_campaign, together, within
 
 
 def some_key() -> str:

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from kernel_kit import admin, contents, eventually, pools, within
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded
 from ovasabi.kernel.call.context import acting, current
 from ovasabi.kernel.call.transaction import read, transaction
+from tests.integration.kernel.fixtures import admin, contents, eventually, pools, within
 
 BOUND = 5.0
 """Seconds within which a call with a deadline of a fraction of one must have ended, also on a slow machine."""

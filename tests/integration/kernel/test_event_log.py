@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import asyncpg
 import pytest
-from kernel_kit import admin, caught, contents, make_campaign, within
 
 from ovasabi.database.connection import APP_ROLE, OWNER_ROLE, Database
 from ovasabi.errors import OvasabiError
@@ -19,6 +18,7 @@ from ovasabi.kernel.store.history import state_at
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Content
 from ovasabi.services.product.entity import Product, Variant
+from tests.integration.kernel.fixtures import admin, caught, contents, make_campaign, within
 
 CHANGES = [
     "UPDATE {table} SET actor = 'x' WHERE master_id = {id}",

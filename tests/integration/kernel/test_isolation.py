@@ -14,8 +14,6 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from kernel_kit import CAMPAIGN_TABLES, PROPERTY, admin, caught, contents, make_campaign, pools, within
-from merging_kit import counted
 
 from ovasabi.database.connection import Database, Plan
 from ovasabi.errors import OvasabiError
@@ -31,6 +29,17 @@ from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.store.rows import Change, NewEntity
 from ovasabi.services.content.entity import Content
+from tests.integration.kernel.fixtures import (
+    CAMPAIGN_TABLES,
+    PROPERTY,
+    admin,
+    caught,
+    contents,
+    make_campaign,
+    pools,
+    within,
+)
+from tests.integration.kernel.merging_fixtures import counted
 
 WORDS = ["alpha", "beta", "gamma", "delta"]
 

@@ -5,13 +5,22 @@ from contextlib import AbstractContextManager
 
 import msgspec
 import pytest
-from kernel_kit import admin, contents, eventually, kinds, make_campaign, together, waiting, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.context import Context, Fence, acting, current
 from ovasabi.kernel.call.errors import LeaseLost
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.store.locks import Lease, LockHeld, acquire, leased, locked, release, renew
+from tests.integration.kernel.fixtures import (
+    admin,
+    contents,
+    eventually,
+    kinds,
+    make_campaign,
+    together,
+    waiting,
+    within,
+)
 
 SHORT = 0.3
 

@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from kernel_kit import contents, eventually, kinds, make_campaign, together, waiting, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.store.locks import locked, locked_entity
 from ovasabi.kernel.store.registry import EntityRegistry
+from tests.integration.kernel.fixtures import contents, eventually, kinds, make_campaign, together, waiting, within
 
 
 async def test_a_named_lock_has_one_holder_at_a_time(database: Database, campaign: int) -> None:

@@ -5,8 +5,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from kernel_kit import admin, contents, kinds, make_campaign, together, within
-from merging_kit import called, caller, counted, events_of, impatient, some
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.errors import (
@@ -19,6 +17,8 @@ from ovasabi.kernel.call.errors import (
 )
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Content
+from tests.integration.kernel.fixtures import admin, contents, kinds, make_campaign, together, within
+from tests.integration.kernel.merging_fixtures import called, caller, counted, events_of, impatient, some
 
 pytestmark = pytest.mark.usefixtures("database")  # it made the months
 

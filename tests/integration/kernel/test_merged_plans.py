@@ -7,7 +7,6 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from kernel_kit import admin, backdated, contents, make_campaign, month_before, open_month, within
 
 from ovasabi.database.connection import APP_ROLE, Database
 from ovasabi.kernel.call.scope import scope_of
@@ -16,6 +15,15 @@ from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions
 from ovasabi.lifecycle.partitions import Step
 from ovasabi.services.content.entity import Content
+from tests.integration.kernel.fixtures import (
+    admin,
+    backdated,
+    contents,
+    make_campaign,
+    month_before,
+    open_month,
+    within,
+)
 
 PARENT = "service_content_main"
 KEYS = 64

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from kernel_kit import admin, contents, library, make_campaign, pools, schema_of, within
 
 import ovasabi
 from ovasabi.kernel.search.full_text import search
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import migrations, partitions
+from tests.integration.kernel.fixtures import admin, contents, library, make_campaign, pools, schema_of, within
 
 SOURCE = Path(ovasabi.__file__).parent
 PENDING = "gin_pending_list_limit=2048"

@@ -7,8 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 import pytest_asyncio
-from kernel_kit import admin, caught, contents, eventually, kinds, make_campaign, pools, within
-from tests.conftest import fresh
 
 from ovasabi.database.connection import APP_ROLE, Database
 from ovasabi.database.embedded import EmbeddedServer
@@ -18,6 +16,8 @@ from ovasabi.kernel.declare.ids import time_id
 from ovasabi.kernel.store import partitions as store_partitions
 from ovasabi.lifecycle import migrations, partitions
 from ovasabi.lifecycle.partitions import Step
+from tests.conftest import fresh
+from tests.integration.kernel.fixtures import admin, caught, contents, eventually, kinds, make_campaign, pools, within
 
 POOL = "service_content_main_pool"
 _CATALOG = (

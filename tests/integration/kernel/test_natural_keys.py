@@ -3,7 +3,6 @@
 import uuid
 
 import pytest
-from kernel_kit import admin, backdated, contents, kinds, make_campaign, month_before, open_month, together, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.context import acting, on_platform, system_context
@@ -12,6 +11,17 @@ from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.store.rows import Change
 from ovasabi.services.content.entity import Content, Reaction, ReactionKind
 from ovasabi.system.user.entity import User
+from tests.integration.kernel.fixtures import (
+    admin,
+    backdated,
+    contents,
+    kinds,
+    make_campaign,
+    month_before,
+    open_month,
+    together,
+    within,
+)
 
 
 async def test_a_key_of_last_month_is_taken_this_month_too(

@@ -6,7 +6,6 @@ from decimal import Decimal
 import asyncpg
 import msgspec
 import pytest
-from kernel_kit import CAMPAIGN_TABLES, admin, contents, make_campaign, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.store.locks import acquire
@@ -17,6 +16,7 @@ from ovasabi.services.quotes.entity import Quote
 from ovasabi.system.operation import work
 from ovasabi.system.operation.entity import Operation
 from ovasabi.system.user.entity import User
+from tests.integration.kernel.fixtures import CAMPAIGN_TABLES, admin, contents, make_campaign, within
 
 
 async def seeded(database: Database, url: str) -> int:

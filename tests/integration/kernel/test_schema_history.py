@@ -2,7 +2,6 @@
 
 import asyncpg
 import pytest
-from kernel_kit import admin, schema_of
 from sqlalchemy.dialects import postgresql
 
 import ovasabi
@@ -10,6 +9,7 @@ from ovasabi.database.roles import ensure_roles
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.lifecycle import migrations
 from ovasabi.lifecycle.declared_schema import metadata_of
+from tests.integration.kernel.fixtures import admin, schema_of
 
 
 async def test_history_gives_exactly_the_declared_schema(database_url: str) -> None:

@@ -1,7 +1,6 @@
 """Whatever plan PostgreSQL chooses, a statement has its scope before it looks at a row."""
 
 import pytest
-from kernel_kit import admin, contents, pools, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.events.log import read_events
@@ -12,6 +11,7 @@ from ovasabi.kernel.store.listing import ListRequest, list_page
 from ovasabi.kernel.store.locks import acquire, release, renew
 from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.services.content.entity import Content
+from tests.integration.kernel.fixtures import admin, contents, pools, within
 
 PLANS = [
     "",

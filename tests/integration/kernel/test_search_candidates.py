@@ -4,12 +4,12 @@ import random
 
 import pytest
 import pytest_asyncio
-from kernel_kit import admin, contents, make_campaign, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.search.full_text import CANDIDATES, parse_query, search
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions
+from tests.integration.kernel.fixtures import admin, contents, make_campaign, within
 
 WORDS = [
     "the",

@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_kit import PROPERTY, TEXTS, admin, library, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.search.full_text import search
 from ovasabi.kernel.store.registry import EntityRegistry
+from tests.integration.kernel.fixtures import PROPERTY, TEXTS, admin, library, within
 
 INJECTIONS = [
     "'; DROP TABLE master; --", "' OR '1'='1", "\\'; SELECT 1; --", "a' & !'b", "a:* | !b", "%s", "$1", "%I",

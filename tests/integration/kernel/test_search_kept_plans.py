@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 import pytest_asyncio
-from kernel_kit import admin, backdated, make_campaign, month_before, open_month, within
 
 from ovasabi.database.connection import SEARCH_ROLE, Database
 from ovasabi.kernel.service import SearchRequest, ServiceRegistry
 from ovasabi.lifecycle import partitions
 from ovasabi.system.user.entity import User
+from tests.integration.kernel.fixtures import admin, backdated, make_campaign, month_before, open_month, within
 
 TABLE = "service_content_main"
 MONTHS = 4

@@ -10,7 +10,6 @@ import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_kit import PROPERTY, admin, contents, make_campaign, pools, within
 
 from ovasabi.database.connection import APP_ROLE, SEARCH_ROLE, Database, Plan
 from ovasabi.kernel.search.full_text import search
@@ -19,6 +18,7 @@ from ovasabi.kernel.store.listing import ListRequest, list_page
 from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import migrations
+from tests.integration.kernel.fixtures import PROPERTY, admin, contents, make_campaign, pools, within
 
 ROWS, RARE = 20_000, 2_000
 PARENT = "service_content_main"

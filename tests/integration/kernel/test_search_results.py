@@ -4,7 +4,6 @@ import random
 import uuid
 
 import pytest
-from kernel_kit import contents, library, make_campaign, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.context import acting, on_platform, system_context
@@ -15,6 +14,7 @@ from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.product.entity import Product
 from ovasabi.system.user.entity import User
+from tests.integration.kernel.fixtures import contents, library, make_campaign, within
 
 
 @pytest.mark.parametrize(

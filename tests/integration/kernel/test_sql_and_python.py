@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_kit import PROPERTY, contents, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.declare.ids import EPOCH, MAX_ID, id_time, parse_reference, time_id, uuid_id
 from ovasabi.kernel.declare.metadata import merge
+from tests.integration.kernel.fixtures import PROPERTY, contents, within
 
 ids = st.integers(0, MAX_ID)
 times = st.datetimes(datetime(2020, 1, 1), id_time(MAX_ID).replace(tzinfo=None), timezones=st.just(UTC))

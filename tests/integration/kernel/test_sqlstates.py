@@ -9,7 +9,6 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
-from kernel_kit import admin, backdated, contents, within
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import OvasabiError
@@ -19,6 +18,7 @@ from ovasabi.kernel.call.errors import SQLSTATES
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import transaction, write
 from ovasabi.kernel.store.partitions import patiently
+from tests.integration.kernel.fixtures import admin, backdated, contents, within
 
 Provocation = Callable[[Database], Awaitable[Any]]
 

@@ -5,8 +5,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from kernel_kit import admin, contents, kinds, make_campaign, together, within
-from merging_kit import counted, some, written
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DeadlineExceeded
@@ -14,6 +12,8 @@ from ovasabi.kernel.call.context import acting, system_context
 from ovasabi.kernel.call.errors import EntityNotFound
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.store.locks import acquire, leased, release
+from tests.integration.kernel.fixtures import admin, contents, kinds, make_campaign, together, within
+from tests.integration.kernel.merging_fixtures import counted, some, written
 
 pytestmark = pytest.mark.usefixtures("database")  # it made the months
 

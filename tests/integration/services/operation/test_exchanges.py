@@ -15,7 +15,7 @@ from ovasabi.kernel.transfer.import_export import ImportRequest
 from ovasabi.services.content.entity import ContentKind
 from ovasabi.system.operation.running import carrying_out
 from tests.conftest import new_campaign
-from tests.integration.services.operation_kit import (
+from tests.integration.services.operation_fixtures import (
     downloaded,
     finished,
     start,

@@ -20,7 +20,7 @@ from ovasabi.system.operation.errors import NoOutput, NotFinished, TooMany
 from ovasabi.system.operation.running import ATTEMPTS, carrying_out
 from ovasabi.system.operation.service import FAILED, QUEUED, SUCCEEDED, DownloadQuery, Operations
 from tests.conftest import new_campaign
-from tests.integration.services.operation_kit import (
+from tests.integration.services.operation_fixtures import (
     Crash,
     as_somebody,
     count,

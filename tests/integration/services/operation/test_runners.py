@@ -15,7 +15,7 @@ from ovasabi.security.keys import create_key, revoke_key
 from ovasabi.system.operation.running import Runner, carrying_out
 from ovasabi.system.operation.service import CANCELLED, FAILED, QUEUED, RUNNING, SUCCEEDED, Operations
 from tests.conftest import new_campaign
-from tests.integration.services.operation_kit import (
+from tests.integration.services.operation_fixtures import (
     Crash,
     as_somebody,
     count,

@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from kernel_kit import PROPERTY, contents, make_campaign, within
-from watching_kit import begun, events, heartbeat, log_of, subscriptions, titles, until, watch, write
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DeadlineExceeded, OvasabiError
@@ -21,6 +19,18 @@ from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.events.log import Event, read_events
 from ovasabi.kernel.events.log_poll import LogPage
 from ovasabi.kernel.events.subscriptions import Heartbeat, Subscriptions, WatchEnded
+from tests.integration.kernel.fixtures import PROPERTY, contents, make_campaign, within
+from tests.integration.kernel.watching_fixtures import (
+    begun,
+    events,
+    heartbeat,
+    log_of,
+    subscriptions,
+    titles,
+    until,
+    watch,
+    write,
+)
 
 
 async def test_a_watch_from_the_start_gives_the_log_and_then_what_is_written(

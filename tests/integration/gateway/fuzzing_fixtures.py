@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ovasabi.gateway.contract.protobuf.contract import Rpc
 from ovasabi.kernel.declare.fields import Reference
 from ovasabi.kernel.declare.methods import Call, Resource
-from tests.unit.protobuf_kit import values
+from tests.unit.gateway.contract.fixtures import values
 
 DEPTH = 4
 INTEGERS = (0, 1, -1, 2**31 - 1, 2**31, -(2**31), 2**53, 2**63 - 1, -(2**63))

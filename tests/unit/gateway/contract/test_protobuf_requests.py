@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec import UNSET
-from protobuf_kit import RPCS, probe, rpc_of, sent
 
 from ovasabi.gateway.contract.protobuf.contract import Rpc
 from ovasabi.gateway.wire.problems import BadRequest, unreadable
 from ovasabi.kernel.declare.methods import MethodKind, Resource
+from tests.unit.gateway.contract.fixtures import RPCS, probe, rpc_of, sent
 
 CREATE, UPDATE, GET = RPCS["contents_create"], RPCS["contents_update"], RPCS["contents_get"]
 LIST, REACT, EVENTS = RPCS["contents_list"], RPCS["contents_react"], RPCS["events_list"]

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import msgspec
 import pytest
 from msgspec import UNSET, UnsetType
-from protobuf_kit import CONTRACT, METHODS, RPCS, probe
 
 from ovasabi.codegen.proto.writing import text_of
 from ovasabi.gateway.contract.protobuf import field_numbers
@@ -19,6 +18,7 @@ from ovasabi.kernel.declare.methods import Method, MethodKind, Resource
 from ovasabi.kernel.events.log import Event
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.services.content.entity import Content
+from tests.unit.gateway.contract.fixtures import CONTRACT, METHODS, RPCS, probe
 
 HOME = "ovasabi.services.probe.entity"
 

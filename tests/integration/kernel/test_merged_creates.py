@@ -5,13 +5,22 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from kernel_kit import admin, caught, contents, eventually, kinds, make_campaign, together, within
-from merging_kit import called, caller, counted, impatient, written
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DatabaseUnavailable, OvasabiError
 from ovasabi.kernel.call.errors import Contended, InvalidValue, KeyReused, KeyTaken, ReferenceMissing, RuleBroken
 from ovasabi.services.content.entity import Content
+from tests.integration.kernel.fixtures import (
+    admin,
+    caught,
+    contents,
+    eventually,
+    kinds,
+    make_campaign,
+    together,
+    within,
+)
+from tests.integration.kernel.merging_fixtures import called, caller, counted, impatient, written
 
 
 @pytest_asyncio.fixture

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
-from protobuf_kit import CONTRACT
 
 from ovasabi.codegen.proto.breaking import breaks
 from ovasabi.gateway.contract.protobuf.descriptors import descriptor_of
+from tests.unit.gateway.contract.fixtures import CONTRACT
 
 CONTENT, PRODUCT = "ovasabi/content/v1/content.proto", "ovasabi/product/v1/product.proto"
 

@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from kernel_kit import pools, within
-
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.transaction import transaction
+from tests.integration.kernel.fixtures import pools, within
 
 Call = Callable[[], Awaitable[Any]]
 

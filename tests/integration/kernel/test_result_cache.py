@@ -10,8 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
-from keeping_kit import Clock, overheard, unfinished
-from kernel_kit import admin, contents, make_campaign, pools, within
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DatabaseUnavailable
@@ -27,6 +25,8 @@ from ovasabi.runtime import running
 from ovasabi.services.content.entity import Content, ReactionKind
 from ovasabi.settings import Settings
 from ovasabi.system.search.service import Search, SearchQuery
+from tests.integration.kernel.cache_fixtures import Clock, overheard, unfinished
+from tests.integration.kernel.fixtures import admin, contents, make_campaign, pools, within
 
 REQUEST, QUERY = SearchRequest(q="kept ", page_size=100), SearchQuery(q="kept ", page_size=100)
 Ask = Callable[[ServiceRegistry], Awaitable[Any]]
@@ -127,7 +127,7 @@ async def test_no_search_misses_what_was_committed_before_it_began_whoever_wrote
     registry: ServiceRegistry, elsewhere: ServiceRegistry, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Transactions overlap, and end in another order than they began in; searches ask the same over and over."""
-    monkeypatch.setattr(cache_admission, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(result_cache, "FIRST_PAUSE", 0.0)
     chance, versions, given = random.Random(5), dict[int, int](), list[Any]()
     repository = contents(elsewhere.database)
     with within(campaign):

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from kernel_kit import admin, caught, contents, pools, within
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.context import Context, Principal, Role, acting
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.content.entity import Content
+from tests.integration.kernel.fixtures import admin, caught, contents, pools, within
 
 
 @asynccontextmanager

@@ -9,9 +9,6 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from kernel_kit import admin, contents, make_campaign, pools, within
-from merging_kit import counted
-from watching_kit import SOON, begun, events, heartbeat, log_of, subscriptions, titles, until, watch, write
 
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
@@ -21,6 +18,20 @@ from ovasabi.kernel.events.log_tail import LogTail
 from ovasabi.kernel.events.subscriptions import TooManyWatchers, Watch, WatcherTooSlow
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import migrations, partitions
+from tests.integration.kernel.fixtures import admin, contents, make_campaign, pools, within
+from tests.integration.kernel.merging_fixtures import counted
+from tests.integration.kernel.watching_fixtures import (
+    SOON,
+    begun,
+    events,
+    heartbeat,
+    log_of,
+    subscriptions,
+    titles,
+    until,
+    watch,
+    write,
+)
 
 TERMINATE = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE application_name = 'ovasabi' AND datname = current_database() AND query LIKE '%horizon%'"""

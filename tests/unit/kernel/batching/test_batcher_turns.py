@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lane_kit import Server, answers, asked, lane_of, moment, nothing_is_left
 
 from ovasabi.errors import Kind
 from ovasabi.kernel.batching.batcher import Overloaded
+from tests.unit.kernel.batching.fixtures import Server, answers, asked, lane_of, moment, nothing_is_left
 
 
 async def test_a_statement_is_of_no_more_campaigns_than_the_bound_and_each_has_its_turn() -> None:

@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from kernel_kit import admin, contents, within
-
 from ovasabi.database.connection import Database
 from ovasabi.kernel.events.log import Event
 from ovasabi.kernel.events.subscriptions import Heartbeat, Subscriptions, Watch, WatchLimits
+from tests.integration.kernel.fixtures import admin, contents, within
 
 SOON = 30.0
 """Seconds within which what is waited for must come; nothing is measured by it."""

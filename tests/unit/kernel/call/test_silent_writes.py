@@ -6,7 +6,7 @@ from pathlib import Path
 from ovasabi.discovery import discover
 from ovasabi.kernel.declare.entity import declared
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 WRITES = re.compile(r"(?:UPDATE|INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|COPY)\s+(?:ONLY\s+)?(service_\w+|master)\b")
 TOLD = {"kernel/statements/writing.py"}
 """Where each write is of a statement that writes its event too."""

@@ -7,10 +7,6 @@ from datetime import UTC, datetime
 
 import asyncpg
 import pytest
-from keeping_kit import Clock, overheard, unfinished
-from kernel_kit import admin, contents, make_campaign, month_before, open_month, pools, within
-from merging_kit import events_of
-from test_merged_plans import nodes
 
 from ovasabi.database.connection import APP_ROLE, Database
 from ovasabi.errors import DatabaseUnavailable
@@ -20,6 +16,10 @@ from ovasabi.kernel.events.log import STREAMS
 from ovasabi.kernel.search import generations as module
 from ovasabi.kernel.search.generations import _CHANGED, KEEP_SECONDS, Generations, _months
 from ovasabi.services.content.entity import Content
+from tests.integration.kernel.cache_fixtures import Clock, overheard, unfinished
+from tests.integration.kernel.fixtures import admin, contents, make_campaign, month_before, open_month, pools, within
+from tests.integration.kernel.merging_fixtures import events_of
+from tests.integration.kernel.test_merged_plans import nodes
 
 
 async def write(database: Database, campaign: int, title: str = "x") -> Content:

@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from protobuf_kit import METHODS, RPCS, answered, call_of, probe, rpc_of, sent, values
 
 from ovasabi.kernel.declare.metadata import MAX_DEPTH
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind
@@ -23,6 +22,7 @@ from ovasabi.kernel.store.listing import Page
 from ovasabi.services.content.entity import Content
 from ovasabi.system.events.service import EventPage
 from ovasabi.system.user.entity import User
+from tests.unit.gateway.contract.fixtures import METHODS, RPCS, answered, call_of, probe, rpc_of, sent, values
 
 MANY = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 by_id = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.id)

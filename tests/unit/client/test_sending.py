@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from scripted_kit import HANG_UP, Scripted, answer, problem, scripted, stream
 
 import ovasabi_client
 from ovasabi_client import AsyncClient, Client, Event, OperationState, retries
 from ovasabi_client.streams import Reader
+from tests.unit.client.fixtures import HANG_UP, Scripted, answer, problem, scripted, stream
 
 RECORD: dict[str, Any] = {
     "id": 1, "uuid": "01936f5e-0000-7000-8000-000000000000", "campaign_id": 1, "type": "content", "name": "x",

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
-from protobuf_kit import METHODS
 
 import ovasabi
 from ovasabi.cli import api as command
@@ -18,6 +17,7 @@ from ovasabi.codegen.proto import release
 from ovasabi.gateway.contract.protobuf import field_numbers
 from ovasabi.gateway.contract.protobuf.contract import Contract, contract_of
 from ovasabi.gateway.contract.protobuf.descriptors import descriptor_of
+from tests.unit.gateway.contract.fixtures import METHODS
 
 ROOT = Path(ovasabi.__file__).parents[2]
 SERVED = contract_of(METHODS)

@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from lane_kit import Server, answers, asked, lane_of, moment, nothing_is_left
 
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded
 from ovasabi.kernel.batching.batcher import Batcher, Limits
 from ovasabi.kernel.call.context import NoCampaign, acting, current, current_campaign, system_context
+from tests.unit.kernel.batching.fixtures import Server, answers, asked, lane_of, moment, nothing_is_left
 
 
 class Timeless(asyncio.SelectorEventLoop):
