@@ -13,11 +13,12 @@ PEERS_STAMP := $(PEERS)/.made-from-lock
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run test lint format api fuzz bench lock clean venv
+.PHONY: help run test quick lint format api fuzz bench lock clean venv
 
 help:
 	@echo "make run      start OVASABI with its own PostgreSQL (first time: also make $(VENV))"
 	@echo "make test     lint, types, import contracts and all tests"
+	@echo "make quick    lint, types, unit tests, and the tests that your change touches: two minutes at most"
 	@echo "make lint     the checks alone, without the tests"
 	@echo "make format   let ruff format and repair"
 	@echo "make api      write the API's contracts (api/, docs/errors.md) from what is declared"
@@ -32,6 +33,13 @@ run: $(STAMP)
 test: lint $(PEERS_STAMP)
 	@echo "== tests: pytest"
 	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
+# What is left out for want of time is said; `make test` runs everything.
+quick: lint
+	@echo "== unit tests"
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/unit
+	@echo "== what the change touches"
+	@$(BIN)/pytest -q --touched --seconds 45 tests
 
 lint: $(STAMP)
 	@echo "== lint: ruff check"

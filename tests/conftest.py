@@ -17,12 +17,19 @@ from ovasabi.discovery import discover
 from ovasabi.kernel.call.context import Context, acting, on_platform, system_context
 from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.lifecycle import migrations, partitions
+from tests import costs, touched
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 QUICK = {"autovacuum": "off", "fsync": "off"}
 """Statistics that change only when a test says so; and nothing here outlives the machine."""
 
 discover()
+
+
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Registers what runs beside the tests."""
+    for plugin in (costs, touched):
+        pluginmanager.register(plugin)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
