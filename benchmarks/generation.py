@@ -9,10 +9,11 @@ from typing import Any
 
 _FILES = (
     *(
-        f"ovasabi/gateway/protobuf/{name}.py"
-        for name in ("declaring", "descriptors", "messages", "numbers", "shapes", "writing")
+        f"ovasabi/gateway/contract/protobuf/{name}.py"
+        for name in ("descriptor_builder", "descriptors", "field_numbers", "messages", "type_mapping")
     ),
-    *(f"ovasabi/gateway/{name}.py" for name in ("answers", "links", "openapi", "schemas")),
+    *(f"ovasabi/gateway/contract/openapi/{name}.py" for name in ("document", "links", "responses", "schemas")),
+    "ovasabi/codegen/proto/writing.py",
     "google/protobuf/descriptor_pool.py",
     "google/protobuf/message_factory.py",
     "google/protobuf/internal/builder.py",
@@ -20,7 +21,10 @@ _FILES = (
     "msgspec/inspect.py",
 )
 """What generates and does nothing else: none of its functions may run."""
-_FUNCTIONS = {("ovasabi/gateway/protobuf/contract.py", "Contract."), ("ovasabi/gateway/protobuf/codec.py", "Codec.")}
+_FUNCTIONS = {
+    ("ovasabi/gateway/contract/protobuf/contract.py", "Contract."),
+    ("ovasabi/gateway/contract/protobuf/codec.py", "Codec."),
+}
 _BUILTINS = frozenset({"builtins.__build_class__", "builtins.compile", "builtins.exec", "builtins.eval"})
 
 

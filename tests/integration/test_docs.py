@@ -37,13 +37,14 @@ FILE = re.compile(r"# src/ovasabi/(services/\w+/\w+\.py)\n")
 USE = """
 import importlib, pathlib, types
 import ovasabi.services
+from ovasabi.discovery import discover
 from ovasabi.gateway.contract.openapi.document import document
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.lifecycle.declared_schema import metadata_of
 from ovasabi.kernel.service import services
 from ovasabi.kernel.statements.writing import Statements
 
-ovasabi.services.discover()
+discover()
 ovasabi.services.__path__.append(str(pathlib.Path("services").absolute()))
 for folder in pathlib.Path("services").iterdir():
     for file in sorted(folder.glob("*.py")):

@@ -47,12 +47,12 @@ class {Entity}(Entity, frozen=True):
 SERVICE = '''"""The rules of {words}: in use, or archived."""
 
 from ovasabi.kernel.declare.methods import verb
-from ovasabi.kernel.declare.state_machine import Moves
+from ovasabi.kernel.declare.state_machine import StateMachine
 from ovasabi.kernel.service import EntityService
 from ovasabi.services.{name}.entity import {Entity}, {Entity}State
 
 ACTIVE, ARCHIVED = {Entity}State.ACTIVE, {Entity}State.ARCHIVED
-MOVES = Moves({{"archive": ([ACTIVE], ARCHIVED), "unarchive": ([ARCHIVED], ACTIVE)}})
+MOVES = StateMachine({{"archive": ([ACTIVE], ARCHIVED), "unarchive": ([ARCHIVED], ACTIVE)}})
 
 
 class {Service}(EntityService[{Entity}]):
