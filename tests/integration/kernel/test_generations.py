@@ -198,14 +198,16 @@ async def test_a_look_that_fails_or_is_given_up_leaves_what_was_known(database: 
         assert await changes.generation(campaign) > first, "the write of then is still news"
 
 
+@pytest.mark.parametrize("analyzed", [False, True], ids=["no statistics", "analyzed"])
 async def test_a_look_touches_two_months_of_a_stream_at_most_and_follows_its_index(
-    database: Database, database_url: str, campaign: int
+    database: Database, database_url: str, campaign: int, analyzed: bool
 ) -> None:
     for distance in (1, 2, 3):
         await open_month(database, month_before(distance))
     await asyncio.gather(*(write(database, campaign, f"{n}") for n in range(300)))
     async with admin(database_url) as connection:
         snapshot = await connection.fetchval("SELECT pg_current_snapshot()::text")
+        await connection.execute("BEGIN" + ("; ANALYZE service_event" if analyzed else ""))
         await connection.execute(f"SET ROLE {APP_ROLE}; SET plan_cache_mode = force_custom_plan; SET jit = off")
         await connection.execute("SET enable_sort = off; SET enable_bitmapscan = off; SET enable_seqscan = off")
         first = snapshot.split(":")[1]
@@ -213,6 +215,7 @@ async def test_a_look_touches_two_months_of_a_stream_at_most_and_follows_its_ind
         args = [scope_of(campaign), [campaign], [first], [first], list(STREAMS), *_months([now, now])]
         plan = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) {_CHANGED}", *args))
         leaves = await leaves_of(connection)
+        await connection.execute("ROLLBACK")
     scans = [node for node in nodes(plan) if "Relation Name" in node]
     assert 1 <= len(scans) <= 2 * len(STREAMS) < len(leaves)
     months = {f"{months:%Y%m}" for months in _months([now])}

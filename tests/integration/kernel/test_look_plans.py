@@ -1,0 +1,77 @@
+"""Whoever reads on in the event log begins at its place in the index, and reads nothing that came before."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from kernel_kit import admin, contents, make_campaign, within
+from test_merged_plans import executed
+
+from ovasabi.database.connection import APP_ROLE, Database
+from ovasabi.kernel.changes import _CHANGED, _months
+from ovasabi.kernel.events import _TAIL, STREAMS, earliest, read_events
+from ovasabi.kernel.ids import id_time
+from ovasabi.kernel.looks import _LOOK, place_of
+from ovasabi.kernel.work import scope_of
+
+BEFORE = 300
+AFTER = 5
+
+# The settings of the pool for pages in the order of an index.
+IN_ORDER = "SET enable_sort = off; SET enable_bitmapscan = off; SET enable_seqscan = off"
+
+
+@pytest_asyncio.fixture(scope="module")
+async def places(database: Database) -> list[tuple[int, int, int]]:
+    """Of two campaigns, the place in the log after which few of many events come: campaign, transaction, event."""
+    found = []
+    for campaign in [await make_campaign(database) for _ in range(2)]:
+        with within(campaign):
+            await asyncio.gather(*(contents(database).create({"title": f"{n}"}) for n in range(BEFORE)))
+            for n in range(AFTER + 1):
+                await contents(database).create({"title": f"later {n}"})
+            xid, id = place_of((await read_events(database, limit=2 * BEFORE))[-AFTER - 1])
+        found.append((campaign, xid, id))
+    return found
+
+
+def statement(reader: str, places: list[tuple[int, int, int]]) -> tuple[str, list[Any], int]:
+    """What a reader of the log sends, and how many events it finds."""
+    campaigns, xids, ids = (list(part) for part in zip(*places, strict=True))
+    texts, streams, since = [str(xid) for xid in xids], list(STREAMS), min(earliest(id) for id in ids)
+    if reader == "page":
+        return _TAIL, [scope_of(campaigns[0]), streams, campaigns[0], since, texts[0], ids[0], None, None, 100], AFTER
+    if reader == "look":
+        return _LOOK, [scope_of(*campaigns), campaigns, texts, ids, streams, since, None, None, 100], 2 * AFTER
+    months = _months(id_time(id) for id in ids)
+    first, last = [str(xid + 1) for xid in xids], [str((1 << 64) - 1)] * len(xids)
+    return _CHANGED, [scope_of(*campaigns), campaigns, first, last, streams, *months], 2
+
+
+@pytest.mark.parametrize("analyzed", [False, True], ids=["no statistics", "analyzed"])
+@pytest.mark.parametrize("reader", ["page", "look", "change"])
+async def test_what_came_before_a_place_is_not_read(
+    places: list[tuple[int, int, int]], database_url: str, reader: str, analyzed: bool
+) -> None:
+    sql, args, count = statement(reader, places)
+    async with admin(database_url) as connection:
+        plan = await plan_of(connection, sql, args, analyzed)
+    scans = [node for node in plan if node.get("Relation Name", "").startswith("service_event")]
+    for scan in scans:
+        assert "campaign_id_xid" in scan["Index Name"], scan
+        assert scan.get("Rows Removed by Filter", 0) == 0, scan
+    assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in scans) == count
+
+
+async def plan_of(connection: asyncpg.Connection, sql: str, args: list[Any], analyzed: bool) -> list[dict[str, Any]]:
+    """The executed nodes of a statement as the application runs it; statistics are for it alone."""
+    undone = connection.transaction()
+    await undone.start()
+    if analyzed:
+        await connection.execute("ANALYZE service_event")
+    await connection.execute(f"SET ROLE {APP_ROLE}; SET plan_cache_mode = force_custom_plan; SET jit = off; {IN_ORDER}")
+    plan = await executed(connection, sql, *args)
+    await undone.rollback()
+    return plan
