@@ -136,3 +136,27 @@ async def test_a_statement_for_many_touches_their_leaves_only_and_finds_each_row
         assert scan["Node Type"] == "Index Scan", scan
         assert scan.get("Rows Removed by Filter", 0) == 0, scan
         assert scan["Actual Rows"] * scan["Actual Loops"] <= KEYS
+
+
+@pytest.mark.parametrize("analyzed", [False, True], ids=["no statistics", "analyzed"])
+@pytest.mark.parametrize("verb", ["update", "delete"])
+async def test_a_change_reads_the_natural_keys_that_it_needs_and_no_others(
+    database: Database, app: asyncpg.Connection, verb: str, analyzed: bool
+) -> None:
+    campaign = await make_campaign(database)
+    with within(campaign):
+        made = await contents(database).create_many([Draft({"title": f"{n}", "slug": f"n{n}"}) for n in range(400)])
+    undone = app.transaction()
+    await undone.start()
+    if analyzed:
+        await app.execute("RESET ROLE; ANALYZE master_key")
+    await app.execute(f"SET ROLE {APP_ROLE}; SET enable_seqscan = off")
+    args = arguments(made[:1], verb)
+    if verb == "update":
+        args[5] = ['{"slug": "new"}']
+    plan = await executed(app, getattr(contents(database).sql, verb), *args)
+    await undone.rollback()
+    scans = [node for node in plan if node.get("Relation Name") == "master_key" and node["Node Type"].endswith("Scan")]
+    assert scans
+    for scan in scans:
+        assert scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) <= 1, scan
