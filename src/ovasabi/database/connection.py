@@ -136,13 +136,15 @@ class Database:
     async def transaction(self, timeout: float | None = None) -> AsyncIterator[asyncpg.Connection]:
         """One transaction on a writing connection; rolled back if the block fails or is cancelled."""
         limit = timeout or self.timeout
+        clock = asyncio.get_running_loop().time
+        end = clock() + limit - PAUSE_SECONDS
         try:
             async with self._connection(self._writer, limit) as connection, connection.transaction():
                 if limit < self.timeout:
                     await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
                 yield connection
         except Exception as error:
-            told = _translated(error)
+            told = _translated(error, late=timeout is not None and clock() >= end)
             if told is error:
                 raise  # with the cause that it has
             raise told from error
@@ -169,7 +171,7 @@ class Database:
                 pause = PAUSE_SECONDS * 2**attempt
                 limit = end - clock() - pause
                 if not safe or attempt == ATTEMPTS or limit <= 0:
-                    told = _translated(error)
+                    told = _translated(error, late=timeout is not None and limit <= 0)
                     raise told from (error.__cause__ if told is error else error)
             await asyncio.sleep(pause)
         raise DatabaseUnavailable(reason="it was tried too often")
@@ -254,8 +256,10 @@ def _is_lost(error: Exception) -> bool:
     return isinstance(error, LOST) and not isinstance(error, asyncpg.QueryCanceledError | TimeoutError)
 
 
-def _translated(error: Exception) -> Exception:
-    if isinstance(error, asyncpg.QueryCanceledError | TimeoutError):
+def _translated(error: Exception, *, late: bool = False) -> Exception:
+    # Who waited for a connection as long as the caller allowed is late: it does not say that there is no database.
+    waited = late and isinstance(error, NotSent) and isinstance(error.__cause__, TimeoutError)
+    if waited or isinstance(error, asyncpg.QueryCanceledError | TimeoutError):
         return DeadlineExceeded()
     if _is_lost(error):
         reason = (

@@ -24,7 +24,7 @@ def caller_of(context: Any, correlation_id: str) -> Caller:
         correlation_id=correlation_id,
         causation_id=causation(metadata.get(CAUSATION_KEY), CAUSATION_KEY),
         # Without a deadline of its own, a call has as long as the platform gives it.
-        timeout=None if left is None or left >= MAX_TIMEOUT else max(left, 0.001),
+        timeout=None if left is None or left >= MAX_TIMEOUT else left,
     )
 
 
