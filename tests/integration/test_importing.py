@@ -9,9 +9,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 import ovasabi
@@ -21,7 +23,7 @@ from ovasabi.kernel.call.context import Context, acting
 from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.lifecycle import migrations, partitions
-from tests.conftest import new_campaign
+from tests.conftest import eventually, new_campaign
 
 VERSIONS = ("18",)  # the statements of an import are those of creates, which are tested on all versions
 SOURCE = str(Path(ovasabi.__file__).parents[1])
@@ -257,6 +259,15 @@ async def test_memory_does_not_grow_with_the_file(environment: dict[str, str], c
     assert peaks[1] - peaks[0] < 8, peaks
 
 
+async def some_contents(url: str) -> bool:
+    """Whether the import has begun to write: before that it would not wait for a server."""
+    connection = await asyncpg.connect(url)
+    try:
+        return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM master WHERE type = 'content')"))
+    finally:
+        await connection.close()
+
+
 async def test_a_restart_of_the_database_goes_by_unnoticed(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="ovasabi-test-") as folder:
         async with EmbeddedServer(Path(folder) / "postgres") as server:
@@ -273,7 +284,7 @@ async def test_a_restart_of_the_database_goes_by_unnoticed(tmp_path: Path) -> No
             assert process.stdin is not None
             process.stdin.write(json_lines({"title": f"a{n}"} for n in range(200)).encode())
             await process.stdin.drain()
-            await asyncio.sleep(1)
+            await eventually(partial(some_contents, server.url()), 60)
             await server.stop()
             process.stdin.write(json_lines({"title": f"b{n}"} for n in range(200)).encode())
             await process.stdin.drain()
