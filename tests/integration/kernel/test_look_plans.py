@@ -6,15 +6,15 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from kernel_kit import admin, contents, make_campaign, within
-from test_merged_plans import executed
 
 from ovasabi.database.connection import APP_ROLE, Database
-from ovasabi.kernel.changes import _CHANGED, _months
-from ovasabi.kernel.events import _TAIL, STREAMS, earliest, read_events
-from ovasabi.kernel.ids import id_time
-from ovasabi.kernel.looks import _LOOK, place_of
-from ovasabi.kernel.work import scope_of
+from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.declare.ids import id_time
+from ovasabi.kernel.events.log import _TAIL, STREAMS, earliest, read_events
+from ovasabi.kernel.events.log_poll import _LOOK, place_of
+from ovasabi.kernel.search.generations import _CHANGED, _months
+from tests.integration.kernel.fixtures import admin, contents, make_campaign, within
+from tests.integration.kernel.test_merged_plans import executed
 
 BEFORE = 300
 AFTER = 5
