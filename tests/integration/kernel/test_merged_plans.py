@@ -145,7 +145,7 @@ async def test_a_change_reads_the_natural_keys_that_it_needs_and_no_others(
 ) -> None:
     campaign = await make_campaign(database)
     with within(campaign):
-        made = await contents(database).create_many([Draft({"title": f"{n}", "slug": f"n{n}"}) for n in range(400)])
+        made = await contents(database).create_many([NewEntity({"title": f"{n}", "slug": f"n{n}"}) for n in range(400)])
     undone = app.transaction()
     await undone.start()
     if analyzed:
