@@ -46,27 +46,23 @@ class {Entity}(Entity, frozen=True):
 '''
 SERVICE = '''"""The rules of {words}: in use, or archived."""
 
-from ovasabi.kernel.declare.methods import verb
-from ovasabi.kernel.declare.state_machine import StateMachine
+from ovasabi.kernel.declare.moves import move
 from ovasabi.kernel.service import EntityService
 from ovasabi.services.{name}.entity import {Entity}, {Entity}State
 
 ACTIVE, ARCHIVED = {Entity}State.ACTIVE, {Entity}State.ARCHIVED
-MOVES = StateMachine({{"archive": ([ACTIVE], ARCHIVED), "unarchive": ([ARCHIVED], ACTIVE)}})
 
 
 class {Service}(EntityService[{Entity}]):
     """{Words}."""
 
-    @verb()
-    async def archive(self, {argument}: {Entity}) -> {Entity}:
+    @move(from_=[ACTIVE], to=ARCHIVED)
+    async def archive(self, {argument}: {Entity}) -> None:
         """Puts it away."""
-        return await self.change({argument}, "archive", state=MOVES.after("archive", {argument}.state))
 
-    @verb()
-    async def unarchive(self, {argument}: {Entity}) -> {Entity}:
+    @move(from_=[ARCHIVED], to=ACTIVE)
+    async def unarchive(self, {argument}: {Entity}) -> None:
         """Takes it into use again."""
-        return await self.change({argument}, "unarchive", state=MOVES.after("unarchive", {argument}.state))
 '''
 FILES = {"__init__.py": INIT, "entity.py": ENTITY, "service.py": SERVICE}
 

@@ -8,6 +8,7 @@ import msgspec
 from ovasabi.codegen.client import files_of
 from ovasabi.codegen.error_page import errors_page
 from ovasabi.codegen.proto.writing import text_of
+from ovasabi.codegen.state_machines import state_machine_pages
 from ovasabi.gateway.contract.openapi.document import document
 from ovasabi.gateway.contract.protobuf.contract import contract_of
 from ovasabi.kernel.declare.methods import Method, ordered
@@ -31,14 +32,19 @@ def errors(methods: list[Method]) -> Files:
     return {"docs/errors.md": errors_page()}
 
 
+def state_machines(methods: list[Method]) -> Files:
+    """The pages of the state machines, one for each service, and their index."""
+    return state_machine_pages(methods)
+
+
 def client(methods: list[Method]) -> Files:
     """The Python client."""
     return {str(path): text for path, text in files_of(methods).items()}
 
 
-GENERATORS: tuple[Callable[[list[Method]], Files], ...] = (protobuf, openapi, errors, client)
+GENERATORS: tuple[Callable[[list[Method]], Files], ...] = (protobuf, openapi, errors, state_machines, client)
 """Whoever generates more adds a function here."""
-OWNED = ("api/ovasabi/**/*.proto",)
+OWNED = ("api/ovasabi/**/*.proto", "docs/state-machines/*.md")
 """Where nothing is that is not generated."""
 
 

@@ -69,6 +69,7 @@ async def visit_users(tour: Tour) -> ovasabi_client.User:
     assert (await tour.users.page(page_size=1, include_total=True)).total_size >= 1
     assert (await tour.users.search(name)).hits[0].entity == user
     assert (await tour.users.update(user.id, first_name="Ada")).first_name == "Ada"
+    assert [move.to for move in (await tour.users.allowed_moves(user.id)).moves] == ["suspended", "inactive"]
     assert (await tour.users.verify_password(user.id, password=first)).valid
     await tour.users.change_password(user.id, current_password=first, new_password=second)
     assert not (await tour.users.verify_password(user.id, password=first)).valid
@@ -86,6 +87,9 @@ async def visit_contents(shop: Tour, user_id: int) -> None:
     changed = await shop.contents.update(content.id, title="Dawn", expected_version=content.version)
     assert await shop.contents.get(content.id, as_of=content.updated_at) == content
     assert [found.entity for found in (await shop.contents.search("dawn")).hits] == [changed]
+    allowed = await shop.contents.allowed_moves(content.id)
+    assert (allowed.state, [move.verb for move in allowed.moves]) == ("draft", ["publish", "archive"])
+    assert {move.role for move in allowed.moves} == {ovasabi_client.Role.WRITER}
     assert (await shop.contents.publish(content.id)).published_at is not None
     assert (await shop.contents.unpublish(content.id)).state is ContentState.DRAFT
     comment = await shop.contents.comment(content.id, body="Nice")
@@ -141,6 +145,7 @@ async def visit_products(shop: Tour) -> None:
     assert (await shop.products.update(product.id, description="Bright")).description == "Bright"
     assert len(await shop.products.list()) == len((await shop.products.page()).items) == 1
     assert (await shop.products.search("lamp")).total == 1
+    assert (await shop.products.allowed_moves(product.id)).state == "active"
     assert (await shop.products.deactivate(product.id)).state is ProductState.INACTIVE
     assert (await shop.products.activate(product.id)).state is ProductState.ACTIVE
     assert (await shop.products.archive(product.id)).state is ProductState.ARCHIVED
@@ -158,6 +163,7 @@ async def visit_quotes(shop: Tour) -> None:
     ]
     assert quotes[0].valid_until == later.replace(microsecond=quotes[0].valid_until.microsecond)
     assert (await shop.quotes.accept(quotes[0].id)).state is QuoteState.ACCEPTED
+    assert (await shop.quotes.allowed_moves(quotes[0].id)).moves == []
     assert (await shop.quotes.reject(quotes[1].id, reason="dear")).reason == "dear"
     assert (await shop.quotes.update(quotes[2].id, amount=Decimal("99"))).amount == 99
     assert (await shop.quotes.get(quotes[2].id)).version == 2
@@ -199,6 +205,7 @@ async def visit_operations(shop: Tour, tour: Tour) -> None:
     piece = await shop.operations.download(exported.id)
     assert piece.next is None
     assert '"Imported"' in piece.data
+    assert (await shop.operations.allowed_moves(exported.id)).state == "succeeded"
     for part in ("comments", "reactions", "products", "variants", "quotes"):
         operation = await getattr(shop, part).export()
         assert (await shop.operations.wait(operation.id)).error is None
@@ -218,6 +225,8 @@ async def visit_operations(shop: Tour, tour: Tour) -> None:
 async def visit_campaigns(tour: Tour, slug: str) -> None:
     """Campaigns, one of which is there."""
     ahead = datetime.now(UTC) + timedelta(days=1)
+    allowed = await tour.campaigns.allowed_moves(slug)
+    assert [move.verb for move in allowed.moves] == ["schedule", "deactivate", "complete"]
     assert (await tour.campaigns.update(slug, starts_at=ahead, description="Soon")).starts_at is not None
     assert (await tour.campaigns.schedule(slug)).state is CampaignState.SCHEDULED
     for verb, state in (("activate", "active"), ("deactivate", "inactive"), ("complete", "completed")):

@@ -81,7 +81,7 @@ async def test_the_moves_of_its_life(registry: ServiceRegistry, context: Context
         (it,) = (await campaigns.list(ListRequest())).items
         with pytest.raises(MoveRefused) as refused:
             await call(campaigns, "archive", it.id)
-        assert "complete, deactivate, schedule" in str(refused.value.hint)
+        assert "From active you can: schedule, deactivate, complete." in str(refused.value.hint)
         assert (await call(campaigns, "deactivate", it.id)).state == "inactive"
         with pytest.raises(NothingScheduled):
             await call(campaigns, "schedule", it.id)

@@ -50,7 +50,7 @@ async def test_publishing_dates_it_and_only_a_draft_is_published(registry: Servi
         assert (await call(contents, "archive", draft.id)).state == "archived"
         with pytest.raises(MoveRefused) as refused:
             await call(contents, "unpublish", draft.id)
-        assert str(refused.value.hint).endswith("there applies: unarchive.")
+        assert str(refused.value.hint).endswith("From archived you can: unarchive.")
         assert (await call(contents, "unarchive", draft.id)).state == "draft"
 
 

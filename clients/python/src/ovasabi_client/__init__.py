@@ -79,6 +79,8 @@ from ovasabi_client.errors import (
 from ovasabi_client.failures import AnswerUnreadable, ApiError, ConnectionFailed, OvasabiError
 from ovasabi_client.requests import Reference
 from ovasabi_client.types import (
+    AllowedMove,
+    AllowedMoves,
     Campaign,
     CampaignKind,
     CampaignKindName,
@@ -118,6 +120,8 @@ from ovasabi_client.types import (
     RecordHits,
     RecordPage,
     Reject,
+    Role,
+    RoleName,
     SearchAnswer,
     SearchHits,
     User,
@@ -133,6 +137,8 @@ from ovasabi_client.version import VERSION as __version__
 
 __all__ = [
     "UNSET",
+    "AllowedMove",
+    "AllowedMoves",
     "AlreadyExists",
     "AlreadyOver",
     "AnswerUnreadable",
@@ -240,6 +246,8 @@ __all__ = [
     "Reject",
     "RemoteError",
     "ReplyElsewhere",
+    "Role",
+    "RoleName",
     "RuleBroken",
     "SearchAnswer",
     "SearchHits",

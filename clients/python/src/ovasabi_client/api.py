@@ -13,6 +13,7 @@ from ovasabi_client.answers import Page
 from ovasabi_client.requests import Paging, Reference, Request, new_key, part
 from ovasabi_client.transport import Connection, Transport
 from ovasabi_client.types import (
+    AllowedMoves,
     Campaign,
     CampaignKind,
     CampaignKindName,
@@ -277,6 +278,18 @@ class Campaigns(Service):
         """
         return self._transport.send(
             Request(method="POST", path=f"{self._at}/campaigns/{part(reference)}:restore", answer=Campaign),
+        )
+
+    def allowed_moves(self, reference: Reference, /) -> AllowedMoves:
+        """Which verbs apply now, the state that each leads to, and the role that it needs.
+
+        Needs the role reader.
+
+        Args:
+            reference: The campaign, by slug or number.
+        """
+        return self._transport.send(
+            Request(method="GET", path=f"{self._at}/campaigns/{part(reference)}:allowed_moves", answer=AllowedMoves),
         )
 
     def activate(self, reference: Reference, /, *, expected_version: int | None = None) -> Campaign:
@@ -927,6 +940,18 @@ class Contents(Service):
         """
         return self._transport.send(
             Request(method="POST", path=f"{self._at}/contents/{part(reference)}:restore", answer=Content),
+        )
+
+    def allowed_moves(self, reference: Reference, /) -> AllowedMoves:
+        """Which verbs apply now, the state that each leads to, and the role that it needs.
+
+        Needs the role reader.
+
+        Args:
+            reference: By id or uuid.
+        """
+        return self._transport.send(
+            Request(method="GET", path=f"{self._at}/contents/{part(reference)}:allowed_moves", answer=AllowedMoves),
         )
 
     def archive(self, reference: Reference, /, *, expected_version: int | None = None) -> Content:
@@ -1676,6 +1701,18 @@ class Operations(Service):
             ),
         )
 
+    def allowed_moves(self, reference: Reference, /) -> AllowedMoves:
+        """Which verbs apply now, the state that each leads to, and the role that it needs.
+
+        Needs the role reader.
+
+        Args:
+            reference: By id or uuid.
+        """
+        return self._transport.send(
+            Request(method="GET", path=f"{self._at}/operations/{part(reference)}:allowed_moves", answer=AllowedMoves),
+        )
+
     def cancel(self, reference: Reference, /, *, expected_version: int | None = None) -> Operation:
         """Stops the work at its next step, and keeps what it has done; until then the answer is not `cancelled` yet.
 
@@ -1941,6 +1978,18 @@ class Products(Service):
         """
         return self._transport.send(
             Request(method="POST", path=f"{self._at}/products/{part(reference)}:restore", answer=Product),
+        )
+
+    def allowed_moves(self, reference: Reference, /) -> AllowedMoves:
+        """Which verbs apply now, the state that each leads to, and the role that it needs.
+
+        Needs the role reader.
+
+        Args:
+            reference: By id or uuid.
+        """
+        return self._transport.send(
+            Request(method="GET", path=f"{self._at}/products/{part(reference)}:allowed_moves", answer=AllowedMoves),
         )
 
     def activate(self, reference: Reference, /, *, expected_version: int | None = None) -> Product:
@@ -2644,6 +2693,18 @@ class Quotes(Service):
             Request(method="POST", path=f"{self._at}/quotes/{part(reference)}:restore", answer=Quote),
         )
 
+    def allowed_moves(self, reference: Reference, /) -> AllowedMoves:
+        """Which verbs apply now, the state that each leads to, and the role that it needs.
+
+        Needs the role reader.
+
+        Args:
+            reference: By id or uuid.
+        """
+        return self._transport.send(
+            Request(method="GET", path=f"{self._at}/quotes/{part(reference)}:allowed_moves", answer=AllowedMoves),
+        )
+
     def accept(self, reference: Reference, /, *, expected_version: int | None = None) -> Quote:
         """Takes the offer, while it is valid.
 
@@ -3015,6 +3076,18 @@ class Users(Service):
         """
         return self._transport.send(
             Request(method="POST", path=f"{self._at}/users/{part(reference)}:restore", answer=User),
+        )
+
+    def allowed_moves(self, reference: Reference, /) -> AllowedMoves:
+        """Which verbs apply now, the state that each leads to, and the role that it needs.
+
+        Needs the role reader.
+
+        Args:
+            reference: By id or uuid.
+        """
+        return self._transport.send(
+            Request(method="GET", path=f"{self._at}/users/{part(reference)}:allowed_moves", answer=AllowedMoves),
         )
 
     def change_password(

@@ -123,6 +123,36 @@ class SearchAnswer(Answer, Generic[E], frozen=True, kw_only=True):
     corrected: bool
 
 
+class Role(Choice):
+    """What a principal may do; each role includes the ones before it."""
+
+    READER = "reader"
+    WRITER = "writer"
+    ADMIN = "admin"
+
+
+RoleName = Literal["reader", "writer", "admin"]
+"""The values of Role as text."""
+
+
+class AllowedMove(Answer, frozen=True, kw_only=True):
+    """A verb that applies to an entity now."""
+
+    verb: str
+    """The verb, which is the name of its method."""
+    to: str
+    """The state that it leads to."""
+    role: Role
+    """The role that it needs."""
+
+
+class AllowedMoves(Answer, frozen=True, kw_only=True):
+    """The state of an entity, and the verbs that apply to it now."""
+
+    state: str
+    moves: list[AllowedMove]
+
+
 class OperationState(Choice):
     """Where an operation is in its life."""
 

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import Entity, EntityType, Scope, declared, type_of
+from ovasabi.kernel.declare.state_machine import Move
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -101,6 +102,8 @@ class Method(msgspec.Struct, frozen=True, eq=False):
     doc: str
     result: Any = None
     """Of a long method: the type of the operation's result."""
+    move: Move | None = None
+    """Of a verb that moves the entity's state: from where to where."""
 
     @property
     def function(self) -> str:
@@ -165,6 +168,7 @@ class Declared(msgspec.Struct, frozen=True):
 
     operation: MethodKind
     role: Role | None
+    move: Move | None = None
 
 
 def verb(role: Role = Role.WRITER) -> Callable[[F], F]:
@@ -207,7 +211,8 @@ def long(role: Role | None = Role.WRITER) -> Callable[[F], F]:
 def own_methods(cls: type, subject: Subject) -> list[Method]:
     """The methods that a class declares by decorator, by name; long ones only where there are operations."""
     found = inspect.getmembers(cls, lambda member: inspect.isfunction(member) and hasattr(member, "__declared__"))
-    methods = [_method(cls, subject, name, function) for name, function in found]
+    offered = [(name, function) for name, function in found if not _internal(function)]
+    methods = [_method(cls, subject, name, function) for name, function in offered]
     return [method for method in methods if method.operation is not MethodKind.LONG or OPERATION in declared]
 
 
@@ -219,6 +224,11 @@ def values_of(request: msgspec.Struct) -> dict[str, Any]:
 def ordered(methods: list[Method]) -> list[Method]:
     """The methods in the order of their folders and services, whichever was imported first."""
     return sorted(methods, key=lambda method: (method.subject.folder, method.subject.title))
+
+
+def _internal(function: Any) -> bool:
+    move: Move | None = function.__declared__.move
+    return move is not None and move.internal
 
 
 def _declaring(operation: MethodKind, role: Role | None) -> Callable[[F], F]:
@@ -237,7 +247,7 @@ def _method(cls: type, subject: Subject, name: str, function: Callable[..., Any]
     on_entity = bool(parameters) and parameters[0] in (subject.entity, str)
     rest = parameters[1:] if on_entity else parameters
     said: Declared = function.__declared__  # type: ignore[attr-defined]
-    watched, long_ = (said.operation is kind for kind in (MethodKind.WATCH, MethodKind.LONG))
+    long_ = said.operation is MethodKind.LONG
     answer, doc = hints["return"], inspect.getdoc(function) or ""
     if long_:
         rest = rest[:-1]  # the last one is its progress
@@ -248,11 +258,21 @@ def _method(cls: type, subject: Subject, name: str, function: Callable[..., Any]
         operation=said.operation,
         on_entity=on_entity,
         request=rest[0] if rest else None,
-        response=_operation() if long_ else typing.get_args(answer)[0] if watched else _answer(answer),
+        response=_response(said, subject, answer),
         role=said.role or cls.manages,  # type: ignore[attr-defined]
         doc=doc,
         result=_answer(answer) if long_ else None,
+        move=said.move,
     )
+
+
+def _response(said: Declared, subject: Subject, answer: Any) -> Any:
+    """What a method answers, by what it was declared as: a move, whatever its function says, answers the entity."""
+    if said.move is not None:
+        return subject.entity
+    if said.operation is MethodKind.LONG:
+        return _operation()
+    return typing.get_args(answer)[0] if said.operation is MethodKind.WATCH else _answer(answer)
 
 
 def _operation() -> type[Entity] | None:

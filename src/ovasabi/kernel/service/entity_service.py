@@ -14,7 +14,10 @@ from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import Role, current_campaign
 from ovasabi.kernel.call.errors import Contended, VersionConflict
 from ovasabi.kernel.declare.entity import Entity, EntityType, Scope, type_of
+from ovasabi.kernel.declare.fields import Output
 from ovasabi.kernel.declare.methods import OFFERED, Call, Method, MethodKind, Resource, Subject, own_methods, values_of
+from ovasabi.kernel.declare.moves import moves_of
+from ovasabi.kernel.declare.state_machine import AllowedMoves, StateMachine
 from ovasabi.kernel.search.full_text import CANDIDATES, search_rows
 from ovasabi.kernel.service.base import Methods, Service, Services
 from ovasabi.kernel.store.history import state_at
@@ -63,6 +66,8 @@ class EntityService(Service, Generic[E], base=True):
     """What the doors offer of what every entity has; import and export where there are create and list."""
     manages: ClassVar[Role] = Role.WRITER
     """The role that creating, updating and deleting need."""
+    machine: ClassVar[StateMachine]
+    """The moves that the class declares with `@move`; a class without any has no machine."""
 
     import_ = import_entities
     export = export_entities
@@ -70,6 +75,9 @@ class EntityService(Service, Generic[E], base=True):
     def __init_subclass__(cls) -> None:
         (base,) = (b for b in cls.__orig_bases__ if typing.get_origin(b) is EntityService)  # type: ignore[attr-defined]
         cls.entity = typing.get_args(base)[0]
+        if moves := moves_of(cls):
+            cls.machine = StateMachine(type_of(cls.entity), moves)
+            _refuse_free_state(cls)
         super().__init_subclass__()
 
     def __init__(self, database: Database, registry: Services) -> None:
@@ -154,9 +162,13 @@ class EntityService(Service, Generic[E], base=True):
         id, _ = self.repository.resolve(reference)
         return await self.repository.restore(id)
 
-    async def change(self, entity: E, verb: str, **values: Any) -> E:
+    async def change(self, entity: E, verb: str, /, **values: Any) -> E:
         """What a verb does to its entity: sets fields, under the verb's own event, if nobody changed it meanwhile."""
         return await self.repository.update(entity.id, values, expected_version=entity.version, verb=verb)
+
+    async def allowed_moves(self, entity: E) -> AllowedMoves:
+        """Which verbs apply now, the state that each leads to, and the role that it needs."""
+        return self.machine.allowed_moves(entity)
 
     async def _own(self, call: Call) -> Any:
         """Runs a verb; where others got in between and the caller named no version, again on what is there now."""
@@ -228,6 +240,8 @@ class EntityService(Service, Generic[E], base=True):
             for op, on, request, response, role in standard
             if op in cls.offers and (of.searched or op is not MethodKind.SEARCH)
         ]
+        if hasattr(cls, "machine"):
+            operations.append(_reading_moves(cls))
         return operations + [
             own
             for own in own_methods(cls, cls.subject)
@@ -249,6 +263,18 @@ class EntityService(Service, Generic[E], base=True):
             or (Resource.CAMPAIGN if of.scope is Scope.CAMPAIGN else Resource.PLATFORM),
             entity=cls.entity,
         )
+
+
+def _refuse_free_state(cls: type[EntityService[Any]]) -> None:
+    """A state that a client could set would move without a verb."""
+    machine, changes = cls.machine, cls.offers & {MethodKind.CREATE, MethodKind.UPDATE}
+    if changes and not machine.of.by_name[machine.field].has(Output):
+        raise TypeError(f"{machine.of.name}.{machine.field} has moves, so no client may set it: mark it Output()")
+
+
+def _reading_moves(cls: type[EntityService[Any]]) -> Method:
+    name, doc = "allowed_moves", inspect.getdoc(cls.allowed_moves) or ""
+    return Method(cls.subject, name, MethodKind.READ, True, None, AllowedMoves, Role.READER, doc)
 
 
 async def _caught(answer: Awaitable[E]) -> E | OvasabiError:

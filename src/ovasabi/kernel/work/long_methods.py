@@ -61,7 +61,7 @@ class Lookup(Protocol):
 class Starter(Protocol):
     """What makes an operation of a call, to be carried out by whichever process has room."""
 
-    async def start(self, call: Call) -> Entity:
+    async def accept(self, call: Call) -> Entity:
         """Accepts the work, and answers with its operation."""
 
 
@@ -70,7 +70,7 @@ async def start(registry: Lookup, call: Call) -> Entity:
     subject = call.method.subject
     if call.method.on_entity and subject.of is not None:
         await registry.named(subject.of.name).get(str(call.target))
-    return await typing.cast("Starter", registry.here(OPERATION)).start(call)
+    return await typing.cast("Starter", registry.here(OPERATION)).accept(call)
 
 
 async def carry_out(registry: Lookup, method: Method, target: str | None, request: str, progress: Progress) -> Any:

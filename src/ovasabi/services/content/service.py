@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ovasabi.kernel.declare.methods import verb
-from ovasabi.kernel.declare.state_machine import StateMachine
+from ovasabi.kernel.declare.moves import Values, move
 from ovasabi.kernel.service import EntityService
 from ovasabi.services.content.comments import Comments, NewComment
 from ovasabi.services.content.entity import Comment, Content, ContentState, Reaction
@@ -13,14 +13,6 @@ from ovasabi.services.content.nesting import check_ancestors, nesting
 from ovasabi.services.content.reactions import Reactions, UserReaction
 
 DRAFT, PUBLISHED, ARCHIVED = ContentState.DRAFT, ContentState.PUBLISHED, ContentState.ARCHIVED
-MOVES = StateMachine(
-    {
-        "publish": ([DRAFT], PUBLISHED),
-        "unpublish": ([PUBLISHED], DRAFT),
-        "archive": ([DRAFT, PUBLISHED], ARCHIVED),
-        "unarchive": ([ARCHIVED], DRAFT),
-    }
-)
 
 
 class Contents(EntityService[Content]):
@@ -44,28 +36,24 @@ class Contents(EntityService[Content]):
             await check_ancestors(self.repository, content.id, content.parent_id)
             return content
 
-    @verb()
-    async def publish(self, content: Content) -> Content:
+    @move(from_=[DRAFT], to=PUBLISHED)
+    async def publish(self, content: Content) -> Values:
         """Shows a draft, as from now."""
-        state = MOVES.after("publish", content.state)
-        return await self.change(content, "publish", state=state, published_at=datetime.now(UTC))
+        return {"published_at": datetime.now(UTC)}
 
-    @verb()
-    async def unpublish(self, content: Content) -> Content:
+    @move(from_=[PUBLISHED], to=DRAFT)
+    async def unpublish(self, content: Content) -> Values:
         """Makes it a draft again."""
-        state = MOVES.after("unpublish", content.state)
-        return await self.change(content, "unpublish", state=state, published_at=None)
+        return {"published_at": None}
 
-    @verb()
-    async def archive(self, content: Content) -> Content:
+    @move(from_=[DRAFT, PUBLISHED], to=ARCHIVED)
+    async def archive(self, content: Content) -> None:
         """Puts it away: it takes no comments and no reactions any more."""
-        return await self.change(content, "archive", state=MOVES.after("archive", content.state))
 
-    @verb()
-    async def unarchive(self, content: Content) -> Content:
+    @move(from_=[ARCHIVED], to=DRAFT)
+    async def unarchive(self, content: Content) -> Values:
         """Brings it back from the archive, as a draft."""
-        state = MOVES.after("unarchive", content.state)
-        return await self.change(content, "unarchive", state=state, published_at=None)
+        return {"published_at": None}
 
     @verb()
     async def comment(self, content: Content, request: NewComment) -> Comment:

@@ -17,7 +17,7 @@ class Quantity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quantity: Annotated[int, Meta(ge=1, le=1_000_000_000)]
 
 
-async def move(
+async def shift(
     variants: Repository[Variant], variant: Variant, verb: str, quantity: int, *, stock: int = 0, reserved: int = 0
 ) -> Variant:
     """Adds to stock and reserved, `quantity` times each sign; the table's checks refuse what would fall below zero."""

@@ -6,22 +6,15 @@ from typing import Any
 
 from ovasabi.kernel.call.transaction import atomically
 from ovasabi.kernel.declare.methods import verb
-from ovasabi.kernel.declare.state_machine import StateMachine
+from ovasabi.kernel.declare.moves import move
 from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.store.counters import Counted
 from ovasabi.kernel.store.locks import locked_entity
 from ovasabi.services.product.entity import Product, ProductState, Variant
 from ovasabi.services.product.errors import ProductHasVariants
-from ovasabi.services.product.inventory import Quantity, move
+from ovasabi.services.product.inventory import Quantity, shift
 
 ACTIVE, INACTIVE, ARCHIVED = ProductState.ACTIVE, ProductState.INACTIVE, ProductState.ARCHIVED
-MOVES = StateMachine(
-    {
-        "activate": ([INACTIVE, ARCHIVED], ACTIVE),
-        "deactivate": ([ACTIVE], INACTIVE),
-        "archive": ([ACTIVE, INACTIVE], ARCHIVED),
-    }
-)
 
 
 class Products(EntityService[Product]):
@@ -39,20 +32,17 @@ class Products(EntityService[Product]):
 
         return await atomically(self.database, write)
 
-    @verb()
-    async def activate(self, product: Product) -> Product:
+    @move(from_=[INACTIVE, ARCHIVED], to=ACTIVE)
+    async def activate(self, product: Product) -> None:
         """Offers it."""
-        return await self.change(product, "activate", state=MOVES.after("activate", product.state))
 
-    @verb()
-    async def deactivate(self, product: Product) -> Product:
+    @move(from_=[ACTIVE], to=INACTIVE)
+    async def deactivate(self, product: Product) -> None:
         """Offers it no more, for a while."""
-        return await self.change(product, "deactivate", state=MOVES.after("deactivate", product.state))
 
-    @verb()
-    async def archive(self, product: Product) -> Product:
+    @move(from_=[ACTIVE, INACTIVE], to=ARCHIVED)
+    async def archive(self, product: Product) -> None:
         """Puts it away."""
-        return await self.change(product, "archive", state=MOVES.after("archive", product.state))
 
 
 class Variants(EntityService[Variant]):
@@ -93,22 +83,22 @@ class Variants(EntityService[Variant]):
     @verb()
     async def restock(self, variant: Variant, request: Quantity) -> Variant:
         """Adds goods to the stock."""
-        return await move(self.repository, variant, "restock", request.quantity, stock=1)
+        return await shift(self.repository, variant, "restock", request.quantity, stock=1)
 
     @verb()
     async def reserve(self, variant: Variant, request: Quantity) -> Variant:
         """Promises goods: from the stock to what is reserved."""
-        return await move(self.repository, variant, "reserve", request.quantity, stock=-1, reserved=1)
+        return await shift(self.repository, variant, "reserve", request.quantity, stock=-1, reserved=1)
 
     @verb()
     async def release(self, variant: Variant, request: Quantity) -> Variant:
         """Takes a promise back: reserved goods return to the stock."""
-        return await move(self.repository, variant, "release", request.quantity, stock=1, reserved=-1)
+        return await shift(self.repository, variant, "release", request.quantity, stock=1, reserved=-1)
 
     @verb()
     async def take(self, variant: Variant, request: Quantity) -> Variant:
         """Keeps a promise: reserved goods leave."""
-        return await move(self.repository, variant, "take", request.quantity, reserved=-1)
+        return await shift(self.repository, variant, "take", request.quantity, reserved=-1)
 
     async def _default_no_more(self, variant: Variant) -> None:
         products = self._products.repository

@@ -7,20 +7,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from ovasabi.kernel.declare.methods import verb
-from ovasabi.kernel.declare.state_machine import StateMachine
+from ovasabi.kernel.declare.moves import Values, move
 from ovasabi.kernel.service import EntityService
 from ovasabi.services.quotes.entity import Quote, QuoteState
 from ovasabi.services.quotes.errors import AlreadyOver, QuoteDecided, QuoteOverdue, QuoteStillValid
 
 PENDING = QuoteState.PENDING
-MOVES = StateMachine(
-    {
-        "accept": ([PENDING], QuoteState.ACCEPTED),
-        "reject": ([PENDING], QuoteState.REJECTED),
-        "expire": ([PENDING], QuoteState.EXPIRED),
-    }
-)
+ACCEPTED, REJECTED, EXPIRED = QuoteState.ACCEPTED, QuoteState.REJECTED, QuoteState.EXPIRED
 
 
 class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,24 +33,23 @@ class Quotes(EntityService[Quote]):
         elif before.state is not PENDING and any(name != "metadata" for name in values):
             raise QuoteDecided(state=before.state)
 
-    @verb()
-    async def accept(self, quote: Quote) -> Quote:
+    @move(from_=[PENDING], to=ACCEPTED)
+    async def accept(self, quote: Quote) -> Values:
         """Takes the offer, while it is valid."""
-        state, now = MOVES.after("accept", quote.state), datetime.now(UTC)
+        now = datetime.now(UTC)
         if now > quote.valid_until:
             raise QuoteOverdue(field="valid_until", valid_until=quote.valid_until.isoformat())
-        return await self.change(quote, "accept", state=state, decided_at=now)
+        return {"decided_at": now}
 
-    @verb()
-    async def reject(self, quote: Quote, request: Rejection) -> Quote:
+    @move(from_=[PENDING], to=REJECTED)
+    async def reject(self, quote: Quote, request: Rejection) -> Values:
         """Declines the offer."""
-        state = MOVES.after("reject", quote.state)
-        return await self.change(quote, "reject", state=state, decided_at=datetime.now(UTC), reason=request.reason)
+        return {"decided_at": datetime.now(UTC), "reason": request.reason}
 
-    @verb()
-    async def expire(self, quote: Quote) -> Quote:
+    @move(from_=[PENDING], to=EXPIRED)
+    async def expire(self, quote: Quote) -> Values:
         """Ends an offer that nobody took in time."""
-        state, now = MOVES.after("expire", quote.state), datetime.now(UTC)
+        now = datetime.now(UTC)
         if now <= quote.valid_until:
             raise QuoteStillValid(field="valid_until", valid_until=quote.valid_until.isoformat())
-        return await self.change(quote, "expire", state=state, decided_at=now)
+        return {"decided_at": now}

@@ -6,8 +6,7 @@ from typing import Any
 
 from ovasabi.kernel.call.context import PLATFORM, Role, current_campaign
 from ovasabi.kernel.call.errors import KeyTaken
-from ovasabi.kernel.declare.methods import verb
-from ovasabi.kernel.declare.state_machine import StateMachine
+from ovasabi.kernel.declare.moves import move
 from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.store import partitions
 from ovasabi.kernel.store.history import is_known
@@ -20,15 +19,6 @@ MONTHS_AHEAD = 2
 
 SCHEDULED, ACTIVE, INACTIVE = CampaignState.SCHEDULED, CampaignState.ACTIVE, CampaignState.INACTIVE
 COMPLETED, ARCHIVED = CampaignState.COMPLETED, CampaignState.ARCHIVED
-MOVES = StateMachine(
-    {
-        "schedule": ([ACTIVE, INACTIVE], SCHEDULED),
-        "activate": ([SCHEDULED, INACTIVE], ACTIVE),
-        "deactivate": ([SCHEDULED, ACTIVE], INACTIVE),
-        "complete": ([ACTIVE, INACTIVE], COMPLETED),
-        "archive": ([SCHEDULED, INACTIVE, COMPLETED], ARCHIVED),
-    }
-)
 
 
 class Campaigns(EntityService[Campaign]):
@@ -64,33 +54,27 @@ class Campaigns(EntityService[Campaign]):
         forget(self.database, campaign.campaign_id)
         return campaign
 
-    @verb(role=Role.ADMIN)
-    async def schedule(self, campaign: Campaign) -> Campaign:
+    @move(from_=[ACTIVE, INACTIVE], to=SCHEDULED, role=Role.ADMIN)
+    async def schedule(self, campaign: Campaign) -> None:
         """Lets it wait for its start."""
-        state = MOVES.after("schedule", campaign.state)
         if campaign.starts_at is None or campaign.starts_at <= datetime.now(UTC):
             raise NothingScheduled(field="starts_at")
-        return await self.change(campaign, "schedule", state=state)
 
-    @verb(role=Role.ADMIN)
-    async def activate(self, campaign: Campaign) -> Campaign:
+    @move(from_=[SCHEDULED, INACTIVE], to=ACTIVE, role=Role.ADMIN)
+    async def activate(self, campaign: Campaign) -> None:
         """Lets it run, from now."""
-        return await self.change(campaign, "activate", state=MOVES.after("activate", campaign.state))
 
-    @verb(role=Role.ADMIN)
-    async def deactivate(self, campaign: Campaign) -> Campaign:
+    @move(from_=[SCHEDULED, ACTIVE], to=INACTIVE, role=Role.ADMIN)
+    async def deactivate(self, campaign: Campaign) -> None:
         """Pauses it."""
-        return await self.change(campaign, "deactivate", state=MOVES.after("deactivate", campaign.state))
 
-    @verb(role=Role.ADMIN)
-    async def complete(self, campaign: Campaign) -> Campaign:
+    @move(from_=[ACTIVE, INACTIVE], to=COMPLETED, role=Role.ADMIN)
+    async def complete(self, campaign: Campaign) -> None:
         """Ends it for good."""
-        return await self.change(campaign, "complete", state=MOVES.after("complete", campaign.state))
 
-    @verb(role=Role.ADMIN)
-    async def archive(self, campaign: Campaign) -> Campaign:
+    @move(from_=[SCHEDULED, INACTIVE, COMPLETED], to=ARCHIVED, role=Role.ADMIN)
+    async def archive(self, campaign: Campaign) -> None:
         """Puts it away; an active one is deactivated or completed first."""
-        return await self.change(campaign, "archive", state=MOVES.after("archive", campaign.state))
 
     async def _check_free(self, slug: str) -> None:
         """Looks before partitions are made; the create itself decides."""

@@ -20,9 +20,9 @@ from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.kernel.store.locks import Lease, LockHeld, acquire, release, renew
 from ovasabi.kernel.work.long_methods import Cancelled, carry_out
 from ovasabi.system.operation import work
-from ovasabi.system.operation.entity import Failure, Operation
+from ovasabi.system.operation.entity import Failure, Operation, OperationState
 from ovasabi.system.operation.errors import Abandoned, KeyRevoked, KindUnknown
-from ovasabi.system.operation.service import LEASE_SECONDS, Operations
+from ovasabi.system.operation.service import LEASE_SECONDS, Operations, Outcome
 from ovasabi.system.operation.work import Standing, Work
 
 AT_ONCE = 4
@@ -131,16 +131,18 @@ class Runner:
             told.check(Standing(taken.cancelled_by, taken.revoked))
             if taken.attempts > ATTEMPTS:
                 raise Abandoned(attempts=ATTEMPTS)
-            operation = await self._operations.begin(operation)
+            if operation.state is not OperationState.RUNNING:
+                operation = await self._operations.start(operation)
             result = await self._guarded(operation, taken, told, lease)
-            await self._finish(operation, "succeed", told, {"result": msgspec.to_builtins(result), "error": None})
+            await self._operations.succeed(operation, Outcome(told.done, told.total, result))
         except asyncio.CancelledError:
             with suppress(OvasabiError):
                 await work.put_back(self._registry.database, operation.id, 0, counted=False)
             raise
         except Cancelled:
+            await told.write()
             with acting(_as(told.cancelled_by)):
-                await self._finish(operation, "cancel", told, {"result": msgspec.to_builtins(told.so_far)})
+                await self._operations.cancel(operation)
         except LeaseLost:
             raise
         except Exception as error:
@@ -187,10 +189,7 @@ class Runner:
             text and text.replace("\0", "\N{REPLACEMENT CHARACTER}") for text in (str(error), error.field, error.hint)
         ]
         failure = Failure(error.kind, error.code, said[0] or "", said[1], said[2], taken.correlation_id)
-        await self._finish(operation, "fail", told, {"result": msgspec.to_builtins(told.so_far), "error": failure})
-
-    async def _finish(self, operation: Operation, verb: str, told: "Told", values: dict[str, Any]) -> None:
-        await self._operations.finish(operation, verb, values | {"done": told.done, "total": told.total})
+        await self._operations.fail(operation, Outcome(told.done, told.total, told.so_far), failure)
 
     def _method(self, kind: str) -> Any:
         for service in self._registry.services.values():
@@ -217,16 +216,20 @@ class Told:
     ) -> None:
         """Notes how far it is; raises what stops it. See `kernel.long.Progress`."""
         self.done, self.total, self.marker, self.so_far = done, total, marker, so_far
-        now = time.monotonic()
-        if output or now - self._written >= WRITE_SECONDS:
-            said = [msgspec.json.encode(value).decode() for value in (marker, so_far)]
-            standing = await work.step(self._database, self.operation_id, done, total, said[0], said[1], list(output))
-            self._written = now
-            if standing is None:
-                raise LeaseLost
-            self.note(standing)
+        if output or time.monotonic() - self._written >= WRITE_SECONDS:
+            await self.write(output)
         if self._stop is not None:
             raise self._stop
+
+    async def write(self, output: Sequence[str] = ()) -> None:
+        """Writes what was told last."""
+        self._written = time.monotonic()
+        marker, so_far = (msgspec.json.encode(value).decode() for value in (self.marker, self.so_far))
+        place = (self._database, self.operation_id, self.done, self.total)
+        standing = await work.step(*place, marker, so_far, list(output))
+        if standing is None:
+            raise LeaseLost
+        self.note(standing)
 
     def note(self, standing: Standing | None) -> None:
         """Takes in whether the work is still wanted: its next step is the last if not."""

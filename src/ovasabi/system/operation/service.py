@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,26 +10,18 @@ from msgspec import Meta
 
 from ovasabi.kernel.call.context import Fence, acting, current
 from ovasabi.kernel.call.transaction import atomically
-from ovasabi.kernel.declare.methods import Call, MethodKind, Resource, read, verb
-from ovasabi.kernel.declare.state_machine import StateMachine
+from ovasabi.kernel.declare.methods import Call, MethodKind, Resource, read
+from ovasabi.kernel.declare.moves import Values, move
 from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.store.history import is_known
 from ovasabi.kernel.store.locks import LockHeld, acquire, locked, release
 from ovasabi.system.operation import work
-from ovasabi.system.operation.entity import Operation, OperationState
+from ovasabi.system.operation.entity import Failure, Operation, OperationState
 from ovasabi.system.operation.errors import NoOutput, NotFinished, TooMany
 
 QUEUED, RUNNING = OperationState.QUEUED, OperationState.RUNNING
 SUCCEEDED, FAILED, CANCELLED = OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELLED
 FINISHED = (SUCCEEDED, FAILED, CANCELLED)
-MOVES = StateMachine(
-    {
-        "start": ([QUEUED], RUNNING),
-        "succeed": ([RUNNING], SUCCEEDED),
-        "fail": ([QUEUED, RUNNING], FAILED),
-        "cancel": ([QUEUED, RUNNING], CANCELLED),
-    }
-)
 UNFINISHED_AT_MOST = 100
 """Operations of one campaign: each keeps its request, of 8 MiB at most."""
 LEASE_SECONDS = 10.0
@@ -50,6 +41,19 @@ class Download(msgspec.Struct, frozen=True):
     next: Annotated[int | None, Meta(description="Ask for more `after` this; null if this was the last.")]
 
 
+class Outcome(msgspec.Struct, frozen=True):
+    """How far the work got, and what came of it."""
+
+    done: int
+    total: int | None
+    result: Any
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """As values of the operation."""
+        return {"done": self.done, "total": self.total, "result": msgspec.to_builtins(self.result)}
+
+
 class Operations(EntityService[Operation]):
     """Operations: the long-running work of a campaign, or of the platform."""
 
@@ -61,11 +65,11 @@ class Operations(EntityService[Operation]):
         self.news = asyncio.Event()
         """Set when there is something to do."""
 
-    async def start(self, call: Call) -> Operation:
+    async def accept(self, call: Call) -> Operation:
         """Accepts the work that a call asks for; under the call's key, once. A campaign has only so much of it."""
         request = "null" if call.request is None else msgspec.json.encode(call.request).decode()
         digest = hashlib.sha256(f"{call.target}\0{request}".encode()).hexdigest()
-        values = {"kind": call.method.id, "request_digest": digest, "state": QUEUED}
+        values = {"kind": call.method.id, "request_digest": digest}
 
         async def accepted() -> Operation:
             async with locked(self.database, f"operation start {call.key or digest}"):
@@ -81,20 +85,25 @@ class Operations(EntityService[Operation]):
         self.news.set()
         return operation
 
-    @verb()
-    async def cancel(self, operation: Operation) -> Operation:
+    @move(from_=[QUEUED], to=RUNNING, internal=True)
+    async def start(self, operation: Operation) -> Values:
+        """Somebody works on it; nothing is said of it when another process goes on."""
+        return {"started_at": datetime.now(UTC)}
+
+    @move(from_=[RUNNING], to=SUCCEEDED, internal=True)
+    async def succeed(self, operation: Operation, outcome: Outcome) -> Values:
+        """Its method has come to its end."""
+        return outcome.values | {"error": None, "finished_at": datetime.now(UTC)}
+
+    @move(from_=[QUEUED, RUNNING], to=FAILED, internal=True)
+    async def fail(self, operation: Operation, outcome: Outcome, failure: Failure) -> Values:
+        """Its method ended with an error."""
+        return outcome.values | {"error": failure, "finished_at": datetime.now(UTC)}
+
+    @move(from_=[QUEUED, RUNNING], to=CANCELLED)
+    async def cancel(self, operation: Operation) -> Values:
         """Stops the work at its next step, and keeps what it has done; until then the answer is not `cancelled` yet."""
-        MOVES.after("cancel", operation.state)
-        so_far = await work.cancel(self.database, operation.id)
-        try:
-            lease = await acquire(self.database, work.lease_name(operation.id), LEASE_SECONDS)
-        except LockHeld:
-            return await self.get(operation.id)  # who works on it will see it
-        with acting(msgspec.structs.replace(current(), fence=Fence(lease.name, lease.token))):
-            try:
-                return await self.finish(await self.repository.get(operation.id), "cancel", {"result": so_far})
-            finally:
-                await release(self.database, lease)
+        return {"result": await work.cancel(self.database, operation.id), "finished_at": datetime.now(UTC)}
 
     @read()
     async def download(self, operation: Operation, query: DownloadQuery) -> Download:
@@ -118,20 +127,31 @@ class Operations(EntityService[Operation]):
 
         return await atomically(self.database, gone)
 
-    async def begin(self, operation: Operation) -> Operation:
-        """Says that somebody works on it; nothing is said of it when another process goes on."""
-        if operation.state is RUNNING:
-            return operation
-        values = {"state": MOVES.after("start", operation.state), "started_at": datetime.now(UTC)}
-        return await self.repository.update(operation.id, values, verb="start")
+    async def change(self, entity: Operation, verb: str, /, **values: Any) -> Operation:
+        """Makes a move under the operation's lease; whoever works on it has that, and then makes the move in time."""
+        name = work.lease_name(entity.id)
+        fence = current().fence
+        if fence is not None and fence.name == name:
+            return await self._moved(entity, verb, values)
+        try:
+            lease = await acquire(self.database, name, LEASE_SECONDS)
+        except LockHeld:
+            return await self.get(entity.id)
+        with acting(msgspec.structs.replace(current(), fence=Fence(lease.name, lease.token))):
+            try:
+                there = await self.repository.get(entity.id)
+                self.machine.after(verb, there)
+                return await self._moved(there, verb, values)
+            finally:
+                await release(self.database, lease)
 
-    async def finish(self, operation: Operation, verb: str, values: Mapping[str, Any]) -> Operation:
-        """Says how it ended, and forgets what was kept to go on; to be called under its lease."""
-        ended = {"state": MOVES.after(verb, operation.state), "finished_at": datetime.now(UTC), **values}
+    async def _moved(self, operation: Operation, verb: str, values: Values) -> Operation:
+        """The move; with the last one goes what was kept to go on."""
 
         async def written() -> Operation:
-            finished = await self.repository.update(operation.id, ended, verb=verb)
-            await work.remove(self.database, operation.id)
-            return finished
+            moved = await super(Operations, self).change(operation, verb, **values)
+            if moved.state in FINISHED:
+                await work.remove(self.database, moved.id)
+            return moved
 
         return await atomically(self.database, written)

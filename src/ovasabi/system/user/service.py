@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.methods import verb
-from ovasabi.kernel.declare.state_machine import StateMachine
+from ovasabi.kernel.declare.moves import Values, move
 from ovasabi.kernel.service import EntityService
 from ovasabi.system.user.entity import User, UserState
 from ovasabi.system.user.errors import PasswordWrong
@@ -17,13 +17,6 @@ from ovasabi.system.user.password import MAX_LENGTH, MIN_LENGTH, check_strength,
 from ovasabi.system.user.usernames import check_username
 
 PENDING, ACTIVE, SUSPENDED, INACTIVE = UserState.PENDING, UserState.ACTIVE, UserState.SUSPENDED, UserState.INACTIVE
-MOVES = StateMachine(
-    {
-        "suspend": ([PENDING, ACTIVE, INACTIVE], SUSPENDED),
-        "deactivate": ([PENDING, ACTIVE], INACTIVE),
-        "reactivate": ([PENDING, SUSPENDED, INACTIVE], ACTIVE),
-    }
-)
 
 
 class Suspension(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,21 +60,19 @@ class Users(EntityService[User]):
         if "username" in values:
             check_username(values["username"])
 
-    @verb(role=Role.ADMIN)
-    async def suspend(self, user: User, request: Suspension) -> User:
+    @move(from_=[PENDING, ACTIVE, INACTIVE], to=SUSPENDED, role=Role.ADMIN)
+    async def suspend(self, user: User, request: Suspension) -> Values:
         """Bars a user, for a reason."""
-        state = MOVES.after("suspend", user.state)
-        return await self.change(user, "suspend", state=state, state_reason=request.reason)
+        return {"state_reason": request.reason}
 
-    @verb(role=Role.ADMIN)
-    async def deactivate(self, user: User) -> User:
+    @move(from_=[PENDING, ACTIVE], to=INACTIVE, role=Role.ADMIN)
+    async def deactivate(self, user: User) -> None:
         """Lets an account rest."""
-        return await self.change(user, "deactivate", state=MOVES.after("deactivate", user.state))
 
-    @verb(role=Role.ADMIN)
-    async def reactivate(self, user: User) -> User:
+    @move(from_=[PENDING, SUSPENDED, INACTIVE], to=ACTIVE, role=Role.ADMIN)
+    async def reactivate(self, user: User) -> Values:
         """Lets a user act again."""
-        return await self.change(user, "reactivate", state=MOVES.after("reactivate", user.state), state_reason="")
+        return {"state_reason": ""}
 
     @verb(role=Role.ADMIN)
     async def change_password(self, user: User, request: PasswordChange) -> User:

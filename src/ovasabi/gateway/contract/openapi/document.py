@@ -6,6 +6,7 @@ import msgspec
 
 from ovasabi import __version__
 from ovasabi.gateway.contract.openapi.links import Links, operation_id
+from ovasabi.gateway.contract.openapi.moves import describe_states, move_text
 from ovasabi.gateway.contract.openapi.responses import answers, problems
 from ovasabi.gateway.contract.openapi.schemas import Schema, Schemas, query_schemas
 from ovasabi.gateway.wire.headers import ETAG, JSON, KEY, TIMEOUT
@@ -51,6 +52,7 @@ _PARAMETERS = {
 def document(methods: list[Method]) -> bytes:
     """The document as JSON."""
     schemas, links = Schemas(methods), Links(methods)
+    describe_states(methods, schemas.components)
     paths: dict[str, dict[str, Any]] = {}
     for method in methods:
         for address in addresses_of(method):
@@ -78,10 +80,12 @@ def _operation(method: Method, address: str, schemas: Schemas) -> dict[str, Any]
         "operationId": operation_id(method, address),
         "tags": [method.subject.label],
         "summary": method.doc.split("\n")[0],
-        "description": f"{method.doc}\n\nNeeds the role {method.role.value}.",
+        "description": f"{method.doc}\n\n{move_text(method.move)}Needs the role {method.role.value}.",
         "parameters": _parameters(method, address),
         "responses": answers(method, schemas),
     }
+    if method.move is not None:
+        operation["x-ovasabi-moves"] = {"from": list(method.move.sources), "to": method.move.target}
     if method.request is not None and method.writes:
         # A request of which nothing must be given may be left out as a whole.
         required = any(field.required for field in msgspec.structs.fields(method.request))

@@ -1,0 +1,73 @@
+"""`@move`: a verb that is declared by the states that it leads from and to."""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from enum import StrEnum
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.declare.entity import Entity
+from ovasabi.kernel.declare.methods import OFFERED, Declared, MethodKind
+from ovasabi.kernel.declare.state_machine import Move
+
+Values = Mapping[str, Any]
+"""Values of an entity's fields, by name."""
+E = TypeVar("E", bound=Entity)
+P = ParamSpec("P")
+Own = Callable[Concatenate[Any, E, P], Awaitable[Values | None]]
+Verb = Callable[Concatenate[Any, E, P], Coroutine[Any, Any, E]]
+
+
+def move(
+    *,
+    from_: Collection[StrEnum],
+    to: StrEnum,
+    role: Role = Role.WRITER,
+    field: str | None = None,
+    internal: bool = False,
+) -> Callable[[Own[E, P]], Verb[E, P]]:
+    """Declares a verb of one entity that moves its state: `@move(from_=[DRAFT], to=PUBLISHED)`.
+
+    The function holds only what is the verb's own. It is called once the verb is known to apply, may refuse by an
+    error, and answers further values to set, if any; a second parameter is the request. The verb then sets state and
+    values under its own event, and answers the entity. The state's field is the one of the enum of `to`; `field` names
+    it where there are several. A move that is `internal` is made by the service itself, and no door offers it.
+    """
+    if isinstance(from_, str):
+        raise TypeError(f"from_ is {from_!r}: it takes a list of states, such as [{from_!r}]")
+
+    def declare(function: Own[E, P]) -> Verb[E, P]:
+        name = function.__name__.rstrip("_")
+        if hasattr(function, "__declared__"):
+            raise TypeError(f"{name} is declared as a method already")
+        if name in OFFERED:
+            raise TypeError(f"{name} is an operation of every entity: a move needs a name of its own")
+
+        @functools.wraps(function)
+        async def verb(self: Any, entity: E, /, *args: P.args, **kwargs: P.kwargs) -> E:
+            machine = self.machine
+            target = machine.after(name, entity)
+            values = await function(self, entity, *args, **kwargs)
+            changed: E = await self.change(entity, name, **{machine.field: target}, **(values or {}))
+            return changed
+
+        declared = Move(name, tuple(from_), to, role, field, internal, inspect.getdoc(function) or "")
+        verb.__declared__ = Declared(MethodKind.VERB, role, declared)  # type: ignore[attr-defined]
+        return verb
+
+    return declare
+
+
+def moves_of(cls: type) -> list[Move]:
+    """The moves that a class declares, in order of declaration."""
+    members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
+    found: list[Move] = []
+    for name, member in members.items():
+        move = getattr(getattr(member, "__declared__", None), "move", None)
+        if move is None:
+            continue
+        if name.rstrip("_") != move.verb:
+            raise TypeError(f"{cls.__name__}.{name} is the move {move.verb} under another name")
+        found.append(move)
+    return found
