@@ -87,8 +87,6 @@ def ops() -> dict[str, Op]:
         "state at": lambda db, id, n: _state(db, id),
         "registry get": lambda db, id, n: EntityRegistry(db).get(id),
         "registry list": lambda db, id, n: EntityRegistry(db).list(deleted=bool(n % 2)),
-        "registry update": lambda db, id, n: EntityRegistry(db).update(id, "stolen"),
-        "registry delete": lambda db, id, n: EntityRegistry(db).delete(id),
         "registry text": lambda db, id, n: EntityRegistry(db).search(WORDS[n]),
         "registry pattern": lambda db, id, n: EntityRegistry(db).search("*", mode="pattern"),
         "registry fuzzy": lambda db, id, n: EntityRegistry(db).search(WORDS[n][1:], mode="fuzzy"),

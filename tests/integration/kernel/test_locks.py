@@ -6,7 +6,6 @@ import pytest
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.store.locks import locked, locked_entity
-from ovasabi.kernel.store.registry import EntityRegistry
 from tests.integration.kernel.fixtures import contents, eventually, kinds, make_campaign, together, waiting, within
 
 
@@ -47,7 +46,7 @@ async def test_a_locked_entity_is_changed_by_nobody_else_meanwhile(
         held, let_go = asyncio.Event(), asyncio.Event()
 
         async def holder() -> str:
-            async with EntityRegistry(database).lock(made.id):
+            async with locked_entity(database, made.id):
                 held.set()
                 await let_go.wait()
                 title = (await repository.get(made.id)).title

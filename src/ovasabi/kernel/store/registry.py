@@ -1,4 +1,4 @@
-"""The registry itself: what exists, of which type, under which name; looked up, listed, searched and locked."""
+"""The registry itself: what exists, of which type, under which name; looked up, listed and searched."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,8 +15,6 @@ from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.declare.ids import Id, parse_reference
-from ovasabi.kernel.store.locks import locked_entity
-from ovasabi.kernel.store.repository import Repository
 
 STATUSES = {1: "active", 2: "deleted"}
 _COLUMNS = "m.id, m.uuid, m.campaign_id, m.type, m.name, m.status, m.version, m.created_at, m.updated_at"
@@ -71,15 +69,10 @@ Records = list[Record]
 
 
 class EntityRegistry:
-    """The registry of the context's campaign. What changes an entity changes its record, in the same statement."""
+    """The registry of the context's campaign, to be read: what changes an entity changes its record with it."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-
-    async def create(self, type: str, values: dict[str, object], *, key: str | None = None) -> Record:
-        """Creates an entity of a type, with its data: a record is never without it."""
-        entity = await self._entities(type).create(values, key=key)
-        return await self.get(entity.id)
 
     async def get(self, reference: int | str | UUID) -> Record:
         """One record by id or uuid, also of a deleted entity."""
@@ -95,19 +88,6 @@ class EntityRegistry:
         campaign = current_campaign()
         rows = await read(self.database, _GET_MANY, scope_of(campaign), campaign, list(ids))
         return {row["id"]: _record(row) for row in rows}
-
-    async def update(self, reference: int | str | UUID, name: str, *, expected_version: int | None = None) -> Record:
-        """Gives an entity another name: the field that names it, in its own table, and the record with it."""
-        record = await self.get(reference)
-        repository = self._entities(record.type)
-        await repository.update(record.id, {repository.of.title: name}, expected_version=expected_version)
-        return await self.get(record.id)
-
-    async def delete(self, reference: int | str | UUID, *, expected_version: int | None = None) -> Record:
-        """Deletes an entity, softly, with its data."""
-        record = await self.get(reference)
-        await self._entities(record.type).delete(record.id, expected_version=expected_version)
-        return await self.get(record.id)
 
     async def list(
         self, *, type: str | None = None, page_size: int = 50, page_token: str = "", deleted: bool = False
@@ -137,14 +117,6 @@ class EntityRegistry:
             self.database, _SEARCH, scope_of(campaign), campaign, list(types) if types else None, wanted, mode, limit
         )
         return [_record(row, row["rank"]) for row in rows]
-
-    def lock(self, id: int) -> "locked_entity":  # type: ignore[valid-type]
-        """Holds an entity for one transaction: `async with registry.lock(id): …`."""
-        return locked_entity(self.database, id)
-
-    def _entities(self, type: str) -> Repository:  # type: ignore[type-arg]
-        _check_types([type])
-        return Repository(self.database, declared[type].cls)
 
 
 def _check_types(types: Sequence[str] | None) -> None:
