@@ -15,7 +15,7 @@ from ovasabi.database.connection import Database
 from ovasabi.discovery import discover
 from ovasabi.errors import DatabaseUnavailable, StartError
 from ovasabi.kernel.call.context import PLATFORM, Role, acting, in_campaign, system_context
-from ovasabi.kernel.service import Service, ServiceRegistry
+from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions
@@ -55,12 +55,12 @@ def pools(url: str, settings: Settings) -> Database:
     )
 
 
-Elsewhere = Callable[[Peers], AbstractAsyncContextManager[Callable[[type[Service]], Service | None]]]
+Finding = Callable[[Peers], AbstractAsyncContextManager[Elsewhere]]
 """What finds, among peers, the services that do not run here."""
 
 
 @asynccontextmanager
-async def running(url: str, settings: Settings, elsewhere: Elsewhere | None = None) -> AsyncIterator[Platform]:
+async def running(url: str, settings: Settings, elsewhere: Finding | None = None) -> AsyncIterator[Platform]:
     """The platform on a prepared database, with its background work, for as long as the block runs."""
     peers = peers_of(settings, discover())
     database = await pools(url, settings).open()

@@ -85,7 +85,7 @@ async def _import(settings: Settings, order: Order) -> int:
     from ovasabi.discovery import discover
     from ovasabi.kernel.call.context import acting, system_context
     from ovasabi.kernel.declare.entity import declared
-    from ovasabi.kernel.service import ServiceRegistry
+    from ovasabi.kernel.service import ServiceRegistry, service_class
     from ovasabi.kernel.transfer.importer import IN_FLIGHT, Importer, type_named
     from ovasabi.kernel.transfer.reject_file import Rejects
 
@@ -97,7 +97,7 @@ async def _import(settings: Settings, order: Order) -> int:
             registry = ServiceRegistry(database)
             with acting(system_context("import", await _number(registry, order))):
                 importer = Importer(
-                    registry.named(of.name),
+                    registry.here(service_class(of.name)),
                     Rejects(order.rejects),
                     given_keys=order.key_field is not None,
                     stop=_stop_on_signals(),

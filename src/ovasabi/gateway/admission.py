@@ -9,7 +9,7 @@ import msgspec
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.call.context import PLATFORM, Context, Principal, current_campaign
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Watched
-from ovasabi.kernel.service import Service
+from ovasabi.kernel.service import Served
 from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.runtime import Platform
 from ovasabi.security import peers
@@ -81,7 +81,7 @@ async def attend(platform: Platform, call: Call) -> AsyncGenerator[Watched, None
     return await _service(platform, call).stream(await _targeted(platform, call))
 
 
-def _service(platform: Platform, call: Call) -> Service:
+def _service(platform: Platform, call: Call) -> Served:
     return platform.registry.services[call.method.subject.label]
 
 

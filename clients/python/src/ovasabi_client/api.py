@@ -71,7 +71,11 @@ class Campaigns(Service):
         metadata: Mapping[str, Any] | UnsetType = UNSET,
         idempotency_key: str | None = None,
     ) -> Campaign:
-        """Creates one; a dedicated one gets its partitions first, so that no row of it is ever in the pool.
+        """Campaigns. Creates one.
+
+        Creation is the platform's, and a campaign starts before it ends.
+
+        A dedicated one gets its partitions first, so that no row of it is ever in the pool.
 
         If the row is refused after that, the empty partitions stay: they harm nothing, and their number is used up.
 
@@ -223,6 +227,8 @@ class Campaigns(Service):
         expected_version: int | None = None,
     ) -> Campaign:
         """Campaigns. Changes the fields that are given; metadata is merged.
+
+        Creation is the platform's, and a campaign starts before it ends.
 
         Needs the role admin.
 
@@ -458,7 +464,11 @@ class Comments(Service):
         metadata: Mapping[str, Any] | UnsetType = UNSET,
         idempotency_key: str | None = None,
     ) -> Comment:
-        """Adds one to its content, and counts it there.
+        """Comments. Creates one.
+
+        A reply answers a comment on the same content, which is never on another one later.
+
+        The content's comment_count is updated with it.
 
         Needs the role writer.
 
@@ -615,7 +625,9 @@ class Comments(Service):
         )
 
     def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Comment:
-        """Deletes one, softly, and counts it no more; answers to it stay.
+        """Comments. Deletes one, softly: it can be restored.
+
+        The content's comment_count is updated with it.
 
         Needs the role writer.
 
@@ -633,7 +645,9 @@ class Comments(Service):
         )
 
     def restore(self, reference: Reference, /) -> Comment:
-        """Takes a delete back, and counts it again.
+        """Comments. Takes a delete back.
+
+        The content's comment_count is updated with it.
 
         Needs the role writer.
 
@@ -931,7 +945,9 @@ class Contents(Service):
         )
 
     def restore(self, reference: Reference, /) -> Content:
-        """Takes a delete back, with its comments and reactions, unless its parent has come to belong to it.
+        """Contents. Takes a delete back.
+
+        Its comments and reactions come back with it, unless its parent has come to belong to it meanwhile.
 
         Needs the role writer.
 
@@ -1183,7 +1199,9 @@ class Reactions(Service):
         metadata: Mapping[str, Any] | UnsetType = UNSET,
         idempotency_key: str | None = None,
     ) -> Reaction:
-        """Adds one to its content, and counts it there.
+        """Reactions. Creates one.
+
+        The content's reaction_count is updated with it.
 
         Needs the role writer.
 
@@ -1314,7 +1332,9 @@ class Reactions(Service):
         )
 
     def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Reaction:
-        """Takes one back, and counts it no more.
+        """Reactions. Deletes one, softly: it can be restored.
+
+        The content's reaction_count is updated with it.
 
         Needs the role writer.
 
@@ -1332,7 +1352,9 @@ class Reactions(Service):
         )
 
     def restore(self, reference: Reference, /) -> Reaction:
-        """Takes a delete back, and counts it again.
+        """Reactions. Takes a delete back.
+
+        The content's reaction_count is updated with it.
 
         Needs the role writer.
 
@@ -1684,7 +1706,9 @@ class Operations(Service):
         )
 
     def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Operation:
-        """Deletes a finished one, with its output, for good.
+        """Operations. Deletes one, softly: it can be restored.
+
+        Only a finished one is deleted, and its output with it, for good.
 
         Needs the role writer.
 
@@ -1951,7 +1975,9 @@ class Products(Service):
         )
 
     def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Product:
-        """Deletes one, softly. One with variants is refused: they are deleted one by one, by whoever means it.
+        """Products. Deletes one, softly: it can be restored.
+
+        One with variants is refused: they are deleted one by one, by whoever means it.
 
         Needs the role writer.
 
@@ -2125,7 +2151,9 @@ class Variants(Service):
         metadata: Mapping[str, Any] | UnsetType = UNSET,
         idempotency_key: str | None = None,
     ) -> Variant:
-        """Adds one to its product, and counts it there.
+        """Variants. Creates one.
+
+        The product's variant_count is updated with it.
 
         Needs the role writer.
 
@@ -2303,7 +2331,11 @@ class Variants(Service):
         )
 
     def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Variant:
-        """Deletes one, softly; if it is the product's default, the product has none then.
+        """Variants. Deletes one, softly: it can be restored.
+
+        If it is the product's default, the product has none then; a restore does not make it the default again.
+
+        The product's variant_count is updated with it.
 
         Needs the role writer.
 
@@ -2321,7 +2353,9 @@ class Variants(Service):
         )
 
     def restore(self, reference: Reference, /) -> Variant:
-        """Takes a delete back; it is not the default again.
+        """Variants. Takes a delete back.
+
+        The product's variant_count is updated with it.
 
         Needs the role writer.
 
@@ -2506,6 +2540,8 @@ class Quotes(Service):
     ) -> Quote:
         """Quotes. Creates one.
 
+        A new quote is valid for a while; a decided one keeps its terms.
+
         Needs the role writer.
 
         Args:
@@ -2643,6 +2679,8 @@ class Quotes(Service):
         expected_version: int | None = None,
     ) -> Quote:
         """Quotes. Changes the fields that are given; metadata is merged.
+
+        A new quote is valid for a while; a decided one keeps its terms.
 
         Needs the role writer.
 
@@ -2871,6 +2909,8 @@ class Users(Service):
     ) -> User:
         """Users. Creates one.
 
+        Names of the platform's own are not for users.
+
         Needs the role admin.
 
         Args:
@@ -3016,6 +3056,8 @@ class Users(Service):
         expected_version: int | None = None,
     ) -> User:
         """Users. Changes the fields that are given; metadata is merged.
+
+        Names of the platform's own are not for users.
 
         Needs the role admin.
 

@@ -1,6 +1,7 @@
 """A service that runs in another process of the platform: the same calls, over gRPC, for the same caller."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, cast
@@ -17,9 +18,9 @@ from ovasabi.gateway.grpc.statuses import error_of
 from ovasabi.gateway.wire.headers import CLIENT_KEY
 from ovasabi.gateway.wire.problems import unreadable
 from ovasabi.kernel.call.context import PLATFORM, current, remaining
-from ovasabi.kernel.declare.entity import Entity
+from ovasabi.kernel.call.errors import EntityNotFound
 from ovasabi.kernel.declare.methods import Call, Watched
-from ovasabi.kernel.service import SearchAnswer, SearchRequest, Service
+from ovasabi.kernel.service import Elsewhere, SearchAnswer, SearchRequest, Service
 from ovasabi.kernel.store.listing import ListRequest, Page
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.security.peers import Peers
@@ -33,6 +34,8 @@ _OPTIONS = [
 ]
 
 
+_AT_ONCE = 32
+"""Of so many entities at a time another process is asked."""
 Metadata = list[tuple[str, str]]
 """Named here, since inside a service `list` is a method."""
 
@@ -47,8 +50,8 @@ class PeerUnavailable(OvasabiError):
     example = such_as(service="content")
 
 
-class Remote(Service, base=True):
-    """A service elsewhere. It has the operations of an `EntityService`, for services that call each other."""
+class Remote:
+    """A service elsewhere. It has the operations of an `Entities`, for services that call each other."""
 
     def __init__(self, folder: str, rpcs: Mapping[str, Rpc], channel: grpc.aio.Channel, peers: Peers) -> None:
         self._folder = folder
@@ -96,14 +99,24 @@ class Remote(Service, base=True):
         """Reads one by id or uuid; with `as_of`, as it was then."""
         return await self.run(self._call("get", reference, as_of=as_of))
 
-    async def list(self, request: ListRequest) -> Page[Entity]:
+    async def get_many(self, ids: Sequence[int]) -> dict[int, Any]:
+        """Those that are there, by id: asked for at the same time, a few at a time."""
+        found: dict[int, Any] = {}
+        for first in range(0, len(ids), _AT_ONCE):
+            part = ids[first : first + _AT_ONCE]
+            for entity in await asyncio.gather(*map(self._get_or_none, part)):
+                if entity is not None:
+                    found[entity.id] = entity
+        return found
+
+    async def list(self, request: ListRequest) -> Page[Any]:
         """Lists a page of them."""
-        page: Page[Entity] = await self.run(self._call("list", request=request))
+        page: Page[Any] = await self.run(self._call("list", request=request))
         return page
 
-    async def search(self, request: SearchRequest) -> SearchAnswer[Entity]:
+    async def search(self, request: SearchRequest) -> SearchAnswer[Any]:
         """Searches their text."""
-        answer: SearchAnswer[Entity] = await self.run(self._call("search", request=request))
+        answer: SearchAnswer[Any] = await self.run(self._call("search", request=request))
         return answer
 
     async def update(
@@ -120,6 +133,12 @@ class Remote(Service, base=True):
     async def restore(self, reference: int | str) -> Any:
         """Takes a delete back."""
         return await self.run(self._call("restore", reference))
+
+    async def _get_or_none(self, id: int) -> Any:
+        try:
+            return await self.get(id)
+        except EntityNotFound:
+            return None
 
     def _call(self, name: str, reference: int | str | None = None, **values: Any) -> Call:
         target = None if reference is None else str(reference)
@@ -176,11 +195,11 @@ def _callable(channel: grpc.aio.Channel, rpc: Rpc) -> Any:
 
 
 @asynccontextmanager
-async def remotes(contract: Contract, peers: Peers) -> AsyncIterator[Callable[[type[Service]], Service | None]]:
+async def remotes(contract: Contract, peers: Peers) -> AsyncIterator[Elsewhere]:
     """What finds the services that do not run here, for as long as the block runs."""
     channels: dict[str, grpc.aio.Channel] = {}
 
-    def elsewhere(service: type[Service]) -> Service | None:
+    def elsewhere(service: type[Service]) -> Remote | None:
         folder = service.subject.folder
         if folder in peers.local:
             return None

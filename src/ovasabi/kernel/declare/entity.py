@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, Meta
 
+from ovasabi.kernel.declare.counters import Counter, counted_reference, counter_of
 from ovasabi.kernel.declare.fields import (
     Field,
     FromMetadata,
@@ -109,6 +110,16 @@ class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
         return tuple(field for field in self.fields if field.has(Reference))
 
     @cached_property
+    def counter(self) -> Counter | None:
+        """Where it is counted by the entity that it refers to, if it is."""
+        found = counted_reference(self.name, self.fields)
+        if found is None or (parent := declared.get(found[1].type)) is None:
+            return None
+        if (self.scope, parent.scope) != (Scope.CAMPAIGN, Scope.CAMPAIGN):
+            raise TypeError(f"{self.name} is counted by {parent.name}: both must be of a campaign")
+        return counter_of(self.name, *found, parent.by_name)
+
+    @cached_property
     def derived(self) -> tuple[tuple[str, list[str]], ...]:
         """The hot keys: the fields that the database derives from a path of the metadata."""
         sources = ((field.name, field.get(FromMetadata)) for field in self.fields)
@@ -194,9 +205,26 @@ def entity(
             unique=single + tuple(unique),
             fields=fields,
         )
+        try:
+            _check_counters()
+        except TypeError:
+            del declared[type_name], _by_class[cls]
+            raise
         return cls
 
     return declare
+
+
+def _check_counters() -> None:
+    """Refuses a counter that could not be kept right, whichever of its two entities is declared last."""
+    taken: dict[tuple[str, str], str] = {}
+    for child in declared.values():
+        counter = msgspec.structs.replace(child).counter  # not kept: what counts it may be yet to come
+        if counter is None:
+            continue
+        other = taken.setdefault((counter.parent, counter.field.name), child.name)
+        if other != child.name:
+            raise TypeError(f"{counter.parent}.{counter.field.name} would count {other} and {child.name}")
 
 
 def type_of(cls: type[Entity]) -> EntityType:

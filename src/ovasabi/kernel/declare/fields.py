@@ -6,12 +6,13 @@ import typing
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, UnsetType
 
+from ovasabi.errors import OvasabiError
 from ovasabi.kernel.declare.ids import MAX_ID
 
 
@@ -34,10 +35,21 @@ class Search(Marker, frozen=True):
     weight: str = "B"
 
 
+Refusal = type[OvasabiError]
+"""Named here, since inside the class below `type` is a field."""
+
+
 class Reference(Marker, frozen=True):
-    """The id of another entity, of the named type; in the same campaign, or of a global type."""
+    """The id of another entity, of the named type; in the same campaign, or of a global type.
+
+    `counted_in` names a field of that entity, which counts those that refer to it: each create, delete and restore is
+    counted. In a state of `closed_in` that entity takes no more, and `refusal` says so.
+    """
 
     type: str
+    counted_in: str | None = None
+    closed_in: tuple[StrEnum, ...] = ()
+    refusal: Refusal | None = None
 
 
 class Filter(Marker, frozen=True):

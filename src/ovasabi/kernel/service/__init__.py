@@ -1,16 +1,21 @@
 """What a service is: its methods, declared once, and the operations that every entity has."""
 
 from ovasabi.kernel.service.base import Service, declared_methods, services
-from ovasabi.kernel.service.entity_service import EntityService, Found, SearchAnswer, SearchRequest
-from ovasabi.kernel.service.registry import ServiceRegistry
+from ovasabi.kernel.service.entity_service import EntityService
+from ovasabi.kernel.service.protocol import Entities, Found, SearchAnswer, SearchRequest, Served
+from ovasabi.kernel.service.registry import Elsewhere, ServiceRegistry, service_class
 
 __all__ = [
+    "Elsewhere",
+    "Entities",
     "EntityService",
     "Found",
     "SearchAnswer",
     "SearchRequest",
+    "Served",
     "Service",
     "ServiceRegistry",
     "declared_methods",
+    "service_class",
     "services",
 ]

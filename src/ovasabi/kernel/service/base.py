@@ -8,6 +8,7 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Subject, Watched, own_methods
 from ovasabi.kernel.events.subscriptions import Subscriptions
 from ovasabi.kernel.search.result_cache import ResultCache
+from ovasabi.kernel.service.protocol import Entities
 from ovasabi.kernel.work.long_methods import Lookup, start
 
 S = TypeVar("S", bound="Service")
@@ -24,8 +25,11 @@ class Services(Lookup, Protocol):
     subscriptions: Subscriptions
     result_cache: ResultCache
 
+    def named(self, entity_type: str) -> Entities[Any]:
+        """The running service of an entity type, here or elsewhere."""
+
     def service(self, kind: type[S]) -> S:
-        """The running service of a class."""
+        """The service of a class that runs in this process, as those of one folder do."""
 
 
 class Service:

@@ -4,22 +4,21 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
-
-import msgspec
-from msgspec import Meta
+from typing import Any, ClassVar, Generic, TypeVar
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import Role, current_campaign
 from ovasabi.kernel.call.errors import Contended, VersionConflict
-from ovasabi.kernel.declare.entity import Entity, EntityType, Scope, type_of
-from ovasabi.kernel.declare.fields import Output
-from ovasabi.kernel.declare.methods import OFFERED, Call, Method, MethodKind, Resource, Subject, own_methods, values_of
+from ovasabi.kernel.call.transaction import atomically
+from ovasabi.kernel.declare.entity import Entity, Scope, type_of
+from ovasabi.kernel.declare.methods import OFFERED, Call, MethodKind, Resource, Subject, own_methods, values_of
 from ovasabi.kernel.declare.moves import moves_of
 from ovasabi.kernel.declare.state_machine import AllowedMoves, StateMachine
 from ovasabi.kernel.search.full_text import CANDIDATES, search_rows
 from ovasabi.kernel.service.base import Methods, Service, Services
+from ovasabi.kernel.service.operations import check_class, hooks_of, operations_of
+from ovasabi.kernel.service.protocol import Found, SearchAnswer, SearchRequest
 from ovasabi.kernel.store.history import state_at
 from ovasabi.kernel.store.listing import ListRequest, Page, list_page
 from ovasabi.kernel.store.repository import Repository
@@ -28,37 +27,17 @@ from ovasabi.kernel.transfer.import_export import export_entities, import_entiti
 from ovasabi.kernel.work.long_methods import start
 
 E = TypeVar("E", bound=Entity)
+T = TypeVar("T")
 ATTEMPTS = 5
 TRANSFERS = frozenset({MethodKind.CREATE, MethodKind.LIST})
 """What a service has to offer for its entities to be imported and exported."""
 
 
-class Found(msgspec.Struct, Generic[E], frozen=True):
-    """An entity that a search found, and how well it matches."""
-
-    rank: float
-    entity: E
-
-
-class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to search for."""
-
-    q: Annotated[str, Meta(description='Words, "phrases", -exclusions, OR, prefix*.', min_length=1, max_length=500)]
-    page_size: Annotated[int, Meta(ge=1, le=100)] = 20
-
-
-class SearchAnswer(msgspec.Struct, Generic[E], frozen=True):
-    """The best matches of one type."""
-
-    hits: list[Found[E]]
-    total: Annotated[int, Meta(description="How many were found; 200 means at least as many.")]
-    corrected: bool
-
-
 class EntityService(Service, Generic[E], base=True):
     """Base of the services of an entity: `class Contents(EntityService[Content]): …`.
 
-    Every operation of an entity is there; override one to add a rule to it.
+    Every operation of an entity is there. Rules are added by `check` and `prepare`, which every create asks, of one, of
+    many or of an import, and by what is `before` and `after` a delete or a restore.
     """
 
     entity: ClassVar[type[Entity]]
@@ -69,6 +48,9 @@ class EntityService(Service, Generic[E], base=True):
     machine: ClassVar[StateMachine]
     """The moves that the class declares with `@move`; a class without any has no machine."""
 
+    hooks: ClassVar[frozenset[str]]
+    """Those of the methods for rules that the class overrides."""
+
     import_ = import_entities
     export = export_entities
 
@@ -77,7 +59,8 @@ class EntityService(Service, Generic[E], base=True):
         cls.entity = typing.get_args(base)[0]
         if moves := moves_of(cls):
             cls.machine = StateMachine(type_of(cls.entity), moves)
-            _refuse_free_state(cls)
+        check_class(cls, EntityService)
+        cls.hooks = hooks_of(cls, EntityService)
         super().__init_subclass__()
 
     def __init__(self, database: Database, registry: Services) -> None:
@@ -106,22 +89,44 @@ class EntityService(Service, Generic[E], base=True):
                 return await start(self.registry, call)
         return await self._own(call)
 
+    # -- rules, to be overridden
+
     def check(self, values: Mapping[str, Any], before: E | None) -> None:
-        """Refuses values that break a rule; `before` is what is there, None for a new one. To be overridden."""
+        """Refuses values that break a rule; `before` is what is there, None for a new one."""
+
+    async def prepare(self, drafts: Sequence[NewEntity]) -> Sequence[NewEntity | OvasabiError]:
+        """Looks at what is to be created, one or many, with as few statements as that takes.
+
+        Answers each draft as it is to be created, or the error that refuses it.
+        """
+        return drafts
+
+    async def before_delete(self, entity: E) -> None:
+        """Part of the transaction of a delete, before it: may refuse it, or clear what refers to the entity."""
+
+    async def after_delete(self, entity: E) -> None:
+        """Part of the transaction of a delete, after it: `entity` is as it was deleted, under its lock."""
+
+    async def after_restore(self, entity: E) -> None:
+        """Part of the transaction of a restore, after it."""
+
+    # -- operations
 
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> E:
         """Creates one."""
         self.check(values, None)
-        return await self.repository.create(values, key=key)
+        if "prepare" not in self.hooks:
+            return await self.repository.create(values, key=key)
+        (draft,) = await self.prepare([NewEntity(values, key)])
+        if isinstance(draft, OvasabiError):
+            raise draft
+        return await self.repository.create(draft.values, key=draft.key, number=draft.number)
 
     async def create_many(self, drafts: Sequence[NewEntity]) -> list[E | OvasabiError]:
         """Creates many in one statement, under the same rules; an error in the place of each that was refused."""
-        if type(self).create is not EntityService.create:
-            return [await _caught(self.create(draft.values, key=draft.key)) for draft in drafts]
-        refusals = [self._refusal(draft.values) for draft in drafts]
-        kept = [draft for draft, refusal in zip(drafts, refusals, strict=True) if refusal is None]
-        created = iter(await self.repository.create_many(kept))
-        return [refusal or next(created) for refusal in refusals]
+        checked = [self._refusal(draft.values) or draft for draft in drafts]
+        prepared = await _through(self.prepare, checked)
+        return await _through(self.repository.create_many, prepared)
 
     async def get(self, reference: int | str, *, as_of: datetime | None = None) -> E:
         """Reads one by id or uuid; with `as_of`, as it was then."""
@@ -129,6 +134,10 @@ class EntityService(Service, Generic[E], base=True):
             return await self.repository.get(reference)
         id, _ = self.repository.resolve(reference)
         return await state_at(self.database, self.repository.cls, id, as_of)
+
+    async def get_many(self, ids: Sequence[int]) -> dict[int, E]:
+        """Those that are there, by id."""
+        return await self.repository.get_many(ids)
 
     async def list(self, request: ListRequest) -> Page[E]:
         """Lists a page of them, the newest first."""
@@ -154,13 +163,31 @@ class EntityService(Service, Generic[E], base=True):
 
     async def delete(self, reference: int | str, *, expected_version: int | None = None) -> E:
         """Deletes one, softly: it can be restored."""
-        entity = await self.get(reference)
-        return await self.repository.delete(entity.id, expected_version=expected_version)
+        if self.hooks.isdisjoint(("before_delete", "after_delete")):
+            entity = await self.get(reference)
+            return await self.repository.delete(entity.id, expected_version=expected_version)
+
+        async def deleted() -> E:
+            entity = await self.get(reference)
+            await self.before_delete(entity)
+            entity = await self.repository.delete(entity.id, expected_version=expected_version)
+            await self.after_delete(entity)
+            return entity
+
+        return await atomically(self.database, deleted)
 
     async def restore(self, reference: int | str) -> E:
         """Takes a delete back."""
         id, _ = self.repository.resolve(reference)
-        return await self.repository.restore(id)
+        if "after_restore" not in self.hooks:
+            return await self.repository.restore(id)
+
+        async def restored() -> E:
+            entity = await self.repository.restore(id)
+            await self.after_restore(entity)
+            return entity
+
+        return await atomically(self.database, restored)
 
     async def change(self, entity: E, verb: str, /, **values: Any) -> E:
         """What a verb does to its entity: sets fields, under the verb's own event, if nobody changed it meanwhile."""
@@ -225,27 +252,9 @@ class EntityService(Service, Generic[E], base=True):
     @classmethod
     def methods(cls) -> Methods:
         """The methods that every door offers: the operations of every entity, then the service's own."""
-        of, page, answer = type_of(cls.entity), Page[cls.entity], SearchAnswer[cls.entity]  # type: ignore[name-defined]
-        standard = [
-            (MethodKind.CREATE, False, of.draft, cls.entity, cls.manages),
-            (MethodKind.GET, True, None, cls.entity, Role.READER),
-            (MethodKind.LIST, False, ListRequest, page, Role.READER),
-            (MethodKind.SEARCH, False, SearchRequest, answer, Role.READER),
-            (MethodKind.UPDATE, True, of.patch, cls.entity, cls.manages),
-            (MethodKind.DELETE, True, None, cls.entity, cls.manages),
-            (MethodKind.RESTORE, True, None, cls.entity, cls.manages),
-        ]
-        operations = [
-            Method(cls.subject, op.value, op, on, request, response, role, _doc(getattr(cls, op.value), of))
-            for op, on, request, response, role in standard
-            if op in cls.offers and (of.searched or op is not MethodKind.SEARCH)
-        ]
-        if hasattr(cls, "machine"):
-            operations.append(_reading_moves(cls))
-        return operations + [
-            own
-            for own in own_methods(cls, cls.subject)
-            if own.name not in ("import", "export") or cls.offers >= TRANSFERS
+        own = own_methods(cls, cls.subject)
+        return operations_of(cls) + [
+            method for method in own if method.name not in ("import", "export") or cls.offers >= TRANSFERS
         ]
 
     @classmethod
@@ -265,25 +274,14 @@ class EntityService(Service, Generic[E], base=True):
         )
 
 
-def _refuse_free_state(cls: type[EntityService[Any]]) -> None:
-    """A state that a client could set would move without a verb."""
-    machine, changes = cls.machine, cls.offers & {MethodKind.CREATE, MethodKind.UPDATE}
-    if changes and not machine.of.by_name[machine.field].has(Output):
-        raise TypeError(f"{machine.of.name}.{machine.field} has moves, so no client may set it: mark it Output()")
-
-
-def _reading_moves(cls: type[EntityService[Any]]) -> Method:
-    name, doc = "allowed_moves", inspect.getdoc(cls.allowed_moves) or ""
-    return Method(cls.subject, name, MethodKind.READ, True, None, AllowedMoves, Role.READER, doc)
-
-
-async def _caught(answer: Awaitable[E]) -> E | OvasabiError:
-    try:
-        return await answer
-    except OvasabiError as error:
-        return error
-
-
-def _doc(function: Callable[..., Any], of: EntityType) -> str:
-    text = inspect.getdoc(function) or ""
-    return f"{of.plural.capitalize()}. {text}" if function.__qualname__.startswith("EntityService.") else text
+async def _through(
+    step: Callable[[Sequence[NewEntity]], Awaitable[Sequence[T | OvasabiError]]],
+    drafts: Sequence[NewEntity | OvasabiError],
+) -> list[T | OvasabiError]:
+    """What a step makes of the drafts that are not refused yet, each in its place."""
+    left = [draft for draft in drafts if isinstance(draft, NewEntity)]
+    made = await step(left) if left else []
+    if len(made) != len(left):
+        raise TypeError(f"{len(left)} drafts were given to {step}, which answered {len(made)}")
+    answers = iter(made)
+    return [next(answers) if isinstance(draft, NewEntity) else draft for draft in drafts]

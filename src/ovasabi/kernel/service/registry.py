@@ -1,55 +1,81 @@
 """The running services: one instance of each, here or in another process."""
 
-import typing
 from collections.abc import Callable
 from typing import Any
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.declare.entity import declared
+from ovasabi.kernel.declare.methods import OPERATION
 from ovasabi.kernel.events.subscriptions import Subscriptions
 from ovasabi.kernel.search.result_cache import MOST_BYTES, ResultCache
 from ovasabi.kernel.service.base import S, Service, services
 from ovasabi.kernel.service.entity_service import EntityService
+from ovasabi.kernel.service.protocol import Entities, Served
+from ovasabi.kernel.work.long_methods import Starter
+
+Elsewhere = Callable[[type[Service]], Entities[Any] | None]
+"""What finds a service that runs in another process; none if it runs in this one."""
 
 
 class ServiceRegistry:
     """The services, one instance of each; through it one service calls another, also one that runs elsewhere."""
 
-    def __init__(
-        self,
-        database: Database,
-        elsewhere: Callable[[type[Service]], Service | None] | None = None,
-        *,
-        kept_bytes: int = MOST_BYTES,
-    ) -> None:
+    def __init__(self, database: Database, elsewhere: Elsewhere | None = None, *, kept_bytes: int = MOST_BYTES) -> None:
         self.database = database
         self.subscriptions = Subscriptions(database)
         self.result_cache = ResultCache(database, kept_bytes)
-        self.services: dict[str, Service] = {}
-        self._beside: dict[str, Service] = {}
-        for service in services:
-            remote = elsewhere(service) if elsewhere is not None else None
-            self.services[service.subject.label] = remote or service(database, self)
+        self.services: dict[str, Served] = {}
+        self._entities: dict[str, Entities[Any]] = {}
+        self._local: dict[str, Service] = {}
+        self._beside: dict[type[Service], Service] = {}
+        for kind in services:
+            self._add(kind, elsewhere(kind) if elsewhere is not None else None)
+
+    def named(self, entity_type: str) -> Entities[Any]:
+        """The running service of an entity type, here or elsewhere."""
+        return self._entities[declared[entity_type].plural]
 
     def service(self, kind: type[S]) -> S:
-        """The running service of a class."""
-        return typing.cast("S", self.services[kind.subject.label])
+        """The service of a class that runs in this process, as those of one folder do."""
+        running = self._local.get(kind.subject.label)
+        if not isinstance(running, kind):
+            raise TypeError(f"{kind.__name__} does not run in this process: ask for it by its entity type")
+        return running
 
-    def named(self, entity_type: str) -> EntityService[Any]:
-        """The running service of an entity type."""
-        return typing.cast("EntityService[Any]", self.services[declared[entity_type].plural])
+    def here(self, kind: type[S]) -> S:
+        """The service of a class in this process, if need be beside the one elsewhere."""
+        running = self._local.get(kind.subject.label) or self._beside.get(kind)
+        if not isinstance(running, kind):
+            running = self._beside[kind] = kind(self.database, self)
+        return running
+
+    @property
+    def operations(self) -> Starter:
+        """What accepts long work, in this process."""
+        starter = self.here(service_class(OPERATION))
+        if not isinstance(starter, Starter):
+            raise TypeError(f"{type(starter).__name__} does not accept long work")
+        return starter
 
     @property
     def local(self) -> list[str]:
         """The services that run in this process, by label."""
-        return [label for label, service in self.services.items() if type(service) in services]
+        return list(self._local)
 
-    def here(self, entity_type: str) -> EntityService[Any]:
-        """The service of an entity type in this process, if need be beside the one elsewhere."""
-        label = declared[entity_type].plural
-        if label in self.local:
-            return self.named(entity_type)
-        if label not in self._beside:
-            (kind,) = (service for service in services if service.subject.label == label)
-            self._beside[label] = kind(self.database, self)
-        return typing.cast("EntityService[Any]", self._beside[label])
+    def _add(self, kind: type[Service], remote: Entities[Any] | None) -> None:
+        label = kind.subject.label
+        if remote is not None:
+            self.services[label] = remote
+            if kind.subject.entity is not None:
+                self._entities[label] = remote
+            return
+        self.services[label] = self._local[label] = running = kind(self.database, self)
+        if isinstance(running, EntityService):
+            self._entities[label] = running
+
+
+def service_class(entity_type: str) -> type[EntityService[Any]]:
+    """The class of the service of an entity type."""
+    label = declared[entity_type].plural
+    (found,) = (kind for kind in services if kind.subject.label == label and issubclass(kind, EntityService))
+    return found

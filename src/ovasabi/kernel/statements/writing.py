@@ -10,17 +10,17 @@ from functools import cached_property
 from ovasabi.kernel.call.scope import SCOPE, SCOPE_FIRST, SEEN
 from ovasabi.kernel.declare.entity import Scope, declared
 from ovasabi.kernel.declare.fields import Field, Immutable, Reference, Secret
+from ovasabi.kernel.statements.counting import FEW, counting
 from ovasabi.kernel.statements.natural_keys import Key
 from ovasabi.kernel.statements.reading import ReadStatements, by_primary_key
 
 AGAIN = "again"
 REPLAYED = "replayed"
 KEY_REUSED = "key_reused"
+UNCOUNTED = "uncounted"
 MISSING = "missing:"
 TAKEN = "taken:"
 
-# Always true, and rare to the planner: it then looks each row up by itself, and does not read all of the campaigns.
-FEW = "i.position + 0 = i.position AND i.id + 0 = i.id"
 KEPT_NOW = "b.id, b.uuid, b.campaign_id, b.version, b.created_at"
 
 
@@ -35,7 +35,11 @@ class Statements(ReadStatements, frozen=True, dict=True, eq=False):
     @cached_property
     def create(self) -> str:
         """$1 scope, $2 campaigns, $3 rows (JSON), $4 client keys, $5 digests, $6 event types, $7 actors,
-        $8 correlation ids, $9 causation ids; answers position, verdict, id, uuid in order of position."""
+        $8 correlation ids, $9 causation ids; answers position, verdict, id, uuid in order of position.
+
+        Where the rows are counted, $10 to $12 are their parents: see `counting`."""
+        counter = self.of.counter
+        rows = "wanted" if counter is None else "kept"
         columns = [field.column for field in self.of.stored]
         campaign = ["campaign_id"] if self.has_campaign else []
         names = ", ".join([*campaign, "created_at", "master_id", *columns, "metadata", "updated_at"])
@@ -57,24 +61,26 @@ judged AS MATERIALIZED (
         }
   FROM input AS i),
 decided AS MATERIALIZED (SELECT i.*, {self._create_verdict()} AS verdict FROM judged AS i),
-wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),
+wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),{
+            "" if counter is None else counting(self.of, counter)
+        }
 claimed AS (
   INSERT INTO idempotency (campaign_id, key, digest, master_id)
-  SELECT {self._home}, key, digest, id FROM wanted AS i WHERE key IS NOT NULL ORDER BY 1, key),
+  SELECT {self._home}, key, digest, id FROM {rows} AS i WHERE key IS NOT NULL ORDER BY 1, key),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
-  SELECT id, uuid, campaign_id, '{self.of.name}', left((n).{self.of.title}::text, 200), at, at FROM wanted),{
-            self._insert_keys("keyed", "wanted AS i", "true") if self._registry_keys else ""
+  SELECT id, uuid, campaign_id, '{self.of.name}', left((n).{self.of.title}::text, 200), at, at FROM {rows}),{
+            self._insert_keys("keyed", f"{rows} AS i", "true") if self._registry_keys else ""
         }
 stored AS (
   INSERT INTO {self.table} ({names})
-  SELECT {values} FROM wanted),
+  SELECT {values} FROM {rows}),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
   SELECT '{self.of.stream}', at, id, campaign_id, id, event_type, 1, actor, correlation_id, causation_id,
-         {self._public("data")} FROM wanted)
-SELECT position, verdict, id, uuid FROM decided ORDER BY position"""
+         {self._public("data")} FROM {rows})
+{self._create_answer}"""
 
     @cached_property
     def update(self) -> str:
@@ -149,6 +155,14 @@ FROM decided AS d LEFT JOIN stored AS s USING (position)
 LEFT JOIN LATERAL (SELECT * FROM master WHERE campaign_id = d.campaign_id AND id = d.id OFFSET 0) AS m
   ON s.position IS NOT NULL
 ORDER BY d.position"""
+
+    @property
+    def _create_answer(self) -> str:
+        if self.of.counter is None:
+            return "SELECT position, verdict, id, uuid FROM decided ORDER BY position"
+        uncounted = f"CASE WHEN k.position IS NULL THEN '{UNCOUNTED}' END"
+        return f"""SELECT d.position, coalesce(d.verdict, {uncounted}) AS verdict, d.id, d.uuid
+FROM decided AS d LEFT JOIN kept AS k USING (position) ORDER BY d.position"""
 
     @property
     def _home(self) -> str:

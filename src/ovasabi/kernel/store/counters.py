@@ -1,18 +1,10 @@
-"""Counts that a parent keeps of its children: a child's write and the count are one transaction, so it is right."""
+"""What is said where a count cannot follow: the parent is deleted, or takes no more."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from ovasabi.errors import Kind, OvasabiError, such_as
-from ovasabi.kernel.call.errors import EntityNotFound
-from ovasabi.kernel.call.transaction import atomically
-from ovasabi.kernel.declare.entity import Entity
-from ovasabi.kernel.store.history import is_known
-from ovasabi.kernel.store.locks import locked
-from ovasabi.kernel.store.repository import Repository
-
-E = TypeVar("E", bound=Entity)
-P = TypeVar("P", bound=Entity)
+from ovasabi.kernel.call.errors import Contended
+from ovasabi.kernel.declare.counters import Counter
 
 
 class ParentDeleted(OvasabiError):
@@ -25,69 +17,8 @@ class ParentDeleted(OvasabiError):
     example = such_as(parent="content", type="comment", field="content_id")
 
 
-class Counted(Generic[E, P]):
-    """Writes children of one type and the count in their parent. `admit` may refuse another child of a parent.
-
-    The count is written last: its row lock, which orders all writers of one parent, is held for one round trip, and
-    the parent that it answers is the parent as it will be when the transaction ends.
-    """
-
-    def __init__(
-        self,
-        children: Repository[E],
-        parents: Repository[P],
-        *,
-        reference: str,
-        counter: str,
-        admit: Callable[[P], None] = lambda parent: None,
-    ) -> None:
-        self._children, self._parents = children, parents
-        self._reference, self._counter, self._admit = reference, counter, admit
-
-    async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> E:
-        """Creates a child and counts it; under a client's key that was used before, only answers as then."""
-
-        async def write() -> E:
-            if key is not None and await self._was_used(key):
-                return await self._children.create(values, key=key)
-            child = await self._children.create(values, key=key)
-            await self._count(child, 1)
-            return child
-
-        return await atomically(self._children.database, write)
-
-    async def delete(self, id: int, *, expected_version: int | None = None) -> E:
-        """Deletes a child, and counts it no more."""
-
-        async def write() -> E:
-            child = await self._children.delete(id, expected_version=expected_version)
-            await self._count(child, -1)
-            return child
-
-        return await atomically(self._children.database, write)
-
-    async def restore(self, id: int) -> E:
-        """Takes a delete back, and counts the child again."""
-
-        async def write() -> E:
-            child = await self._children.restore(id)
-            await self._count(child, 1)
-            return child
-
-        return await atomically(self._children.database, write)
-
-    async def _count(self, child: E, amount: int) -> None:
-        verb = f"count_{self._children.of.plural}"
-        try:
-            parent = await self._parents.adjust(getattr(child, self._reference), {self._counter: amount}, verb=verb)
-        except EntityNotFound:
-            raise ParentDeleted(
-                field=self._reference, type=self._children.of.name, parent=self._parents.of.name
-            ) from None
-        if amount > 0:
-            self._admit(parent)
-
-    async def _was_used(self, key: str) -> bool:
-        """Whether the key made something already; until the transaction ends, nobody else can make a child with it."""
-        async with locked(self._children.database, f"{self._children.of.name} {key}"):
-            return await is_known(self._children.database, key)
+def why_uncounted(type: str, counter: Counter, parent: Any | None) -> OvasabiError:
+    """Why a parent did not take another one, which was looked at only after that."""
+    if parent is None:
+        return ParentDeleted(field=counter.reference.name, type=type, parent=counter.parent)
+    return counter.refuse(parent) or Contended()  # it was closed, and is open again

@@ -59,11 +59,16 @@ async def locked(database: Database, name: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def locked_entity(database: Database, id: int) -> AsyncIterator[None]:
-    """Holds the registry row of an entity for one transaction: nobody else changes the entity meanwhile."""
+    """Holds the registry row of an entity for one transaction: nobody else changes the entity meanwhile.
+
+    It may be referred to all the same: who does so looks at the key of the row only, and does not wait for this.
+    """
     async with transaction(database) as connection:
         campaign = current_campaign()
         await connection.execute("SELECT set_config('ovasabi.campaigns', $1, true)", scope_of(campaign))
-        await connection.execute("SELECT 1 FROM master WHERE campaign_id = $1 AND id = $2 FOR UPDATE", campaign, id)
+        await connection.execute(
+            "SELECT 1 FROM master WHERE campaign_id = $1 AND id = $2 FOR NO KEY UPDATE", campaign, id
+        )
         yield
 
 

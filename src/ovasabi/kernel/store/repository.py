@@ -1,6 +1,7 @@
 """The repository of an entity: every write is one statement that also writes registry and event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -13,11 +14,13 @@ from ovasabi.kernel.batching.single_flight import SingleFlight
 from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import EntityNotFound, VersionConflict
 from ovasabi.kernel.call.scope import scope_of
-from ovasabi.kernel.call.transaction import read
-from ovasabi.kernel.declare.entity import Entity, Scope, type_of
-from ovasabi.kernel.declare.ids import id_time, parse_reference
+from ovasabi.kernel.call.transaction import atomically, read
+from ovasabi.kernel.declare.counters import Counter
+from ovasabi.kernel.declare.entity import Entity, Scope, declared, type_of
+from ovasabi.kernel.declare.ids import MAX_ID, id_time, parse_reference
 from ovasabi.kernel.statements import writing
 from ovasabi.kernel.statements.writing import Statements
+from ovasabi.kernel.store.counters import why_uncounted
 from ovasabi.kernel.store.history import created_state
 from ovasabi.kernel.store.row_codec import Codec
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewEntity, NewRow
@@ -47,7 +50,9 @@ class Repository(Generic[E]):
         self._writer = Writer(database, self.sql)
         limits = limits or Limits(patience_seconds=database.timeout)
         self._looking_up = msgspec.structs.replace(limits, campaigns=CAMPAIGNS)
-        self._creates: Batcher[NewRow, Answer] = Batcher(self._writer.create, limits)
+        # A create that counts looks parents up.
+        creating = limits if self.of.counter is None else self._looking_up
+        self._creates: Batcher[NewRow, Answer] = Batcher(self._writer.create, creating)
         self._reads: Batcher[Place, Row | None] = Batcher(self._read, self._looking_up)
         self._changes: dict[str, Batcher[ChangedRow, Answer]] = {}
 
@@ -65,7 +70,7 @@ class Repository(Generic[E]):
             answer = await self._creates.call(row, campaign=campaign, size=len(row.data))
         else:
             (answer,) = await self._writer.create([row])
-        return _raised(await self._created(answer, row, complete))
+        return _raised(await self._created(answer, row, complete, await self._uncounted([answer], [row])))
 
     async def create_many(self, drafts: Sequence[NewEntity], *, verb: str = "create") -> list[E | OvasabiError]:
         """Creates N entities in one statement; answers in order, an error in the place of each row that was refused."""
@@ -80,8 +85,11 @@ class Repository(Generic[E]):
             except OvasabiError as error:
                 ready.append(error)
         rows = [row[0] for row in ready if not isinstance(row, OvasabiError)]
-        answers = iter(await self._writer.create(rows) if rows else [])
-        return [row if isinstance(row, OvasabiError) else await self._created(next(answers), *row) for row in ready]
+        written = await self._writer.create(rows) if rows else []
+        parents, answers = await self._uncounted(written, rows), iter(written)
+        return [
+            row if isinstance(row, OvasabiError) else await self._created(next(answers), *row, parents) for row in ready
+        ]
 
     async def update(
         self, id: int, values: Mapping[str, Any], *, expected_version: int | None = None, verb: str = "update"
@@ -102,11 +110,12 @@ class Repository(Generic[E]):
 
     async def delete(self, id: int, *, expected_version: int | None = None, verb: str = "delete") -> E:
         """Deletes one entity, softly: a tombstone and its history stay, its natural keys are free again."""
-        return await self._change("delete", Change(id, {}, expected_version), verb)
+        change = Change(id, {}, expected_version)
+        return await self._counted(-1, lambda: self._change("delete", change, verb))
 
     async def restore(self, id: int, *, verb: str = "restore") -> E:
         """Takes a delete back, if its natural keys are still free."""
-        return await self._change("restore", Change(id), verb)
+        return await self._counted(1, lambda: self._change("restore", Change(id), verb))
 
     # -- reads
 
@@ -122,7 +131,11 @@ class Repository(Generic[E]):
     async def get_many(self, ids: Sequence[int]) -> dict[int, E]:
         """Those of the entities that are there, by id."""
         campaign = current_campaign()
-        rows = await self._read([(campaign, id) for id in ids])
+        places = [(campaign, id) for id in ids if 0 < id <= MAX_ID]
+        if len(places) == 1 and mergeable():
+            rows = [await self._reads.call(places[0], campaign=campaign)]
+        else:
+            rows = await self._read(places) if places else []
         return {row["id"]: self.codec.entity(row) for row in rows if row is not None}
 
     async def secret(self, id: int) -> dict[str, str]:
@@ -174,9 +187,57 @@ class Repository(Generic[E]):
             self._changes[kind] = Batcher(lambda rows: self._writer.change(kind, rows), self._looking_up)
         return self._changes[kind]
 
-    async def _created(self, answer: Answer, row: NewRow, values: dict[str, Any]) -> E | OvasabiError:
+    async def _counted(self, amount: int, write: Callable[[], Awaitable[E]]) -> E:
+        """A write that changes how many there are; with the count of its parent, if one counts it, as one.
+
+        The count is written last: its row lock, which orders all writers of one parent, is held for one round trip, and
+        the parent that it answers is the parent as it will be when the transaction ends.
+        """
+        counter = self.of.counter
+        if counter is None:
+            return await write()
+
+        async def both() -> E:
+            child = await write()
+            parent = getattr(child, counter.reference.name)
+            if parent is not None:
+                await self._count(counter, parent, amount)
+            return child
+
+        return await atomically(self.database, both)
+
+    async def _count(self, counter: Counter, id: int, amount: int) -> None:
+        try:
+            amounts = {counter.field.name: amount}
+            parent = await self._parents.adjust(id, amounts, verb=f"count_{self.of.plural}")
+        except EntityNotFound:
+            raise why_uncounted(self.of.name, counter, None) from None
+        if amount > 0 and (refusal := counter.refuse(parent)) is not None:
+            raise refusal
+
+    async def _uncounted(self, answers: Sequence[Answer], rows: Sequence[NewRow]) -> dict[int, Any]:
+        """The parents that are there of the rows that were not written since they could not be counted."""
+        pairs = [(answer, row.parent) for answer, row in zip(answers, rows, strict=True) if row.parent is not None]
+        ids = {
+            id
+            for answer, id in pairs
+            if not isinstance(answer, OvasabiError) and answer["verdict"] == writing.UNCOUNTED
+        }
+        return await self._parents.get_many(sorted(ids)) if ids else {}
+
+    @cached_property
+    def _parents(self) -> "Repository[Any]":
+        """Of what counts these."""
+        assert self.of.counter is not None
+        return Repository(self.database, declared[self.of.counter.parent].cls)
+
+    async def _created(
+        self, answer: Answer, row: NewRow, values: dict[str, Any], parents: Mapping[int, Any]
+    ) -> E | OvasabiError:
         if isinstance(answer, OvasabiError):
             return answer
+        if answer["verdict"] == writing.UNCOUNTED and self.of.counter is not None:
+            return why_uncounted(self.of.name, self.of.counter, parents.get(row.parent or 0))
         if answer["verdict"] == writing.REPLAYED:
             return await created_state(self.database, self.cls, str(row.key))
         return self.codec.created(answer["id"], answer["uuid"], row.campaign, values)

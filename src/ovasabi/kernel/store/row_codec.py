@@ -18,7 +18,7 @@ from ovasabi.kernel.call.context import current
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.declare.entity import Entity, type_of
 from ovasabi.kernel.declare.fields import Bounds, Field, FromMetadata, Numeric, Secret
-from ovasabi.kernel.declare.ids import id_time
+from ovasabi.kernel.declare.ids import MAX_ID, id_time
 from ovasabi.kernel.declare.metadata import check_metadata, derived
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewRow
 
@@ -54,6 +54,7 @@ class Codec(Generic[E]):
             context.principal.name,
             context.correlation_id,
             context.causation_id,
+            self._parent(values),
         )
         return row, values
 
@@ -90,6 +91,12 @@ class Codec(Generic[E]):
             if values[name] is not None:
                 values[name] = converted(values[name])
         return self.cls(**values)
+
+    def _parent(self, values: Mapping[str, Any]) -> int | None:
+        """The id of what counts it; what cannot be an id is none, and is refused as a reference."""
+        counter = self.of.counter
+        parent = None if counter is None else values[counter.reference.name]
+        return parent if isinstance(parent, int) and 0 < parent <= MAX_ID else None
 
     @cached_property
     def _initial(self) -> list[tuple[str, Callable[[], Any]]]:

@@ -36,6 +36,8 @@ class NewRow(msgspec.Struct, frozen=True):
     actor: str
     correlation_id: str | None
     causation_id: int | None
+    parent: int | None = None
+    """What counts it, if anything does."""
 
 
 class ChangedRow(msgspec.Struct, frozen=True):

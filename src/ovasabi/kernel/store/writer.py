@@ -73,7 +73,7 @@ class Writer:
         again = len(keyed) == len(rows)
         try:
             args = self._create_args(rows)
-            answered = await write(self.database, self.sql.create, *args, again=again, plan=Plan.KEPT)
+            answered = await write(self.database, self.sql.create, *args, again=again, plan=self._create_plan)
         except asyncpg.UniqueViolationError as error:
             if in_transaction():
                 raise Contended from error
@@ -124,6 +124,11 @@ class Writer:
         half = len(rows) // 2
         return await _in_place(run, rows[:half]) + await _in_place(run, rows[half:])
 
+    @property
+    def _create_plan(self) -> Plan:
+        # A create that counts updates a partitioned table, and must be planned as any other update.
+        return Plan.KEPT if self.sql.of.counter is None else Plan.CUSTOM
+
     def _create_args(self, rows: list[NewRow]) -> tuple[object, ...]:
         campaigns = [row.campaign for row in rows]
         root = self.sql.of.scope is Scope.ROOT
@@ -134,6 +139,7 @@ class Writer:
             [row.key for row in rows],
             [row.digest for row in rows],
             *_told(rows),
+            *(() if self.sql.of.counter is None else _parents(rows)),
         )
 
     def _change_args(self, rows: list[ChangedRow]) -> tuple[object, ...]:
@@ -150,7 +156,7 @@ class Writer:
 
     def _judged(self, row: Row) -> Answer:
         verdict = row["verdict"]
-        if verdict is None or verdict == writing.REPLAYED:
+        if verdict in (None, writing.REPLAYED, writing.UNCOUNTED):
             return row
         if verdict == writing.KEY_REUSED:
             return KeyReused(field="Idempotency-Key")
@@ -170,6 +176,14 @@ def _told(rows: Sequence[NewRow] | Sequence[ChangedRow]) -> tuple[list[Any], ...
         [row.correlation_id for row in rows],
         [row.causation_id for row in rows],
     )
+
+
+def _parents(rows: Sequence[NewRow]) -> tuple[list[Any], ...]:
+    """The parents that count the rows, each once: their campaigns, their ids in order, and their times."""
+    found = {(row.campaign, row.parent) for row in rows if row.parent is not None}
+    ordered = sorted(found, key=lambda place: (place[1], place[0]))
+    ids = [id for _, id in ordered]
+    return [campaign for campaign, _ in ordered], ids, [id_time(id) for id in ids]
 
 
 async def _in_place(run: Callable[[list[R]], Awaitable[list[Any]]], rows: list[R]) -> list[Any]:

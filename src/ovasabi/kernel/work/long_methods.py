@@ -1,14 +1,13 @@
 """Long-running work: what a long method tells of itself, how it is started, and how it is carried out, or resumed."""
 
-import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.declare.entity import Entity
-from ovasabi.kernel.declare.methods import OPERATION, Call, Method
+from ovasabi.kernel.declare.methods import Call, Method
 
 
 class Cancelled(OvasabiError):
@@ -44,20 +43,14 @@ class Progress(Protocol):
         """
 
 
-class Lookup(Protocol):
-    """Where the running services are found."""
+class Reading(Protocol):
+    """What reads entities of one type, wherever it runs."""
 
-    @property
-    def services(self) -> Mapping[str, Any]:
-        """The services by label."""
-
-    def named(self, entity_type: str) -> Any:
-        """The running service of an entity type."""
-
-    def here(self, entity_type: str) -> Any:
-        """The service of an entity type in this process, if need be beside the one elsewhere."""
+    async def get(self, reference: int | str) -> Any:
+        """Reads one by id or uuid."""
 
 
+@runtime_checkable
 class Starter(Protocol):
     """What makes an operation of a call, to be carried out by whichever process has room."""
 
@@ -65,20 +58,35 @@ class Starter(Protocol):
         """Accepts the work, and answers with its operation."""
 
 
+class Lookup(Protocol):
+    """Where the running services are found."""
+
+    @property
+    def services(self) -> Mapping[str, object]:
+        """The services by label."""
+
+    @property
+    def operations(self) -> Starter:
+        """What accepts long work."""
+
+    def named(self, entity_type: str) -> Reading:
+        """The running service of an entity type."""
+
+
 async def start(registry: Lookup, call: Call) -> Entity:
     """Starts a long method: answers at once, with its operation. Of one entity, it must be there."""
     subject = call.method.subject
     if call.method.on_entity and subject.of is not None:
         await registry.named(subject.of.name).get(str(call.target))
-    return await typing.cast("Starter", registry.here(OPERATION)).accept(call)
+    return await registry.operations.accept(call)
 
 
 async def carry_out(registry: Lookup, method: Method, target: str | None, request: str, progress: Progress) -> Any:
     """Calls a long method, from its start or from where it was; answers its result. `request` is JSON."""
-    service: Any = registry.services[method.subject.label]
+    service, of = registry.services[method.subject.label], method.subject.of
     arguments: list[Any] = []
     if method.on_entity:
-        arguments.append(target if method.subject.entity is None else await service.get(target))
+        arguments.append(target if of is None else await registry.named(of.name).get(str(target)))
     if method.request is not None:
         arguments.append(msgspec.json.decode(request, type=method.request))
     return await getattr(service, method.function)(*arguments, progress)

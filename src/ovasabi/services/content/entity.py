@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from ovasabi.kernel.declare.entity import Entity, entity
 from ovasabi.kernel.declare.fields import Filter, FromMetadata, Immutable, Output, Reference, Search, Unique
+from ovasabi.services.content.errors import ContentArchived
 
 
 class ContentKind(StrEnum):
@@ -94,7 +95,11 @@ class Content(Entity, frozen=True):
 class Comment(Entity, frozen=True):
     """What somebody says about a piece of content."""
 
-    content_id: Annotated[int, Reference("content"), Immutable()]
+    content_id: Annotated[
+        int,
+        Reference("content", counted_in="comment_count", closed_in=(ContentState.ARCHIVED,), refusal=ContentArchived),
+        Immutable(),
+    ]
     body: Annotated[str, Meta(min_length=1, max_length=10_000), Search("B")]
     author_id: Annotated[int, Reference("user"), Immutable()] | None = None
     reply_to_id: (
@@ -106,6 +111,10 @@ class Comment(Entity, frozen=True):
 class Reaction(Entity, frozen=True):
     """A user's reaction to a piece of content; each kind once."""
 
-    content_id: Annotated[int, Reference("content"), Immutable()]
+    content_id: Annotated[
+        int,
+        Reference("content", counted_in="reaction_count", closed_in=(ContentState.ARCHIVED,), refusal=ContentArchived),
+        Immutable(),
+    ]
     user_id: Annotated[int, Reference("user"), Immutable()]
     kind: Annotated[ReactionKind, Filter(), Immutable()]

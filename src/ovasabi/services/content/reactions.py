@@ -1,18 +1,11 @@
 """Reactions: each kind once per user and content, and counted there."""
 
-from collections.abc import Mapping
-from functools import cached_property
-from typing import Any
-
 import msgspec
 
 from ovasabi.kernel.call.errors import Contended, EntityNotFound, KeyTaken
 from ovasabi.kernel.declare.ids import Id
 from ovasabi.kernel.service import EntityService
-from ovasabi.kernel.store.counters import Counted
 from ovasabi.kernel.store.listing import ListRequest
-from ovasabi.kernel.store.repository import Repository
-from ovasabi.services.content.comments import check_open
 from ovasabi.services.content.entity import Content, Reaction, ReactionKind
 
 
@@ -25,20 +18,6 @@ class UserReaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Reactions(EntityService[Reaction]):
     """Reactions."""
-
-    async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> Reaction:
-        """Adds one to its content, and counts it there."""
-        return await self._counted.create(values, key=key)
-
-    async def delete(self, reference: int | str, *, expected_version: int | None = None) -> Reaction:
-        """Takes one back, and counts it no more."""
-        reaction = await self.get(reference)
-        return await self._counted.delete(reaction.id, expected_version=expected_version)
-
-    async def restore(self, reference: int | str) -> Reaction:
-        """Takes a delete back, and counts it again."""
-        id, _ = self.repository.resolve(reference)
-        return await self._counted.restore(id)
 
     async def add(self, content: Content, wanted: UserReaction) -> Reaction:
         """A user's reaction to content: a new one, or the one that is there already."""
@@ -55,7 +34,7 @@ class Reactions(EntityService[Reaction]):
         if (present := await self._find(content, wanted)) is None:
             return
         try:
-            await self._counted.delete(present.id)
+            await self.repository.delete(present.id)
         except EntityNotFound:
             return  # somebody else took it back first
 
@@ -63,8 +42,3 @@ class Reactions(EntityService[Reaction]):
         filter = f"content_id = {content.id} AND user_id = {wanted.user_id} AND kind = {wanted.kind}"
         page = await self.list(ListRequest(filter=filter, page_size=1))
         return page.items[0] if page.items else None
-
-    @cached_property
-    def _counted(self) -> Counted[Reaction, Content]:
-        contents = Repository(self.database, Content)
-        return Counted(self.repository, contents, reference="content_id", counter="reaction_count", admit=check_open)

@@ -29,12 +29,11 @@ class Contents(EntityService[Content]):
             await check_ancestors(self.repository, content.id, values["parent_id"])
             return await super().update(content.id, values, expected_version=expected_version)
 
-    async def restore(self, reference: int | str) -> Content:
-        """Takes a delete back, with its comments and reactions, unless its parent has come to belong to it."""
-        async with nesting(self.repository):
-            content = await super().restore(reference)
-            await check_ancestors(self.repository, content.id, content.parent_id)
-            return content
+    async def after_restore(self, entity: Content) -> None:
+        """Its comments and reactions come back with it, unless its parent has come to belong to it meanwhile."""
+        if entity.parent_id is not None:
+            async with nesting(self.repository):
+                await check_ancestors(self.repository, entity.id, entity.parent_id)
 
     @move(from_=[DRAFT], to=PUBLISHED)
     async def publish(self, content: Content) -> Values:

@@ -60,7 +60,7 @@ class Product(Entity, frozen=True):
 class Variant(Entity, frozen=True):
     """A product as it is sold: with a stock-keeping unit, a price, and stock."""
 
-    product_id: Annotated[int, Reference("product"), Immutable()]
+    product_id: Annotated[int, Reference("product", counted_in="variant_count"), Immutable()]
     sku: Annotated[
         str, Meta(min_length=1, max_length=64, description="Stock-keeping unit; unique in the campaign."), Unique()
     ]

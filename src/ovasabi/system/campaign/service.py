@@ -1,9 +1,12 @@
 """The rules of campaigns: made on the platform, with partitions of their own if they are to be dedicated."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
+from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import PLATFORM, Role, current_campaign
 from ovasabi.kernel.call.errors import KeyTaken
 from ovasabi.kernel.declare.moves import move
@@ -11,6 +14,7 @@ from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.store import partitions
 from ovasabi.kernel.store.history import is_known
 from ovasabi.kernel.store.listing import ListRequest
+from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.system.campaign.directory import forget
 from ovasabi.system.campaign.entity import Campaign, CampaignState
 from ovasabi.system.campaign.errors import DatesReversed, NothingScheduled, NotOnPlatform
@@ -35,18 +39,12 @@ class Campaigns(EntityService[Campaign]):
         if starts is not None and ends is not None and starts >= ends:
             raise DatesReversed(field="ends_at")
 
-    async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> Campaign:
-        """Creates one; a dedicated one gets its partitions first, so that no row of it is ever in the pool.
+    async def prepare(self, drafts: Sequence[NewEntity]) -> Sequence[NewEntity | OvasabiError]:
+        """A dedicated one gets its partitions first, so that no row of it is ever in the pool.
 
         If the row is refused after that, the empty partitions stay: they harm nothing, and their number is used up.
         """
-        self.check(values, None)
-        if not values.get("dedicated") or (key is not None and await is_known(self.database, key)):
-            return await self.repository.create(values, key=key)
-        await self._check_free(str(values["slug"]))
-        number = await self.repository.reserve_number()
-        await partitions.dedicate(self.database, number, MONTHS_AHEAD)
-        return await self.repository.create(values, key=key, number=number)
+        return [await self._placed(draft) if draft.values.get("dedicated") else draft for draft in drafts]
 
     async def delete(self, reference: int | str, *, expected_version: int | None = None) -> Campaign:
         """Deletes one, softly: it can be restored. Its data stays, and cannot be reached meanwhile."""
@@ -76,8 +74,13 @@ class Campaigns(EntityService[Campaign]):
     async def archive(self, campaign: Campaign) -> None:
         """Puts it away; an active one is deactivated or completed first."""
 
-    async def _check_free(self, slug: str) -> None:
-        """Looks before partitions are made; the create itself decides."""
-        page = await self.list(ListRequest(filter=f'slug = "{slug}"', page_size=1))
+    async def _placed(self, draft: NewEntity) -> NewEntity | OvasabiError:
+        if draft.key is not None and await is_known(self.database, draft.key):
+            return draft
+        # A look before partitions are made; the create itself decides.
+        page = await self.list(ListRequest(filter=f'slug = "{draft.values["slug"]}"', page_size=1))
         if page.items:
-            raise KeyTaken(field="slug", type="campaign", key="slug")
+            return KeyTaken(field="slug", type="campaign", key="slug")
+        number = await self.repository.reserve_number()
+        await partitions.dedicate(self.database, number, MONTHS_AHEAD)
+        return msgspec.structs.replace(draft, number=number)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -15,8 +15,7 @@ import msgspec
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.call.context import Fence, acting, current, system_context
 from ovasabi.kernel.call.errors import Contended, LeaseLost
-from ovasabi.kernel.declare.methods import OPERATION
-from ovasabi.kernel.service import ServiceRegistry
+from ovasabi.kernel.service import ServiceRegistry, declared_methods
 from ovasabi.kernel.store.locks import Lease, LockHeld, acquire, release, renew
 from ovasabi.kernel.work.long_methods import Cancelled, carry_out
 from ovasabi.system.operation import work
@@ -59,7 +58,7 @@ class Runner:
 
     def __init__(self, registry: ServiceRegistry, at_once: int = AT_ONCE, lease_seconds: float = LEASE_SECONDS) -> None:
         self._registry = registry
-        self._operations = cast("Operations", registry.here(OPERATION))
+        self._operations = registry.here(Operations)
         self._at_once = at_once
         self._lease_seconds = lease_seconds
         self._tasks: dict[Key, asyncio.Task[None]] = {}
@@ -192,10 +191,9 @@ class Runner:
         await self._operations.fail(operation, Outcome(told.done, told.total, told.so_far), failure)
 
     def _method(self, kind: str) -> Any:
-        for service in self._registry.services.values():
-            for method in service.methods():
-                if method.id == kind:
-                    return method
+        for method in declared_methods():
+            if method.id == kind:
+                return method
         raise KindUnknown(method=kind)
 
 

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from ovasabi.kernel.call.context import Fence, acting, current
+from ovasabi.kernel.call.context import current
 from ovasabi.kernel.call.transaction import atomically
 from ovasabi.kernel.declare.methods import Call, MethodKind, Resource, read
 from ovasabi.kernel.declare.moves import Values, move
 from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.store.history import is_known
-from ovasabi.kernel.store.locks import LockHeld, acquire, locked, release
+from ovasabi.kernel.store.locks import LockHeld, leased, locked
 from ovasabi.system.operation import work
 from ovasabi.system.operation.entity import Failure, Operation, OperationState
 from ovasabi.system.operation.errors import NoOutput, NotFinished, TooMany
@@ -115,17 +115,11 @@ class Operations(EntityService[Operation]):
             raise NoOutput(state=operation.state if operation.state is SUCCEEDED else f"was {operation.state}")
         return Download(data, number if number < last else None)
 
-    async def delete(self, reference: int | str, *, expected_version: int | None = None) -> Operation:
-        """Deletes a finished one, with its output, for good."""
-        operation = await self.get(reference)
-        if operation.state not in FINISHED:
-            raise NotFinished(state=operation.state)
-
-        async def gone() -> Operation:
-            await work.clear(self.database, operation.id)
-            return await self.repository.delete(operation.id, expected_version=expected_version)
-
-        return await atomically(self.database, gone)
+    async def before_delete(self, entity: Operation) -> None:
+        """Only a finished one is deleted, and its output with it, for good."""
+        if entity.state not in FINISHED:
+            raise NotFinished(state=entity.state)
+        await work.clear(self.database, entity.id)
 
     async def change(self, entity: Operation, verb: str, /, **values: Any) -> Operation:
         """Makes a move under the operation's lease; whoever works on it has that, and then makes the move in time."""
@@ -134,16 +128,12 @@ class Operations(EntityService[Operation]):
         if fence is not None and fence.name == name:
             return await self._moved(entity, verb, values)
         try:
-            lease = await acquire(self.database, name, LEASE_SECONDS)
-        except LockHeld:
-            return await self.get(entity.id)
-        with acting(msgspec.structs.replace(current(), fence=Fence(lease.name, lease.token))):
-            try:
+            async with leased(self.database, name, LEASE_SECONDS):
                 there = await self.repository.get(entity.id)
                 self.machine.after(verb, there)
                 return await self._moved(there, verb, values)
-            finally:
-                await release(self.database, lease)
+        except LockHeld:
+            return await self.get(entity.id)
 
     async def _moved(self, operation: Operation, verb: str, values: Values) -> Operation:
         """The move; with the last one goes what was kept to go on."""

@@ -80,6 +80,10 @@ async def test_it_is_called_with_its_entity_its_request_and_its_progress() -> No
     class Running:
         services = {render.subject.label: Serving()}  # noqa: RUF012  (nobody changes it)
 
+        def named(self, entity_type: str) -> Serving:
+            assert entity_type == "content"
+            return self.services["contents"]
+
     progress: Any = object()
     result = await carry_out(Running(), render, "7", '{"word": "ab"}', progress)  # type: ignore[arg-type]
     assert (result.created, result.rejected) == (4, 2)

@@ -1,0 +1,54 @@
+"""The part of a create that counts: the parents of the new rows, each updated once, before the rows are written.
+
+A row whose parent was not counted, since it is deleted or closed meanwhile, is not written. Parents are locked in order
+of their ids, and before any natural key is claimed, so that creates do not wait for each other in a circle.
+"""
+
+from ovasabi.kernel.call.scope import SCOPE_FIRST
+from ovasabi.kernel.declare.counters import Counter
+from ovasabi.kernel.declare.entity import EntityType, declared
+from ovasabi.kernel.statements.reading import by_primary_key
+
+# Always true, and rare to the planner: it then looks each row up by itself, and does not read all of the campaigns.
+FEW = "i.position + 0 = i.position AND i.id + 0 = i.id"
+
+
+def counting(of: EntityType, counter: Counter) -> str:
+    """From `wanted` to `kept`: $10 campaigns of the parents, $11 their ids in order, $12 their created_ats.
+
+    Each new row has an event of its own at the parent, with the count as it was with that row.
+    """
+    parent, column, reference = declared[counter.parent], counter.field.column, counter.reference.column
+    uncounted = f" OR (w.n).{reference} IS NULL" if counter.reference.nullable else ""
+    return f"""
+tallied AS MATERIALIZED (
+  SELECT k.campaign_id, k.at, k.id, k.position, count(*) AS number
+  FROM unnest($10::int[], $11::bigint[], $12::timestamptz[]) WITH ORDINALITY AS k (campaign_id, id, at, position)
+  JOIN wanted AS w ON w.campaign_id = k.campaign_id AND (w.n).{reference} = k.id
+  GROUP BY k.campaign_id, k.at, k.id, k.position ORDER BY k.position),
+counted AS (
+  UPDATE {parent.table_name} AS s SET {column} = s.{column} + i.number
+  FROM tallied AS i
+  WHERE {SCOPE_FIRST} AND {FEW} AND {by_primary_key("i", "$12")}
+    AND s.deleted_at IS NULL{_open(counter)}
+  RETURNING i.campaign_id, i.id, i.number, s.{column} AS total),
+kept AS MATERIALIZED (
+  SELECT w.*, c.id AS parent,
+    c.total - c.number + row_number() OVER (PARTITION BY w.campaign_id, c.id ORDER BY w.position) AS count
+  FROM wanted AS w LEFT JOIN counted AS c ON c.campaign_id = w.campaign_id AND c.id = (w.n).{reference}
+  WHERE c.id IS NOT NULL{uncounted}),
+told AS (
+  INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, actor, correlation_id,
+                             causation_id, payload)
+  SELECT '{parent.stream}', id_time(e.event_id), e.event_id, e.campaign_id, e.parent,
+         '{parent.event_type(f"count_{of.plural}")}', e.actor, e.correlation_id, e.causation_id,
+         jsonb_build_object('{column}', e.count)
+  FROM (SELECT k.*, next_id() AS event_id
+        FROM (SELECT * FROM kept WHERE parent IS NOT NULL ORDER BY position) AS k) AS e),"""
+
+
+def _open(counter: Counter) -> str:
+    if counter.state is None:
+        return ""
+    states = ", ".join(f"'{state}'" for state in counter.closed_in)
+    return f" AND s.{counter.state.column} NOT IN ({states})"

@@ -1,0 +1,75 @@
+"""What a service of an entity may add to its operations, and what it may not pass by."""
+
+import types
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import pytest
+
+from ovasabi.discovery import discover
+from ovasabi.errors import OvasabiError
+from ovasabi.kernel.declare.entity import Entity, declared, entity
+from ovasabi.kernel.declare.fields import Immutable, Output, Reference
+from ovasabi.kernel.declare.methods import MethodKind
+from ovasabi.kernel.service import EntityService, services
+from ovasabi.kernel.store.rows import NewEntity
+
+discover()
+
+
+@pytest.fixture
+def thing() -> Any:
+    """An entity type for the test alone."""
+
+    @entity(plural="things", title="name")
+    class Thing(Entity, frozen=True):
+        """A thing."""
+
+        name: str
+        parts: Annotated[int, Output()] = 0
+        part_of: Annotated[int, Reference("thing", counted_in="parts"), Immutable()] | None = None
+
+    yield Thing
+    del declared["thing"]
+
+
+@pytest.mark.parametrize("name", ["create", "create_many"])
+def test_a_service_that_would_pass_its_rules_by_in_an_import_is_refused(thing: Any, name: str) -> None:
+    before = list(services)
+
+    async def own(self: Any, *arguments: Any, **options: Any) -> Any:
+        """Creates it in a way of its own."""
+
+    with pytest.raises(TypeError) as refused:
+        types.new_class("Things", (EntityService[thing],), exec_body=lambda body: body.update({name: own}))
+    assert str(refused.value) == (
+        f"Things overrides {name}, and an import would pass it by: "
+        "put the rule into check or prepare, which every create asks"
+    )
+    assert services == before
+
+
+def test_the_rules_of_a_service_are_told_with_the_operations_that_they_are_about(thing: Any) -> None:
+    class Things(EntityService[thing]):
+        """Things."""
+
+        def check(self, values: Mapping[str, Any], before: Any) -> None:
+            """Some names are not taken."""
+
+        async def prepare(self, drafts: Sequence[NewEntity]) -> Sequence[NewEntity | OvasabiError]:
+            """Some places are full."""
+            return drafts
+
+        async def before_delete(self, entity: Any) -> None:
+            """Some are kept."""
+
+    services.remove(Things)
+    docs = {method.operation: method.doc for method in Things.methods()}
+    counted = "The thing's parts is updated with it."
+    created = ["Things. Creates one.", "Some names are not taken.", "Some places are full.", counted]
+    assert docs[MethodKind.CREATE].split("\n\n") == created
+    assert docs[MethodKind.UPDATE].endswith("\n\nSome names are not taken.")
+    assert docs[MethodKind.DELETE].split("\n\n")[1:] == ["Some are kept.", counted]
+    assert docs[MethodKind.RESTORE].split("\n\n")[1:] == [counted]
+    assert "\n" not in docs[MethodKind.GET]
+    assert Things.hooks == {"check", "prepare", "before_delete"}
