@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from ovasabi.database.connection import Database
+from ovasabi.database.pools import Pool
 from ovasabi.discovery import discover
 from ovasabi.kernel.call.context import PLATFORM, acting, system_context
 from ovasabi.kernel.call.errors import (
@@ -53,7 +54,7 @@ async def counted(database_url: str, database: Database) -> AsyncIterator[tuple[
     """Services with one connection of each kind, and the statements that they send."""
     sent: list[str] = []
     opened = await Database(database_url, readers=1, writers=1).open()
-    for pool in (opened._reader, opened._pager, opened._writer, opened._creator):
+    for pool in (Pool.READ, Pool.FOLLOW_INDEX, Pool.WRITE, Pool.WRITE_PLANNED):
         async with opened._connection(pool, 5) as connection:
             connection.add_query_logger(lambda record: sent.append(record.query))
     yield ServiceRegistry(opened), sent

@@ -2,8 +2,11 @@
 
 import asyncpg
 
-from ovasabi.database.connection import APP_ROLE, OWNER_ROLE, SEARCH_ROLE
 from ovasabi.errors import StartError
+
+APP_ROLE = "ovasabi_app"
+OWNER_ROLE = "ovasabi_owner"
+SEARCH_ROLE = "ovasabi_search"
 
 _CREATE = """
 DO $$ BEGIN

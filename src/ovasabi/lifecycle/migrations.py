@@ -19,8 +19,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from ovasabi.database.connection import OWNER_ROLE
-from ovasabi.database.roles import ensure_roles
+from ovasabi.database.roles import OWNER_ROLE, ensure_roles
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.declare.entity import EntityType, declared
 from ovasabi.lifecycle.declared_schema import metadata_of

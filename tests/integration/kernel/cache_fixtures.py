@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ovasabi.database.connection import Database
+from ovasabi.database.pools import Pool
 from ovasabi.kernel.call.transaction import transaction
 from tests.integration.kernel.fixtures import pools, within
 
@@ -42,8 +43,7 @@ async def overheard(url: str) -> AsyncIterator[tuple[Database, Overheard]]:
     """Pools of one connection each, and the statements that they send."""
     sent = Overheard()
     async with pools(url, readers=1, writers=1) as database:
-        every = (database._reader, database._pager, database._keeper, database._writer, database._creator)
-        for pool in every:
+        for pool in Pool:
             async with database._connection(pool, 5) as connection:
                 connection.add_query_logger(lambda record: sent.append(record.query))
         yield database, sent

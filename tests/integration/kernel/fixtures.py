@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 from hypothesis import HealthCheck, settings
 
-from ovasabi.database.connection import Database, prepare_connection
+from ovasabi.database.connection import Database
+from ovasabi.database.pools import prepare_connection
 from ovasabi.kernel.call.context import Context, acting, on_platform, system_context
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.store.rows import NewEntity

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 
 from ovasabi.database.connection import Database
+from ovasabi.database.pools import Pool
 from ovasabi.kernel.call.context import Context, Principal, Role, acting
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.content.entity import Content
@@ -18,7 +19,7 @@ async def counted(url: str) -> AsyncIterator[tuple[Database, list[str]]]:
     """Pools of one connection each, and the statements that they send."""
     sent: list[str] = []
     async with pools(url, readers=1, writers=1) as database:
-        for pool in (database._reader, database._writer, database._creator):
+        for pool in (Pool.READ, Pool.WRITE, Pool.WRITE_PLANNED):
             async with database._connection(pool, 5) as connection:
                 connection.add_query_logger(lambda record: sent.append(record.query))
         yield database, sent
@@ -28,7 +29,7 @@ async def counted(url: str) -> AsyncIterator[tuple[Database, list[str]]]:
 async def impatient(url: str) -> AsyncIterator[Database]:
     """Pools of one connection each that wait only briefly for a lock."""
     async with pools(url, readers=1, writers=1) as database:
-        for pool in (database._writer, database._creator):
+        for pool in (Pool.WRITE, Pool.WRITE_PLANNED):
             async with database._connection(pool, 5) as connection:
                 await connection.execute("SET lock_timeout = '300ms'")
         yield database

@@ -6,7 +6,8 @@ from typing import Any
 import asyncpg
 import pytest_asyncio
 
-from ovasabi.database.connection import APP_ROLE, OWNER_ROLE, SEARCH_ROLE, Database
+from ovasabi.database.connection import Database
+from ovasabi.database.roles import APP_ROLE, OWNER_ROLE, SEARCH_ROLE
 from ovasabi.lifecycle import partitions
 from tests.integration.kernel.fixtures import admin, make_campaign
 

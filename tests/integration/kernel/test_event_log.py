@@ -7,7 +7,8 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from ovasabi.database.connection import APP_ROLE, OWNER_ROLE, Database
+from ovasabi.database.connection import Database
+from ovasabi.database.roles import APP_ROLE, OWNER_ROLE
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.errors import EntityNotFound, InvalidValue
 from ovasabi.kernel.call.transaction import transaction

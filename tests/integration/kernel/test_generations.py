@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from ovasabi.database.connection import APP_ROLE, Database
+from ovasabi.database.connection import Database
+from ovasabi.database.roles import APP_ROLE
 from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import transaction

@@ -4,7 +4,6 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import asyncpg
@@ -15,7 +14,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ovasabi.database.connection import Database, Plan
+from ovasabi.database.connection import Database
+from ovasabi.database.pools import Pool
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import acting, system_context
 from ovasabi.kernel.call.errors import EntityNotFound, KeyTaken
@@ -155,8 +155,8 @@ async def rows_of(connection: asyncpg.Connection, campaign: int) -> dict[str, st
 async def scopes(database: Database) -> set[str | None]:
     """The campaigns that the sessions of the pools still see; each pool has one, so what was cancelled has ended."""
     query = "SELECT nullif(current_setting('ovasabi.campaigns', true), '') AS seen"
-    pools = [partial(ask, plan=plan) for ask in (database.read, database.write) for plan in Plan]
-    return {(await ask(query))[0]["seen"] for ask in [*pools, partial(database.read, in_order=True)]}
+    asked = [(database.read if pool.reads else database.write, pool) for pool in Pool]
+    return {(await ask(query, pool=pool))[0]["seen"] for ask, pool in asked}
 
 
 @hypothesis_settings(PROPERTY, max_examples=25)

@@ -3,6 +3,7 @@
 import pytest
 
 from ovasabi.database.connection import Database
+from ovasabi.database.pools import Pool
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.statements.writing import Statements
 from ovasabi.lifecycle import migrations, partitions
@@ -13,8 +14,7 @@ ARGUMENTS = """'{1}', ARRAY[1], ARRAY['{}'], ARRAY['key'], ARRAY['\\x00'::bytea]
 
 @pytest.mark.parametrize("name", sorted(declared))
 async def test_a_plan_that_was_made_on_empty_tables_looks_keys_up_in_indexes(database: Database, name: str) -> None:
-    assert database._creator is not None
-    async with database._creator.acquire() as connection:
+    async with database._connection(Pool.WRITE_PLANNED, 5) as connection:
         plan = await _kept_plan(connection, name)
     assert "ModifyTable" not in plan
     assert "Insert on" in plan
@@ -26,8 +26,7 @@ async def test_the_first_create_of_a_new_database_keeps_a_plan_for_full_ones(emp
     opened = await Database(empty_url, readers=1, writers=1).open()
     try:
         await partitions.ensure(opened, 0)
-        assert opened._creator is not None
-        async with opened._creator.acquire() as connection:
+        async with opened._connection(Pool.WRITE_PLANNED, 5) as connection:
             for name in declared:
                 assert "Seq Scan" not in await _kept_plan(connection, name), name
     finally:

@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from ovasabi.database.connection import APP_ROLE, Database
+from ovasabi.database.connection import Database
+from ovasabi.database.roles import APP_ROLE
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.declare.ids import id_time
 from ovasabi.kernel.store.rows import NewEntity

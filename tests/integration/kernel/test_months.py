@@ -8,8 +8,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from ovasabi.database.connection import APP_ROLE, Database
+from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
+from ovasabi.database.roles import APP_ROLE
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.errors import NoPartition
 from ovasabi.kernel.declare.ids import time_id

@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from ovasabi.database.connection import SEARCH_ROLE, Database
+from ovasabi.database.connection import Database
+from ovasabi.database.roles import SEARCH_ROLE
 from ovasabi.kernel.service import SearchRequest, ServiceRegistry
 from ovasabi.lifecycle import partitions
 from ovasabi.system.user.entity import User

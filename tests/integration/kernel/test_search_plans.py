@@ -11,7 +11,9 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovasabi.database.connection import APP_ROLE, SEARCH_ROLE, Database, Plan
+from ovasabi.database.connection import Database
+from ovasabi.database.pools import Pool
+from ovasabi.database.roles import APP_ROLE, SEARCH_ROLE
 from ovasabi.kernel.search.full_text import search
 from ovasabi.kernel.store.filters import parse_filter
 from ovasabi.kernel.store.listing import ListRequest, list_page
@@ -166,9 +168,9 @@ async def test_a_search_by_name_reads_the_index_of_names(full: int, database_url
 
 
 async def _flush(database: Database) -> None:
-    for plan in Plan:
-        await database.read("SELECT pg_stat_force_next_flush()", plan=plan)
-        await database.read("SELECT 1", plan=plan)
+    for pool in (Pool.READ, Pool.READ_PLANNED):
+        await database.read("SELECT pg_stat_force_next_flush()", pool=pool)
+        await database.read("SELECT 1", pool=pool)
 
 
 async def test_a_filter_by_a_hot_metadata_key_reads_its_index_as_the_application(

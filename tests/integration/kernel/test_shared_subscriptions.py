@@ -12,6 +12,7 @@ import pytest
 
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
+from ovasabi.database.pools import Pool
 from ovasabi.errors import DatabaseUnavailable, Kind
 from ovasabi.kernel.events.log import Event
 from ovasabi.kernel.events.log_tail import LogTail
@@ -47,7 +48,7 @@ async def looked(url: str) -> AsyncIterator[tuple[Database, list[str]]]:
             if "service_event" in record.query or "horizon" in record.query:
                 sent.append(record.query)
 
-        for pool in (database._reader, database._pager):
+        for pool in (Pool.READ, Pool.FOLLOW_INDEX):
             async with database._connection(pool, 5) as connection:
                 connection.add_query_logger(note)
         yield database, sent

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from ovasabi.database.connection import RETRIED, Database, Plan, Row
+from ovasabi.database.connection import RETRIED, Database, Row
+from ovasabi.database.pools import Pool
 from ovasabi.kernel.call.context import current, current_campaign, remaining
 from ovasabi.kernel.call.errors import Contended, InvalidValue, LeaseLost
 from ovasabi.kernel.call.scope import scope_of
@@ -18,18 +19,18 @@ ATTEMPTS = 5
 _transaction: ContextVar[asyncpg.Connection | None] = ContextVar("ovasabi_transaction", default=None)
 
 
-async def read(database: Database, sql: str, *args: Any, in_order: bool = False, plan: Plan = Plan.CUSTOM) -> list[Row]:
+async def read(database: Database, sql: str, *args: Any, pool: Pool = Pool.READ) -> list[Row]:
     """Runs a reading statement: inside the running transaction if there is one."""
     connection = _transaction.get()
     try:
         if connection is not None:
             return await connection.fetch(sql, *args)
-        return await database.read(sql, *args, timeout=remaining(), in_order=in_order, plan=plan)
+        return await database.read(sql, *args, timeout=remaining(), pool=pool)
     except asyncpg.DataError as error:
         raise InvalidValue(problem="A value is out of the range that the database takes.") from error
 
 
-async def write(database: Database, sql: str, *args: Any, again: bool = False, plan: Plan = Plan.CUSTOM) -> list[Row]:
+async def write(database: Database, sql: str, *args: Any, again: bool = False, pool: Pool = Pool.WRITE) -> list[Row]:
     """Runs a writing statement: inside the running transaction, else by itself, behind the lease of the context."""
     connection = _transaction.get()
     if connection is not None:
@@ -37,7 +38,7 @@ async def write(database: Database, sql: str, *args: Any, again: bool = False, p
     fence = current().fence
     guard = (current_campaign(), fence.name, fence.token) if fence is not None else None
     with _fenced():
-        return await database.write(sql, *args, timeout=remaining(), again=again, guard=guard, plan=plan)
+        return await database.write(sql, *args, timeout=remaining(), again=again, guard=guard, pool=pool)
 
 
 @asynccontextmanager

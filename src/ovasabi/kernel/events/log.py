@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from ovasabi.database.connection import Database, Row
+from ovasabi.database.pools import Pool
 from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
@@ -73,7 +74,7 @@ async def read_events(
     xid, id = parse_cursor(after)
     rows = await read(
         database, _TAIL, scope_of(campaign), list(streams), campaign, earliest(id), str(xid), id,
-        list(types) if types else None, entity_id, limit, in_order=entity_id is None,
+        list(types) if types else None, entity_id, limit, pool=pool_for(entity_id),
     )  # fmt: skip
     return [event_of(row) for row in rows]
 
@@ -83,6 +84,11 @@ async def follow(database: Database, *, after: str | None = None, batch: int = 5
     while events := await read_events(database, after=after, limit=batch):
         yield events
         after = events[-1].cursor
+
+
+def pool_for(entity_id: int | None) -> Pool:
+    """Where the log is read: in the order of its index, unless it is the events of one entity that are wanted."""
+    return Pool.FOLLOW_INDEX if entity_id is None else Pool.READ
 
 
 def parse_cursor(cursor: str | None) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from ovasabi.database.connection import Database, Row
 from ovasabi.errors import DatabaseUnavailable, Kind, OvasabiError
 from ovasabi.kernel.call.scope import SEEN, scope_of
 from ovasabi.kernel.call.transaction import read
-from ovasabi.kernel.events.log import EVENT_COLUMNS, STREAMS, Event, earliest, event_of
+from ovasabi.kernel.events.log import EVENT_COLUMNS, STREAMS, Event, earliest, event_of, pool_for
 
 T = TypeVar("T")
 Place = tuple[int, int]
@@ -66,7 +66,7 @@ async def poll(
     rows = await read(
         database, _LOOK, scope_of(*campaigns), campaigns, [str(xid) for _, (xid, _) in places],
         [id for _, (_, id) in places], list(STREAMS), min(earliest(id) for _, (_, id) in places),
-        list(types) if types else None, entity_id, limit, in_order=entity_id is None,
+        list(types) if types else None, entity_id, limit, pool=pool_for(entity_id),
     )  # fmt: skip
     found: list[list[Row]] = [[] for _ in places]
     for row in rows:

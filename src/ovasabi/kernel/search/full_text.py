@@ -7,7 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ovasabi.database.connection import Database, Plan, Row
+from ovasabi.database.connection import Database, Row
+from ovasabi.database.pools import Pool
 from ovasabi.kernel.call.context import PLATFORM, current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
@@ -80,7 +81,7 @@ async def _ask(database: Database, sql: str, query: str, names: list[str], limit
     terms, campaign = parse_query(query), current_campaign()
     return await read(
         database, sql, scope_of(campaign), campaign, names, terms.required, terms.words, terms.excluded, terms.whole,
-        limit, CANDIDATES, plan=Plan.KEPT,
+        limit, CANDIDATES, pool=Pool.READ_PLANNED,
     )  # fmt: skip
 
 

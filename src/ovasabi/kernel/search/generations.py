@@ -9,6 +9,7 @@ from itertools import count
 import msgspec
 
 from ovasabi.database.connection import Database
+from ovasabi.database.pools import Pool
 from ovasabi.kernel.batching.batcher import Batcher, Limits
 from ovasabi.kernel.call.scope import SEEN, scope_of
 from ovasabi.kernel.call.transaction import read
@@ -115,7 +116,7 @@ class Generations:
         campaigns, first, last = (list(part) for part in zip(*ranges, strict=True))
         (row,) = await read(
             self._database, _CHANGED, scope_of(*known), campaigns, first, last, list(STREAMS),
-            *_months(seen.moment.at for seen in known.values()), in_order=True,
+            *_months(seen.moment.at for seen in known.values()), pool=Pool.FOLLOW_INDEX,
         )  # fmt: skip
         return Moment(row["snapshot"], row["at"]), set(row["changed"])
 

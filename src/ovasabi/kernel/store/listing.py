@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
+from ovasabi.database.pools import Pool
 from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.scope import scope_of
@@ -69,8 +70,9 @@ async def _page(repository: Repository[E], request: ListRequest, campaign: int) 
     place = _place(order, request, query, 3 + len(condition.values))
     values = [*condition.values, *place.values, request.page_size + 1]
     sql = repository.sql.list(condition.sql + place.sql, _order_sql(of, order), f"${len(values) + 2}")
-    in_order = order.column == "created_at" and not request.filter  # else an index of the filter may be the better way
-    rows = await read(repository.database, sql, scope_of(campaign), campaign, *values, in_order=in_order)
+    # With a filter, its own index may be the better way.
+    pool = Pool.FOLLOW_INDEX if order.column == "created_at" and not request.filter else Pool.READ
+    rows = await read(repository.database, sql, scope_of(campaign), campaign, *values, pool=pool)
     items = [repository.codec.entity(row) for row in rows[: request.page_size]]
     total = await _count(repository, condition, campaign) if request.include_total else None
     return Page(items, _token(order, query, items[-1]) if len(rows) > request.page_size else "", total)

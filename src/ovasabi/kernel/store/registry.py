@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from ovasabi.database.connection import Database, Row
+from ovasabi.database.pools import Pool
 from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import EntityNotFound, InvalidValue
 from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
@@ -100,7 +101,7 @@ class EntityRegistry:
         _check_types([type] if type else None)
         campaign, after = current_campaign(), int(page_token or 0)
         args = (scope_of(campaign), campaign, type, after, deleted, page_size + 1)
-        rows = await read(self.database, _LIST, *args, in_order=True)
+        rows = await read(self.database, _LIST, *args, pool=Pool.FOLLOW_INDEX)
         records = [_record(row) for row in rows[:page_size]]
         return RecordPage(records, str(records[-1].id) if len(rows) > page_size else "")
 

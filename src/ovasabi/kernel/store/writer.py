@@ -7,7 +7,8 @@ from typing import Any, Literal, TypeVar
 
 import asyncpg
 
-from ovasabi.database.connection import Database, Plan, Row
+from ovasabi.database.connection import Database, Row
+from ovasabi.database.pools import Pool
 from ovasabi.errors import DatabaseUnavailable, OvasabiError
 from ovasabi.kernel.call.context import PLATFORM
 from ovasabi.kernel.call.errors import Contended, KeyReused, KeyTaken, ReferenceMissing, from_postgres
@@ -73,7 +74,7 @@ class Writer:
         again = len(keyed) == len(rows)
         try:
             args = self._create_args(rows)
-            answered = await write(self.database, self.sql.create, *args, again=again, plan=self._create_plan)
+            answered = await write(self.database, self.sql.create, *args, again=again, pool=self._create_pool)
         except asyncpg.UniqueViolationError as error:
             if in_transaction():
                 raise Contended from error
@@ -125,9 +126,9 @@ class Writer:
         return await _in_place(run, rows[:half]) + await _in_place(run, rows[half:])
 
     @property
-    def _create_plan(self) -> Plan:
+    def _create_pool(self) -> Pool:
         # A create that counts updates a partitioned table, and must be planned as any other update.
-        return Plan.KEPT if self.sql.of.counter is None else Plan.CUSTOM
+        return Pool.WRITE_PLANNED if self.sql.of.counter is None else Pool.WRITE
 
     def _create_args(self, rows: list[NewRow]) -> tuple[object, ...]:
         campaigns = [row.campaign for row in rows]
