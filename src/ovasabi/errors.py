@@ -24,6 +24,11 @@ class Kind(StrEnum):
     DEADLINE = "deadline"
     INTERNAL = "internal"
 
+    @property
+    def transient(self) -> bool:
+        """Whether time alone may mend it: the same call may succeed a moment later."""
+        return self in (Kind.EXHAUSTED, Kind.UNAVAILABLE, Kind.DEADLINE)
+
 
 def such_as(**arguments: Any) -> Mapping[str, Any]:
     """The arguments of an error as they may be in life."""
@@ -60,6 +65,11 @@ class OvasabiError(Exception):
         if cls.places() != set(cls.example) - {"field", "hint"}:
             wanted = ", ".join(sorted(cls.places())) or "nothing"
             raise TypeError(f"{cls.__name__} has an example that does not fill its places: {wanted}")
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same call may succeed a moment later, which its kind says unless the class knows better."""
+        return self.kind.transient
 
     @classmethod
     def places(cls) -> set[str]:

@@ -2,31 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, cast
 
 import asyncpg
 
+from ovasabi.database.failures import LOST, ROLLED_BACK, NotSent, is_lost, translated
 from ovasabi.database.pools import Pool
-from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded
+from ovasabi.database.retry import STATEMENT, Policy, retry
+from ovasabi.errors import DatabaseUnavailable
 
-T = TypeVar("T")
-
-RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-"""Errors after which PostgreSQL has rolled the statement back: it can always be sent again."""
-LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server said goodbye to an idle connection, and the driver has not yet closed it
-    asyncpg.OperatorInterventionError,
-    OSError,
-)
-"""Errors of a connection that is gone, or cannot be made."""
-
-ATTEMPTS = 5
-PAUSE_SECONDS = 0.05
+_STARTING = Policy(first=0.1, longest=0.3)
+"""Until a server that is just starting takes connections."""
 
 # A lost connection is told to the caller, in a sentence; the pool would also log its stack trace.
 logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
@@ -45,9 +34,13 @@ class Database:
 
     async def open(self) -> "Database":
         """Connects; waits, bounded by the timeout, for a server that is just starting."""
+        clock = asyncio.get_running_loop().time
         for pool in Pool:
-            size = pool.size(*self._sizes)
-            self._pools[pool] = await patiently(partial(pool.open, self.url, size, self.timeout), self.timeout)
+            connect = partial(pool.open, self.url, pool.size(*self._sizes), self.timeout)
+            try:
+                self._pools[pool] = await retry(connect, _STARTING, on=_refused, deadline=clock() + self.timeout)
+            except LOST as error:
+                _raise(error)
         return self
 
     async def close(self) -> None:
@@ -83,18 +76,14 @@ class Database:
     async def transaction(self, timeout: float | None = None) -> AsyncIterator[asyncpg.Connection]:
         """One transaction on a writing connection; rolled back if the block fails or is cancelled."""
         limit = timeout or self.timeout
-        clock = asyncio.get_running_loop().time
-        end = clock() + limit - PAUSE_SECONDS
+        end = asyncio.get_running_loop().time() + limit
         try:
             async with self._connection(Pool.WRITE, limit) as connection, connection.transaction():
                 if limit < self.timeout:
                     await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
                 yield connection
         except Exception as error:
-            told = _translated(error, late=timeout is not None and clock() >= end)
-            if told is error:
-                raise  # with the cause that it has
-            raise told from error
+            _raise(error, late=timeout is not None and _is_over(end))
 
     async def _run(
         self,
@@ -107,21 +96,17 @@ class Database:
         guard: tuple[Any, ...] | None = None,
     ) -> list[Row]:
         clock = asyncio.get_running_loop().time
-        limit = timeout or self.timeout
-        end = clock() + limit
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                async with self._connection(pool, limit) as connection:
-                    return await self._fetch(connection, sql, args, limit, guard)
-            except Exception as error:
-                safe = isinstance(error, (*RETRIED, NotSent)) or (again and _is_lost(error))
-                pause = PAUSE_SECONDS * 2**attempt
-                limit = end - clock() - pause
-                if not safe or attempt == ATTEMPTS or limit <= 0:
-                    told = _translated(error, late=timeout is not None and limit <= 0)
-                    raise told from (error.__cause__ if told is error else error)
-            await asyncio.sleep(pause)
-        raise DatabaseUnavailable(reason="it was tried too often")
+        end = clock() + (timeout or self.timeout)
+
+        async def attempt() -> list[Row]:
+            limit = end - clock()
+            async with self._connection(pool, limit) as connection:
+                return await self._fetch(connection, sql, args, limit, guard)
+
+        try:
+            return await retry(attempt, STATEMENT, on=_resent if again else _undone, deadline=end)
+        except Exception as error:
+            _raise(error, late=timeout is not None and _is_over(end))
 
     async def _fetch(
         self, connection: asyncpg.Connection, sql: str, args: Sequence[Any], limit: float, guard: tuple[Any, ...] | None
@@ -152,36 +137,26 @@ class Database:
             await opened.release(connection, timeout=5)
 
 
-class NotSent(OSError):
-    """No connection could be had, so nothing was sent."""
+def _undone(error: Exception) -> bool:
+    """Whether a statement certainly did nothing."""
+    return isinstance(error, (*ROLLED_BACK, NotSent))
 
 
-async def patiently(make: Callable[[], Awaitable[T]], limit: float) -> T:
-    """Calls `make` until it connects, for at most `limit` seconds: a server may just be starting."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + limit
-    while True:
-        try:
-            return await make()
-        except LOST as error:
-            if loop.time() + 0.2 > end:
-                raise _translated(error) from error
-            await asyncio.sleep(0.2)
+def _resent(error: Exception) -> bool:
+    """Whether a statement that may be sent twice is sent again."""
+    return _undone(error) or is_lost(error)
 
 
-def _is_lost(error: Exception) -> bool:
-    # A cancelled statement and a time-out are of the same families as a lost connection, and mean something else.
-    return isinstance(error, LOST) and not isinstance(error, asyncpg.QueryCanceledError | TimeoutError)
+def _refused(error: Exception) -> bool:
+    return isinstance(error, LOST)
 
 
-def _translated(error: Exception, *, late: bool = False) -> Exception:
-    # Who waited for a connection as long as the caller allowed is late: it does not say that there is no database.
-    waited = late and isinstance(error, NotSent) and isinstance(error.__cause__, TimeoutError)
-    if waited or isinstance(error, asyncpg.QueryCanceledError | TimeoutError):
-        return DeadlineExceeded()
-    if _is_lost(error):
-        reason = (
-            "the connection was lost or refused" if not isinstance(error, NotSent) else "no connection could be made"
-        )
-        return DatabaseUnavailable(reason=reason)
-    return error
+def _is_over(end: float) -> bool:
+    return asyncio.get_running_loop().time() > end - 0.05  # timers may fire a little early
+
+
+def _raise(error: Exception, *, late: bool = False) -> NoReturn:
+    told = translated(error, late=late)
+    if told is error:
+        raise error  # with the cause that it has
+    raise told from error

@@ -33,12 +33,11 @@ class Grpc(IntEnum):
 
 
 class StatusCodes(msgspec.Struct, frozen=True):
-    """How a kind of error is told. `retried`: the same call may succeed a moment later."""
+    """How a kind of error is told."""
 
     http: int
     grpc: Grpc
     title: str
-    retried: bool = False
 
 
 STATUS_CODES = {
@@ -49,9 +48,9 @@ STATUS_CODES = {
     Kind.CONFLICT: StatusCodes(409, Grpc.ABORTED, "Conflict"),
     Kind.EXISTS: StatusCodes(409, Grpc.ALREADY_EXISTS, "Exists already"),
     Kind.PRECONDITION: StatusCodes(409, Grpc.FAILED_PRECONDITION, "Not possible in this state"),
-    Kind.EXHAUSTED: StatusCodes(429, Grpc.RESOURCE_EXHAUSTED, "Too much", retried=True),
+    Kind.EXHAUSTED: StatusCodes(429, Grpc.RESOURCE_EXHAUSTED, "Too much"),
     Kind.INTERNAL: StatusCodes(500, Grpc.INTERNAL, "Internal error"),
-    Kind.UNAVAILABLE: StatusCodes(503, Grpc.UNAVAILABLE, "Unavailable", retried=True),
+    Kind.UNAVAILABLE: StatusCodes(503, Grpc.UNAVAILABLE, "Unavailable"),
     Kind.DEADLINE: StatusCodes(504, Grpc.DEADLINE_EXCEEDED, "Out of time"),
 }
 
@@ -68,6 +67,11 @@ def http_status(error: OvasabiError | type[OvasabiError]) -> int:
 def grpc_code(error: OvasabiError | type[OvasabiError]) -> Grpc:
     """The canonical code of an error over gRPC."""
     return GRPC_OF_CODE.get(error.code, STATUS_CODES[error.kind].grpc)
+
+
+def retry_after(error: OvasabiError) -> int | None:
+    """After how many seconds a caller may try again; none where that does not help, or more time is what it needs."""
+    return RETRY_SECONDS if error.kind.transient and error.kind is not Kind.DEADLINE else None
 
 
 def kind_of(code: int) -> Kind:

@@ -11,7 +11,7 @@ from google.rpc.status_pb2 import Status
 from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError, such_as
 from ovasabi.gateway.error_registry import class_of
 from ovasabi.gateway.exception_mapping import known
-from ovasabi.gateway.status_codes import RETRY_SECONDS, STATUS_CODES, Grpc, grpc_code, kind_of, urn
+from ovasabi.gateway.status_codes import Grpc, grpc_code, kind_of, retry_after, urn
 
 DOMAIN = "ovasabi"
 # A status travels in the trailing headers, of which a client takes 8 KiB, some of it twice and in base64.
@@ -68,8 +68,8 @@ def _details(error: OvasabiError, correlation_id: str | None) -> list[Message]:
         details.append(Help(links=[Help.Link(description=_brief(error.hint, MOST_TEXT), url=urn(error))]))
     if correlation_id:
         details.append(RequestInfo(request_id=correlation_id))
-    if STATUS_CODES[error.kind].retried:
-        details.append(RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS)))
+    if (seconds := retry_after(error)) is not None:
+        details.append(RetryInfo(retry_delay=Duration(seconds=seconds)))
     return details
 
 

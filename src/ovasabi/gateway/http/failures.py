@@ -8,7 +8,7 @@ from litestar.exceptions import HTTPException
 from ovasabi.errors import OvasabiError
 from ovasabi.gateway.exception_mapping import known
 from ovasabi.gateway.http.messages import HttpResponse
-from ovasabi.gateway.status_codes import RETRY_SECONDS, STATUS_CODES
+from ovasabi.gateway.status_codes import retry_after
 from ovasabi.gateway.wire.problems import MEDIA_TYPE, BadRequest, NoRoute, problem_of
 from ovasabi.kernel.call.errors import VersionConflict
 
@@ -50,6 +50,6 @@ def _answer(
     extra = dict(headers or {})
     if problem.status == 401:
         extra["www-authenticate"] = 'Bearer realm="ovasabi"'
-    if STATUS_CODES[error.kind].retried:
-        extra["retry-after"] = str(RETRY_SECONDS)
+    if (seconds := retry_after(error)) is not None:
+        extra["retry-after"] = str(seconds)
     return HttpResponse(msgspec.json.encode(problem), problem.status, MEDIA_TYPE, extra)

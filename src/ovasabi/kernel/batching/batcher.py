@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from ovasabi.database.retry import Condition, left_to, taken_over
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded, Kind, OvasabiError
 from ovasabi.kernel.call.context import current_or_none, nobodys_context
 from ovasabi.kernel.call.transaction import in_transaction
@@ -37,7 +38,10 @@ class Overloaded(OvasabiError):
 
 
 class Call(msgspec.Struct, Generic[Item], eq=False):
-    """One caller's row. Of calls with the same target only one is under way at a time, in order of arrival."""
+    """One caller's row. Of calls with the same target only one is under way at a time, in order of arrival.
+
+    `tried_again` says which failures the caller tries again itself.
+    """
 
     item: Item
     campaign: int
@@ -45,6 +49,7 @@ class Call(msgspec.Struct, Generic[Item], eq=False):
     target: Hashable
     since: float
     answer: "asyncio.Future[Any]"
+    tried_again: Condition | None
 
 
 class Queue(msgspec.Struct, Generic[Item], eq=False):
@@ -82,7 +87,7 @@ class Batcher(Generic[Item, Answer]):
         """The answer for one item, `size` bytes large."""
         queue = self._admit(campaign, size)
         loop = asyncio.get_running_loop()
-        call = Call(item, campaign, size, target, loop.time(), loop.create_future())
+        call = Call(item, campaign, size, target, loop.time(), loop.create_future(), taken_over())
         queue.calls.append(call)
         if not self._starting and len(self._under_way) < self._limits.statements:
             self._starting = True
@@ -173,7 +178,8 @@ class Batcher(Generic[Item, Answer]):
 
     async def _serve(self, batch: list[Call[Item]]) -> None:
         try:
-            answers = await self._run([call.item for call in batch])
+            with left_to(call.tried_again for call in batch):
+                answers = await self._run([call.item for call in batch])
             for call, answer in zip(batch, answers, strict=True):
                 _settle(call, answer)
         except asyncio.CancelledError:

@@ -145,12 +145,17 @@ def new_correlation_id() -> str:
     return secrets.token_urlsafe(16)
 
 
+def deadline() -> float | None:
+    """When the running call has to end, in seconds of the event loop's clock; None if it may take its time."""
+    context = _current.get()
+    return context.deadline if context is not None else None
+
+
 def remaining() -> float | None:
     """Seconds until the deadline of the running call; None if it has none, an error if it has passed."""
-    context = _current.get()
-    if context is None or context.deadline is None:
+    if (end := deadline()) is None:
         return None
-    left = context.deadline - asyncio.get_running_loop().time()
+    left = end - asyncio.get_running_loop().time()
     if left <= 0:
         raise DeadlineExceeded
     return left

@@ -85,6 +85,11 @@ class Contended(OvasabiError):
     message = "Others were changing the same rows at the same time."
     hint = "Try again."
 
+    @property
+    def transient(self) -> bool:
+        """Unlike in other conflicts, the call itself rests on nothing that has changed."""
+        return True
+
 
 class AppendOnly(OvasabiError):
     """Something tried to change the event log."""

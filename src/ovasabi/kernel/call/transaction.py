@@ -1,20 +1,21 @@
 """Units of work: one statement by itself, or several in one transaction, with the caller's deadline and lease."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import asyncpg
 
-from ovasabi.database.connection import RETRIED, Database, Row
+from ovasabi.database.connection import Database, Row
+from ovasabi.database.failures import ROLLED_BACK
 from ovasabi.database.pools import Pool
-from ovasabi.kernel.call.context import current, current_campaign, remaining
+from ovasabi.database.retry import CONTENTION, retry
+from ovasabi.kernel.call.context import current, current_campaign, deadline, remaining
 from ovasabi.kernel.call.errors import Contended, InvalidValue, LeaseLost
 from ovasabi.kernel.call.scope import scope_of
 
 T = TypeVar("T")
-ATTEMPTS = 5
 
 _transaction: ContextVar[asyncpg.Connection | None] = ContextVar("ovasabi_transaction", default=None)
 
@@ -69,11 +70,20 @@ async def atomically(database: Database, block: Callable[[], Awaitable[T]]) -> T
     if in_transaction():
         async with transaction(database):
             return await block()
-    for _ in range(ATTEMPTS):
-        with suppress(Contended, *RETRIED):
+
+    async def attempt() -> T:
+        try:
             async with transaction(database):
                 return await block()
-    raise Contended
+        except ROLLED_BACK as error:
+            raise Contended from error
+
+    return await retry(attempt, CONTENTION, on=contended, deadline=deadline())
+
+
+def contended(error: Exception) -> bool:
+    """Whether others got in between, so that the same may succeed when it is begun again."""
+    return isinstance(error, Contended)
 
 
 def in_transaction() -> bool:

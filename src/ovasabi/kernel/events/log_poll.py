@@ -1,14 +1,14 @@
 """Looks at the event log: what came after a place, for many campaigns in one statement, and how far it was seen."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-import asyncpg
 import msgspec
 
 from ovasabi.database.connection import Database, Row
-from ovasabi.errors import DatabaseUnavailable, Kind, OvasabiError
+from ovasabi.database.failures import transient
+from ovasabi.database.retry import Policy, retry
+from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.call.scope import SEEN, scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.events.log import EVENT_COLUMNS, STREAMS, Event, earliest, event_of, pool_for
@@ -91,20 +91,14 @@ def cursor_of(place: Place) -> str:
 
 async def persistently(ask: Callable[[], Awaitable[T]], patience_seconds: float) -> T:
     """The answer of `ask`, which is asked again for a while if the database cannot be reached or has no room."""
-    loop = asyncio.get_running_loop()
-    pause, end = FIRST_PAUSE, None
-    while True:
-        try:
-            return await ask()
-        except Exception as error:
-            if not _passes(error):
-                raise
-            end = end or loop.time() + patience_seconds
-            if loop.time() + pause > end:
-                reason = f"the event log could not be read for {patience_seconds:g} seconds"
-                raise DatabaseUnavailable(reason=reason) from error
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
+    try:
+        policy = Policy(first=FIRST_PAUSE, longest=LONGEST_PAUSE, seconds=patience_seconds)
+        return await retry(ask, policy, takes_over=True)
+    except Exception as error:
+        if not transient(error):
+            raise
+        reason = f"the event log could not be read for {patience_seconds:g} seconds"
+        raise DatabaseUnavailable(reason=reason) from error
 
 
 def _look(rows: list[Row], after: Place, limit: int) -> LogPage:
@@ -116,9 +110,3 @@ def _look(rows: list[Row], after: Place, limit: int) -> LogPage:
 
 def _horizon(row: Row) -> Place:
     return int(row["horizon"]), row["horizon_id"]
-
-
-def _passes(error: Exception) -> bool:
-    if isinstance(error, OvasabiError):
-        return error.kind in (Kind.UNAVAILABLE, Kind.DEADLINE, Kind.EXHAUSTED)
-    return isinstance(error, asyncpg.InsufficientResourcesError)

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ovasabi.database.connection import Database
+from ovasabi.database.retry import CONTENTION, retry
 from ovasabi.errors import OvasabiError
-from ovasabi.kernel.call.context import Role, current_campaign
+from ovasabi.kernel.call.context import Role, current_campaign, deadline
 from ovasabi.kernel.call.errors import Contended, VersionConflict
 from ovasabi.kernel.call.transaction import atomically
 from ovasabi.kernel.declare.entity import Entity, Scope, type_of
@@ -28,7 +29,7 @@ from ovasabi.kernel.work.long_methods import start
 
 E = TypeVar("E", bound=Entity)
 T = TypeVar("T")
-ATTEMPTS = 5
+R = TypeVar("R")
 TRANSFERS = frozenset({MethodKind.CREATE, MethodKind.LIST})
 """What a service has to offer for its entities to be imported and exported."""
 
@@ -202,16 +203,13 @@ class EntityService(Service, Generic[E], base=True):
         method, version = call.method, call.expected_version
         function = getattr(self, method.function)
         arguments = () if call.request is None else (call.request,)
-        for attempt in range(ATTEMPTS):
-            if not method.on_entity:
-                return await function(*arguments)
-            entity = await self._at(str(call.target), version)
-            try:
-                return await function(entity, *arguments)
-            except (VersionConflict, Contended):
-                if version is not None or attempt == ATTEMPTS - 1:
-                    raise
-        raise Contended
+        if not method.on_entity:
+            return await function(*arguments)
+
+        async def attempt() -> Any:
+            return await function(await self._at(str(call.target), version), *arguments)
+
+        return await _on_what_is_there(attempt, version)
 
     async def _at(self, reference: int | str, version: int | None) -> E:
         """The entity as it is, which must be at that version if there is one."""
@@ -231,16 +229,19 @@ class EntityService(Service, Generic[E], base=True):
 
     async def _checked_update(self, id: int, values: Mapping[str, Any], expected_version: int | None) -> E:
         """The rule is judged by what is there, so the change holds only if nobody changed that meanwhile."""
-        for _ in range(ATTEMPTS):
+
+        async def attempt() -> E:
             before = await self.repository.get(id)
             self.check(values, before)
             version = before.version if expected_version is None else expected_version
-            try:
-                return await self.repository.update(id, values, expected_version=version)
-            except VersionConflict:
-                if expected_version is not None:
-                    raise
-        raise Contended
+            return await self.repository.update(id, values, expected_version=version)
+
+        try:
+            return await _on_what_is_there(attempt, expected_version)
+        except VersionConflict as error:
+            if expected_version is not None:
+                raise
+            raise Contended from error
 
     def _refusal(self, values: Mapping[str, Any]) -> OvasabiError | None:
         try:
@@ -285,3 +286,14 @@ async def _through(
         raise TypeError(f"{len(left)} drafts were given to {step}, which answered {len(made)}")
     answers = iter(made)
     return [next(answers) if isinstance(draft, NewEntity) else draft for draft in drafts]
+
+
+async def _on_what_is_there(attempt: Callable[[], Awaitable[R]], version: int | None) -> R:
+    """Runs it again where others got in between, unless the caller named the version on which it rests."""
+    if version is not None:
+        return await attempt()
+    return await retry(attempt, CONTENTION, on=_others_changed_it, deadline=deadline())
+
+
+def _others_changed_it(error: Exception) -> bool:
+    return isinstance(error, (VersionConflict, Contended))

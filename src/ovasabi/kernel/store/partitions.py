@@ -1,14 +1,15 @@
 """Where rows are placed: the months there should be, and a campaign's own partitions, made without blocking anybody."""
 
-import asyncio
 from datetime import UTC, date, datetime
 
 import asyncpg
 
 from ovasabi.database.connection import Database
+from ovasabi.database.retry import Policy, retry
 from ovasabi.errors import DatabaseUnavailable
+from ovasabi.kernel.call.context import deadline
 
-ATTEMPTS = 20
+_SHORT_LOCKS = Policy(attempts=20, first=0.05, longest=0.7)
 
 _TABLES = "SELECT table_name FROM entity_type WHERE scope = 'campaign' ORDER BY table_name"
 
@@ -36,14 +37,20 @@ def months_from_now(ahead: int, today: date | None = None) -> list[date]:
 
 async def patiently(database: Database, sql: str, *args: object) -> None:
     """Waits for locks only briefly, so that nobody queues behind us, and tries again."""
-    for attempt in range(ATTEMPTS):
-        try:
-            async with database.transaction() as connection:
-                await connection.execute("SET LOCAL lock_timeout = '200ms'")
-                await connection.execute(sql, *args)
-            return
-        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-            await asyncio.sleep(0.05 * (attempt + 1))
-        except asyncpg.DuplicateTableError:
-            return
-    raise DatabaseUnavailable(reason="a partition could not be made: its table is locked by a long transaction")
+
+    async def attempt() -> None:
+        async with database.transaction() as connection:
+            await connection.execute("SET LOCAL lock_timeout = '200ms'")
+            await connection.execute(sql, *args)
+
+    try:
+        await retry(attempt, _SHORT_LOCKS, on=_locked, deadline=deadline())
+    except asyncpg.DuplicateTableError:
+        return
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+        reason = "a partition could not be made: its table is locked by a long transaction"
+        raise DatabaseUnavailable(reason=reason) from error
+
+
+def _locked(error: Exception) -> bool:
+    return isinstance(error, (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError))

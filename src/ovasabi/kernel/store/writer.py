@@ -9,11 +9,12 @@ import asyncpg
 
 from ovasabi.database.connection import Database, Row
 from ovasabi.database.pools import Pool
+from ovasabi.database.retry import CONTENTION, given_up, retry
 from ovasabi.errors import DatabaseUnavailable, OvasabiError
-from ovasabi.kernel.call.context import PLATFORM
+from ovasabi.kernel.call.context import PLATFORM, deadline
 from ovasabi.kernel.call.errors import Contended, KeyReused, KeyTaken, ReferenceMissing, from_postgres
 from ovasabi.kernel.call.scope import scope_of
-from ovasabi.kernel.call.transaction import in_transaction, write
+from ovasabi.kernel.call.transaction import contended, in_transaction, write
 from ovasabi.kernel.declare.entity import Scope, declared
 from ovasabi.kernel.declare.fields import Reference
 from ovasabi.kernel.declare.ids import id_time
@@ -21,7 +22,8 @@ from ovasabi.kernel.statements import writing
 from ovasabi.kernel.statements.writing import Statements
 from ovasabi.kernel.store.rows import ChangedRow, NewRow
 
-ATTEMPTS = 5
+PASSES = 5
+"""How often rows of one statement that are in each other's way are looked at again."""
 OF_ONE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.LockNotAvailableError)
 """Errors that one row causes: its neighbours in the statement are written without it."""
 
@@ -42,16 +44,27 @@ class Writer:
     async def create(self, rows: Sequence[NewRow]) -> list[Answer]:
         """Creates rows, and again those that another one got in the way of; the verdict may say that it was before."""
         answers: list[Answer | None] = [None] * len(rows)
-        for _ in range(ATTEMPTS):
-            again = [place for place, answer in enumerate(answers) if answer is None]
-            if not again:
-                break
-            part = [rows[place] for place in again]
-            # What failed the second time is no matter of those that were written the first time.
-            done = await (self._create(part) if len(part) == len(rows) else _in_place(self._create, part))
-            for place, answer in zip(again, done, strict=True):
-                answers[place] = answer
-        return [Contended() if answer is None else answer for answer in answers]
+        left, passes = Contended(), iter(range(PASSES))
+
+        async def attempt() -> None:
+            for _ in passes:
+                waiting = [place for place, answer in enumerate(answers) if answer is None]
+                if not waiting:
+                    return
+                part = [rows[place] for place in waiting]
+                # What failed the second time is no matter of those that were written the first time.
+                done = await (self._create(part) if len(part) == len(rows) else _in_place(self._create, part))
+                for place, answer in zip(waiting, done, strict=True):
+                    answers[place] = answer
+                if all(answer is None for answer in done):
+                    raise left  # others got in the way of all of them
+
+        try:
+            await retry(attempt, CONTENTION, on=lambda error: error is left, deadline=deadline())
+        except Contended as error:
+            if error is not left:
+                raise
+        return [left if answer is None else answer for answer in answers]
 
     async def change(self, kind: Kind, rows: Sequence[ChangedRow]) -> list[Answer]:
         """Changes rows in order of id, each entity once a statement; an id of null says that it was not changed."""
@@ -82,7 +95,7 @@ class Writer:
         except asyncpg.PostgresError as error:
             return await self._apart(error, rows, self._create)
         except DatabaseUnavailable as error:
-            if again or not keyed:
+            if again or not keyed or given_up(error):
                 raise
             sent_again = iter(await self._create(keyed))  # whether it was written or not, a key makes it once
             return [next(sent_again) if row.key else error for row in rows]
@@ -90,22 +103,24 @@ class Writer:
 
     async def _change(self, kind: Kind, rows: list[ChangedRow]) -> list[Answer]:
         """One statement; where a natural key was taken meanwhile, each row by itself, and a single one once more."""
+        if len(rows) == 1 and not in_transaction():
+            return await retry(lambda: self._change_once(kind, rows), CONTENTION, on=contended, deadline=deadline())
+        return await self._change_once(kind, rows)
+
+    async def _change_once(self, kind: Kind, rows: list[ChangedRow]) -> list[Answer]:
         sql: str = getattr(self.sql, kind)
-        for _ in range(ATTEMPTS):
-            try:
-                answered = await write(self.database, sql, *self._change_args(rows))
-                return [self._judged(row) for row in answered]
-            except asyncpg.UniqueViolationError as error:
-                if kind == "restore" and len(rows) == 1:
-                    key = " or ".join(key.name for key in self.sql.keys)
-                    raise KeyTaken(type=self.sql.of.name, key=key) from error
-                if in_transaction():
-                    raise Contended from error
-                if len(rows) > 1:
-                    return [(await _in_place(lambda part: self._change(kind, part), [row]))[0] for row in rows]
-            except asyncpg.PostgresError as error:
-                return await self._apart(error, rows, lambda part: self._change(kind, part))
-        raise Contended
+        try:
+            answered = await write(self.database, sql, *self._change_args(rows))
+            return [self._judged(row) for row in answered]
+        except asyncpg.UniqueViolationError as error:
+            if kind == "restore" and len(rows) == 1:
+                key = " or ".join(key.name for key in self.sql.keys)
+                raise KeyTaken(type=self.sql.of.name, key=key) from error
+            if in_transaction() or len(rows) == 1:
+                raise Contended from error
+            return [(await _in_place(lambda part: self._change(kind, part), [row]))[0] for row in rows]
+        except asyncpg.PostgresError as error:
+            return await self._apart(error, rows, lambda part: self._change(kind, part))
 
     async def _apart(
         self, error: asyncpg.PostgresError, rows: list[R], run: Callable[[list[R]], Awaitable[list[A]]]

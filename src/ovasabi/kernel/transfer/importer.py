@@ -6,14 +6,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from ovasabi.database.connection import Database
+from ovasabi.database.failures import transient
+from ovasabi.database.retry import Policy, retry
 from ovasabi.errors import Kind, OvasabiError
-from ovasabi.kernel.call.context import current_campaign
-from ovasabi.kernel.call.errors import Contended, LeaseLost
+from ovasabi.kernel.call.context import current_campaign, deadline
+from ovasabi.kernel.call.errors import LeaseLost
 from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import Entity, declared
@@ -21,10 +23,11 @@ from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.kernel.transfer.batches import Batch, Row
 from ovasabi.kernel.transfer.lines import Line, NotImportable
 
+T = TypeVar("T")
 IN_FLIGHT = 3
 """Batches on their way to the database at a time; with those being read, all that is ever in memory."""
-PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0)
-"""Seconds between attempts while the database does not answer: a restart passes unnoticed."""
+PATIENCE = Policy(first=0.2, longest=10.0, seconds=45.0)
+"""How long it is tried while the database does not answer: a restart passes unnoticed."""
 
 _ONE_BY_ONE = (Kind.INVALID, Kind.PRECONDITION, Kind.CONFLICT, Kind.EXISTS, Kind.NOT_FOUND)
 _KNOWN = "SELECT x.*\n" + SCOPED.format(
@@ -163,31 +166,38 @@ class Importer:
     async def _known(self, drafts: list[NewEntity]) -> dict[str, int]:
         """Which of the keys were used before, and for what."""
         campaign, keys = current_campaign(), [draft.key for draft in drafts]
-        for pause in (*PAUSES, None):
-            try:
-                rows = await read(self._service.database, _KNOWN, scope_of(campaign), campaign, keys)
-                return {row["key"]: row["master_id"] for row in rows}
-            except OvasabiError as error:
-                if error.kind is not Kind.UNAVAILABLE or pause is None or self._stop.is_set():
-                    raise
-                await asyncio.sleep(pause)
-        return {}
+        rows = await self._patiently(lambda: read(self._service.database, _KNOWN, scope_of(campaign), campaign, keys))
+        return {row["key"]: row["master_id"] for row in rows}
 
     async def _created(self, drafts: list[NewEntity]) -> list[Entity | OvasabiError]:
         """The service's answers; rows that only time stands against are tried again, and their keys make that safe."""
-        answers = await self._halving(drafts)
-        for pause in PAUSES:
-            again = [place for place, answer in enumerate(answers) if _passes(answer)]
-            if not again or self._stop.is_set():
-                break
-            await asyncio.sleep(pause)
-            for place, answer in zip(again, await self._halving([drafts[place] for place in again]), strict=True):
-                answers[place] = answer
-        for answer in answers:
-            # Who lost the lease may not go on, which is no fault of the row.
-            if isinstance(answer, LeaseLost) or (isinstance(answer, OvasabiError) and answer.kind is Kind.UNAVAILABLE):
+        answers: dict[int, Entity | OvasabiError] = {}
+
+        async def attempt() -> None:
+            again = [place for place in range(len(drafts)) if place not in answers or _passes(answers[place])]
+            answers.update(zip(again, await self._halving([drafts[place] for place in again]), strict=True))
+            for answer in answers.values():
+                if isinstance(answer, OvasabiError) and _passes(answer):
+                    raise answer
+
+        try:
+            await self._patiently(attempt)
+        except OvasabiError as error:
+            if not error.transient:
+                raise
+        for answer in answers.values():
+            # A lease that was lost, or a database that is away, is no fault of the row.
+            if isinstance(answer, LeaseLost) or (isinstance(answer, OvasabiError) and answer.kind.transient):
                 raise answer
-        return answers
+        return [answers[place] for place in range(len(drafts))]
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The keys of the rows make it safe to send them again, so all that time may mend is tried again from here."""
+
+        def passes(error: Exception) -> bool:
+            return transient(error) and not self._stop.is_set()
+
+        return await retry(attempt, PATIENCE, on=passes, deadline=deadline(), takes_over=True)
 
     async def _halving(self, drafts: list[NewEntity]) -> list[Entity | OvasabiError]:
         """A statement that fails as a whole is made of halves, until the rows that it fails for are alone."""
@@ -196,9 +206,10 @@ class Importer:
         try:
             return await self._service.create_many(drafts)
         except OvasabiError as error:
-            if error.kind is Kind.UNAVAILABLE or (error.kind in _ONE_BY_ONE and len(drafts) == 1):
+            too_slow = error.kind is Kind.DEADLINE and len(drafts) > 1
+            if not too_slow and (error.transient or (error.kind in _ONE_BY_ONE and len(drafts) == 1)):
                 return [error] * len(drafts)
-            if isinstance(error, LeaseLost) or len(drafts) == 1 or error.kind not in (*_ONE_BY_ONE, Kind.DEADLINE):
+            if isinstance(error, LeaseLost) or not (too_slow or error.kind in _ONE_BY_ONE):
                 raise
         middle = len(drafts) // 2
         return [*await self._halving(drafts[:middle]), *await self._halving(drafts[middle:])]
@@ -248,4 +259,4 @@ def type_named(plural: str) -> str:
 
 
 def _passes(answer: Entity | OvasabiError) -> bool:
-    return isinstance(answer, Contended) or (isinstance(answer, OvasabiError) and answer.kind is Kind.UNAVAILABLE)
+    return isinstance(answer, OvasabiError) and answer.transient

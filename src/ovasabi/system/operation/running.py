@@ -12,9 +12,11 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.database.failures import transient
+from ovasabi.database.retry import Policy
+from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import Fence, acting, current, system_context
-from ovasabi.kernel.call.errors import Contended, LeaseLost
+from ovasabi.kernel.call.errors import LeaseLost
 from ovasabi.kernel.service import ServiceRegistry, declared_methods
 from ovasabi.kernel.store.locks import Lease, LockHeld, acquire, release, renew
 from ovasabi.kernel.work.long_methods import Cancelled, carry_out
@@ -32,9 +34,10 @@ WRITE_SECONDS = 0.3
 """How often the progress of an operation is written, at most."""
 ATTEMPTS = 5
 """How often work is begun that gets no further, before it fails."""
+# Not a loop: between two attempts the work is nobody's, and the next process to look takes it on.
+_BEGUN_AGAIN = Policy(attempts=ATTEMPTS, first=1.0, longest=8.0)
 
 _DUE = "SELECT campaign_id, operation_id FROM due_operations($1, $2, $3)"
-_PASSES = (Kind.UNAVAILABLE, Kind.DEADLINE, Kind.EXHAUSTED)
 log = logging.getLogger("ovasabi.operations")
 Key = tuple[int, int]
 
@@ -176,10 +179,10 @@ class Runner:
 
     async def _failed(self, operation: Operation, taken: Work, told: "Told", error: Exception) -> None:
         """What time may mend is tried again, a few times; else the operation ends with the error."""
-        passes = isinstance(error, Contended) or (isinstance(error, OvasabiError) and error.kind in _PASSES)
-        if passes and taken.attempts < ATTEMPTS:
+        if transient(error) and taken.attempts < ATTEMPTS:
             log.info("operation %s is tried again: %s", operation.id, error)
-            await work.put_back(self._registry.database, operation.id, 2.0 ** (taken.attempts - 1), counted=True)
+            pause = _BEGUN_AGAIN.pause(taken.attempts)
+            await work.put_back(self._registry.database, operation.id, pause, counted=True)
             return
         if not isinstance(error, OvasabiError):
             log.error("operation %s failed (%s)", operation.id, taken.correlation_id, exc_info=error)
