@@ -11,11 +11,13 @@ import pytest_asyncio
 from ovasabi.database.connection import Database
 from ovasabi.database.roles import APP_ROLE
 from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.declare.entity import type_of
 from ovasabi.kernel.declare.ids import id_time
+from ovasabi.kernel.statements.writing import Statements
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions
 from ovasabi.lifecycle.partitions import Step
-from ovasabi.services.content.entity import Content
+from ovasabi.services.content.entity import Comment, Content
 from tests.integration.kernel.fixtures import (
     admin,
     backdated,
@@ -86,6 +88,10 @@ def arguments(keys: list[Content], verb: str) -> list[Any]:
     ats, each = [id_time(id) for id in ids], len(keys)
     if verb == "get":
         return [scope_of(*campaigns), campaigns, ats, ids]
+    if verb == "count":
+        comments = [f'{{"content_id": {id}, "body": "x", "metadata": {{}}}}' for id in ids]
+        said = [["content:create_comment:v1:success"] * each, ["x"] * each, [None] * each, [None] * each]
+        return [scope_of(*campaigns), campaigns, comments, [None] * each, [None] * each, *said, campaigns, ids, ats]
     data = {"update": '{"body": "planned"}', "adjust": '{"comment_count": 1}'}.get(verb, "{}")
     said = [["content:x:v1:success"] * each, ["x"] * each, [None] * each, [None] * each]
     return [scope_of(*campaigns), campaigns, ids, ats, [None] * each, [data] * each, *said]
@@ -109,13 +115,15 @@ def nodes(plan: Any) -> Iterator[dict[str, Any]]:
             yield from nodes(value)
 
 
-@pytest.mark.parametrize("verb", ["get", "update", "delete", "adjust"])
+@pytest.mark.parametrize("verb", ["get", "update", "delete", "adjust", "count"])
 async def test_a_statement_for_many_touches_their_leaves_only_and_finds_each_row_by_its_primary_key(
     keys: list[Content], app: asyncpg.Connection, database: Database, verb: str
 ) -> None:
-    sql, undone = contents(database).sql, app.transaction()
+    # What counts is found like any other: by the create of what it counts.
+    text = Statements(type_of(Comment)).create if verb == "count" else getattr(contents(database).sql, verb)
+    undone = app.transaction()
     await undone.start()
-    plan = await executed(app, getattr(sql, verb), *arguments(keys, verb))
+    plan = await executed(app, text, *arguments(keys, verb))
     await undone.rollback()
     scans = [node for node in plan if "Relation Name" in node and node["Node Type"].endswith("Scan")]
     of_leaves = [scan for scan in scans if scan["Relation Name"].startswith(f"{PARENT}_")]

@@ -126,6 +126,28 @@ async def test_a_dedicated_campaign_has_its_partitions_before_its_row(
         assert (await connection.fetchval(lies, content.id)).startswith(f"service_content_main_c{made.campaign_id}_2")
 
 
+async def test_campaigns_of_a_batch_are_placed_like_any_other(registry: ServiceRegistry, database: Database) -> None:
+    campaigns, taken, now = registry.service(Campaigns), slug(), datetime.now(UTC)
+    with acting(ON_PLATFORM):
+        await campaigns.create({"slug": taken, "title": "x"})
+        drafts = [
+            {"slug": slug(), "title": "apart", "dedicated": True},
+            {"slug": slug(), "title": "in the pool"},
+            {"slug": taken, "title": "taken", "dedicated": True},
+            {"slug": slug(), "title": "reversed", "dedicated": True, "starts_at": now, "ends_at": now},
+            {"slug": slug(), "title": "apart as well", "dedicated": True},
+        ]
+        answers = await campaigns.create_many([NewEntity(draft) for draft in drafts])
+        assert [type(answer).__name__ for answer in answers] == [
+            "Campaign", "Campaign", "KeyTaken", "DatesReversed", "Campaign",
+        ]  # fmt: skip
+        tables = (await database.read("SELECT count(*) FROM entity_type WHERE scope = 'campaign'"))[0][0]
+        placed = [await partitions_of(database, answers[place].campaign_id) for place in (0, 1, 4)]
+        assert placed == [4 * tables, 0, 4 * tables]
+        last = await campaigns.repository.reserve_number()
+        assert last == answers[0].campaign_id + 3, "a refused draft draws no number"
+
+
 async def test_a_number_is_found_by_slug_and_number_until_the_campaign_is_deleted(
     registry: ServiceRegistry, database: Database
 ) -> None:

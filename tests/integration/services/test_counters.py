@@ -117,6 +117,26 @@ async def test_a_batch_is_one_statement_in_which_each_row_is_judged_by_itself(
         assert counts == [4, 2, 0]
 
 
+async def test_the_replies_of_a_batch_are_looked_up_together(
+    registry: ServiceRegistry, database: Database, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents, comments = registry.service(Contents), registry.service(Comments)
+    with acting(context):
+        content = await contents.create({"title": "x"})
+        draft = {"content_id": content.id, "body": "x"}
+        answered = [await comments.create(draft) for _ in range(5)]
+        asked, read = [], database.read
+
+        async def noted(sql: str, *arguments: Any, **options: Any) -> Any:
+            asked.append(sql)
+            return await read(sql, *arguments, **options)
+
+        monkeypatch.setattr(database, "read", noted)
+        replies = [NewEntity(draft | {"reply_to_id": answered[number % 5].id}) for number in range(20)]
+        assert all(isinstance(answer, Comment) for answer in await comments.create_many(replies))
+        assert len(asked) == 1
+
+
 async def test_a_batch_repeated_under_its_keys_is_counted_once(registry: ServiceRegistry, context: Context) -> None:
     contents, comments = registry.service(Contents), registry.service(Comments)
     with acting(context):
