@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import asyncpg
@@ -35,13 +36,10 @@ SIZES = (60, 400, 600)
 DEDICATED, POOLED, OTHERS = 3, 5, 20
 
 
-MONTHS = [month_before(4), month_before(2), month_before(0)]
-
-
-async def fill(database: Database, campaign: int, count: int) -> list[Content]:
-    """Rows of a campaign in three months, all of a month in one millisecond, which is the campaign's own."""
+async def fill(database: Database, campaign: int, count: int, months: list[date]) -> list[Content]:
+    """Rows of a campaign in some months, all of a month in one millisecond, which is the campaign's own."""
     made: list[Content] = []
-    for month in MONTHS:
+    for month in months:
         repository = backdated(database, month)
         text, sequence = repository.sql.create, "| (nextval('id_sequence') & 4095) AS id"
         assert text.count(sequence) == 1
@@ -54,19 +52,20 @@ async def fill(database: Database, campaign: int, count: int) -> list[Content]:
 @pytest_asyncio.fixture(scope="module")
 async def keys(database: Database) -> list[Content]:
     """64 of the rows of eight campaigns, three of them with partitions of their own, among many rows of many others."""
-    for distance in (4, 3, 2, 1):
-        await open_month(database, month_before(distance))
+    *old, this = [month_before(distance) for distance in (4, 3, 2, 1, 0)]
+    months = [old[0], old[2], this]
+    for month in old:
+        await open_month(database, month)
     for _ in range(OTHERS):
-        await fill(database, await make_campaign(database), 10)
+        await fill(database, await make_campaign(database), 10, months)
     chosen: list[Content] = []
     for number in range(DEDICATED + POOLED):
         campaign = await make_campaign(database)
         if number < DEDICATED:
             await partitions.dedicate(database, campaign, 0)
-            steps = [Step(f"{PARENT}_c{campaign}", month_before(distance)) for distance in (4, 3, 2, 1)]
-            await partitions.apply(database, steps)
+            await partitions.apply(database, [Step(f"{PARENT}_c{campaign}", month) for month in (*old, this)])
         rows = SIZES[min(number, len(SIZES) - 1)]
-        made = await fill(database, campaign, rows)
+        made = await fill(database, campaign, rows, months)
         chosen += [*made[:3], *made[rows : rows + 3], *made[2 * rows : 2 * rows + 2]]
     assert len(chosen) == KEYS
     return sorted(chosen, key=lambda content: content.id)
@@ -131,7 +130,9 @@ async def test_a_statement_for_many_touches_their_leaves_only_and_finds_each_row
     there = await app.fetch("SELECT relname FROM pg_class WHERE relname = ANY ($1)", own)
     branches = [f"{PARENT}_pool", *(row["relname"] for row in there)]
     assert len(branches) == DEDICATED + 1
-    leaves = {f"{branch}_{month:%Y%m}" for branch in branches for month in MONTHS}
+    months = {f"{id_time(of.id):%Y%m}" for of in keys}
+    assert len(months) == 3
+    leaves = {f"{branch}_{month}" for branch in branches for month in months}
     assert {scan["Relation Name"] for scan in of_leaves} == leaves
     for scan in of_leaves:
         assert scan["Actual Rows"] <= 1, "for each key it is asked for"

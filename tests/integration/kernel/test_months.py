@@ -127,11 +127,10 @@ async def test_a_dedicated_campaigns_rows_are_in_its_own_leaves_and_nobody_elses
     done = await catalog(own_url)
     await partitions.dedicate(own, dedicated, 1)
     assert await catalog(own_url) == done, "to dedicate again changes nothing"
-    month = f"{datetime.now(UTC):%Y%m}"
     for campaign, parent in ((dedicated, f"service_content_main_c{dedicated}"), (pooled, POOL)):
         with within(campaign):
             made = await contents(own).create({"title": "placed"})
-            assert await place_of(own_url, made.id) == f"{parent}_{month}"
+            assert await place_of(own_url, made.id) == f"{parent}_{made.created_at:%Y%m}"
             assert (await contents(own).update(made.id, {"title": "found"})).title == "found"
             assert (await contents(own).get(made.id)).title == "found"
     assert await partitions.plan(own, 1) == []

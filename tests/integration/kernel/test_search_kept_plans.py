@@ -1,7 +1,7 @@
 """What a search reads of a branch is planned once a session: right in months that were empty then, and pruned."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -88,14 +88,16 @@ async def test_the_newest_rows_are_read_in_the_order_of_the_primary_key_and_of_t
     place: tuple[int, str], database_url: str, function: str
 ) -> None:
     campaign, branch = place
-    values = {
-        "sample": f"{campaign}, date_trunc('month', now()), ARRAY['a'::tsquery], 100",
-        "newest": f"{campaign}, date_trunc('month', now()), 'a', 200, 100",
-    }[function]
     async with admin(database_url) as connection:
+        newest = await connection.fetchval(f"SELECT max(created_at) FROM {TABLE} WHERE campaign_id = $1", campaign)
+        month = newest.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        values = {
+            "sample": f"{campaign}, '{month}', ARRAY['a'::tsquery], 100",
+            "newest": f"{campaign}, '{month}', 'a', 200, 100",
+        }[function]
         plan = await kept_plan(connection, f"{branch}_{function}", 0, values)
-    assert f"{branch}_{month_before(1):%Y%m}" not in plan
-    assert f"{branch}_{datetime.now(UTC):%Y%m}" in read(plan)
+    assert f"{branch}_{month - timedelta(days=1):%Y%m}" not in plan
+    assert f"{branch}_{month:%Y%m}" in read(plan)
     assert int(re.findall(r"Subplans Removed: (\d+)", plan)[0]) >= MONTHS - 1
     assert indexes(plan)
     assert [name for name in indexes(plan) if "pkey" not in name] == []
