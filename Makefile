@@ -13,7 +13,7 @@ PEERS_STAMP := $(PEERS)/.made-from-lock
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run test quick lint format api fuzz bench lock clean venv
+.PHONY: help run test quick lint format api fuzz bench lock clean venv client
 
 help:
 	@echo "make run      start OVASABI with its own PostgreSQL (first time: also make $(VENV))"
@@ -21,13 +21,13 @@ help:
 	@echo "make quick    lint, types, unit tests, and the tests that your change touches: two minutes at most"
 	@echo "make lint     the checks alone, without the tests"
 	@echo "make format   let ruff format and repair"
-	@echo "make api      write the API's contracts (api/, docs/errors.md) from what is declared"
+	@echo "make api      write what is generated from the declarations: api/, docs/errors, the client"
 	@echo "make fuzz     fuzz the API for long (MINUTES=10, SEED=… of an earlier run)"
 	@echo "make bench    measure OVASABI beside its limit and its peers (ONLY=create: one part)"
 	@echo "make lock     resolve the dependencies anew into requirements.lock"
 	@echo "make clean    remove $(VENV), caches and builds (never the data)"
 
-run: $(STAMP)
+run: $(STAMP) client
 	@exec $(BIN)/ovasabi up
 
 test: lint $(PEERS_STAMP)
@@ -41,7 +41,7 @@ quick: lint
 	@echo "== what the change touches"
 	@$(BIN)/pytest -q --touched --seconds 45 tests
 
-lint: $(STAMP)
+lint: $(STAMP) client
 	@echo "== lint: ruff check"
 	@$(BIN)/ruff check --quiet
 	@echo "== format: ruff format --check"
@@ -57,15 +57,20 @@ format: $(STAMP)
 
 api: $(STAMP)
 	@$(BIN)/ovasabi api
+	@$(BIN)/python clients/python/unasync.py
 
 # A door has a run of its own in tests/fuzz/__main__.py; the bounded runs are part of the tests.
-fuzz: $(STAMP)
+fuzz: $(STAMP) client
 	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 bench: $(STAMP) $(PEERS_STAMP)
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
-venv: $(STAMP)
+venv: $(STAMP) client
+
+# The synchronous half of the Python client is made from the asynchronous one, and not kept in git.
+client: $(STAMP)
+	@$(BIN)/python clients/python/unasync.py
 
 # Made anew whenever the lock changes, so that nothing is left over that the lock does not name.
 $(STAMP): requirements.lock pyproject.toml

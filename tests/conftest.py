@@ -1,6 +1,7 @@
 """Real servers for every test that asks: the embedded PostgreSQL 18 and 16, and Debian's 15; never a stand-in."""
 
 import asyncio
+import runpy
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
@@ -24,6 +25,8 @@ QUICK = {"autovacuum": "off", "fsync": "off"}
 """Statistics that change only when a test says so; and nothing here outlives the machine."""
 
 discover()
+runpy.run_path(str(Path(__file__).parents[1] / "clients/python/unasync.py"), run_name="__main__")
+# Before any test imports the client: its synchronous half is not in git.
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:

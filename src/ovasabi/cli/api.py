@@ -15,7 +15,7 @@ class Drifted(OvasabiError):
     code = "generated_files_differ"
     message = "These files are not as they would be generated: {paths}."
     hint = "Run `make api`, and commit what it changes."
-    example = such_as(paths="api/openapi.json")
+    example = such_as(paths="api/ovasabi/content/v1/openapi.json")
 
 
 class ContractBroken(OvasabiError):

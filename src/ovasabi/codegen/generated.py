@@ -1,15 +1,14 @@
 """The files that are generated from what is declared and kept in git: one generator for each sort."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
-from ovasabi.codegen.client import files_of
-from ovasabi.codegen.error_page import errors_page
+from ovasabi.codegen import client as client_source
+from ovasabi.codegen.error_pages import error_pages
+from ovasabi.codegen.openapi import fragments
 from ovasabi.codegen.proto.writing import text_of
 from ovasabi.codegen.state_machines import state_machine_pages
-from ovasabi.gateway.contract.openapi.document import document
 from ovasabi.gateway.contract.protobuf.contract import contract_of
 from ovasabi.kernel.declare.methods import Method, ordered
 
@@ -23,13 +22,13 @@ def protobuf(methods: list[Method]) -> Files:
 
 
 def openapi(methods: list[Method]) -> Files:
-    """The OpenAPI document, indented."""
-    return {"api/openapi.json": msgspec.json.format(document(methods), indent=2).decode() + "\n"}
+    """The OpenAPI description, a fragment for each service; the whole is put together at start."""
+    return {f"api/{path}": text for path, text in fragments(methods).items()}
 
 
 def errors(methods: list[Method]) -> Files:
-    """The page of all error codes."""
-    return {"docs/errors.md": errors_page()}
+    """The pages of all error codes: of any call, and of each service."""
+    return {f"docs/{path}": text for path, text in error_pages().items()}
 
 
 def state_machines(methods: list[Method]) -> Files:
@@ -39,13 +38,15 @@ def state_machines(methods: list[Method]) -> Files:
 
 def client(methods: list[Method]) -> Files:
     """The Python client."""
-    return {str(path): text for path, text in files_of(methods).items()}
+    return {str(path): text for path, text in client_source.files_of(methods).items()}
 
 
 GENERATORS: tuple[Callable[[list[Method]], Files], ...] = (protobuf, openapi, errors, state_machines, client)
 """Whoever generates more adds a function here."""
-OWNED = ("api/ovasabi/**/*.proto", "docs/state-machines/*.md")
+OWNED = ("api/ovasabi/**/*", "docs/errors/*", "docs/state-machines/*.md", client_source.OWNED)
 """Where nothing is that is not generated."""
+UNKEPT = re.compile(r"/services/\w+/api\.py$")
+"""But for these: the synchronous halves of the client, which are made from files that are."""
 
 
 def generated(methods: list[Method]) -> Files:
@@ -59,7 +60,8 @@ def generated(methods: list[Method]) -> Files:
 def drift(root: Path, files: Files) -> list[str]:
     """The paths whose file is missing, is not as it would be generated, or would not be there."""
     differing = {path for path, text in files.items() if not _is(root / path, text)}
-    there = {str(path.relative_to(root)) for pattern in OWNED for path in root.glob(pattern)}
+    found = (path for pattern in OWNED for path in root.glob(pattern) if path.is_file())
+    there = {path for path in map(str, (each.relative_to(root) for each in found)) if not UNKEPT.search(path)}
     return sorted(differing | (there - files.keys()))
 
 

@@ -1,6 +1,7 @@
 """What is in git is what is generated; the `.proto` files are valid, and mean what is served."""
 
 import importlib.resources
+import json
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 
 import ovasabi
 from ovasabi.cli import api as command
-from ovasabi.codegen import generated
+from ovasabi.codegen import client, generated
 from ovasabi.codegen.proto import release
+from ovasabi.gateway.contract.openapi.document import document
 from ovasabi.gateway.contract.protobuf import field_numbers
 from ovasabi.gateway.contract.protobuf.contract import Contract, contract_of
 from ovasabi.gateway.contract.protobuf.descriptors import descriptor_of
@@ -56,6 +58,36 @@ def test_the_generated_files_do_not_depend_on_what_was_imported_first() -> None:
     assert generated.generated(shuffled) == generated.generated(METHODS)
 
 
+def test_the_fragments_hold_all_that_is_served_but_what_depends_on_other_services() -> None:
+    served = json.loads(document(METHODS))
+    for path in served["paths"].values():
+        for operation in path.values():
+            for answer in operation["responses"].values():
+                answer.pop("links", None)
+    for name, schema in served["components"]["schemas"].items():
+        if name.endswith("Metadata"):
+            del schema["properties"]["service_specific"]["propertyNames"]["not"]
+    whole = json.loads(generated.openapi(METHODS)["api/ovasabi/v1/openapi.json"])
+    assert whole["paths"] == {}
+    for path, text in generated.openapi(METHODS).items():
+        part = json.loads(text)
+        assert not part["paths"].keys() & whole["paths"].keys(), path
+        whole["paths"] |= part["paths"]
+        whole["components"]["schemas"] |= part["components"]["schemas"]
+    assert whole == served
+
+
+def test_a_service_is_in_no_file_of_another() -> None:
+    """Without the service of quotes, only its own files are gone, and two that have each service in its place."""
+    without = [method for method in METHODS if method.subject.folder != "quotes"]
+    whole, rest = generated.generated(METHODS), generated.generated(without)
+    changed = {path for path in rest if rest[path] != whole[path]}
+    assert changed == {f"{client.FOLDER}/__init__.py", f"{client.FOLDER}/api_async.py"}
+    gone = set(whole) - set(rest)
+    assert {"api/ovasabi/quotes/v1/quotes.proto", "api/ovasabi/quotes/v1/openapi.json"} < gone
+    assert all("quotes" in path for path in gone)
+
+
 def test_generated_files_say_so_in_their_first_line() -> None:
     for path, text in generated.generated(METHODS).items():
         if not path.endswith(".json"):  # which has no comments
@@ -84,26 +116,35 @@ def test_reserved_numbers_and_names_compile_and_mean_what_is_served(tmp_path: Pa
 def test_drift_names_what_differs_what_is_missing_and_what_is_left_over(copy: Path) -> None:
     files = generated.generated(METHODS)
     assert generated.drift(copy, files) == []
-    (copy / "api/openapi.json").write_text("{}")
+    (copy / "api/ovasabi/content/v1/openapi.json").write_text("{}")
     (copy / "api/ovasabi/user/v1/user.proto").unlink()
     (copy / "api/ovasabi/old/v1").mkdir(parents=True)
     (copy / "api/ovasabi/old/v1/old.proto").write_text("")
-    different = ["api/openapi.json", "api/ovasabi/old/v1/old.proto", "api/ovasabi/user/v1/user.proto"]
+    (copy / "docs/errors/old.md").write_text("")
+    kept = copy / client.SERVICES / "content/api.py"
+    kept.write_text("# Made from `api_async.py` by `unasync.py`\n")
+    different = [
+        "api/ovasabi/content/v1/openapi.json",
+        "api/ovasabi/old/v1/old.proto",
+        "api/ovasabi/user/v1/user.proto",
+        "docs/errors/old.md",
+    ]
     assert generated.drift(copy, files) == different
     assert generated.write(copy, files) == different
     assert generated.drift(copy, files) == []
     assert not (copy / "api/ovasabi/old/v1/old.proto").exists()
+    assert kept.exists()
 
 
 def test_the_command_checks_and_says_what_drifted(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert CliRunner().invoke(command.api, ["--check"], catch_exceptions=False).output == ""
     (copy / "pyproject.toml").touch()
-    (copy / "api/openapi.json").write_text("{}")
+    (copy / "api/ovasabi/content/v1/openapi.json").write_text("{}")
     monkeypatch.setattr(command.ovasabi, "__file__", str(copy / "src" / "ovasabi" / "__init__.py"))
-    with pytest.raises(command.Drifted, match=r"generated: api/openapi\.json\."):
+    with pytest.raises(command.Drifted, match=r"generated: api/ovasabi/content/v1/openapi\.json\."):
         CliRunner().invoke(command.api, ["--check"], catch_exceptions=False)
-    assert (copy / "api/openapi.json").read_text() == "{}"
-    assert CliRunner().invoke(command.api, catch_exceptions=False).output == "api/openapi.json\n"
+    assert (copy / "api/ovasabi/content/v1/openapi.json").read_text() == "{}"
+    assert CliRunner().invoke(command.api, catch_exceptions=False).output == "api/ovasabi/content/v1/openapi.json\n"
     assert CliRunner().invoke(command.api, ["--check"], catch_exceptions=False).output == ""
 
 

@@ -4,8 +4,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from ovasabi_client.errors import CODES, STATUSES
-from ovasabi_client.failures import AnswerUnreadable, ApiError, Problem
+from ovasabi_client.errors import STATUSES
+from ovasabi_client.failures import CODES, AnswerUnreadable, ApiError, Problem
 from ovasabi_client.requests import Request
 
 T = TypeVar("T")

@@ -17,11 +17,20 @@ class AnswerUnreadable(OvasabiError):
     """The answer is not what an OVASABI server answers: the address may be another program's."""
 
 
+CODES: dict[str, type["ApiError"]] = {}
+"""The class of each code."""
+
+
 class ApiError(OvasabiError):
     """The server refused the call. `code` is stable; the rest is for people."""
 
     code: str = ""
     kind: ClassVar[str] = "internal"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" in vars(cls):
+            CODES.setdefault(cls.code, cls)
 
     def __init__(self, problem: "Problem") -> None:
         self.code = problem.code or self.code

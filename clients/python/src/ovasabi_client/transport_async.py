@@ -101,6 +101,14 @@ class AsyncTransport:
                     yield told(request, message, name)
 
 
+class AsyncService:
+    """Base of the services: how they send, and the address below which they are."""
+
+    def __init__(self, transport: AsyncTransport, at: str) -> None:
+        self._transport = transport
+        self._at = at
+
+
 class AsyncConnection:
     """Base of the client: opened and closed, as a context manager or by hand."""
 

@@ -1,67 +1,69 @@
-"""The source of the Python client in `clients/python`, made from the methods that services declare."""
+"""The source of the Python client in `clients/python`, made from the declared methods: a folder for each service."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import ovasabi
 from ovasabi import __version__
-from ovasabi.codegen.client.classes import api_file
-from ovasabi.codegen.client.errors import error_names, errors_file
-from ovasabi.codegen.client.formatting import GENERATED, imports
-from ovasabi.codegen.client.structs import type_names, types_file
-from ovasabi.codegen.client.unasync import sync_of
-from ovasabi.discovery import discover
-from ovasabi.kernel.declare.methods import Method, ordered
-from ovasabi.kernel.service import services
+from ovasabi.codegen.client.classes import api_file, index_file
+from ovasabi.codegen.client.errors import errors_file, service_errors_file, service_errors_names
+from ovasabi.codegen.client.formatting import GENERATED
+from ovasabi.codegen.client.structs import Types
+from ovasabi.kernel.declare.methods import Method
 
 FOLDER = Path("clients/python/src/ovasabi_client")
-ROOT = Path(ovasabi.__file__).parents[2]
-TEMPLATE = "transport_async.py"
-"""The one file with asyncio that is written by hand; its twin is made from it."""
-_DOC = '"""The typed Python client of OVASABI, synchronous and asynchronous."""'
+SERVICES = FOLDER / "services"
+OWNED = f"{SERVICES}/**/*.py"
+"""Where nothing is that is not generated, but for the synchronous halves, which are made from these files."""
 _VERSION_DOC = '"""The version of the API that this client was made for."""'
-_EXPORTS = {
-    "ovasabi_client.answers": ["Page"],
-    "ovasabi_client.failures": ["AnswerUnreadable", "ApiError", "ConnectionFailed", "OvasabiError"],
-    "ovasabi_client.requests": ["Reference"],
+_PACKAGE_DOC = '"""The typed Python client of OVASABI, synchronous and asynchronous."""'
+_BY_HAND = {
+    "answers": ["Page"],
+    "api": ["CampaignScope", "Client"],
+    "api_async": ["AsyncCampaignScope", "AsyncClient"],
+    "failures": ["AnswerUnreadable", "ApiError", "ConnectionFailed", "OvasabiError"],
+    "requests": ["Reference"],
 }
 
 
-def client_files() -> dict[Path, str]:
-    """Every generated file of the client: its path in the checkout, and its text."""
-    discover()
-    return files_of(ordered([method for service in services for method in service.methods()]))
+def files_of(methods: Sequence[Method]) -> dict[Path, str]:
+    """The files for these methods: their path in the checkout, and their text."""
+    types = Types(methods)
+    folders = sorted({method.subject.folder for method in methods} | types.folders)
+    services: dict[Path, str] = {}
+    for folder in folders:
+        own = _service([method for method in methods if method.subject.folder == folder], folder, types)
+        services |= {SERVICES / folder / name: text for name, text in own.items()}
+    return services | {
+        FOLDER / "__init__.py": _package(services),
+        FOLDER / "version.py": f'{GENERATED}{_VERSION_DOC}\n\nVERSION = "{__version__}"\n',
+        FOLDER / "errors.py": errors_file(),
+        FOLDER / "types.py": types.shared_file(),
+        FOLDER / "api_async.py": index_file(methods),
+        SERVICES / "__init__.py": f'{GENERATED}"""The services, a folder for each."""\n',
+    }
 
 
-def files_of(methods: list[Method]) -> dict[Path, str]:
-    """The files for these methods."""
-    kinds = type_names(methods)
-    api = api_file(methods, kinds)
-    transport = (ROOT / FOLDER / TEMPLATE).read_text()
+def _service(methods: list[Method], folder: str, types: Types) -> dict[str, str]:
+    """The files of one service by name: what it adds to the client."""
     files = {
-        "__init__.py": _package(kinds),
-        "version.py": f'{GENERATED}{_VERSION_DOC}\n\nVERSION = "{__version__}"\n',
-        "types.py": types_file(methods),
-        "errors.py": errors_file(),
-        "api_async.py": api,
-        "api.py": sync_of(api),
-        "transport.py": f"{GENERATED}{sync_of(transport)}",
+        "__init__.py": f'{GENERATED}"""What the service {folder} adds to the client."""\n',
+        "api_async.py": api_file(methods, folder, types.modules),
     }
-    return {FOLDER / name: text for name, text in files.items()}
+    if types.names(folder):
+        files["types.py"] = types.service_file(folder)
+    if service_errors_names(folder):
+        files["errors.py"] = service_errors_file(folder)
+    return files
 
 
-def _package(kinds: list[str]) -> str:
-    exported = {
-        **_EXPORTS,
-        "ovasabi_client.api": ["CampaignScope", "Client"],
-        "ovasabi_client.api_async": ["AsyncCampaignScope", "AsyncClient"],
-        "ovasabi_client.errors": error_names(),
-        "ovasabi_client.types": kinds,
-    }
-    lines = [imports(module, names) for module, names in sorted(exported.items())]
-    names = sorted(name for group in exported.values() for name in group)
-    if len(set(names)) != len(names):
-        raise TypeError(f"Names are taken twice: {', '.join(sorted({n for n in names if names.count(n) > 1}))}")
-    listed = "\n".join(f'    "{name}",' for name in ["UNSET", *names, "__version__"])
-    version = "from ovasabi_client.version import VERSION as __version__"
-    head = [f"{GENERATED}{_DOC}\n", "from msgspec import UNSET\n"]
-    return "\n".join([*head, *lines, version, f"\n__all__ = [\n{listed}\n]\n"])
+def _package(services: Iterable[Path]) -> str:
+    """The package: it offers what each service offers, and has no list of that."""
+    named = {f"ovasabi_client.{module}": names for module, names in _BY_HAND.items()}
+    lines = [f"from {module} import {name} as {name}" for module, names in named.items() for name in names]
+    offering = [path for path in services if path.name in ("types.py", "errors.py")]
+    modules = ["errors", "types", *(f"services.{path.parent.name}.{path.stem}" for path in offering)]
+    lines += [f"from ovasabi_client.{module} import *" for module in modules]
+    lines.append("from ovasabi_client.version import VERSION as __version__")
+    imports = "\n".join(sorted(lines, key=lambda line: line.split()[1]))
+    head = f"{GENERATED}{_PACKAGE_DOC}\n\n# ruff: noqa: F401, F403\nfrom msgspec import UNSET as UNSET\n\n"
+    return f"{head}{imports}\n"

@@ -1,25 +1,21 @@
-"""The client's `api_async.py`: a class for each service, one for a campaign, and the client itself."""
+"""The client's `api_async.py` files: the classes of each service; one of a campaign, and the client itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ovasabi.codegen.client.annotations import MODULES
 from ovasabi.codegen.client.formatting import GENERATED, docstring, imports, words_in
 from ovasabi.codegen.client.functions import functions_of
+from ovasabi.codegen.client.structs import imported
 from ovasabi.kernel.declare.methods import OPERATION, Method, Resource, Subject
 
-DOC = '''"""The API with asyncio: the client, its campaigns, and a class for each service."""'''
-CORE = {
-    "ovasabi_client.answers": ["Page"],
-    "ovasabi_client.requests": ["Paging", "Reference", "Request", "new_key", "part"],
-    "ovasabi_client.transport_async": ["AsyncConnection", "AsyncTransport"],
+_INDEX_DOC = '"""The API with asyncio: the client and its campaigns, with what each service adds."""'
+_CORE = {
+    "answers": ["Page"],
+    "requests": ["Paging", "Reference", "Request", "new_key", "part"],
+    "transport_async": ["AsyncConnection", "AsyncService", "AsyncTransport"],
 }
-_BASE = '''class AsyncService:
-    """Base of the services: how they send, and the address below which they are."""
-
-    def __init__(self, transport: AsyncTransport, at: str) -> None:
-        self._transport = transport
-        self._at = at
-'''
+_BY_HAND = {name: f"ovasabi_client.{module}" for module, names in _CORE.items() for name in names}
+"""The module of each name that is written by hand."""
 _WAIT = '''    async def wait(self, reference: Reference, /, *, timeout: float = 60.0) -> Operation:
         """An operation when it has ended, however it did; TimeoutError if it has not after so many seconds.
 
@@ -34,12 +30,24 @@ _SCOPED = (Resource.CAMPAIGN, Resource.EITHER)
 _PLATFORM = (Resource.PLATFORM, Resource.EITHER)
 
 
-def api_file(methods: Sequence[Method], types: Sequence[str]) -> str:
-    """The whole file, with asyncio; `types` are the names that `types.py` has."""
-    subjects = list({method.subject.label: method.subject for method in methods}.values())
-    classes = [_service(subject, [m for m in methods if m.subject is subject]) for subject in subjects]
-    body = "\n\n".join([_BASE, *classes, _scope(subjects), _client(subjects)])
-    return f"{GENERATED}{DOC}\n\n{_imports(body, types)}\n\n\n{body}"
+def api_file(methods: Sequence[Method], folder: str, types: Mapping[str, str]) -> str:
+    """The file of one service, with asyncio; `types` are the modules of the types by name."""
+    subjects = _subjects(methods)
+    body = "\n\n".join(_service(subject, [m for m in methods if m.subject is subject]) for subject in subjects)
+    doc = f'"""The methods of the service {folder} with asyncio."""'
+    return f"{GENERATED}{doc}\n\n{_imports(body, {**_BY_HAND, **types})}\n\n\n{body}"
+
+
+def index_file(methods: Sequence[Method]) -> str:
+    """The file of the client itself, which has every service in its place."""
+    subjects = _subjects(methods)
+    modules = {f"Async{s.title}": f"ovasabi_client.services.{s.folder}.api_async" for s in subjects}
+    body = "\n\n".join([_scope(subjects), _client(subjects)])
+    return f"{GENERATED}{_INDEX_DOC}\n\n{_imports(body, {**_BY_HAND, **modules})}\n\n\n{body}"
+
+
+def _subjects(methods: Sequence[Method]) -> list[Subject]:
+    return list({method.subject.label: method.subject for method in methods}.values())
 
 
 def _service(subject: Subject, methods: list[Method]) -> str:
@@ -87,16 +95,9 @@ def _attribute(subject: Subject) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _imports(body: str, types: Sequence[str]) -> str:
+def _imports(body: str, ours: Mapping[str, str]) -> str:
     words = words_in(body)
     plain = {**MODULES, "Literal": "typing", "cast": "typing", "cached_property": "functools"}
     plain |= dict.fromkeys(("AsyncIterator", "Mapping", "Sequence"), "collections.abc")
-    lines: dict[str, list[str]] = {}
-    for name in sorted(plain):
-        if name in words:
-            lines.setdefault(plain[name], []).append(name)
-    standard = [imports(module, names) for module, names in sorted(lines.items())]
-    own = CORE | {"ovasabi_client.types": list(types)}
-    ours = [imports(module, [name for name in names if name in words]) for module, names in own.items()]
-    parts = ["\n".join(standard), imports("msgspec", ["UNSET", "UnsetType"]), "\n".join(line for line in ours if line)]
-    return "\n\n".join(parts)
+    parts = [imported(plain, words), imports("msgspec", {"UNSET", "UnsetType"} & words), imported(ours, words)]
+    return "\n\n".join(part for part in parts if part)

@@ -1,6 +1,8 @@
-"""The client's `errors.py`: a class for each kind of error, and below it one for each code."""
+"""The client's `errors.py` files: a class for each kind of error, and below it one for each code, by service."""
 
-from ovasabi.codegen.client.formatting import GENERATED, docstring
+from functools import cache
+
+from ovasabi.codegen.client.formatting import GENERATED, docstring, exported, imports
 from ovasabi.errors import Kind
 from ovasabi.gateway.error_registry import Code, codes
 from ovasabi.gateway.status_codes import STATUS_CODES
@@ -35,29 +37,56 @@ _STATUSES |= {412: Kind.CONFLICT, 413: Kind.INVALID, 502: Kind.UNAVAILABLE}
 
 
 def errors_file() -> str:
-    """The whole file."""
+    """The file of the kinds, and of the codes of no single service."""
     kinds = {_KINDS[kind][0]: _kind(kind) for kind in Kind}
-    told = {_camel(code.code): code for code in _told()}
+    told = _told("")
     classes = [_code(name, code) for name, code in told.items() if name not in kinds]
     tables = [
-        "CODES: dict[str, type[ApiError]] = {",
-        *(f'    "{code.code}": {name},' for name, code in told.items()),
-        '}\n"""The class of each code."""',
+        "CODES |= {",
+        *(f'    "{code.code}": {name},' for name, code in told.items() if name in kinds),
+        "}",
         "STATUSES: dict[int, type[ApiError]] = {",
         *(f"    {status}: {_KINDS[kind][0]}," for status, kind in sorted(_STATUSES.items())),
         '}\n"""The class of a status, for codes that this client does not know."""\n',
     ]
-    head = f"{GENERATED}{DOC}\n\nfrom ovasabi_client.failures import ApiError\n\n\n"
+    names = exported({*kinds, *told})
+    head = f"{GENERATED}{DOC}\n\nfrom ovasabi_client.failures import CODES, ApiError\n\n{names}\n\n"
     return head + "\n\n".join([*kinds.values(), *classes, "\n".join(tables)])
 
 
-def error_names() -> list[str]:
-    """The names of all classes of the file."""
-    return sorted({name for name, _ in _KINDS.values()} | {_camel(code.code) for code in _told()})
+def service_errors_file(service: str) -> str:
+    """The file of the codes of one service."""
+    told = _told(service)
+    classes = [_code(name, code) for name, code in told.items()]
+    kinds = imports("ovasabi_client.errors", {_KINDS[code.kind][0] for code in told.values()})
+    doc = f'"""What the service {service} refuses: a class for each code."""'
+    return f"{GENERATED}{doc}\n\n{kinds}\n\n{exported(told)}\n\n" + "\n\n".join(classes)
 
 
-def _told() -> list[Code]:
-    return [code for code in codes() if code.module.startswith(_ROOMS) and code.code not in _BEFORE_ANY_CALL]
+def service_errors_names(service: str) -> list[str]:
+    """The names of the classes of one service."""
+    return list(_told(service))
+
+
+@cache
+def error_names() -> frozenset[str]:
+    """The names of all classes of errors."""
+    return frozenset({name for name, _ in _KINDS.values()} | {_camel(code.code) for code in _codes()})
+
+
+def _told(service: str) -> dict[str, Code]:
+    """The codes of a service by the name of their class; of none, what every call may meet."""
+    return {_camel(code.code): code for code in _codes() if _service(code) == service}
+
+
+@cache
+def _codes() -> tuple[Code, ...]:
+    return tuple(c for c in codes() if c.module.startswith(_ROOMS) and c.code not in _BEFORE_ANY_CALL)
+
+
+def _service(code: Code) -> str:
+    _, room, *rest = code.module.split(".")
+    return rest[0] if room in ("system", "services") else ""
 
 
 def _kind(kind: Kind) -> str:

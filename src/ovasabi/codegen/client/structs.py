@@ -1,6 +1,6 @@
-"""The client's `types.py`: the enums and structs of all answers, and of what requests hold."""
+"""The client's `types.py` files: the enums and structs of all answers, and of what requests hold, by service."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -15,13 +15,16 @@ from ovasabi.codegen.client.annotations import (
     parts_of,
     text_of,
 )
-from ovasabi.codegen.client.formatting import GENERATED, Group, docstring, imports, laid_out, words_in
+from ovasabi.codegen.client.errors import error_names
+from ovasabi.codegen.client.formatting import GENERATED, Group, docstring, exported, imports, laid_out, words_in
+from ovasabi.gateway.contract.protobuf.naming import folder_of
 from ovasabi.kernel.declare.entity import Entity
 from ovasabi.kernel.declare.methods import Method
 from ovasabi.kernel.store.listing import Page
 
-DOC = '''"""What the server answers, and what it takes: entities, their states, pages and matches."""'''
-BASES = '''class Choice(StrEnum):
+SHARED = "ovasabi"
+"""The folder of what belongs to no service."""
+_BASES = '''class Choice(StrEnum):
     """Base of the enums. A value that a newer server has, and this client does not know, is kept as it is."""
 
     @classmethod
@@ -36,38 +39,104 @@ BASES = '''class Choice(StrEnum):
 class Answer(Struct, frozen=True, kw_only=True):
     """Base of the structs. Fields that this client does not know are passed over."""
 '''
+_SHARED_DOC = '"""What the server answers, and what it takes, whatever the service: entities, matches and pages."""'
+_BASE_NAMES = ("Answer", "Choice")
 
 
-def types_of(methods: Iterable[Method]) -> list[type]:
-    """The enums and structs that the methods name, each after those that it needs itself."""
-    found: dict[type, None] = {}
+class Types:
+    """The enums and structs that some methods name, by the service that they belong to."""
+
+    def __init__(self, methods: Iterable[Method]) -> None:
+        self._of: dict[str, list[type]] = {SHARED: []}
+        self.modules = dict.fromkeys(_BASE_NAMES, module_of(SHARED))
+        """The module that a name is to be imported from."""
+        for kind in _in_order(methods):
+            self._of.setdefault(folder_of(kind), []).append(kind)
+        for folder in self._of:
+            for name in self.names(folder):
+                self._add(name, module_of(folder))
+
+    @property
+    def folders(self) -> set[str]:
+        """The services that have types."""
+        return self._of.keys() - {SHARED}
+
+    def names(self, folder: str) -> list[str]:
+        """The names that the types of a service have: its own, and the values of each enum as text."""
+        kinds = self._of.get(folder, [])
+        return [kind.__name__ for kind in kinds] + [f"{kind.__name__}Name" for kind in kinds if issubclass(kind, Enum)]
+
+    def shared_file(self) -> str:
+        """The file of what belongs to no service."""
+        return self._file(SHARED, _SHARED_DOC, f"{_BASES}\n\n")
+
+    def service_file(self, folder: str) -> str:
+        """The file of a service."""
+        return self._file(folder, f'"""What the service {folder} answers, and what it takes."""')
+
+    def _file(self, folder: str, doc: str, bases: str = "") -> str:
+        kinds = self._of[folder]
+        body = bases + "\n\n".join(_source(kind) for kind in kinds)
+        variables = sorted({name for kind in kinds for name in _variables(kind)})
+        made = "".join(f'{name} = TypeVar("{name}")\n' for name in variables)
+        head = f"{GENERATED}{doc}\n\n{self._imports(body, folder, bool(variables))}\n\n"
+        return f"{head}{exported(self.names(folder))}{f'{chr(10)}{made}' if made else ''}\n\n{body}"
+
+    def _add(self, name: str, module: str) -> None:
+        if self.modules.setdefault(name, module) is not module or name in error_names():
+            raise TypeError(f"The client would have two classes called {name}: {module} names one of them.")
+
+    def _imports(self, body: str, folder: str, generic: bool) -> str:
+        words = words_in(body)
+        lines: dict[str, set[str]] = {"enum": {"StrEnum"}} if folder == SHARED else {}
+        for name, module in {**MODULES, "Literal": "typing"}.items():
+            if name in words:
+                lines.setdefault(module, set()).add(name)
+        if generic:
+            lines.setdefault("typing", set()).update({"Generic", "TypeVar"})
+        standard = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(lines.items())]
+        others = ({"Struct"} if folder == SHARED else set()) | ({"UNSET", "UnsetType"} & words)
+        theirs = ["import msgspec"] if "msgspec" in words else []
+        theirs += [imports("msgspec", others)] if others else []
+        parts = ["\n".join(standard), "\n".join(theirs), imported(self.modules, words, module_of(folder))]
+        return "\n\n".join(part for part in parts if part)
+
+
+def module_of(folder: str) -> str:
+    """The module with the types of a service."""
+    return "ovasabi_client.types" if folder == SHARED else f"ovasabi_client.services.{folder}.types"
+
+
+def imported(modules: Mapping[str, str], words: set[str], here: str = "") -> str:
+    """Imports of those names among words that are not of the module itself."""
+    wanted: dict[str, list[str]] = {}
+    for name in words & modules.keys():
+        if modules[name] != here:
+            wanted.setdefault(modules[name], []).append(name)
+    return "\n".join(imports(module, names) for module, names in sorted(wanted.items()))
+
+
+def _in_order(methods: Iterable[Method]) -> Sequence[type]:
+    """The types by name, but each after those that it needs itself; a type more changes nothing for the others."""
+    found: dict[str, type] = {}
     for method in methods:
         for hint in [method.response, method.result, *_inside(method.request)]:
-            found |= dict.fromkeys(named_in(hint))
-    return [Entity, *(kind for kind in found if kind not in (Page, Entity))]
-
-
-def type_names(methods: Iterable[Method]) -> list[str]:
-    """The names that `types.py` offers: those types, and the values of each enum as text."""
-    kinds = types_of(methods)
-    return [kind.__name__ for kind in kinds] + [f"{kind.__name__}Name" for kind in kinds if issubclass(kind, Enum)]
-
-
-def types_file(methods: Iterable[Method]) -> str:
-    """The whole file."""
-    kinds = types_of(methods)
-    names: dict[str, type] = {}
-    for kind in kinds:
-        if names.setdefault(kind.__name__, kind) is not kind:
-            raise TypeError(f"{kind.__module__} and {names[kind.__name__].__module__} both have a {kind.__name__}")
-    body = "\n\n".join(_struct(kind) if issubclass(kind, msgspec.Struct) else _enum(kind) for kind in kinds)
-    variables = sorted({name for kind in kinds for name in _variables(kind)})
-    made = "".join(f'{name} = TypeVar("{name}")\n' for name in variables)
-    return f"{GENERATED}{DOC}\n\n{_imports(body, bool(variables))}\n\n{made}\n\n{BASES}\n\n{body}"
+            for kind in named_in(hint):
+                if found.setdefault(kind.__name__, kind) is not kind:
+                    raise TypeError(
+                        f"{kind.__module__} and {found[kind.__name__].__module__} both have a {kind.__name__}"
+                    )
+    found.pop(Page.__name__, None)
+    kinds = [Entity, *(found[name] for name in sorted(found))]
+    return list(dict.fromkeys(needed for kind in kinds for needed in named_in(kind)))
 
 
 def _inside(request: Any) -> list[Any]:
     return [] if request is None else [part.hint for part in parts_of(request)]
+
+
+def _source(kind: type) -> str:
+    return _struct(kind) if issubclass(kind, msgspec.Struct) else _enum(kind)
 
 
 def _enum(kind: Any) -> str:
@@ -88,14 +157,18 @@ def _struct(kind: type[msgspec.Struct]) -> str:
     variables = "".join(f", Generic[{name}]" for name in _variables(kind))
     lines = [f"class {kind.__name__}({'Entity' if entity else 'Answer'}{variables}, frozen=True, kw_only=True):"]
     lines += [docstring(4, kind.__doc__ or ""), ""]
-    for part in parts_of(kind):
-        if is_secret(part) or (entity and part.name in Entity.__struct_fields__):
-            continue
+    for part in _own_parts(kind, entity):
         value = _value(part)
         lines.append(f"    {part.name}: {text_of(part.hint)}{f' = {value}' if value else ''}")
         if part.note:
             lines.append(docstring(4, part.note))
     return "\n".join(lines) + "\n"
+
+
+def _own_parts(kind: type[msgspec.Struct], entity: bool) -> Iterator[Part]:
+    for part in parts_of(kind):
+        if not is_secret(part) and not (entity and part.name in Entity.__struct_fields__):
+            yield part
 
 
 def _value(part: Part) -> str:
@@ -110,16 +183,3 @@ def _value(part: Part) -> str:
 
 def _variables(kind: type) -> list[str]:
     return [variable.__name__ for variable in getattr(kind, "__parameters__", ())]
-
-
-def _imports(body: str, generic: bool) -> str:
-    words = words_in(body)
-    lines: dict[str, set[str]] = {"enum": {"StrEnum"}}
-    for name, module in {**MODULES, "Literal": "typing"}.items():
-        if name in words:
-            lines.setdefault(module, set()).add(name)
-    if generic:
-        lines.setdefault("typing", set()).update({"Generic", "TypeVar"})
-    text = "\n".join(f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(lines.items()))
-    others = {"Struct", *({"UNSET", "UnsetType"} & words)}
-    return f"{text}\n\nimport msgspec\n{imports('msgspec', others)}"

@@ -8,7 +8,7 @@ from ovasabi import __version__
 from ovasabi.gateway.contract.openapi.links import Links, operation_id
 from ovasabi.gateway.contract.openapi.moves import describe_states, move_text
 from ovasabi.gateway.contract.openapi.responses import answers, problems
-from ovasabi.gateway.contract.openapi.schemas import Schema, Schemas, query_schemas
+from ovasabi.gateway.contract.openapi.schemas import Schema, Schemas, close_namespaces, query_schemas
 from ovasabi.gateway.wire.headers import ETAG, JSON, KEY, TIMEOUT
 from ovasabi.gateway.wire.paths import addresses_of, verb_of
 from ovasabi.kernel.declare.methods import Method, MethodKind
@@ -50,29 +50,35 @@ _PARAMETERS = {
 
 
 def document(methods: list[Method]) -> bytes:
-    """The document as JSON."""
-    schemas, links = Schemas(methods), Links(methods)
+    """The whole document as JSON: what each service says of itself, and what follows from all of them together."""
+    whole, links = described(methods), Links(methods)
+    for method in methods:
+        for address in addresses_of(method):
+            _link(whole["paths"][address][verb_of(method).lower()], links.of(method, address))
+    close_namespaces(methods, whole["components"]["schemas"])
+    return msgspec.json.encode(whole)
+
+
+def described(methods: list[Method]) -> dict[str, Any]:
+    """The document without what depends on which other services there are: links, and namespaces of others."""
+    schemas = Schemas(methods)
     describe_states(methods, schemas.components)
     paths: dict[str, dict[str, Any]] = {}
     for method in methods:
         for address in addresses_of(method):
-            operation = _operation(method, address, schemas)
-            _link(operation, links.of(method, address))
-            paths.setdefault(address, {})[verb_of(method).lower()] = operation
-    return msgspec.json.encode(
-        {
-            "openapi": "3.1.0",
-            "info": {"title": "OVASABI", "version": __version__, "description": "See /docs and the project's docs/."},
-            "security": [{"key": []}],
-            "paths": paths,
-            "components": {
-                "schemas": schemas.components,
-                "parameters": _PARAMETERS,
-                "responses": problems(schemas),
-                "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key: ovk_…"}},
-            },
-        }
-    )
+            paths.setdefault(address, {})[verb_of(method).lower()] = _operation(method, address, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "OVASABI", "version": __version__, "description": "See /docs and the project's docs/."},
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.components,
+            "parameters": _PARAMETERS,
+            "responses": problems(schemas),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key: ovk_…"}},
+        },
+    }
 
 
 def _operation(method: Method, address: str, schemas: Schemas) -> dict[str, Any]:

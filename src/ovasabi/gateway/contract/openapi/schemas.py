@@ -107,18 +107,31 @@ def _write_decimals(of: EntityType, components: dict[str, Schema]) -> None:
             properties[name] = forms[name] | kept
 
 
+def close_namespaces(methods: list[Method], components: dict[str, Schema]) -> None:
+    """Closes the namespaces of other services in each service's metadata: a new service closes one more in all."""
+    services = {method.subject.of.service for method in methods if method.subject.of is not None}
+    for service in services:
+        if (metadata := components.get(_metadata_of(service))) is not None:
+            others = sorted({of.service for of in declared.values()} - {service})
+            names = metadata["properties"]["service_specific"]["propertyNames"]
+            metadata["properties"]["service_specific"]["propertyNames"] = {**names, "not": {"enum": others}}
+
+
+def _metadata_of(service: str) -> str:
+    return f"{service.capitalize()}Metadata"
+
+
 def _write_metadata(of: EntityType, components: dict[str, Schema]) -> None:
-    """Metadata has roots of the platform's own, and namespaces, of which those of other services are closed."""
+    """Metadata has roots of the platform's own, and namespaces."""
     taken = [kind.__name__ for kind in (of.draft, of.patch) if kind.__name__ in components]
     if not taken:
         return
-    others = sorted({other.service for other in declared.values()} - {of.service})
     namespaces = {
         "type": ["object", "null"],
-        "propertyNames": {"pattern": f"^{NAMESPACE}$", "not": {"enum": others}},
+        "propertyNames": {"pattern": f"^{NAMESPACE}$"},
         "additionalProperties": {"type": ["object", "null"]},
     }
-    name = f"{of.service.capitalize()}Metadata"
+    name = _metadata_of(of.service)
     components[name] = {
         "title": name,
         "description": "Free attributes, by namespace; 64 KiB and 20 levels at most.",

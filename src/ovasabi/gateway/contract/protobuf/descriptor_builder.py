@@ -129,6 +129,9 @@ def _files(messages: Messages, declared: list[Declared]) -> tuple[File, ...]:
 def _file(path: str, messages: Messages, services: dict[str, list[Declared]]) -> File:
     inside = [message for name, message in messages.messages.items() if file_of(name) == path]
     enums = [enum for name, enum in messages.enums.items() if file_of(name) == path]
+    if not services:  # what all share: its order does not tell which service was the first to use it
+        inside.sort(key=lambda message: message.name)
+        enums.sort(key=lambda enum: enum.name)
     used = {field.type.name for message in inside for field in message.fields if field.type.sort is not Sort.SCALAR}
     used |= {name for methods in services.values() for each in methods for name in (each.request, each.answer)}
     return File(

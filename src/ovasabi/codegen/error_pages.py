@@ -1,8 +1,4 @@
-"""The page of all error codes, docs/errors.md, written from the registry; run as a program, it writes the page."""
-
-import sys
-from itertools import groupby
-from pathlib import Path
+"""The pages of all error codes, written from the registry: one of any call, and one for each service."""
 
 import msgspec
 
@@ -10,13 +6,16 @@ from ovasabi.errors import Kind
 from ovasabi.gateway.error_registry import Code, codes
 from ovasabi.gateway.status_codes import STATUS_CODES
 
-COMMAND = "python -m ovasabi.codegen.error_page docs/errors.md"
-_HEAD = """<!-- Generated from the classes of errors by `{command}`. -->
+COMMANDS = ("cli", "lifecycle", "settings")
+GENERATED = "<!-- Generated from the classes of errors by `ovasabi api`. -->"
+_HEAD = """{generated}
 
 # Errors
 
 Every error has a stable `code`: programs look at it, and not at the sentence. Its kind decides the status over HTTP
 and the code over gRPC. There is one class for each, with an example; this page is written from them.
+What any call and the command line may meet is below. What a single service refuses is on a page of its own, in
+[errors](errors).
 
 | kind | HTTP | gRPC | title |
 |---|---|---|---|
@@ -45,35 +44,50 @@ Over gRPC the status has the same sentence, and in its details:
 | `RequestInfo` | the correlation id |
 | `RetryInfo` | when to try again, for `exhausted` and `unavailable` |
 """
-_SECTION = """
+_TABLE = """
 ## {title}
 
 | code | kind | HTTP | gRPC | when | for example | what to do |
 |---|---|---|---|---|---|---|
 {rows}
 """
-COMMANDS = ("cli", "lifecycle", "settings")
+_SERVICE = """{generated}
+
+# Errors of the service {name}
+
+What its methods refuse beside the [errors of any call](../errors.md).
+{table}"""
 
 
-def errors_page() -> str:
-    """The page as Markdown."""
+def error_pages() -> dict[str, str]:
+    """The pages as Markdown, by their path below `docs`."""
     found = codes()
     shown = next(code for code in found if code.code == "invalid_request")
-    parts = [_HEAD.format(command=COMMAND, kinds=_kinds(), problem=_json(shown))]
-    for title, those in groupby(sorted(found, key=_place), key=lambda code: _place(code)[1]):
-        parts.append(_SECTION.format(title=title, rows="\n".join(_row(code) for code in those)))
-    return "".join(parts)
+    own: dict[str, list[Code]] = {}
+    for code in found:
+        own.setdefault(_service(code), []).append(code)
+    rest = own.pop("")
+    of_commands = [code for code in rest if _room(code) in COMMANDS]
+    of_calls = [code for code in rest if code not in of_commands]
+    head = _HEAD.format(generated=GENERATED, kinds=_kinds(), problem=_json(shown))
+    pages = {"errors.md": head + _table("Any call", of_calls) + _table("Command line", of_commands)}
+    for name, those in own.items():
+        pages[f"errors/{name}.md"] = _SERVICE.format(generated=GENERATED, name=name, table=_table("Codes", those))
+    return pages
 
 
-def _place(code: Code) -> tuple[int, str, int, str]:
-    """Where on the page: section, what every call may meet first, and place in it."""
-    room, _, rest = code.module.removeprefix("ovasabi.").partition(".")
-    section, title = 0, "Any call"
-    if room in ("system", "services"):
-        section, title = 1, rest.split(".")[0].replace("_", " ").capitalize()
-    elif room in COMMANDS:
-        section, title = 2, "Command line"
-    return section, title, list(Kind).index(code.kind), code.code
+def _room(code: Code) -> str:
+    return code.module.split(".")[1]
+
+
+def _service(code: Code) -> str:
+    """The folder of the service that a code is of; nothing if it is of none."""
+    return code.module.split(".")[2] if _room(code) in ("system", "services") else ""
+
+
+def _table(title: str, those: list[Code]) -> str:
+    ordered = sorted(those, key=lambda code: (list(Kind).index(code.kind), code.code))
+    return _TABLE.format(title=title, rows="\n".join(map(_row, ordered)))
 
 
 def _kinds() -> str:
@@ -96,7 +110,3 @@ def _row(code: Code) -> str:
 
 def _json(code: Code) -> str:
     return msgspec.json.format(msgspec.json.encode(code.example), indent=2).decode()
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(errors_page(), encoding="utf-8")
