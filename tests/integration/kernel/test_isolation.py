@@ -28,7 +28,7 @@ from ovasabi.kernel.store.locks import acquire, locked, locked_entity
 from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.store.rows import Change, NewEntity
-from ovasabi.services.content.entity import Content
+from ovasabi.services.content.entity import Comment, Content
 from tests.integration.kernel.fixtures import (
     CAMPAIGN_TABLES,
     PROPERTY,
@@ -66,6 +66,7 @@ def ops() -> dict[str, Op]:
         "create": lambda db, id, n: contents(db).create({"title": f"{WORDS[n]} words", "slug": f"{WORDS[n]}-{id % 3}"}),
         "create keyed": lambda db, id, n: contents(db).create({"title": WORDS[n]}, key=WORDS[n]),
         "create below": lambda db, id, n: contents(db).create({"title": "child", "parent_id": id}),
+        "create counted": lambda db, id, n: Repository(db, Comment).create({"content_id": id, "body": WORDS[n]}),
         "create many": lambda db, id, n: contents(db).create_many(
             [
                 NewEntity({"title": "a", "parent_id": id}),

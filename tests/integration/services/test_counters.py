@@ -22,7 +22,7 @@ from ovasabi.services.content.errors import ContentArchived, ReplyElsewhere
 from ovasabi.services.content.reactions import Reactions, UserReaction
 from ovasabi.services.content.service import Contents
 from ovasabi.services.product.service import Products, Variants
-from tests.conftest import eventually
+from tests.conftest import eventually, new_campaign
 from tests.integration.kernel.merging_fixtures import caller
 from tests.integration.services.calls import call
 from tests.integration.services.test_content import new_users
@@ -90,6 +90,31 @@ async def test_comments_of_many_at_once_are_few_statements_and_each_is_told_by_w
             by = {int(one.body): one for one in made if one.content_id == content.id}
             assert {event.actor for event in events} == {f"key:{number}" for number in by}
             assert {event.correlation_id for event in events} == {f"correlation-{number}" for number in by}
+
+
+async def test_comments_of_several_campaigns_share_statements_and_are_counted_apart(
+    registry: ServiceRegistry, campaign: int, written: list[str]
+) -> None:
+    contents, comments = registry.service(Contents), registry.service(Comments)
+    places: list[tuple[int, Content]] = []
+    for number in [campaign, *[await new_campaign(registry) for _ in range(3)]]:
+        with acting(caller(number, 0)):
+            places.append((number, await contents.create({"title": "x"})))
+
+    async def comment(campaign: int, content: Content) -> Any:
+        with acting(caller(campaign, 1)):
+            return await comments.create({"content_id": content.id, "body": "x"})
+
+    written.clear()
+    await asyncio.gather(*(comment(*place) for place in places for _ in range(10)))
+    assert len(written) <= 5
+    stolen = await asyncio.gather(
+        *(comment(places[0][0], content) for _, content in places[1:]), return_exceptions=True
+    )
+    assert {type(answer) for answer in stolen} == {ReferenceMissing}
+    for number, content in places:
+        with acting(caller(number, 0)):
+            assert (await contents.get(content.id)).comment_count == 10
 
 
 async def test_a_batch_is_one_statement_in_which_each_row_is_judged_by_itself(

@@ -18,8 +18,9 @@ from ovasabi.kernel.declare.moves import moves_of
 from ovasabi.kernel.declare.state_machine import AllowedMoves, StateMachine
 from ovasabi.kernel.search.full_text import CANDIDATES, search_rows
 from ovasabi.kernel.service.base import Methods, Service, Services
-from ovasabi.kernel.service.operations import check_class, hooks_of, operations_of
+from ovasabi.kernel.service.operations import operations_of
 from ovasabi.kernel.service.protocol import Found, SearchAnswer, SearchRequest
+from ovasabi.kernel.service.rules import Rules, check_class, hooks_of
 from ovasabi.kernel.store.history import state_at
 from ovasabi.kernel.store.listing import ListRequest, Page, list_page
 from ovasabi.kernel.store.repository import Repository
@@ -34,11 +35,10 @@ TRANSFERS = frozenset({MethodKind.CREATE, MethodKind.LIST})
 """What a service has to offer for its entities to be imported and exported."""
 
 
-class EntityService(Service, Generic[E], base=True):
+class EntityService(Service, Rules[E], Generic[E], base=True):
     """Base of the services of an entity: `class Contents(EntityService[Content]): …`.
 
-    Every operation of an entity is there. Rules are added by `check` and `prepare`, which every create asks, of one, of
-    many or of an import, and by what is `before` and `after` a delete or a restore.
+    Every operation of an entity is there; `Rules` says how a service adds to it.
     """
 
     entity: ClassVar[type[Entity]]
@@ -61,7 +61,7 @@ class EntityService(Service, Generic[E], base=True):
         if moves := moves_of(cls):
             cls.machine = StateMachine(type_of(cls.entity), moves)
         check_class(cls, EntityService)
-        cls.hooks = hooks_of(cls, EntityService)
+        cls.hooks = hooks_of(cls)
         super().__init_subclass__()
 
     def __init__(self, database: Database, registry: Services) -> None:
@@ -89,29 +89,6 @@ class EntityService(Service, Generic[E], base=True):
             case MethodKind.LONG:
                 return await start(self.registry, call)
         return await self._own(call)
-
-    # -- rules, to be overridden
-
-    def check(self, values: Mapping[str, Any], before: E | None) -> None:
-        """Refuses values that break a rule; `before` is what is there, None for a new one."""
-
-    async def prepare(self, drafts: Sequence[NewEntity]) -> Sequence[NewEntity | OvasabiError]:
-        """Looks at what is to be created, one or many, with as few statements as that takes.
-
-        Answers each draft as it is to be created, or the error that refuses it.
-        """
-        return drafts
-
-    async def before_delete(self, entity: E) -> None:
-        """Part of the transaction of a delete, before it: may refuse it, or clear what refers to the entity."""
-
-    async def after_delete(self, entity: E) -> None:
-        """Part of the transaction of a delete, after it: `entity` is as it was deleted, under its lock."""
-
-    async def after_restore(self, entity: E) -> None:
-        """Part of the transaction of a restore, after it."""
-
-    # -- operations
 
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> E:
         """Creates one."""

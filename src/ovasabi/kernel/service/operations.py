@@ -5,21 +5,11 @@ from typing import Any
 
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import EntityType, type_of
-from ovasabi.kernel.declare.fields import Output
 from ovasabi.kernel.declare.methods import Method, MethodKind
 from ovasabi.kernel.declare.state_machine import AllowedMoves
 from ovasabi.kernel.service.protocol import SearchAnswer, SearchRequest
+from ovasabi.kernel.service.rules import HOOKS
 from ovasabi.kernel.store.listing import ListRequest, Page
-
-HOOKS = {
-    MethodKind.CREATE: ("check", "prepare"),
-    MethodKind.UPDATE: ("check",),
-    MethodKind.DELETE: ("before_delete", "after_delete"),
-    MethodKind.RESTORE: ("after_restore",),
-}
-"""What a service may override to add rules to an operation."""
-ONE_PATH = ("create", "create_many")
-"""What it may not: an import, and a create of many, would pass its rules by."""
 
 
 def operations_of(cls: Any) -> list[Method]:
@@ -45,25 +35,6 @@ def operations_of(cls: Any) -> list[Method]:
         kind = MethodKind.READ
         operations.append(Method(cls.subject, "allowed_moves", kind, True, None, AllowedMoves, Role.READER, doc))
     return operations
-
-
-def check_class(cls: Any, base: type) -> None:
-    """Refuses a service that would pass rules by, its own or those of a state machine."""
-    for name in ONE_PATH:
-        if getattr(cls, name) is not getattr(base, name):
-            problem = f"{cls.__name__} overrides {name}, and an import would pass it by"
-            raise TypeError(f"{problem}: put the rule into check or prepare, which every create asks")
-    machine = getattr(cls, "machine", None)
-    if machine is None or not cls.offers & {MethodKind.CREATE, MethodKind.UPDATE}:
-        return
-    if not machine.of.by_name[machine.field].has(Output):
-        raise TypeError(f"{machine.of.name}.{machine.field} has moves, so no client may set it: mark it Output()")
-
-
-def hooks_of(cls: Any, base: type) -> frozenset[str]:
-    """The hooks that a service overrides."""
-    names = {name for hooks in HOOKS.values() for name in hooks}
-    return frozenset(name for name in names if getattr(cls, name) is not getattr(base, name))
 
 
 def _doc(cls: Any, operation: MethodKind, of: EntityType) -> str:

@@ -34,7 +34,7 @@ def thing() -> Any:
 
 
 @pytest.mark.parametrize("name", ["create", "create_many"])
-def test_a_service_that_would_pass_its_rules_by_in_an_import_is_refused(thing: Any, name: str) -> None:
+def test_a_service_whose_rules_an_import_would_bypass_is_refused(thing: Any, name: str) -> None:
     before = list(services)
 
     async def own(self: Any, *arguments: Any, **options: Any) -> Any:
@@ -43,8 +43,8 @@ def test_a_service_that_would_pass_its_rules_by_in_an_import_is_refused(thing: A
     with pytest.raises(TypeError) as refused:
         types.new_class("Things", (EntityService[thing],), exec_body=lambda body: body.update({name: own}))
     assert str(refused.value) == (
-        f"Things overrides {name}, and an import would pass it by: "
-        "put the rule into check or prepare, which every create asks"
+        f"Things overrides {name}, which an import would bypass: "
+        "put the rule into check or prepare, which every create runs"
     )
     assert services == before
 
