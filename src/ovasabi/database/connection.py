@@ -12,6 +12,7 @@ import asyncpg
 from ovasabi.database.failures import LOST, ROLLED_BACK, NotSent, is_lost, translated
 from ovasabi.database.pools import Pool
 from ovasabi.database.retry import STATEMENT, Policy, retry
+from ovasabi.database.sql import SET_SCOPE
 from ovasabi.errors import DatabaseUnavailable
 
 _STARTING = Policy(first=0.1, longest=0.3)
@@ -117,7 +118,7 @@ class Database:
         async with connection.transaction():
             await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
             if guard is not None:
-                await connection.execute("SELECT set_config('ovasabi.campaigns', $1, true)", f"{{{guard[0]}}}")
+                await connection.execute(SET_SCOPE, f"{{{guard[0]}}}")
                 await connection.execute("SELECT require_lease($1, $2, $3)", *guard)
             return await connection.fetch(sql, *args, timeout=limit + 1)
 

@@ -7,19 +7,11 @@ import asyncpg
 import msgspec
 
 from ovasabi.database.connection import Database
+from ovasabi.database.sql import load
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.store import partitions
 
-# Every parent of months: an event stream, a pool, or a campaign's own branch.
-_PARENTS = """
-SELECT c.relname AS parent, coalesce(array_agg(l.relname) FILTER (WHERE l.relname IS NOT NULL), '{}') AS leaves
-FROM pg_class AS c
-JOIN pg_inherits AS i ON i.inhrelid = c.oid
-JOIN pg_class AS r ON r.oid = i.inhparent
-  AND (r.relname = 'service_event' OR r.relname IN (SELECT table_name FROM entity_type))
-LEFT JOIN pg_inherits AS j ON j.inhparent = c.oid
-LEFT JOIN pg_class AS l ON l.oid = j.inhrelid
-WHERE c.relkind = 'p' GROUP BY c.relname ORDER BY c.relname"""
+_SQL = load(__file__)
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -34,7 +26,7 @@ async def plan(database: Database, months_ahead: int, today: date | None = None)
     wanted = partitions.months_from_now(months_ahead, today)
     return [
         Step(row["parent"], month)
-        for row in await database.read(_PARENTS)
+        for row in await database.read(_SQL["parents"])
         for month in wanted
         if f"{row['parent']}_{month:%Y%m}" not in row["leaves"]
     ]
@@ -43,7 +35,7 @@ async def plan(database: Database, months_ahead: int, today: date | None = None)
 async def apply(database: Database, steps: list[Step]) -> int:
     """Makes the leaves, one transaction each: to be interrupted, and run again, at any time. Answers how many."""
     for step in steps:
-        await partitions.patiently(database, "SELECT create_month($1, $2)", step.parent, step.month)
+        await partitions.patiently(database, partitions.MAKE_MONTH, step.parent, step.month)
     return len(steps)
 
 

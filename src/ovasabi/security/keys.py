@@ -11,17 +11,14 @@ from datetime import UTC, datetime
 import msgspec
 
 from ovasabi.database.connection import Database, Row
+from ovasabi.database.sql import load
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.call.context import PLATFORM, Principal, Role
 from ovasabi.kernel.call.errors import InvalidValue
 
 _FORM = re.compile(r"ovk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-_FIND = "SELECT prefix, digest, name, campaign_id, role, expires_at, revoked_at FROM api_key WHERE prefix = $1"
-_INSERT = "INSERT INTO api_key (prefix, digest, name, campaign_id, role, expires_at) VALUES ($1, $2, $3, $4, $5, $6)"
-_LIST = """
-SELECT prefix, name, campaign_id, role, created_at, expires_at, revoked_at FROM api_key ORDER BY created_at, prefix"""
-_REVOKE = "UPDATE api_key SET revoked_at = coalesce(revoked_at, now()) WHERE prefix = $1 RETURNING prefix"
+_SQL = load(__file__)
 
 REMEMBERED_SECONDS = 5.0
 """How long a process trusts what it knows of a key: so long may a revoked key still work in another process."""
@@ -59,19 +56,19 @@ async def create_key(
         raise InvalidValue(field="expires_at", problem="The key would have expired already.")
     prefix = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     secret = secrets.token_urlsafe(32)
-    await database.write(_INSERT, prefix, _digest(secret), name, campaign_id, role.value, expires_at)
+    await database.write(_SQL["insert"], prefix, _digest(secret), name, campaign_id, role.value, expires_at)
     return f"ovk_{prefix}_{secret}"
 
 
 async def list_keys(database: Database) -> list[ApiKey]:
     """All keys, the oldest first, also those that expired or were revoked."""
-    return [ApiKey(**row) for row in await database.read(_LIST)]
+    return [ApiKey(**row) for row in await database.read(_SQL["list"])]
 
 
 async def revoke_key(database: Database, prefix: str) -> None:
     """Revokes a key by its prefix (with or without ovk_); again does nothing."""
     bare = prefix.removeprefix("ovk_").split("_")[0]
-    if not await database.write(_REVOKE, bare):
+    if not await database.write(_SQL["revoke"], bare):
         raise InvalidValue(
             field="prefix", problem=f"There is no key with the prefix {bare!r}.", hint="See `ovasabi keys list`."
         )
@@ -101,7 +98,7 @@ class Keyring:
         known = self._known.get(prefix)
         if known is not None and known[0] > now:
             return known[1]
-        rows = await self._database.read(_FIND, prefix)
+        rows = await self._database.read(_SQL["find"], prefix)
         self._known.pop(prefix, None)
         if not rows:
             return None

@@ -32,7 +32,7 @@ class Overheard(list[str]):
     def counts(self) -> tuple[int, int, int]:
         """How many looks at the snapshot alone, looks at the log, and searches there were; it forgets them."""
         logs = sum(LOG in sent for sent in self)
-        snapshots = sum(sent.startswith(SNAPSHOT) for sent in self) - logs
+        snapshots = sum(sent.startswith(SNAPSHOT) for sent in self)
         found = snapshots, logs, sum(SEARCH in sent for sent in self)
         self.clear()
         return found

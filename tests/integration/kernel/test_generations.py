@@ -15,7 +15,7 @@ from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.events.log import STREAMS
 from ovasabi.kernel.search import generations as module
-from ovasabi.kernel.search.generations import _CHANGED, KEEP_SECONDS, Generations, _months
+from ovasabi.kernel.search.generations import _SQL, KEEP_SECONDS, Generations, _months
 from ovasabi.services.content.entity import Content
 from tests.integration.kernel.cache_fixtures import Clock, overheard, unfinished
 from tests.integration.kernel.fixtures import admin, contents, make_campaign, month_before, open_month, pools, within
@@ -214,7 +214,7 @@ async def test_a_look_touches_two_months_of_a_stream_at_most_and_follows_its_ind
         first = snapshot.split(":")[1]
         now = datetime.now(UTC)
         args = [scope_of(campaign), [campaign], [first], [first], list(STREAMS), *_months([now, now])]
-        plan = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) {_CHANGED}", *args))
+        plan = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) {_SQL['changed']}", *args))
         leaves = await leaves_of(connection)
         await connection.execute("ROLLBACK")
     scans = [node for node in nodes(plan) if "Relation Name" in node]

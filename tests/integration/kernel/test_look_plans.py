@@ -8,11 +8,13 @@ import pytest
 import pytest_asyncio
 
 from ovasabi.database.connection import APP_ROLE, Database
+from ovasabi.database.sql import load
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.declare.ids import id_time
-from ovasabi.kernel.events.log import _TAIL, STREAMS, earliest, read_events
-from ovasabi.kernel.events.log_poll import _LOOK, place_of
-from ovasabi.kernel.search.generations import _CHANGED, _months
+from ovasabi.kernel.events import log, log_poll
+from ovasabi.kernel.events.log import STREAMS, earliest, read_events
+from ovasabi.kernel.events.log_poll import place_of
+from ovasabi.kernel.search import generations
 from tests.integration.kernel.fixtures import admin, contents, make_campaign, within
 from tests.integration.kernel.test_merged_plans import executed
 
@@ -42,12 +44,20 @@ def statement(reader: str, places: list[tuple[int, int, int]]) -> tuple[str, lis
     campaigns, xids, ids = (list(part) for part in zip(*places, strict=True))
     texts, streams, since = [str(xid) for xid in xids], list(STREAMS), min(earliest(id) for id in ids)
     if reader == "page":
-        return _TAIL, [scope_of(campaigns[0]), streams, campaigns[0], since, texts[0], ids[0], None, None, 100], AFTER
+        return (
+            load(log.__file__)["tail"],
+            [scope_of(campaigns[0]), streams, campaigns[0], since, texts[0], ids[0], None, None, 100],
+            AFTER,
+        )
     if reader == "look":
-        return _LOOK, [scope_of(*campaigns), campaigns, texts, ids, streams, since, None, None, 100], 2 * AFTER
-    months = _months(id_time(id) for id in ids)
+        return (
+            load(log_poll.__file__)["look"],
+            [scope_of(*campaigns), campaigns, texts, ids, streams, since, None, None, 100],
+            2 * AFTER,
+        )
+    months = generations._months(id_time(id) for id in ids)
     first, last = [str(xid + 1) for xid in xids], [str((1 << 64) - 1)] * len(xids)
-    return _CHANGED, [scope_of(*campaigns), campaigns, first, last, streams, *months], 2
+    return load(generations.__file__)["changed"], [scope_of(*campaigns), campaigns, first, last, streams, *months], 2
 
 
 @pytest.mark.parametrize("analyzed", [False, True], ids=["no statistics", "analyzed"])

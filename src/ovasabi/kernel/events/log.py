@@ -10,9 +10,10 @@ from msgspec import Meta
 
 from ovasabi.database.connection import Database, Row
 from ovasabi.database.pools import Pool
+from ovasabi.database.sql import load
 from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
-from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
+from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.ids import EPOCH, Id, id_time
 
@@ -24,20 +25,7 @@ _CURSOR = re.compile(r"([0-9]{1,20})-([0-9]{1,16})")
 # An event's time may lie before that of one with a smaller transaction id, by as long as a transaction may run.
 SKEW = timedelta(days=1)
 
-EVENT_COLUMNS = """e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,
-         e.causation_id, e.payload, e.xid::text AS xid"""
-"""What `event_of` reads."""
-
-_TAIL = "SELECT x.*\n" + SCOPED.format(
-    body=f"""
-  SELECT {EVENT_COLUMNS}
-  FROM service_event AS e
-  WHERE e.stream = ANY ($2::varchar[]) AND e.campaign_id = $3 AND e.occurred_at >= $4
-    AND (e.xid, e.id) > ($5::text::xid8, $6) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
-    AND ($7::text[] IS NULL OR e.event_type = ANY ($7)) AND ($8::bigint IS NULL OR e.master_id = $8)
-    AND {SEEN}
-  ORDER BY e.xid, e.id LIMIT $9"""
-)
+_SQL = load(__file__)
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -73,7 +61,7 @@ async def read_events(
     campaign = current_campaign()
     xid, id = parse_cursor(after)
     rows = await read(
-        database, _TAIL, scope_of(campaign), list(streams), campaign, earliest(id), str(xid), id,
+        database, _SQL["tail"], scope_of(campaign), list(streams), campaign, earliest(id), str(xid), id,
         list(types) if types else None, entity_id, limit, pool=pool_for(entity_id),
     )  # fmt: skip
     return [event_of(row) for row in rows]
@@ -116,7 +104,7 @@ def check_event_type(name: str) -> str:
 
 
 def event_of(row: Row) -> Event:
-    """An event as a statement that selects `EVENT_COLUMNS` answers it."""
+    """An event, as the statements of this package select it."""
     return Event(
         id=row["id"],
         type=row["event_type"],

@@ -8,10 +8,11 @@ import msgspec
 from ovasabi.database.connection import Database, Row
 from ovasabi.database.failures import transient
 from ovasabi.database.retry import Policy, retry
+from ovasabi.database.sql import load
 from ovasabi.errors import DatabaseUnavailable
-from ovasabi.kernel.call.scope import SEEN, scope_of
+from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
-from ovasabi.kernel.events.log import EVENT_COLUMNS, STREAMS, Event, earliest, event_of, pool_for
+from ovasabi.kernel.events.log import STREAMS, Event, earliest, event_of, pool_for
 
 T = TypeVar("T")
 Place = tuple[int, int]
@@ -19,27 +20,7 @@ Place = tuple[int, int]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
-# All transactions before the oldest running one have ended, and a look sees them all: it has seen the log up to the
-# transaction before that, whatever its id. The id of this place lies an hour ahead, so that it is after each of that
-# transaction's events even if a clock was set back, and still tells `earliest` in which months to read on.
-_HORIZON = """(pg_snapshot_xmin(pg_current_snapshot())::text::numeric - 1)::text AS horizon,
-       time_id(clock_timestamp() + interval '1 hour') AS horizon_id"""
-
-_END = f"SELECT {_HORIZON}"
-
-# A cast in the condition on (xid, id) would keep it from bounding the index: see _CHANGED in changes.py.
-_LOOK = f"""
-SELECT k.number, {_HORIZON}, x.*
-FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope
-CROSS JOIN unnest($2::int[], $3::text[]::xid8[], $4::bigint[]) WITH ORDINALITY AS k (campaign_id, xid, id, number)
-LEFT JOIN LATERAL (
-  SELECT {EVENT_COLUMNS.replace("e.payload", "CASE WHEN w.wanted THEN e.payload END AS payload")}, w.wanted
-  FROM service_event AS e
-  CROSS JOIN LATERAL (SELECT $7::text[] IS NULL OR e.event_type = ANY ($7) AS wanted) AS w
-  WHERE e.stream = ANY ($5::varchar[]) AND e.campaign_id = k.campaign_id AND e.occurred_at >= $6
-    AND (e.xid, e.id) > (k.xid, k.id) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
-    AND ($8::bigint IS NULL OR e.master_id = $8) AND {SEEN}
-  ORDER BY e.xid, e.id LIMIT $9) AS x ON true"""
+_SQL = load(__file__)
 
 
 class LogPage(msgspec.Struct, frozen=True):
@@ -64,7 +45,7 @@ async def poll(
     """
     campaigns = [campaign for campaign, _ in places]
     rows = await read(
-        database, _LOOK, scope_of(*campaigns), campaigns, [str(xid) for _, (xid, _) in places],
+        database, _SQL["look"], scope_of(*campaigns), campaigns, [str(xid) for _, (xid, _) in places],
         [id for _, (_, id) in places], list(STREAMS), min(earliest(id) for _, (_, id) in places),
         list(types) if types else None, entity_id, limit, pool=pool_for(entity_id),
     )  # fmt: skip
@@ -76,7 +57,7 @@ async def poll(
 
 async def end_of_log(database: Database) -> Place:
     """The place that a look would have seen just now: all that is committed from now on comes after it."""
-    return _horizon((await read(database, _END))[0])
+    return _horizon((await read(database, _SQL["end"]))[0])
 
 
 def place_of(event: Event) -> Place:

@@ -9,9 +9,10 @@ from msgspec import Meta
 
 from ovasabi.database.connection import Database, Row
 from ovasabi.database.pools import Pool
+from ovasabi.database.sql import load
 from ovasabi.kernel.call.context import PLATFORM, current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
-from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
+from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import Scope, declared
 from ovasabi.kernel.statements.reading import ReadStatements
@@ -20,11 +21,7 @@ CANDIDATES = 200
 """How many matches of a type are ranked at most, besides those with the words in their name."""
 MAX_LENGTH = 500
 
-_SEARCH = "SELECT x.*\n" + SCOPED.format(
-    body=f"""
-  SELECT h.type, h.master_id, h.rank, h.matched, h.corrected
-  FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS h WHERE {SEEN}"""
-)
+_SQL = load(__file__)
 _PIECE = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
 
 
@@ -67,7 +64,7 @@ async def search(database: Database, query: str, *, types: Sequence[str] | None 
         if name not in declared or not declared[name].searched:
             known = ", ".join(searchable_types(current_campaign()))
             raise InvalidValue(field="types", problem=f"{name!r} cannot be searched.", hint=f"There are: {known}.")
-    rows = await _ask(database, _SEARCH, query, names, limit)
+    rows = await _ask(database, _SQL["search"], query, names, limit)
     found = sorted(
         (Hit(row["type"], row["master_id"], row["rank"]) for row in rows), key=lambda hit: (-hit.rank, -hit.id)
     )

@@ -10,8 +10,9 @@ import msgspec
 
 from ovasabi.database.connection import Database
 from ovasabi.database.pools import Pool
+from ovasabi.database.sql import load
 from ovasabi.kernel.batching.batcher import Batcher, Limits
-from ovasabi.kernel.call.scope import SEEN, scope_of
+from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.events.log import SKEW, STREAMS
 
@@ -24,20 +25,7 @@ _MOST_RUNNING = 64
 _LAST = str((1 << 64) - 1)
 _ASTRAY = timedelta(hours=1)
 
-_NOW = "SELECT pg_current_snapshot()::text AS snapshot, clock_timestamp() AS at"
-
-# By the order, and in the pool for it, the index of (campaign_id, xid, id) is the only way in. The texts are made ids
-# where they are unnested: the error of a cast in a condition could tell what it was compared with, so PostgreSQL
-# checks such a condition behind the policy (15.20 does, 15.18 did not), and there it bounds no index.
-_CHANGED = f"""{_NOW}, ARRAY(
-  SELECT k.campaign_id
-  FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope
-  CROSS JOIN unnest($2::int[], $3::text[]::xid8[], $4::text[]::xid8[]) AS k (campaign_id, first, last)
-  CROSS JOIN LATERAL (
-    SELECT true FROM service_event AS e
-    WHERE e.stream = ANY ($5::varchar[]) AND e.occurred_at >= $6 AND e.occurred_at <= $7
-      AND e.campaign_id = k.campaign_id AND e.xid >= k.first AND e.xid <= k.last AND {SEEN}
-    ORDER BY e.xid, e.id LIMIT 1) AS x) AS changed"""
+_SQL = load(__file__)
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -95,7 +83,7 @@ class Generations:
     async def _look(self, campaigns: list[int]) -> list[int]:
         since, asked = self._clock(), set(campaigns)
         # Not on the connections of searches, though it needs no plan either: there it would wait behind them.
-        (row,) = await read(self._database, _NOW)
+        (row,) = await read(self._database, _SQL["now"])
         now = Moment(row["snapshot"], row["at"])
         known = {campaign: seen for campaign in asked if (seen := self._recent(campaign)) and seen.moment.precedes(now)}
         changed = asked - known.keys()
@@ -115,7 +103,7 @@ class Generations:
         ranges = [(campaign, *one) for campaign, seen in known.items() for one in seen.moment.unseen]
         campaigns, first, last = (list(part) for part in zip(*ranges, strict=True))
         (row,) = await read(
-            self._database, _CHANGED, scope_of(*known), campaigns, first, last, list(STREAMS),
+            self._database, _SQL["changed"], scope_of(*known), campaigns, first, last, list(STREAMS),
             *_months(seen.moment.at for seen in known.values()), pool=Pool.FOLLOW_INDEX,
         )  # fmt: skip
         return Moment(row["snapshot"], row["at"]), set(row["changed"])

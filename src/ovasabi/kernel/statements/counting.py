@@ -4,7 +4,7 @@ A row whose parent was not counted, since it is deleted or closed meanwhile, is 
 of their ids, and before any natural key is claimed, so that creates do not wait for each other in a circle.
 """
 
-from ovasabi.kernel.call.scope import SCOPE_FIRST
+from ovasabi.database.sql import SCOPE_FIRST
 from ovasabi.kernel.declare.counters import Counter
 from ovasabi.kernel.declare.entity import EntityType, declared
 from ovasabi.kernel.statements.reading import by_primary_key

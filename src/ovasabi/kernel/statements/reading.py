@@ -4,7 +4,7 @@ from functools import cached_property
 
 import msgspec
 
-from ovasabi.kernel.call.scope import SCOPED, SEEN
+from ovasabi.database.sql import SEEN, Scoping, scoped
 from ovasabi.kernel.declare.entity import EntityType, Scope
 from ovasabi.kernel.declare.fields import Secret
 
@@ -56,7 +56,7 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
   CROSS JOIN LATERAL (
     SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {campaign} OFFSET 0) AS m
   WHERE {SEEN}"""
-        return f"SELECT x.*\n{SCOPED.format(body=body)}"
+        return scoped(body, Scoping.READ)
 
     @cached_property
     def search(self) -> str:
@@ -72,7 +72,7 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
         WHERE {SEEN} OFFSET 0) AS h
   CROSS JOIN LATERAL found_entities($2, NULL::{self.table}, h.ids) AS s
   JOIN LATERAL found_records(h.ids) AS m ON m.id = s.master_id"""
-        return f"SELECT x.*\n{SCOPED.format(body=body)}"
+        return scoped(body, Scoping.READ)
 
     def list(self, condition: str, order: str, limit: str) -> str:
         """$1 scope, $2 campaign, then the parameters of `condition` and `limit`: text made of declared columns only."""
@@ -84,14 +84,14 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
   CROSS JOIN LATERAL (
     SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {self._own} OFFSET 0) AS m
   ORDER BY {order}"""
-        return f"SELECT x.*\n{SCOPED.format(body=body)}"
+        return scoped(body, Scoping.READ)
 
     def count(self, condition: str) -> str:
         """As `list`: how many rows meet the condition."""
         body = f"""
   SELECT count(*) AS total FROM {self.table} AS s
   WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}"""
-        return f"SELECT x.total\n{SCOPED.format(body=body)}"
+        return scoped(body, Scoping.READ)
 
     @cached_property
     def columns(self) -> str:

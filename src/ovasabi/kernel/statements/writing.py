@@ -7,7 +7,7 @@ done, else why that row alone was not written.
 
 from functools import cached_property
 
-from ovasabi.kernel.call.scope import SCOPE, SCOPE_FIRST, SEEN
+from ovasabi.database.sql import SCOPE_FIRST, SEEN, Scoping, scoped
 from ovasabi.kernel.declare.entity import Scope, declared
 from ovasabi.kernel.declare.fields import Field, Immutable, Reference, Secret
 from ovasabi.kernel.statements.counting import FEW, counting
@@ -33,6 +33,12 @@ class Statements(ReadStatements, frozen=True, dict=True, eq=False):
         return tuple(Key("+".join(g), tuple(self.of.by_name[part] for part in g)) for g in self.of.unique)
 
     @cached_property
+    def adjustable(self) -> tuple[Field, ...]:
+        """The fields that `adjust` can add to."""
+        numbers = (f for f in self.of.stored if f.base is int or f.sql_type.startswith("numeric"))
+        return tuple(f for f in numbers if not f.has(Reference))
+
+    @cached_property
     def create(self) -> str:
         """$1 scope, $2 campaigns, $3 rows (JSON), $4 client keys, $5 digests, $6 event types, $7 actors,
         $8 correlation ids, $9 causation ids; answers position, verdict, id, uuid in order of position.
@@ -44,8 +50,8 @@ class Statements(ReadStatements, frozen=True, dict=True, eq=False):
         campaign = ["campaign_id"] if self.has_campaign else []
         names = ", ".join([*campaign, "created_at", "master_id", *columns, "metadata", "updated_at"])
         values = ", ".join([*campaign, "at", "id", *(f"(n).{c}" for c in columns), "(n).metadata", "at"])
-        return f"""{SCOPE},
-input AS MATERIALIZED (
+        return scoped(
+            f"""WITH input AS MATERIALIZED (
   SELECT u.*, next_id() AS id, jsonb_populate_record(NULL::{self.table}, u.data) AS n
   FROM scope, unnest($2::int[], $3::text[]::jsonb[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[],
                      $9::bigint[]) WITH ORDINALITY
@@ -57,21 +63,21 @@ judged AS MATERIALIZED (
     ELSE (SELECT CASE WHEN d.digest = i.digest THEN '{REPLAYED}' ELSE '{KEY_REUSED}' END
           FROM idempotency AS d WHERE d.campaign_id = {self._home} AND d.key = i.key) END AS known,
     i.key IS NOT NULL AND row_number() OVER (PARTITION BY {self._home}, i.key ORDER BY i.position) > 1 AS repeated{
-            "".join(self._contested(key) for key in self.keys)
-        }
+                "".join(self._contested(key) for key in self.keys)
+            }
   FROM input AS i),
 decided AS MATERIALIZED (SELECT i.*, {self._create_verdict()} AS verdict FROM judged AS i),
 wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),{
-            "" if counter is None else counting(self.of, counter)
-        }
+                "" if counter is None else counting(self.of, counter)
+            }
 claimed AS (
   INSERT INTO idempotency (campaign_id, key, digest, master_id)
   SELECT {self._home}, key, digest, id FROM {rows} AS i WHERE key IS NOT NULL ORDER BY 1, key),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, uuid, campaign_id, '{self.of.name}', left((n).{self.of.title}::text, 200), at, at FROM {rows}),{
-            self._insert_keys("keyed", f"{rows} AS i", "true") if self._registry_keys else ""
-        }
+                self._insert_keys("keyed", f"{rows} AS i", "true") if self._registry_keys else ""
+            }
 stored AS (
   INSERT INTO {self.table} ({names})
   SELECT {values} FROM {rows}),
@@ -80,7 +86,9 @@ logged AS (
                              correlation_id, causation_id, payload)
   SELECT '{self.of.stream}', at, id, campaign_id, id, event_type, 1, actor, correlation_id, causation_id,
          {self._public("data")} FROM {rows})
-{self._create_answer}"""
+{self._create_answer}""",
+            Scoping.WRITE,
+        )
 
     @cached_property
     def update(self) -> str:
@@ -128,8 +136,7 @@ freed AS (
     @cached_property
     def adjust(self) -> str:
         """As `update`, with amounts to add in $6: counters move without being read; registry and version stay."""
-        counters = [f for f in self.of.stored if f.base is int or f.sql_type.startswith("numeric")]
-        counters = [f for f in counters if not f.has(Reference)]
+        counters = self.adjustable
         if not counters:
             raise TypeError(f"entity {self.of.name!r} has no counters to adjust")
         sets = ", ".join(
@@ -265,13 +272,13 @@ keyed AS (
 
     @cached_property
     def _targets(self) -> str:
-        return f"""{SCOPE},
-input AS MATERIALIZED (
+        targets = f"""WITH input AS MATERIALIZED (
   SELECT u.*
   FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
                      $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE {SEEN} ORDER BY u.id)"""
+        return scoped(targets, Scoping.WRITE)
 
     def _bumped(self, sets: str, status: str) -> str:
         return f"""bumped AS (

@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from ovasabi.database.connection import Database
+from ovasabi.database.sql import load
 from ovasabi.kernel.call.context import current_campaign, in_campaign
 from ovasabi.kernel.call.errors import EntityNotFound
-from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
+from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import Entity, EntityType, type_of
 from ovasabi.kernel.declare.ids import id_time
@@ -16,30 +17,19 @@ from ovasabi.kernel.declare.metadata import derived, merge
 
 E = TypeVar("E", bound=Entity)
 
-_KEYED = "SELECT x.*\n" + SCOPED.format(
-    body=f"""
-  SELECT m.campaign_id, d.master_id FROM idempotency AS d JOIN master AS m ON m.id = d.master_id
-  WHERE d.campaign_id = $2 AND d.key = $3 AND {SEEN}"""
-)
-_EVENTS = "SELECT x.*\n" + SCOPED.format(
-    body=f"""
-  SELECT e.event_type, e.occurred_at, e.version, e.payload, m.uuid
-  FROM service_event AS e JOIN master AS m ON m.campaign_id = e.campaign_id AND m.id = e.master_id
-  WHERE e.stream = $2 AND e.occurred_at >= $3 AND e.occurred_at <= $4 AND e.campaign_id = $5 AND e.master_id = $6
-    AND m.type = $7 AND {SEEN} ORDER BY e.occurred_at, e.version, e.id"""
-)
+_SQL = load(__file__)
 
 
 async def is_known(database: Database, key: str) -> bool:
     """Whether a create was made under a client's key in the context's campaign."""
     campaign = current_campaign()
-    return bool(await read(database, _KEYED, scope_of(campaign), campaign, key))
+    return bool(await read(database, _SQL["by_key"], scope_of(campaign), campaign, key))
 
 
 async def created_state(database: Database, cls: type[E], key: str) -> E:
     """What the create under a client's key answered."""
     campaign = current_campaign()
-    rows = await read(database, _KEYED, scope_of(campaign), campaign, key)
+    rows = await read(database, _SQL["by_key"], scope_of(campaign), campaign, key)
     if not rows:
         raise EntityNotFound(type=type_of(cls).name, reference=key)
     id = rows[0]["master_id"]
@@ -50,7 +40,7 @@ async def created_state(database: Database, cls: type[E], key: str) -> E:
 async def state_at(database: Database, cls: type[E], id: int, at: datetime, *, version: int | None = None) -> E:
     """An entity as it was at a moment, or at a version then; an error if it was not there, or deleted, then."""
     of, campaign = type_of(cls), current_campaign()
-    rows = await read(database, _EVENTS, scope_of(campaign), of.stream, id_time(id), at, campaign, id, of.name)
+    rows = await read(database, _SQL["events"], scope_of(campaign), of.stream, id_time(id), at, campaign, id, of.name)
     state = _folded(
         of, id, campaign, [row for row in rows if version is None or (row["version"] or version + 1) <= version]
     )

@@ -8,26 +8,14 @@ from contextlib import asynccontextmanager, suppress
 import msgspec
 
 from ovasabi.database.connection import Database
+from ovasabi.database.sql import SET_SCOPE, load
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.call.context import Fence, acting, current, current_campaign
 from ovasabi.kernel.call.errors import LeaseLost
-from ovasabi.kernel.call.scope import SCOPE_FIRST, scope_of
+from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import transaction, write
 
-_ACQUIRE = """
-WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s)
-INSERT INTO lease AS l (campaign_id, name, token, holder, expires_at)
-SELECT $2, $3, 1, $4, clock_timestamp() + $5::float8 * interval '1 second' FROM scope WHERE scope.s IS NOT NULL
-ON CONFLICT (campaign_id, name) DO UPDATE
-  SET token = l.token + 1, holder = excluded.holder, expires_at = excluded.expires_at
-  WHERE l.expires_at < clock_timestamp()
-RETURNING token"""
-_RENEW = f"""
-WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s)
-UPDATE lease AS l SET expires_at = clock_timestamp() + $5::float8 * interval '1 second'
-WHERE {SCOPE_FIRST} AND l.campaign_id = $2 AND l.name = $3 AND l.token = $4
-  AND ($5::float8 = 0 OR l.expires_at > clock_timestamp())
-RETURNING l.token"""
+_SQL = load(__file__)
 
 
 class LockHeld(OvasabiError):
@@ -53,7 +41,7 @@ class Lease(msgspec.Struct, frozen=True):
 async def locked(database: Database, name: str) -> AsyncIterator[None]:
     """Holds a named lock of the campaign for one transaction; what the block writes belongs to that transaction."""
     async with transaction(database) as connection:
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", name, current_campaign())
+        await connection.execute(_SQL["named"], name, current_campaign())
         yield
 
 
@@ -65,10 +53,8 @@ async def locked_entity(database: Database, id: int) -> AsyncIterator[None]:
     """
     async with transaction(database) as connection:
         campaign = current_campaign()
-        await connection.execute("SELECT set_config('ovasabi.campaigns', $1, true)", scope_of(campaign))
-        await connection.execute(
-            "SELECT 1 FROM master WHERE campaign_id = $1 AND id = $2 FOR NO KEY UPDATE", campaign, id
-        )
+        await connection.execute(SET_SCOPE, scope_of(campaign))
+        await connection.execute(_SQL["entity"], campaign, id)
         yield
 
 
@@ -76,7 +62,7 @@ async def acquire(database: Database, name: str, seconds: float) -> Lease:
     """Takes a lease for a while: a free one, or one that has run out. Else `LockHeld`."""
     campaign = current_campaign()
     holder = f"{current().principal.name}:{secrets.token_hex(4)}"
-    rows = await write(database, _ACQUIRE, scope_of(campaign), campaign, name, holder, seconds)
+    rows = await write(database, _SQL["acquire"], scope_of(campaign), campaign, name, holder, seconds)
     if not rows:
         raise LockHeld(name=name)
     return Lease(name, rows[0]["token"], seconds, campaign)
@@ -117,5 +103,5 @@ async def _renew_forever(database: Database, lease: Lease) -> None:
 async def _extend(database: Database, lease: Lease, seconds: float) -> None:
     with acting(msgspec.structs.replace(current(), campaign_id=lease.campaign_id, fence=None)):
         scope = scope_of(lease.campaign_id)
-        if not await write(database, _RENEW, scope, lease.campaign_id, lease.name, lease.token, seconds):
+        if not await write(database, _SQL["renew"], scope, lease.campaign_id, lease.name, lease.token, seconds):
             raise LeaseLost

@@ -6,12 +6,15 @@ import asyncpg
 
 from ovasabi.database.connection import Database
 from ovasabi.database.retry import Policy, retry
+from ovasabi.database.sql import load
 from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.call.context import deadline
 
 _SHORT_LOCKS = Policy(attempts=20, first=0.05, longest=0.7)
 
-_TABLES = "SELECT table_name FROM entity_type WHERE scope = 'campaign' ORDER BY table_name"
+_SQL = load(__file__)
+MAKE_MONTH = _SQL["make_month"]
+"""Makes the leaf of a month, if it is missing: $1 parent, $2 month."""
 
 
 async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
@@ -20,11 +23,11 @@ async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
     Step by step, so to be run again if it was interrupted. Partitions of a campaign that never comes stay empty.
     """
     months = months_from_now(months_ahead)
-    tables = [row["table_name"] for row in await database.read(_TABLES)]
+    tables = [row["table_name"] for row in await database.read(_SQL["tables"])]
     for table in tables:
-        await patiently(database, "SELECT create_dedicated($1, $2)", table, campaign)
+        await patiently(database, _SQL["make_branch"], table, campaign)
         for month in months:
-            await patiently(database, "SELECT create_month($1, $2)", f"{table}_c{campaign}", month)
+            await patiently(database, MAKE_MONTH, f"{table}_c{campaign}", month)
     return len(tables) * len(months)
 
 

@@ -10,36 +10,16 @@ from msgspec import Meta
 
 from ovasabi.database.connection import Database, Row
 from ovasabi.database.pools import Pool
+from ovasabi.database.sql import load
 from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import EntityNotFound, InvalidValue
-from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
+from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.declare.ids import Id, parse_reference
 
+_SQL = load(__file__)
 STATUSES = {1: "active", 2: "deleted"}
-_COLUMNS = "m.id, m.uuid, m.campaign_id, m.type, m.name, m.status, m.version, m.created_at, m.updated_at"
-_GET = "SELECT x.*\n" + SCOPED.format(
-    body=f"SELECT {_COLUMNS} FROM master AS m WHERE m.campaign_id = $2 AND m.id = $3 AND {SEEN}"
-)
-_GET_MANY = "SELECT x.*\n" + SCOPED.format(
-    body=f"""
-  SELECT {_COLUMNS} FROM master AS m
-  WHERE m.campaign_id = $2 AND m.id = ANY ($3::bigint[]) AND m.status = 1 AND {SEEN}"""
-)
-_LIST = "SELECT x.*\n" + SCOPED.format(
-    body=f"""
-  SELECT {_COLUMNS} FROM master AS m
-  WHERE m.campaign_id = $2 AND ($3::text IS NULL OR m.type = $3) AND m.id > $4 AND ($5 OR m.status = 1) AND {SEEN}
-  ORDER BY m.id LIMIT $6"""
-)
-_SEARCH = "SELECT x.*\n" + SCOPED.format(
-    body=f"""
-  SELECT {_COLUMNS}, h.rank
-  FROM search_names($2, $3::text[], $4, $5, $6) AS h
-  JOIN LATERAL (SELECT * FROM master WHERE campaign_id = $2 AND id = h.master_id OFFSET 0) AS m ON true
-  WHERE {SEEN} ORDER BY h.rank DESC, m.id DESC"""
-)
 Mode = Literal["text", "pattern", "fuzzy"]
 
 
@@ -79,7 +59,7 @@ class EntityRegistry:
         """One record by id or uuid, also of a deleted entity."""
         campaign = current_campaign()
         parsed = parse_reference(str(reference))
-        rows = await read(self.database, _GET, scope_of(campaign), campaign, parsed[0]) if parsed else []
+        rows = await read(self.database, _SQL["get"], scope_of(campaign), campaign, parsed[0]) if parsed else []
         if not rows or parsed is None or (parsed[1] is not None and rows[0]["uuid"] != parsed[1]):
             raise EntityNotFound(type="entity", reference=reference)
         return _record(rows[0])
@@ -87,7 +67,7 @@ class EntityRegistry:
     async def get_many(self, ids: Sequence[int]) -> dict[int, Record]:
         """The records of those that are there and not deleted, by id."""
         campaign = current_campaign()
-        rows = await read(self.database, _GET_MANY, scope_of(campaign), campaign, list(ids))
+        rows = await read(self.database, _SQL["get_many"], scope_of(campaign), campaign, list(ids))
         return {row["id"]: _record(row) for row in rows}
 
     async def list(
@@ -101,7 +81,7 @@ class EntityRegistry:
         _check_types([type] if type else None)
         campaign, after = current_campaign(), int(page_token or 0)
         args = (scope_of(campaign), campaign, type, after, deleted, page_size + 1)
-        rows = await read(self.database, _LIST, *args, pool=Pool.FOLLOW_INDEX)
+        rows = await read(self.database, _SQL["list"], *args, pool=Pool.FOLLOW_INDEX)
         records = [_record(row) for row in rows[:page_size]]
         return RecordPage(records, str(records[-1].id) if len(rows) > page_size else "")
 
@@ -113,10 +93,8 @@ class EntityRegistry:
             raise InvalidValue(field="q", problem="A search takes 1 to 500 characters, and a limit of 1 to 500.")
         _check_types(types)
         wanted = _pattern(query) if mode == "pattern" else query
-        campaign = current_campaign()
-        rows = await read(
-            self.database, _SEARCH, scope_of(campaign), campaign, list(types) if types else None, wanted, mode, limit
-        )
+        campaign, among = current_campaign(), list(types) if types else None
+        rows = await read(self.database, _SQL["search"], scope_of(campaign), campaign, among, wanted, mode, limit)
         return [_record(row, row["rank"]) for row in rows]
 
 

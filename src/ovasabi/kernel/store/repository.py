@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from ovasabi.database.connection import Database, Row
+from ovasabi.database.sql import load
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.batching.batcher import Batcher, Limits, mergeable
 from ovasabi.kernel.batching.single_flight import SingleFlight
@@ -26,6 +27,7 @@ from ovasabi.kernel.store.row_codec import Codec
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewEntity, NewRow
 from ovasabi.kernel.store.writer import Answer, Kind, Writer
 
+_SQL = load(__file__)
 E = TypeVar("E", bound=Entity)
 Place = tuple[int, int]
 """A campaign's number and an id in it."""
@@ -257,7 +259,7 @@ class Repository(Generic[E]):
         )
 
     async def _drawn(self, count: int) -> list[int]:
-        rows = await self.database.write("SELECT nextval('campaign_number')::int FROM generate_series(1, $1)", count)
+        rows = await self.database.write(_SQL["draw_numbers"], count)
         return [row[0] for row in rows]
 
 

@@ -13,10 +13,11 @@ import msgspec
 from ovasabi.database.connection import Database
 from ovasabi.database.failures import transient
 from ovasabi.database.retry import Policy, retry
+from ovasabi.database.sql import load
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.call.context import current_campaign, deadline
 from ovasabi.kernel.call.errors import LeaseLost
-from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
+from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import Entity, declared
 from ovasabi.kernel.store.rows import NewEntity
@@ -30,11 +31,7 @@ PATIENCE = Policy(first=0.2, longest=10.0, seconds=45.0)
 """How long it is tried while the database does not answer: a restart passes unnoticed."""
 
 _ONE_BY_ONE = (Kind.INVALID, Kind.PRECONDITION, Kind.CONFLICT, Kind.EXISTS, Kind.NOT_FOUND)
-_KNOWN = "SELECT x.*\n" + SCOPED.format(
-    body=f"""
-  SELECT d.key, d.master_id FROM idempotency AS d
-  WHERE d.campaign_id = $2 AND d.key = ANY ($3::text[]) AND {SEEN}"""
-)
+_SQL = load(__file__)
 
 
 class Tally(msgspec.Struct):
@@ -166,7 +163,8 @@ class Importer:
     async def _known(self, drafts: list[NewEntity]) -> dict[str, int]:
         """Which of the keys were used before, and for what."""
         campaign, keys = current_campaign(), [draft.key for draft in drafts]
-        rows = await self._patiently(lambda: read(self._service.database, _KNOWN, scope_of(campaign), campaign, keys))
+        database = self._service.database
+        rows = await self._patiently(lambda: read(database, _SQL["known"], scope_of(campaign), campaign, keys))
         return {row["key"]: row["master_id"] for row in rows}
 
     async def _created(self, drafts: list[NewEntity]) -> list[Entity | OvasabiError]:

@@ -4,20 +4,16 @@ import re
 import time
 
 from ovasabi.database.connection import Database
+from ovasabi.database.sql import load
 from ovasabi.kernel.call.context import PLATFORM
 from ovasabi.kernel.call.errors import EntityNotFound
-from ovasabi.kernel.call.scope import SCOPED, SEEN, scope_of
+from ovasabi.kernel.call.scope import scope_of
 
 REMEMBERED_SECONDS = 5.0
 _SLUG = re.compile(r"[a-z][a-z0-9_-]{1,62}")
 _REMEMBERED = 50_000
 
-_FIND = "SELECT x.*\n" + SCOPED.format(
-    body=f"""
-  SELECT s.campaign_id FROM service_campaign_main AS s
-  WHERE (s.slug = $2 OR s.campaign_id = $3) AND ($4 OR s.deleted_at IS NULL) AND {SEEN}
-  ORDER BY s.deleted_at DESC NULLS FIRST LIMIT 1"""
-)
+_SQL = load(__file__)
 _known: dict[tuple[str, str], tuple[float, int]] = {}
 
 
@@ -33,7 +29,7 @@ async def number_of(database: Database, slug_or_number: str, *, deleted: bool = 
     numeric = slug_or_number.isascii() and slug_or_number.isdigit() and len(slug_or_number) <= 9
     number = int(slug_or_number) if numeric else None
     named = number is not None or _SLUG.fullmatch(slug_or_number)
-    rows = await database.read(_FIND, scope_of(PLATFORM), slug_or_number, number, deleted) if named else []
+    rows = await database.read(_SQL["find"], scope_of(PLATFORM), slug_or_number, number, deleted) if named else []
     if not rows:
         _known.pop(key, None)
         raise EntityNotFound(type="campaign", reference=slug_or_number)

@@ -14,6 +14,7 @@ import msgspec
 
 from ovasabi.database.failures import transient
 from ovasabi.database.retry import Policy
+from ovasabi.database.sql import load
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import Fence, acting, current, system_context
 from ovasabi.kernel.call.errors import LeaseLost
@@ -37,7 +38,7 @@ ATTEMPTS = 5
 # Not a loop: between two attempts the work is nobody's, and the next process to look takes it on.
 _BEGUN_AGAIN = Policy(attempts=ATTEMPTS, first=1.0, longest=8.0)
 
-_DUE = "SELECT campaign_id, operation_id FROM due_operations($1, $2, $3)"
+_SQL = load(__file__)
 log = logging.getLogger("ovasabi.operations")
 Key = tuple[int, int]
 
@@ -91,7 +92,7 @@ class Runner:
             return
         each = max(1, self._at_once // 2)
         running = Counter(campaign for campaign, _ in self._tasks)
-        due = await self._registry.database.read(_DUE, self._registry.local, each, 16 * self._at_once)
+        due = await self._registry.database.read(_SQL["due"], self._registry.local, each, 16 * self._at_once)
         for row in sorted(due, key=lambda row: running[row["campaign_id"]]):
             key = (row["campaign_id"], row["operation_id"])
             if key in self._tasks or running[key[0]] >= each or len(self._tasks) >= self._at_once:

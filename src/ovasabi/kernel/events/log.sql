@@ -1,0 +1,14 @@
+-- The event log, read in the order of (transaction, id).
+
+-- name: tail
+-- The next events of a campaign behind a place. $1 scope, $2 streams, $3 campaign, $4 the time before which none of them lies, $5 and $6 the place,
+-- $7 types or null for all, $8 entity or null for all, $9 limit.
+-- scope: read
+SELECT e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,
+       e.causation_id, e.payload, e.xid::text AS xid
+FROM service_event AS e
+WHERE e.stream = ANY ($2::varchar[]) AND e.campaign_id = $3 AND e.occurred_at >= $4
+  AND (e.xid, e.id) > ($5::text::xid8, $6) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+  AND ($7::text[] IS NULL OR e.event_type = ANY ($7)) AND ($8::bigint IS NULL OR e.master_id = $8)
+  AND scope.s IS NOT NULL
+ORDER BY e.xid, e.id LIMIT $9

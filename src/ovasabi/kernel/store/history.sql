@@ -1,0 +1,16 @@
+-- The past of an entity.
+
+-- name: by_key
+-- The entity that was created under a client's key. $1 scope, $2 campaign, $3 key. A campaign is created on the platform, and lives in itself.
+-- scope: read
+SELECT m.campaign_id, d.master_id FROM idempotency AS d JOIN master AS m ON m.id = d.master_id
+WHERE d.campaign_id = $2 AND d.key = $3 AND scope.s IS NOT NULL
+
+-- name: events
+-- An entity's events up to a moment, the oldest first. $1 scope, $2 stream, $3 when it was created, $4 the moment, $5 campaign, $6 id, $7 type.
+-- scope: read
+SELECT e.event_type, e.occurred_at, e.version, e.payload, m.uuid
+FROM service_event AS e JOIN master AS m ON m.campaign_id = e.campaign_id AND m.id = e.master_id
+WHERE e.stream = $2 AND e.occurred_at >= $3 AND e.occurred_at <= $4 AND e.campaign_id = $5 AND e.master_id = $6
+  AND m.type = $7 AND scope.s IS NOT NULL
+ORDER BY e.occurred_at, e.version, e.id
