@@ -12,18 +12,21 @@ import msgspec
 
 from ovasabi import __version__
 from ovasabi.database.connection import Database
+from ovasabi.database.sql import SET_SCOPE, load
 from ovasabi.discovery import discover
 from ovasabi.errors import DatabaseUnavailable, StartError
 from ovasabi.kernel.call.context import PLATFORM, Role, acting, in_campaign, system_context
+from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import partitions
+from ovasabi.lifecycle import partitions, sql_objects
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
 from ovasabi.settings import Settings
 from ovasabi.system.operation.running import carrying_out
 
+_SQL = load(__file__)
 SAMPLE_CAMPAIGN = "python"
 BACKGROUND = ("partitions: months ahead, hourly", "operations: carried out, and taken over")
 
@@ -83,7 +86,8 @@ async def running(url: str, settings: Settings, elsewhere: Finding | None = None
 async def prepare(url: str, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Prepared:
     """Brings a database up to date, makes the months ahead, and on the first start a key and a sample campaign."""
     discover()
-    if not await _is_current(url):
+    state = await _state(url)
+    if state.revision != newest_revision() or state.outdated():
         from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if there is work for them
 
         await migrations.upgrade(url, progress)
@@ -103,13 +107,16 @@ async def check(url: str, settings: Settings) -> None:
     """Whether a database is ready to be served; a StartError that says what to do if not."""
     discover()
     try:
-        current = await _is_current(url)
+        state = await _state(url)
     except asyncpg.PostgresError as error:
         raise StartError(
             problem=f"The database refuses the connection: {error}.", hint="Look at OVASABI_DATABASE_URL."
         ) from error
-    if not current:
+    if state.revision != newest_revision():
         raise StartError(problem="The database is not at the newest migration.", hint="Run: ovasabi migrate")
+    if state.outdated():
+        problem = "The functions and policies of the database are out of date."
+        raise StartError(problem=problem, hint="Run: ovasabi migrate")
 
 
 async def status(url: str, settings: Settings) -> dict[str, Any]:
@@ -119,6 +126,7 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
     try:
+        state = await sql_objects.state_of(connection)
         report: dict[str, Any] = {
             "versions": {
                 "ovasabi": __version__,
@@ -126,20 +134,17 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
                 "postgresql": await connection.fetchval("SHOW server_version"),
             },
             "migration_head": newest_revision(),
-            "migration_current": await _revision(connection),
+            "migration_current": state.revision,
+            "objects_outdated": state.outdated(),
             "campaigns": None,
             "leaves": None,
             "background": list(BACKGROUND),
         }
         if report["migration_current"] is not None:
             async with connection.transaction():
-                await connection.execute("SELECT set_config('ovasabi.campaigns', '{0}', true)")
-                report["campaigns"] = await connection.fetchval(
-                    "SELECT count(*) FROM service_campaign_main WHERE deleted_at IS NULL"
-                )
-            report["leaves"] = await connection.fetchval(
-                "SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r'"
-            )
+                await connection.execute(SET_SCOPE, scope_of(PLATFORM))
+                report["campaigns"] = await connection.fetchval(_SQL["campaigns"])
+            report["leaves"] = await connection.fetchval(_SQL["leaves"])
         return report
     finally:
         await connection.close()
@@ -153,22 +158,15 @@ def newest_revision() -> str:
     return max(path.name.partition("_")[0] for path in folder.glob("[0-9]*_*.py"))
 
 
-async def _is_current(url: str) -> bool:
+async def _state(url: str) -> sql_objects.State:
     try:
         connection = await asyncpg.connect(url, timeout=10)
     except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
     try:
-        return await _revision(connection) == newest_revision()
+        return await sql_objects.state_of(connection)
     finally:
         await connection.close()
-
-
-async def _revision(connection: Any) -> str | None:
-    if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
-        return None
-    revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
-    return revision
 
 
 async def _operator_key(database: Database, file: Path) -> str | None:

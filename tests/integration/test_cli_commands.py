@@ -17,7 +17,7 @@ import ovasabi
 from ovasabi.database import postmaster
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.context import Role
-from ovasabi.lifecycle import migrations
+from ovasabi.lifecycle import migrations, sql_objects
 from ovasabi.security.keys import Keyring, Unauthenticated
 
 SOURCE = Path(ovasabi.__file__).parents[1]
@@ -96,6 +96,7 @@ async def test_a_new_entity_gets_its_migration_written_and_without_one_there_is_
     source = tmp_path / "src"
     shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(migrations.folder(), tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(sql_objects.folder(), tmp_path / "sql")
     early = await run("migrate", "--new", "things", source=source, OVASABI_DATABASE_URL=empty_url)
     assert (early.returncode, "Run `ovasabi migrate` first." in early.stderr) == (1, True)
     await run("migrate", source=source, OVASABI_DATABASE_URL=empty_url)

@@ -81,7 +81,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project, with a service that the command has written."""
     folder = tmp_path_factory.mktemp("project")
     folder.chmod(0o755)  # PostgreSQL's user reads the sources if we are root
-    for part in ("src", "migrations", "tests", "api"):
+    for part in ("src", "migrations", "sql", "tests", "api"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     before = contents(folder)

@@ -98,7 +98,8 @@ def postgres(sqlstate: str, constraint: str | None = None) -> asyncpg.PostgresEr
     [
         ("OV001", None, "append_only"),
         ("OV002", None, "lease_lost"),
-        ("42501", None, "out_of_scope"),
+        ("OV003", None, "out_of_scope"),
+        ("OV004", None, "table_missing"),
         ("23514", None, "partition_missing"),
         ("23514", "service_product_variant_stock_check", "rule_broken"),
         ("23503", "master_key_master_fkey", "reference_missing"),
@@ -127,5 +128,5 @@ def test_a_broken_rule_names_its_field() -> None:
 
 
 def test_an_error_that_should_not_happen_is_not_explained_away() -> None:
-    for sqlstate in ("42703", "42883", "XX000", "0A000"):
+    for sqlstate in ("42501", "42703", "42883", "XX000", "0A000"):
         assert from_postgres(postgres(sqlstate), "variant", "service_product_variant") is None

@@ -15,7 +15,7 @@ from ovasabi.settings import Settings, load_settings, redact
 
 NOT_RUNNING = 3
 ANSWER_WITHIN = 10
-DATABASE_FIELDS = ("migration_head", "migration_current", "campaigns", "leaves", "background")
+DATABASE_FIELDS = ("migration_head", "migration_current", "objects_outdated", "campaigns", "leaves", "background")
 
 
 @click.command()

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from ovasabi.database.roles import OWNER_ROLE, ensure_roles
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.declare.entity import EntityType, declared
+from ovasabi.lifecycle import sql_objects
 from ovasabi.lifecycle.declared_schema import metadata_of
 
 LOCK_TIMEOUT = "5s"
@@ -66,40 +67,55 @@ async def current_revision(url: str) -> str | None:
     """The revision that a database is at; None if it was never migrated."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
-        if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
-            return None
-        revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
-        return revision
+        return (await sql_objects.state_of(connection)).revision
     finally:
         await connection.close()
 
 
 async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) -> None:
-    """Brings a database to the newest revision, step by step; roles are made first."""
+    """Brings a database to the newest revision, step by step, then its functions and policies; roles are made first."""
     await ensure_roles(url)
-    if await _known_revision(url) == head():
+    state = await _known_state(url)
+    if state.revision != head():
+        progress(f"migrating the database to {head()}")
+        await upgrade_tables(url)
+    elif changed := state.outdated():
+        progress(f"bringing the database's functions and policies up to date ({len(changed)} have changed)")
+    else:
         return
-    progress(f"migrating the database to {head()}")
-    await _online(url, lambda config: command.upgrade(config, "head"))
+    try:
+        await sql_objects.apply(url, turn_timeout=TURN_TIMEOUT, lock_timeout=LOCK_TIMEOUT)
+    except (sql_objects.ObjectFailed, asyncpg.PostgresError) as error:
+        raise MigrationFailed(problem=str(error).splitlines()[0].rstrip(".")) from error
+
+
+async def upgrade_tables(url: str, revision: str = "head") -> None:
+    """Only the history of tables and data, up to a revision: `upgrade` applies the functions and policies after it."""
+    await _online(url, lambda config: command.upgrade(config, revision))
 
 
 async def plan(url: str) -> str:
     """The SQL that `upgrade` would run, as text; nothing is touched."""
-    revision = await _known_revision(url)
-    if revision == head():
-        return ""
+    state = await _known_state(url)
+    objects = sql_objects.plan(state)
+    if state.revision == head():
+        return objects
     config = _config()
     config.output_buffer = io.StringIO()
-    await asyncio.to_thread(command.upgrade, config, f"{revision or 'base'}:head", sql=True)
-    return config.output_buffer.getvalue()
+    await asyncio.to_thread(command.upgrade, config, f"{state.revision or 'base'}:head", sql=True)
+    return config.output_buffer.getvalue() + objects
 
 
-async def _known_revision(url: str) -> str | None:
-    """The revision that a database is at, if it is one of ours."""
-    revision = await current_revision(url)
-    if revision is not None and revision not in {script.revision for script in _script().walk_revisions()}:
-        raise DatabaseAhead(revision=revision)
-    return revision
+async def _known_state(url: str) -> sql_objects.State:
+    """What a database says of itself, if its revision is one of ours."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        state = await sql_objects.state_of(connection)
+    finally:
+        await connection.close()
+    if state.revision is not None and state.revision not in {known.revision for known in _script().walk_revisions()}:
+        raise DatabaseAhead(revision=state.revision)
+    return state
 
 
 async def new(url: str, message: str) -> Path | None:
@@ -239,7 +255,7 @@ async def _online(url: str, run: Callable[[Config], None]) -> None:
         connection.exec_driver_sql(f"SET ROLE {OWNER_ROLE}")
         # One migration at a time: a second process waits here, then finds nothing left to do.
         connection.exec_driver_sql(f"SET lock_timeout = '{TURN_TIMEOUT}'")
-        connection.exec_driver_sql("SELECT pg_advisory_lock(hashtextextended('ovasabi migrations', 0))")
+        connection.exec_driver_sql(sql_objects.TURN)
         connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         connection.commit()
         config.attributes["connection"] = connection

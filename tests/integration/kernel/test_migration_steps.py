@@ -10,7 +10,7 @@ import pytest
 import ovasabi
 from ovasabi.kernel.search.full_text import search
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import migrations, partitions
+from ovasabi.lifecycle import migrations, partitions, sql_objects
 from tests.integration.kernel.fixtures import admin, contents, library, make_campaign, pools, schema_of, within
 
 SOURCE = Path(ovasabi.__file__).parent
@@ -25,6 +25,7 @@ class Copy:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(SOURCE, folder / "src" / "ovasabi", ignore=ignored)
         shutil.copytree(migrations.folder(), folder / "migrations", ignore=ignored)
+        shutil.copytree(sql_objects.folder(), folder / "sql")
 
     @property
     def versions(self) -> Path:

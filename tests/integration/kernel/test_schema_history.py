@@ -1,6 +1,7 @@
 """History gives exactly the declared schema, once, whoever applies it, and a step that fails leaves nothing behind."""
 
 import asyncpg
+import postgast
 import pytest
 from sqlalchemy.dialects import postgresql
 
@@ -91,7 +92,8 @@ async def test_a_plan_on_an_empty_database_is_sql_that_gives_the_same_schema_and
     assert await migrations.current_revision(empty_url) is None
     await ensure_roles(empty_url)
     async with admin(empty_url) as connection:
-        await connection.execute(text)
+        for statement in postgast.split(text):
+            await connection.execute(statement)
     planned = await schema_of(empty_url)
     assert await migrations.current_revision(empty_url) == migrations.head()
     await _recreate(empty_url)

@@ -2,7 +2,6 @@
 
 import re
 import uuid
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -18,7 +17,7 @@ from ovasabi.kernel.store.filters import parse_filter
 from ovasabi.kernel.store.listing import ListRequest, list_page
 from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import migrations
+from ovasabi.lifecycle import sql_objects
 from tests.integration.kernel.fixtures import PROPERTY, admin, contents, make_campaign, pools, within
 
 ROWS, RARE = 20_000, 2_000
@@ -218,7 +217,7 @@ async def test_similarity_has_the_values_of_pg_trgm(database: Database, one: str
 async def both(database_url: str) -> str:
     """A schema with our own function, beside whatever the server has."""
     schema = f"own_{uuid.uuid4().hex[:8]}"
-    text = (Path(migrations.folder()) / "sql/0001/08_names.sql").read_text()
+    text = (sql_objects.folder() / "names" / "similarity.sql").read_text()
     block = text[text.rindex("DO $$") :].replace(
         "IF NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm')", "IF true"
     )

@@ -11,14 +11,17 @@ import msgspec
 import pytest
 
 from ovasabi.database.connection import Database
+from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.errors import OvasabiError
 from ovasabi.gateway.exception_mapping import known
 from ovasabi.kernel.call.context import Fence, acting, current, current_campaign
 from ovasabi.kernel.call.errors import SQLSTATES
 from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.call.sqlstates import OwnSqlState
 from ovasabi.kernel.call.transaction import transaction, write
 from ovasabi.kernel.store.partitions import patiently
-from tests.integration.kernel.fixtures import admin, backdated, contents, within
+from tests.conftest import fresh
+from tests.integration.kernel.fixtures import admin, backdated, contents, make_campaign, pools, within
 
 Provocation = Callable[[Database], Awaitable[Any]]
 
@@ -68,6 +71,12 @@ async def the_same_key_twice(database: Database) -> None:
     """Takes a natural key that is taken."""
     content = await contents(database).create({"title": "t", "slug": "taken"})
     await key(database, "taken", content.id)
+
+
+async def a_row_outside_the_scope(database: Database) -> None:
+    """Writes a row of the platform in the scope of a campaign."""
+    content = await contents(database).create({"title": "t"})
+    await write(database, KEY, scope_of(current_campaign()), 0, "elsewhere", content.id)
 
 
 async def a_count_below_zero(database: Database) -> None:
@@ -139,6 +148,10 @@ async def more_words_than_an_index_holds(database: Database) -> None:
 
 PROVOKED: list[tuple[str, str, Provocation]] = [
     ("OV002", "lease_lost", a_lease_of_somebody_else),
+    ("OV003", "out_of_scope", running("SELECT require_scope($1)", 0)),
+    ("OV003", "out_of_scope", a_row_outside_the_scope),
+    ("OV004", "table_missing", calling("SELECT create_month($1, $2)", "nothing", date(2026, 11, 1))),
+    ("OV004", "table_missing", calling("SELECT create_dedicated($1, $2)", "nothing", 1)),
     ("22000", "invalid_value", running("SELECT $1::int", "no number")),
     ("22001", "invalid_value", lambda database: key(database, "x" * 201, 1)),
     ("22003", "invalid_value", running("SELECT 2147483647 + $1::int", 1)),
@@ -155,9 +168,7 @@ PROVOKED: list[tuple[str, str, Provocation]] = [
     ("23514", "partition_missing", a_month_without_partition),
     ("40001", "contended", a_change_behind_a_snapshot),
     ("40P01", "contended", locks_crosswise),
-    ("42501", "out_of_scope", running("SELECT require_scope($1)", 0)),
-    ("42P01", "table_missing", calling("SELECT create_month($1, $2)", "nothing", date(2026, 11, 1))),
-    ("42P01", "table_missing", calling("SELECT create_dedicated($1, $2)", "nothing", 1)),
+    ("42P01", "table_missing", running("SELECT * FROM nothing")),
     ("54000", "invalid_value", more_words_than_an_index_holds),
     ("55P03", "contended", a_lock_that_is_held),
     ("57014", "deadline_exceeded", a_statement_too_slow),
@@ -200,11 +211,31 @@ async def test_a_change_of_the_event_log_is_refused_also_to_its_owner(
             assert known(caught.value, "a test", None).code == "append_only"
 
 
+async def test_what_a_missing_grant_refuses_is_a_fault_of_ours_and_is_logged(
+    server: EmbeddedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with fresh(server, "ovasabi") as url, pools(url, readers=1, writers=1) as database:
+        campaign = await make_campaign(database)
+        with within(campaign):
+            made = await contents(database).create({"title": "t"})
+            async with admin(url) as connection:
+                await connection.execute("REVOKE SELECT, INSERT ON service_content_main FROM ovasabi_app")
+            for call in (contents(database).create({"title": "u"}), contents(database).get(made.id)):
+                caplog.clear()
+                with pytest.raises(asyncpg.InsufficientPrivilegeError) as caught:
+                    await call
+                told = known(caught.value, "POST /v1/contents", "c-1")
+                assert (told.code, told.kind) == ("internal", "internal")
+                assert "permission denied for table service_content_main" in caplog.text
+                assert "POST /v1/contents failed (c-1)" in caplog.text
+
+
 async def test_every_sqlstate_that_the_schema_provokes_is_mapped_and_provoked(database_url: str) -> None:
     async with admin(database_url) as connection:
         found = set(await raised(connection))
         kinds = {row["kind"] for row in await connection.fetch(CONSTRAINTS)}
-    assert {"OV001", "OV002", "42501", "42P01"} <= found
+    assert set(OwnSqlState) <= found, "each is raised by a function"
+    assert {sqlstate for sqlstate in found if sqlstate.startswith("OV")} <= set(OwnSqlState), "each is listed"
     assert {"p", "u", "f", "c", "n"} <= kinds
     found |= {SQLSTATE_OF_KIND[kind] for kind in kinds}
     assert found - set(SQLSTATES) == set()

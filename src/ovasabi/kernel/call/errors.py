@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError, such_as
+from ovasabi.kernel.call.sqlstates import OwnSqlState
 
 
 class EntityNotFound(OvasabiError):
@@ -155,8 +156,10 @@ def _range(*_: Any) -> InvalidValue:
 
 
 SQLSTATES: dict[str, Callable[[asyncpg.PostgresError, str, str], OvasabiError]] = {
-    "OV001": lambda *_: AppendOnly(),
-    "OV002": lambda *_: LeaseLost(),
+    OwnSqlState.APPEND_ONLY: lambda *_: AppendOnly(),
+    OwnSqlState.LEASE_LOST: lambda *_: LeaseLost(),
+    OwnSqlState.OUT_OF_SCOPE: lambda *_: OutOfScope(),
+    OwnSqlState.NO_PARTITIONS: lambda *_: TableMissing(),
     "22000": _range,  # data exception; also what the driver cannot encode
     "22001": _range,  # string data right truncation
     "22003": _range,  # numeric value out of range
@@ -173,9 +176,9 @@ SQLSTATES: dict[str, Callable[[asyncpg.PostgresError, str, str], OvasabiError]] 
     "23514": _check,
     "40001": lambda *_: Contended(),  # serialization failure, more often than it is tried again
     "40P01": lambda *_: Contended(),  # deadlock
-    "42501": lambda *_: OutOfScope(),
     "42P01": lambda *_: TableMissing(),
     "55P03": lambda *_: Contended(),  # lock not available in time
     "57014": lambda *_: DeadlineExceeded(),
 }
-"""What a caller is told of each SQLSTATE that our statements and functions provoke."""
+"""What a caller is told of each SQLSTATE that our statements and functions provoke. PostgreSQL's own 42501 is not among
+them: that a GRANT is missing is a fault of ours, to be logged."""

@@ -11,9 +11,11 @@ from ovasabi.database.connection import Database, Row
 from ovasabi.database.failures import ROLLED_BACK
 from ovasabi.database.pools import Pool
 from ovasabi.database.retry import CONTENTION, retry
+from ovasabi.database.sql import SET_SCOPE
 from ovasabi.kernel.call.context import current, current_campaign, deadline, remaining
 from ovasabi.kernel.call.errors import Contended, InvalidValue, LeaseLost
 from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.call.sqlstates import OwnSqlState
 
 T = TypeVar("T")
 
@@ -53,7 +55,7 @@ async def transaction(database: Database) -> AsyncIterator[asyncpg.Connection]:
     async with database.transaction(remaining()) as connection:
         fence = current().fence
         if fence is not None:
-            await connection.execute("SELECT set_config('ovasabi.campaigns', $1, true)", scope_of(current_campaign()))
+            await connection.execute(SET_SCOPE, scope_of(current_campaign()))
             with _fenced():
                 await connection.execute(
                     "SELECT require_lease($1, $2, $3)", current_campaign(), fence.name, fence.token
@@ -96,6 +98,6 @@ def _fenced() -> Iterator[None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        if error.sqlstate == "OV002":
+        if error.sqlstate == OwnSqlState.LEASE_LOST:
             raise LeaseLost from error
         raise

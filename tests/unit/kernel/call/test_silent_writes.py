@@ -19,7 +19,7 @@ def silent_writes() -> dict[str, set[str]]:
     package = ROOT / "src" / "ovasabi"
     files = [file for file in package.rglob("*.py") if str(file.relative_to(package)) not in TOLD]
     found: dict[str, set[str]] = {}
-    for file in [*files, *package.rglob("*.sql"), *(ROOT / "migrations" / "sql").rglob("*.sql")]:
+    for file in [*files, *package.rglob("*.sql"), *(ROOT / "sql").rglob("*.sql")]:
         for table in WRITES.findall(file.read_text()):
             if table != "service_event":
                 found.setdefault(table, set()).add(file.name)
@@ -28,7 +28,7 @@ def silent_writes() -> dict[str, set[str]]:
 
 def test_no_type_that_is_searched_is_written_without_its_event() -> None:
     written = silent_writes()
-    assert written.get("service_operation_main") == {"work.py"}, "it is found where there is one"
+    assert written.get("service_operation_main") == {"work.sql"}, "it is found where there is one"
     assert "master" not in written
     searched = {of.table_name for of in declared.values() if of.searched}
     assert "service_content_main" in searched

@@ -1,0 +1,10 @@
+-- What every table of an entity has, whatever its service.
+-- requires: access/secure_table, scope/scope_condition
+CREATE OR REPLACE PROCEDURE secure_entity(p_table text, p_scope text)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  CALL secure_table(quote_ident(p_table)::regclass, scope_condition(p_scope));
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO ovasabi_app', p_table);
+END $$;
+COMMENT ON PROCEDURE secure_entity(text, text) IS 'Puts an entity''s table under row-level security, and lets the application work with it.';

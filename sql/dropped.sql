@@ -1,0 +1,3 @@
+-- What the tree no longer has, and a database may still have: a line "-- drops:" with the object's name, then its DROP … IF EXISTS.
+-- It is applied after all others.
+-- transaction: own

@@ -1,0 +1,5 @@
+-- Ids of 53 bits: 41 of milliseconds since 2020-01-01 UTC, 12 of sequence. The time in the id *is* created_at.
+CREATE OR REPLACE FUNCTION next_id() RETURNS bigint
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+AS $$ SELECT (floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1577836800000) << 12 | (nextval('id_sequence') & 4095) $$;
+COMMENT ON FUNCTION next_id() IS 'A new time-ordered id of 53 bits.';

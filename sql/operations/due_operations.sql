@@ -1,0 +1,17 @@
+-- The one look over all campaigns: numbers, and nothing of what is in them. A process finds here what nobody works on, of
+-- the services that run in it.
+CREATE OR REPLACE FUNCTION due_operations(p_services text[], p_each int, p_most int) RETURNS TABLE (campaign_id int, operation_id bigint)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+  SELECT d.campaign_id, d.operation_id
+  FROM (SELECT w.campaign_id, w.operation_id,
+               row_number() OVER (PARTITION BY w.campaign_id ORDER BY w.operation_id) AS turn
+        FROM operation_work AS w
+        LEFT JOIN lease AS l ON l.campaign_id = w.campaign_id AND l.name = 'operation:' || w.operation_id
+        WHERE w.service = ANY (p_services) AND w.not_before <= clock_timestamp() AND (l.expires_at IS NULL OR l.expires_at < clock_timestamp())) AS d
+  WHERE d.turn <= p_each ORDER BY d.turn, d.operation_id LIMIT p_most
+$$;
+COMMENT ON FUNCTION due_operations(text[], int, int) IS 'Operations that wait for a process: the first few of each campaign, in turn.';
+
+REVOKE EXECUTE ON FUNCTION due_operations(text[], int, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION due_operations(text[], int, int) TO ovasabi_app;

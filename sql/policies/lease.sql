@@ -1,0 +1,6 @@
+-- Leases stay when they are given back: their tokens go on rising.
+-- requires: access/secure_table, scope/scope_condition
+-- transaction: own
+CALL secure_table('lease', scope_condition('campaign'));
+REVOKE ALL ON lease FROM ovasabi_app;
+GRANT SELECT, INSERT, UPDATE ON lease TO ovasabi_app;

@@ -1,0 +1,6 @@
+-- The registry: rows are added and changed, and none is removed, by the application.
+-- requires: access/secure_table, scope/scope_condition
+-- transaction: own
+CALL secure_table('master', scope_condition('registry'));
+REVOKE ALL ON master FROM ovasabi_app;
+GRANT SELECT, INSERT, UPDATE (name, status, version, updated_at) ON master TO ovasabi_app;

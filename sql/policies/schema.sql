@@ -1,0 +1,3 @@
+-- Who may look into the schema, and take numbers.
+GRANT USAGE ON SCHEMA public TO ovasabi_app, ovasabi_search;
+GRANT USAGE ON SEQUENCE id_sequence, campaign_number TO ovasabi_app;

@@ -1,0 +1,6 @@
+-- array_to_string is only stable, since an element's output may depend on settings; that of text does not.
+-- Generated columns are made of it: what it answers must not change.
+CREATE OR REPLACE FUNCTION words_of(words text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT array_to_string(words, ' ') $$;
+COMMENT ON FUNCTION words_of(text[]) IS 'The words of a list as one text, for search.';

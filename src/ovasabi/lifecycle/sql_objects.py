@@ -1,0 +1,211 @@
+"""Database objects: the current text of each function, policy and trigger, applied again where it has changed.
+
+Each file of `sql/` is one object, and can be applied at any time, again and again. What has to be there when it is
+applied stands in a line such as `-- requires: ids/id_time`; it is applied again whenever one of those has changed.
+
+Most are applied together, in one transaction. What locks tables says so, with a line `-- transaction: own`, or `none`
+if it commits by itself, and comes after those: who holds one table's lock and waits for another's deadlocks with those
+who write. What fails there is taken up again where it stopped.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import asyncpg
+import msgspec
+
+from ovasabi.database.connection import OWNER_ROLE
+from ovasabi.database.sql import load
+from ovasabi.errors import Kind, OvasabiError, such_as
+
+DROPPED = "dropped"
+"""The object that drops what the tree no longer has."""
+
+_SQL = load(__file__)
+TURN = _SQL["turn"]
+"""Waits until no other process migrates the database."""
+_TABLE = (_SQL["table"], _SQL["comment"], _SQL["grant"])
+_REQUIRES = re.compile(r"^-- requires: (.+)$", re.MULTILINE)
+_TRANSACTION = re.compile(r"^-- transaction: (own|none)$", re.MULTILINE)
+_DROPS = re.compile(r"^-- drops: (\S+)$", re.MULTILINE)
+
+
+class ObjectUnknown(OvasabiError):
+    """The database has an object that the program does not: it was applied by a newer one, or taken out of the tree."""
+
+    kind = Kind.PRECONDITION
+    code = "object_unknown"
+    message = "The database has the object {name}, which is neither in sql/ nor in sql/dropped.sql."
+    hint = "Run the program that made it; if you took its file away, say how to drop it in sql/dropped.sql."
+    example = such_as(name="search/search_entities")
+
+
+class ObjectFailed(Exception):
+    """An object could not be applied: which, and what PostgreSQL said."""
+
+
+class SqlObject(msgspec.Struct, frozen=True):
+    """An object: its name, such as `ids/id_time`, its text, and the hash of it and all that it requires."""
+
+    name: str
+    text: str
+    hash: str
+
+    @property
+    def transaction(self) -> str:
+        """Where it is applied: `shared` with others, in its `own`, or `none`: it commits by itself."""
+        match = _TRANSACTION.search(self.text)
+        return match[1] if match is not None else "shared"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What is to be run for an object, and the note that it was."""
+
+    name: str
+    transaction: str
+    what: str
+    text: str
+    note: str
+
+
+class State(msgspec.Struct, frozen=True):
+    """What a database says of itself: the migration that it is at, and the hash of each object applied to it."""
+
+    revision: str | None
+    objects: dict[str, str]
+
+    def outdated(self) -> list[str]:
+        """The objects that are to be applied, or are not known, in order."""
+        wanted = objects()
+        changed = [each.name for each in wanted if self.objects.get(each.name) != each.hash]
+        return [*changed, *sorted(self.objects.keys() - {each.name for each in wanted})]
+
+
+def folder() -> Path:
+    """Where the objects are: beside the sources, or inside the installed package."""
+    package = Path(__file__).parents[1]
+    return next(path for path in (package.parents[1] / "sql", package / "sql") if path.is_dir())
+
+
+@cache
+def objects(root: Path | None = None) -> Sequence[SqlObject]:
+    """The objects of the program, each behind those that it requires."""
+    root = root or folder()
+    files = {file.relative_to(root).with_suffix("").as_posix(): file for file in sorted(root.rglob("*.sql"))}
+    texts = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
+    requires = {name: _requires(text) for name, text in texts.items()}
+    for name, needed in requires.items():
+        if missing := set(needed) - texts.keys():
+            raise LookupError(f"sql/{name}.sql requires {', '.join(sorted(missing))}, which is not there")
+    try:
+        order = [name for name in TopologicalSorter(requires).static_order() if name != DROPPED]
+    except CycleError as error:
+        raise LookupError(f"objects require each other: {' → '.join(error.args[1])}") from None
+    found: dict[str, SqlObject] = {}
+    for name in [*order, *texts.keys() & {DROPPED}]:
+        whole = "\n".join([texts[name], *(found[needed].hash for needed in sorted(requires[name]))])
+        found[name] = SqlObject(name, texts[name], hashlib.sha256(whole.encode()).hexdigest())
+        if found[name].transaction == "shared" and (late := [n for n in requires[name] if _late(found[n])]):
+            raise LookupError(f"sql/{name}.sql requires {', '.join(late)}, which is applied after it")
+    return sorted(found.values(), key=_late)
+
+
+def _late(of: SqlObject) -> bool:
+    return of.transaction != "shared"
+
+
+async def state_of(connection: asyncpg.Connection) -> State:
+    """What a database says of itself, in one statement where it was made by a program that has objects."""
+    try:
+        (row,) = await connection.fetch(_SQL["state"])
+    except asyncpg.UndefinedTableError:
+        migrated = await connection.fetchval(_SQL["migrated"])
+        return State(await connection.fetchval(_SQL["revision"]) if migrated else None, {})
+    return State(row["revision"], msgspec.json.decode(row["objects"], type=dict[str, str]))
+
+
+async def outdated(url: str) -> list[str]:
+    """The objects of a database that are to be applied."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        return (await state_of(connection)).outdated()
+    finally:
+        await connection.close()
+
+
+async def apply(url: str, *, turn_timeout: str, lock_timeout: str) -> None:
+    """Applies the objects that have changed: those that lock no table all together or, where one fails, not at all."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        await connection.execute(f"SET ROLE {OWNER_ROLE}; SET lock_timeout = '{turn_timeout}'")
+        await connection.execute(TURN)
+        await connection.execute(f"SET lock_timeout = '{lock_timeout}'")
+        state = await state_of(connection)
+        if steps := _steps(state):
+            for statement in _TABLE:
+                await connection.execute(statement)
+            for together in _transactions(steps):
+                async with nullcontext() if together[0].transaction == "none" else connection.transaction():
+                    for step in together:
+                        await _apply(connection, step)
+    finally:
+        await connection.close()
+
+
+async def _apply(connection: asyncpg.Connection, step: Step) -> None:
+    try:
+        # What commits by itself must be alone: PostgreSQL takes several statements in one message for a transaction.
+        for text in (step.text, step.note) if step.transaction == "none" else (f"{step.text}\n{step.note}",):
+            await connection.execute(text)
+    except asyncpg.PostgresError as error:
+        raise ObjectFailed(f"sql/{step.name}.sql: {error}") from error
+
+
+def plan(state: State) -> str:
+    """The SQL that `apply` would run, as text: statement by statement, as psql reads it."""
+    steps = _steps(state)
+    if not steps:
+        return ""
+    parts = [f"SET ROLE {OWNER_ROLE};", *(f"{statement};" for statement in _TABLE)]
+    for together in _transactions(steps):
+        texts = [f"-- {step.what}\n{step.text}\n{step.note}" for step in together]
+        parts += texts if together[0].transaction == "none" else ["BEGIN;", *texts, "COMMIT;"]
+    return "\n\n".join([*parts, "RESET ROLE;"]) + "\n"
+
+
+def _steps(state: State) -> list[Step]:
+    known = {each.name: each for each in objects()}
+    gone = set(_DROPS.findall(known[DROPPED].text)) if DROPPED in known else set()
+    steps = []
+    for name in state.outdated():
+        if (of := known.get(name)) is not None:
+            verb = "replaced" if name in state.objects else "applied for the first time"
+            steps.append(Step(name, of.transaction, f"sql/{name}.sql is {verb}.", of.text.strip(), _note(of)))
+        elif name in gone:
+            forget = f"DELETE FROM sql_object WHERE name = '{name}';"
+            steps.append(Step(name, "own", f"{name} is gone: see sql/dropped.sql.", "", forget))
+        else:
+            raise ObjectUnknown(name=name)
+    return steps
+
+
+def _transactions(steps: list[Step]) -> list[list[Step]]:
+    """The steps that are taken together."""
+    shared = [step for step in steps if step.transaction == "shared"]
+    return [*([shared] if shared else []), *([step] for step in steps if step.transaction != "shared")]
+
+
+def _note(of: SqlObject) -> str:
+    return (
+        f"INSERT INTO sql_object (name, hash) VALUES ('{of.name}', '{of.hash}')\n"
+        "  ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, applied_at = excluded.applied_at;"
+    )
+
+
+def _requires(text: str) -> list[str]:
+    return [name.strip() for line in _REQUIRES.findall(text) for name in line.split(",")]

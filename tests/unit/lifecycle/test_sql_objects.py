@@ -1,0 +1,122 @@
+"""The tree of database objects: in order of what they require, and out of date whenever one of those has changed."""
+
+import re
+from pathlib import Path
+
+import asyncpg
+import postgast
+import pytest
+
+from ovasabi.kernel.call.errors import SQLSTATES
+from ovasabi.kernel.call.sqlstates import OwnSqlState
+from ovasabi.lifecycle.sql_objects import DROPPED, ObjectUnknown, State, folder, objects, plan
+
+MADE = re.compile(r"CREATE (?:OR REPLACE )?(FUNCTION|PROCEDURE|TYPE|TRIGGER|TABLE|INDEX|SEQUENCE|POLICY) (\w+)")
+
+
+def tree(root: Path, **texts: str) -> Path:
+    """A tree of objects of a test's own: `ids__next` is ids/next."""
+    for name, text in texts.items():
+        file = root / f"{name.replace('__', '/')}.sql"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root
+
+
+def hashes(root: Path) -> dict[str, str]:
+    """The hash of each object of a tree."""
+    objects.cache_clear()
+    return {each.name: each.hash for each in objects(root)}
+
+
+def test_each_object_comes_behind_those_that_it_requires() -> None:
+    order = [each.name for each in objects()]
+    assert len(order) > 50
+    assert order[-1] == DROPPED
+    for each in objects():
+        for line in re.findall(r"^-- requires: (.+)$", each.text, re.MULTILINE):
+            for name in line.split(", "):
+                assert order.index(name) < order.index(each.name), each.name
+
+
+def test_a_file_is_named_after_what_it_makes_and_makes_it_whether_or_not_it_is_there() -> None:
+    for each in objects():
+        assert each.text.startswith("-- "), f"{each.name} does not say what it is for"
+        made = MADE.findall(each.text.split("$f$")[0])
+        assert {kind for kind, _ in made} <= {"FUNCTION", "PROCEDURE", "TYPE", "TRIGGER", "POLICY"}, each.name
+        names = {name for kind, name in made if kind in ("FUNCTION", "PROCEDURE", "TYPE")}
+        assert not names or each.name.endswith("/similarity") or names == {each.name.rpartition("/")[2]}, each.name
+        assert not re.search(r"^\s*CREATE (FUNCTION|PROCEDURE|TRIGGER)", each.text, re.MULTILINE), (
+            f"{each.name} cannot be applied again"
+        )
+        assert postgast.parse(each.text).stmts or each.name == DROPPED
+
+
+def test_no_object_is_made_by_two_files() -> None:
+    made = [name for each in objects() for kind, name in MADE.findall(each.text) if kind in ("FUNCTION", "PROCEDURE")]
+    # let_search_text makes the functions of a branch, whose names are put together.
+    assert len(set(made)) == len(made)
+
+
+def test_our_own_sqlstates_are_raised_by_our_own_objects_and_by_nothing_else() -> None:
+    raised = {code for each in objects() for code in re.findall(r"ERRCODE = '(\w+)'", each.text)}
+    assert raised == set(OwnSqlState)
+
+
+def test_the_documentation_lists_our_own_sqlstates_and_what_a_caller_is_told() -> None:
+    page = (folder().parent / "docs" / "sql.md").read_text()
+    listed = dict(re.findall(r"^\| `(OV\d+)` \| .+ \| `(\w+)` \|$", page, re.MULTILINE))
+    error = asyncpg.PostgresError("refused")
+    assert listed == {state: meaning.code for state in OwnSqlState if (meaning := SQLSTATES[state](error, "", ""))}
+
+
+def test_a_change_makes_the_object_and_what_requires_it_out_of_date_and_nothing_else(tmp_path: Path) -> None:
+    root = tree(tmp_path, a="-- a", b="-- b\n-- requires: a", c="-- c\n-- requires: b", d="-- d")
+    before = hashes(root)
+    assert list(before) in (["a", "d", "b", "c"], ["a", "b", "c", "d"], ["d", "a", "b", "c"])
+    (root / "a.sql").write_text("-- another a")
+    after = hashes(root)
+    assert {name for name in before if before[name] != after[name]} == {"a", "b", "c"}
+    (root / "c.sql").write_text("-- another c\n-- requires: b")
+    assert {name for name, hash in hashes(root).items() if hash != after[name]} == {"c"}
+
+
+def test_what_requires_itself_or_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match=r"sql/a\.sql requires ids/gone, which is not there"):
+        hashes(tree(tmp_path / "one", a="-- a\n-- requires: ids/gone"))
+    with pytest.raises(LookupError, match=r"objects require each other: (a → b → a|b → a → b)"):
+        hashes(tree(tmp_path / "two", a="-- a\n-- requires: b", b="-- b\n-- requires: a"))
+
+
+def test_what_locks_tables_is_applied_by_itself_and_behind_all_others() -> None:
+    late = [each.transaction != "shared" for each in objects()]
+    assert late == sorted(late)
+    for each in objects():
+        locks = re.search(
+            r"^(CALL (secure|scope)_table|CREATE OR REPLACE TRIGGER| +CALL secure_entity.*;\n +COMMIT)", each.text, re.M
+        )
+        assert (each.transaction != "shared") == (locks is not None or each.name == DROPPED), each.name
+
+
+def test_what_is_applied_together_cannot_require_what_is_applied_behind_it(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match=r"sql/a\.sql requires b, which is applied after it"):
+        hashes(tree(tmp_path, a="-- a\n-- requires: b", b="-- b\n-- transaction: own"))
+
+
+def test_a_plan_names_what_is_replaced_and_is_empty_where_nothing_is() -> None:
+    objects.cache_clear()
+    applied = {each.name: each.hash for each in objects()}
+    assert plan(State("0007", applied)) == ""
+    text = plan(State("0007", applied | {"locks/require_lease": "of old"}))
+    assert "-- sql/locks/require_lease.sql is replaced." in text
+    assert text.count("-- sql/") == 1
+    assert (folder() / "locks" / "require_lease.sql").read_text().strip() in text
+    del applied["locks/require_lease"]
+    assert "-- sql/locks/require_lease.sql is applied for the first time." in plan(State("0007", applied))
+
+
+def test_an_object_that_nobody_knows_is_never_dropped_silently() -> None:
+    objects.cache_clear()
+    applied = {each.name: each.hash for each in objects()}
+    with pytest.raises(ObjectUnknown, match="search/gone"):
+        plan(State("0007", applied | {"search/gone": "x"}))
