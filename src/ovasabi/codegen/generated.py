@@ -9,6 +9,7 @@ from ovasabi.codegen.error_pages import error_pages
 from ovasabi.codegen.openapi import fragments
 from ovasabi.codegen.proto.writing import text_of
 from ovasabi.codegen.state_machines import state_machine_pages
+from ovasabi.codegen.statements import FOLDER, statements
 from ovasabi.gateway.contract.protobuf.contract import contract_of
 from ovasabi.kernel.declare.methods import Method, ordered
 
@@ -41,9 +42,22 @@ def client(methods: list[Method]) -> Files:
     return {str(path): text for path, text in client_source.files_of(methods).items()}
 
 
-GENERATORS: tuple[Callable[[list[Method]], Files], ...] = (protobuf, openapi, errors, state_machines, client)
+GENERATORS: tuple[Callable[[list[Method]], Files], ...] = (
+    protobuf,
+    openapi,
+    errors,
+    state_machines,
+    client,
+    statements,
+)
 """Whoever generates more adds a function here."""
-OWNED = ("api/ovasabi/**/*", "docs/errors/*", "docs/state-machines/*.md", client_source.OWNED)
+OWNED = (
+    "api/ovasabi/**/*",
+    "docs/errors/*",
+    "docs/state-machines/*.md",
+    client_source.OWNED,
+    f"{FOLDER}/**/*.sql",
+)
 """Where nothing is that is not generated."""
 UNKEPT = re.compile(r"/services/\w+/api\.py$")
 """But for these: the synchronous halves of the client, which are made from files that are."""

@@ -19,7 +19,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from ovasabi.database.connection import OWNER_ROLE
+from ovasabi.database.roles import OWNER_ROLE
 from ovasabi.database.sql import load
 from ovasabi.errors import Kind, OvasabiError, such_as
 
