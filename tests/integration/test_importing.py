@@ -292,7 +292,9 @@ async def test_a_restart_of_the_database_goes_by_unnoticed(tmp_path: Path) -> No
             await server.start()
             process.stdin.close()
             out, err = await asyncio.wait_for(process.communicate(), 60)
-            assert (process.returncode, err) == (0, b"")
+            # On a slow machine it tells now and then how far it is.
+            said = [line for line in err.decode().splitlines() if not line.endswith(" rows/s")]
+            assert (process.returncode, said) == (0, [])
             created, present, rejected = tally(subprocess.CompletedProcess([], 0, out.decode(), ""))
             assert (created + present, rejected) == (400, 0)
 

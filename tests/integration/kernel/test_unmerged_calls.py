@@ -1,14 +1,15 @@
-"""What belongs to a transaction, a lease or a deadline of its own shares its statement with nobody."""
+"""What belongs to a transaction or a lease shares its statement with nobody, and its deadline reaches PostgreSQL."""
 
 import asyncio
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DeadlineExceeded
-from ovasabi.kernel.call.context import acting, system_context
+from ovasabi.kernel.call.context import Fence, acting, system_context
 from ovasabi.kernel.call.errors import EntityNotFound
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.store.locks import acquire, leased, release
@@ -39,27 +40,35 @@ async def test_a_call_in_a_transaction_sees_its_own_writes_and_is_undone_with_it
                 await repository.get(made[0].id)
 
 
-async def test_calls_with_a_deadline_are_bounded_by_it_and_merge_with_nobody(database_url: str) -> None:
+async def test_the_deadline_of_a_call_that_stands_alone_is_the_limit_of_its_statement(database_url: str) -> None:
     async with counted(database_url) as (database, sent), admin(database_url) as connection:
         campaign = await make_campaign(database)
         made, repository = await some(database, [campaign], 2), contents(database)
-        loop = asyncio.get_running_loop()
+        with within(campaign):
+            lease = await acquire(database, "job", 30)
+        fence = Fence(lease.name, lease.token)
 
-        def soon(seconds: float) -> Any:
-            return acting(msgspec.structs.replace(system_context("test", campaign), deadline=loop.time() + seconds))
+        def soon(seconds: float, fence: Fence | None = None) -> Any:
+            deadline = asyncio.get_running_loop().time() + seconds
+            return acting(msgspec.structs.replace(system_context("test", campaign), deadline=deadline, fence=fence))
 
-        with soon(20):
-            sent.clear()
-            assert await together(2, lambda n: repository.get(made[n].id)) == made
-            assert len([text for text in sent if "campaigns', $1" in text]) == 2
+        sent.clear()
+        with soon(20, fence):
+            changed = await together(2, lambda n: repository.update(made[n].id, {"body": "mine"}))
+        assert kinds(changed) == {"Content": 2}
+        limits = [text for text in sent if text.startswith("SET LOCAL statement_timeout = ")]
+        assert [10_000 < int(text.rpartition(" ")[2]) <= 20_000 for text in limits] == [True, True]
         async with connection.transaction():
             await connection.execute("SELECT 1 FROM master WHERE id = $1 FOR UPDATE", made[0].id)
-            with soon(0.3), pytest.raises(DeadlineExceeded):
+            with soon(0.3, fence), pytest.raises(DeadlineExceeded):
                 await repository.update(made[0].id, {"title": "late"})
+            with soon(0.3), pytest.raises((DeadlineExceeded, asyncpg.QueryCanceledError)):
+                async with transaction(database):
+                    await repository.update(made[0].id, {"title": "late"})
         with soon(-1), pytest.raises(DeadlineExceeded):
             await repository.create({"title": "late"})
         with within(campaign):
-            assert await repository.get(made[0].id) == made[0]
+            assert (await repository.get(made[0].id)).title == made[0].title
 
 
 async def test_calls_under_a_lease_are_behind_its_check_and_those_beside_it_are_not(database: Database) -> None:

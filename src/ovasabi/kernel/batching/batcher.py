@@ -3,13 +3,15 @@
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from ovasabi.database.retry import Condition, left_to, taken_over
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded, Kind, OvasabiError
-from ovasabi.kernel.call.context import current_or_none, nobodys_context
+from ovasabi.kernel.batching.deadlines import expire_at, forget
+from ovasabi.kernel.call.context import current_or_none, nobodys_context, remaining
 from ovasabi.kernel.call.transaction import in_transaction
 
 Item = TypeVar("Item")
@@ -40,16 +42,29 @@ class Overloaded(OvasabiError):
 class Call(msgspec.Struct, Generic[Item], eq=False):
     """One caller's row. Of calls with the same target only one is under way at a time, in order of arrival.
 
-    `tried_again` says which failures the caller tries again itself.
+    It waits to be sent `until` its caller's deadline, or patience, ends. `tried_again` says which failures the caller
+    tries again itself.
     """
 
     item: Item
     campaign: int
     size: int
     target: Hashable
-    since: float
+    until: float
     answer: "asyncio.Future[Any]"
     tried_again: Condition | None
+    expired: bool = False
+
+    @property
+    def left(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self.expired or self.answer.cancelled()
+
+    def expire(self) -> None:
+        """Tells the caller that its time is used up."""
+        if not self.answer.done():
+            self.expired = True
+            self.answer.set_exception(DeadlineExceeded())
 
 
 class Queue(msgspec.Struct, Generic[Item], eq=False):
@@ -65,6 +80,9 @@ class Batcher(Generic[Item, Answer]):
     An idle lane starts at once, with what was asked in the same moment; while its statements are under way, the next
     batch gathers. It takes from each campaign in turn. A caller is answered when its row's statement is done; one who
     goes away is left out if it still waits, and a statement all of whose callers went away is cancelled.
+
+    A caller's deadline ends the caller's wait, and is no matter of the others: it goes away then. The statement itself
+    has the time that the session gives to every statement.
     """
 
     def __init__(self, run: Callable[[list[Item]], Awaitable[Sequence[Answer | Exception]]], limits: Limits) -> None:
@@ -84,15 +102,17 @@ class Batcher(Generic[Item, Answer]):
         return not self._queues and not self._under_way
 
     async def call(self, item: Item, *, campaign: int, size: int = 0, target: Hashable = None) -> Answer:
-        """The answer for one item, `size` bytes large."""
-        queue = self._admit(campaign, size)
+        """The answer for one item, `size` bytes large; `DeadlineExceeded` when the caller's time is used up."""
         loop = asyncio.get_running_loop()
-        call = Call(item, campaign, size, target, loop.time(), loop.create_future(), taken_over())
+        patience, left = self._limits.patience_seconds, remaining()
+        until = loop.time() + (patience if left is None else min(left, patience))
+        queue = self._admit(campaign, size)
+        call = Call(item, campaign, size, target, until, loop.create_future(), taken_over())
         queue.calls.append(call)
         if not self._starting and len(self._under_way) < self._limits.statements:
             self._starting = True
             loop.call_soon(self._start)
-        answer: Answer = await call.answer
+        answer: Answer = await (call.answer if left is None else _until(loop.time() + left, call))
         return answer
 
     async def settled(self) -> None:
@@ -160,7 +180,7 @@ class Batcher(Generic[Item, Answer]):
                 self._queues.move_to_end(campaign)
 
     def _next(self, queue: Queue[Item], held: deque[Call[Item]], targets: set[Hashable]) -> Call[Item] | None:
-        oldest = asyncio.get_running_loop().time() - self._limits.patience_seconds
+        now = asyncio.get_running_loop().time()
         while queue.calls:
             call = queue.calls.popleft()
             if call.target is not None and call.target in targets and not call.answer.done():
@@ -171,7 +191,7 @@ class Batcher(Generic[Item, Answer]):
             queue.bytes -= call.size
             if call.answer.done():
                 continue
-            if call.since >= oldest:
+            if call.until > now:
                 return call
             call.answer.set_exception(DeadlineExceeded())
         return None
@@ -197,10 +217,18 @@ class Batcher(Generic[Item, Answer]):
 
 
 def mergeable() -> bool:
-    """Whether a call may share a statement: not within a transaction, under a lease, or with less time than others."""
+    """Whether a call may share a statement: not within a transaction or under a lease, which bind all of it."""
     context = current_or_none()
-    alone = in_transaction() or context is None or context.fence is not None or context.deadline is not None
-    return not alone
+    return context is not None and context.fence is None and not in_transaction()
+
+
+async def _until(deadline: float, call: Call[Any]) -> Any:
+    """The answer, if it comes before the caller's deadline."""
+    moment = expire_at(deadline, call)
+    try:
+        return await call.answer
+    finally:
+        forget(moment, call)
 
 
 def _settle(call: Call[Any], answer: Any) -> None:
@@ -215,11 +243,11 @@ def _settle(call: Call[Any], answer: Any) -> None:
 def _cancel_when_all_left(task: "asyncio.Task[None]", batch: list[Call[Any]]) -> None:
     staying = len(batch)
 
-    def left(answer: "asyncio.Future[Any]") -> None:
+    def ended(call: Call[Any], _: "asyncio.Future[Any]") -> None:
         nonlocal staying
-        staying -= answer.cancelled()
+        staying -= call.left
         if not staying:
             task.cancel()
 
     for call in batch:
-        call.answer.add_done_callback(left)
+        call.answer.add_done_callback(partial(ended, call))

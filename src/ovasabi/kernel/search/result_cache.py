@@ -164,8 +164,8 @@ class ResultCache:
     async def answer(self, question: Hashable, campaign: int, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer of `ask`, now or lately. The question says all on which the answer depends, but the campaign.
 
-        Within a transaction, a lease or a deadline of the caller's own it is always asked. So it is on the platform,
-        where an answer may tell of every campaign.
+        Within a transaction or under a lease it is always asked. So it is on the platform, where an answer may tell of
+        every campaign.
         """
         place = (campaign, question)
         alone = not mergeable() or campaign == PLATFORM or not self._most_bytes

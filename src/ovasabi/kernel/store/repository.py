@@ -39,7 +39,7 @@ class Repository(Generic[E]):
     """Reads and writes the entities of one type, always in the campaign of the running context.
 
     Single calls that run at the same time share statements, whatever their campaigns: see `lanes`. Those of many rows
-    (`_many`), and those of a transaction, a lease or a deadline of their own, have theirs for themselves.
+    (`_many`), and those within a transaction or under a lease, have theirs for themselves.
     """
 
     def __init__(self, database: Database, cls: type[E], limits: Limits | None = None) -> None:
