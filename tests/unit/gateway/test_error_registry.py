@@ -109,3 +109,9 @@ def test_the_registry_alone_loads_nothing_of_grpc() -> None:
     program = "import sys, ovasabi.gateway.error_registry, ovasabi.gateway.http.failures; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert not {"grpc", "google.protobuf", "google.rpc"} & set(run.stdout.split())
+
+
+def test_the_api_is_answered_without_the_framework_that_serves_the_pages() -> None:
+    program = "import sys, ovasabi.gateway.http.endpoints, ovasabi.gateway.http.event_stream; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert "litestar" not in run.stdout.split()

@@ -4,11 +4,12 @@ from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
+from litestar.exceptions import HTTPException
 
 from ovasabi.gateway.contract.openapi.document import document
 from ovasabi.gateway.http.disconnects import App, Receive, Send, cancelling_on_disconnect
 from ovasabi.gateway.http.endpoints import respond
-from ovasabi.gateway.http.failures import Asked, failure
+from ovasabi.gateway.http.failures import Asked, failure, refused
 from ovasabi.gateway.http.messages import HttpRequest
 from ovasabi.gateway.http.pages import PAGES
 from ovasabi.gateway.http.requests import correlation_of
@@ -37,7 +38,11 @@ def _pages(platform: Platform, openapi: bytes) -> Litestar:
 
 def _failed(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     correlation = request.scope["state"].get("correlation_id")
-    made = failure(Asked(request.method, request.url.path, request.headers, correlation), error)
+    asked = Asked(request.method, request.url.path, request.headers, correlation)
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        made = refused(asked, error.status_code, error.detail, error.headers)
+    else:
+        made = failure(asked, error)
     return Response(made.body, status_code=made.status, media_type=made.media_type, headers=made.headers)
 
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import msgspec
-from litestar.types import Send
 
+from ovasabi.gateway.http.disconnects import Send
 from ovasabi.gateway.http.failures import Asked, failure
 from ovasabi.gateway.wire.headers import EVENT_STREAM
 from ovasabi.gateway.wire.limits import PATIENCE_SECONDS, ReaderStalled

@@ -1,13 +1,14 @@
 """What a caller over HTTP is told of an error: its envelope, its status, and nothing of the server's inside."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import msgspec
-from litestar.exceptions import HTTPException
 
 from ovasabi.errors import OvasabiError
 from ovasabi.gateway.exception_mapping import known
 from ovasabi.gateway.http.messages import HttpResponse
+from ovasabi.gateway.http.router import WrongMethod
 from ovasabi.gateway.status_codes import retry_after
 from ovasabi.gateway.wire.problems import MEDIA_TYPE, BadRequest, NoRoute, problem_of
 from ovasabi.kernel.call.errors import VersionConflict
@@ -24,18 +25,18 @@ class Asked(msgspec.Struct, frozen=True):
 
 def failure(asked: Asked, error: Exception) -> HttpResponse:
     """The answer to an error; one that should not have happened is logged."""
-    if isinstance(error, HTTPException) and error.status_code < 500:
-        return _refused(asked, error)
+    if isinstance(error, WrongMethod):
+        return refused(asked, 405, HTTPStatus(405).phrase, {"allow": error.allowed})
     told = known(error, f"{asked.method} {asked.path}", asked.correlation_id)
     return _answer(asked, told, _status(asked, told))
 
 
-def _refused(asked: Asked, error: HTTPException) -> HttpResponse:
-    """What the framework refused by itself."""
-    if error.status_code == 404:
+def refused(asked: Asked, status: int, detail: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """What HTTP itself refuses, before any method is called."""
+    if status == 404:
         return _answer(asked, NoRoute(method=asked.method, path=asked.path))
-    refused = BadRequest(problem=f"The request is refused: {error.detail or 'it is malformed'}.")
-    return _answer(asked, refused, error.status_code, error.headers)
+    error = BadRequest(problem=f"The request is refused: {detail or 'it is malformed'}.")
+    return _answer(asked, error, status, headers)
 
 
 def _status(asked: Asked, error: OvasabiError) -> int | None:

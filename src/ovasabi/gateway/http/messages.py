@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar.exceptions import ClientException
-from litestar.types import Send
 
+from ovasabi.gateway.http.disconnects import Send
 from ovasabi.gateway.wire.headers import JSON
 from ovasabi.gateway.wire.limits import MAX_BODY_BYTES, BodyTooLarge
+from ovasabi.gateway.wire.problems import BadRequest
 from ovasabi.kernel.declare.entity import Entity
 
 
@@ -52,7 +52,7 @@ class HttpRequest:
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise ClientException("The client went away.")
+                raise BadRequest(problem="The client went away.")
             part: bytes = message.get("body", b"")
             more = message.get("more_body", False)
             size += len(part)

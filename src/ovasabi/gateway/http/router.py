@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 import msgspec
-from litestar.exceptions import MethodNotAllowedException
 
 from ovasabi.gateway.http.messages import HttpRequest
 from ovasabi.gateway.wire.paths import paths_of, suffix_of, verb_of
@@ -64,11 +63,19 @@ class Router:
         return Found(methods, dict(zip(names, values, strict=True)))
 
 
+class WrongMethod(Exception):
+    """There is something at the path, and the request's method of HTTP is none that it answers."""
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(allowed)
+        self.allowed = allowed
+
+
 def method_of(found: Found, request: HttpRequest) -> Method:
     """The method that the request's method of HTTP names."""
     method = found.methods.get(request.verb)
     if method is None:
-        raise MethodNotAllowedException(headers={"allow": found.allowed})
+        raise WrongMethod(found.allowed)
     return method
 
 
