@@ -5,11 +5,13 @@ import json
 import os
 import re
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import schemathesis
 
-from tests.fuzz.world import MARK
+from ovasabi.kernel.declare.entity import declared
+from tests.fuzz.world import MARK  # which finds the services, so that they are declared
 
 CONFINED = os.environ.get("FUZZ_CONFINED_TO", "").split()
 """The names of the campaign that the key is confined to; none for a key of the platform."""
@@ -27,9 +29,11 @@ RULES = {
     "type": "which types there are",
     "q": "a query names a word",
     "metadata": "64 KiB and 20 levels",
-    "price": "digits of a number, or no more than zero",
-    "amount": "digits of a number, or no more than zero",
-    "compare_at_price": "digits of a number",
+} | {
+    field.name: "digits of a number, and its bounds"
+    for of in declared.values()
+    for field in of.fields
+    if field.base is Decimal
 }
 INTEGER = re.compile(r"Expected `int( \| null)?`, got `float`\.")
 """To a schema 1.0 is an integer; here one is written without a point, as every client writes it."""

@@ -6,15 +6,22 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from tests.fuzz.world import STRONG, World
+from ovasabi.kernel.declare.entity import declared
+from ovasabi.kernel.declare.fields import Field, Output, Reference
+from tests.fuzz.world import METHODS, World
+from tests.samples import PASSWORD
 
 WATCH = ":watch$"
-ALIKE = r"/(campaigns|comments|products|quotes|reactions|variants)(/\{id\})?:(import|export|search|restore)$"
+SHOWN = ("contents", "users")
+"""Whose methods stand for those that are the same for every type."""
+_OTHERS = "|".join(sorted({of.plural for of in declared.values()} - set(SHOWN)))
+ALIKE = rf"/({_OTHERS})(/\{{id\}})?:(import|export|search|restore)$"
 NO_COVERAGE = "phases = { coverage = { enabled = false } }"
 ITSELF = r"^/v1/campaigns/\{campaign\}(:(?!search).*)?$"
 
@@ -72,7 +79,7 @@ def _config(world: World, confined: bool) -> str:
         "any_in_paths": [str(id) for found in ids.values() for id in found],
         "beats": [0.1],
         "moments": ["2998-01-01T00:00:00Z", "2999-01-01T00:00:00+02:00"],
-        "passwords": [STRONG],
+        "passwords": [PASSWORD],
         "words": ["words", '"open one"', "wrods", "-nothing words", "per*"],
         "filters": ["id > 1", 'created_at >= "2026-01-01T00:00:00Z" AND NOT id = 7', "updated_at != null"],
         "orders": ["created_at", "created_at desc"],
@@ -111,14 +118,7 @@ def _config(world: World, confined: bool) -> str:
                 ("query.types", "entity_types", 0.7),
                 ("query.type", "entity_types", 0.5),
                 ("header.If-Match", "matches", 0.85),
-                ("body.password", "passwords", 0.7),
-                ("body.current_password", "passwords", 0.7),
-                ("body.new_password", "passwords", 0.7),
-                ("body.valid_until", "moments", 0.8),
-                *((f"body.{name}", "users", 0.8) for name in ("author_id", "owner_id", "user_id")),
-                *((f"body.{name}", "contents", 0.8) for name in ("content_id", "parent_id")),
-                ("body.reply_to_id", "comments", 0.6),
-                ("body.product_id", "products", 0.8),
+                *((f"body.{name}", dictionary, 0.8) for name, dictionary in sorted(_fields().items())),
             ),
             _operations(ITSELF, ("path.campaign", "spare", 0.9)),
             _operations("/events", ("path.campaign", "campaigns", 0.9), ("query.types", "event_types", 0.7)),
@@ -136,6 +136,27 @@ def _config(world: World, confined: bool) -> str:
             f"[[operations]]\ninclude-path-regex = {json.dumps(ALIKE)}\n{NO_COVERAGE}",
         ]
     )
+
+
+def _fields() -> dict[str, str]:
+    """The fields of requests that hardly any random value is right for, and where their values are."""
+    found: dict[str, set[str | None]] = {}
+    for of in declared.values():
+        for field in of.stored:
+            if not field.has(Output):
+                found.setdefault(field.name, set()).add(_dictionary(field))
+    for method in METHODS:
+        names = () if method.request is None else method.request.__struct_fields__
+        found |= {name: {"passwords"} for name in names if "password" in name}
+    # A name that means different things in different types is left to chance.
+    return {name: kinds.pop() or "" for name, kinds in found.items() if len(kinds) == 1 and kinds != {None}}
+
+
+def _dictionary(field: Field) -> str | None:
+    reference = field.get(Reference)
+    if reference is not None:
+        return declared[reference.type].plural
+    return "moments" if field.base is datetime else None
 
 
 def _operations(path: str, *bound: tuple[str, str, float]) -> str:

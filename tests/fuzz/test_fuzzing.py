@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ovasabi.kernel.declare.entity import Scope, declared
 from tests.e2e.conftest import Program, free_port
 from tests.fuzz.runs import Run, fuzz
-from tests.fuzz.world import World, made
+from tests.fuzz.world import CREATED, EACH, MARK, World, made
 
 EDGES = r"^/v1/campaigns(/\{campaign\})?((/contents|/events|/master|/operations|:).*)?$"
 FIXED = ("--seed", "1", "--generation-deterministic")
@@ -32,6 +33,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def failures(run: Run) -> str:
     """What a failed run printed, or what ended it."""
     return run.output[run.output.find("= FAILURES") :]
+
+
+def test_the_world_has_entities_of_every_type_that_is_created(world: World) -> None:
+    types = {declared[name] for name in CREATED}
+    assert world.ids.keys() == {of.plural for of in types if of.scope is not Scope.ROOT}
+    assert all(len(found) >= EACH for found in world.ids.values())
+    assert len(world.closed_ids) >= EACH * len([of for of in types if of.scope is Scope.CAMPAIGN])
+    assert world.closed_rows().count(MARK) > EACH
 
 
 def test_every_operation_answers_as_the_document_says(world: World, tmp_path: Path) -> None:

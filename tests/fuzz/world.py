@@ -1,17 +1,30 @@
 """What the fuzzer finds when it begins: campaigns with entities of every type, and one that nobody may touch."""
 
+import random
 import re
 from typing import Any
 
 import httpx
 import msgspec
 
+from ovasabi.discovery import discover
+from ovasabi.kernel.declare.entity import EntityType, Scope, declared
+from ovasabi.kernel.declare.fields import Field, Output, Reference
+from ovasabi.kernel.declare.methods import MethodKind
+from ovasabi.kernel.service import declared_methods
 from tests.e2e.conftest import Program
+from tests.integration.drafts import sample
+from tests.samples import least_of
 
 MARK = "Zugvogelwarte"
 """A word that only the closed campaign knows: no answer to another campaign's key may hold it."""
-STRONG = "Str0ng-enough!"
 EACH, SPARE = 8, 24
+BARE = 2
+"""So many more of each type, which no other entity refers to: where others do, a rule may forbid to delete it."""
+
+discover()
+METHODS = declared_methods()
+CREATED = {method.subject.singular: method for method in METHODS if method.operation is MethodKind.CREATE}
 
 
 class World(msgspec.Struct):
@@ -58,11 +71,15 @@ def made(program: Program) -> World:
         spare = [_campaign(client, f"spare{number}")["slug"] for number in range(SPARE)]
         for number, slug in enumerate(spare):
             _moved_on(client, f"/v1/campaigns/{slug}", number % 4)
-        users = [_user(client, number) for number in range(EACH)]
         opened, closed = _campaign(client, "open"), _campaign(client, "closed")
-        ids = _filled(client, opened["slug"], "Words of the open one", users)
-        deleted = _deleted(client, opened["slug"], {"users": users, **ids})
-        closed_ids = _filled(client, closed["slug"], MARK, users)
+        platform = Filling(client, "/v1", {}, "Words of the platform")
+        platform.fill(Scope.GLOBAL)
+        campaign = Filling(client, f"/v1/campaigns/{opened['slug']}", dict(platform.ids), "Words of the open one")
+        campaign.fill(Scope.CAMPAIGN)
+        shut = Filling(client, f"/v1/campaigns/{closed['slug']}", dict(platform.ids), MARK)
+        shut.fill(Scope.CAMPAIGN)
+        deleted = campaign.deleted() | platform.deleted()
+    ids = {declared[name].plural: found for name, found in (platform.ids | campaign.ids).items()}
     return World(
         program=program,
         open=opened["slug"],
@@ -70,10 +87,86 @@ def made(program: Program) -> World:
         closed_number=closed["campaign_id"],
         open_number=opened["campaign_id"],
         spare=spare,
-        ids={"users": users, **ids},
+        ids=ids,
         deleted=deleted,
-        closed_ids=[id for found in closed_ids.values() for id in found],
+        closed_ids=[id for name, found in shut.ids.items() if name not in platform.ids for id in found],
     )
+
+
+class Filling:
+    """Fills a campaign, or the platform, with entities of every type that its API creates."""
+
+    def __init__(self, client: httpx.Client, at: str, ids: dict[str, list[int]], text: str) -> None:
+        self.client, self.at, self.ids, self.text = client, at, ids, text
+        self._own: list[str] = []
+
+    def fill(self, scope: Scope) -> None:
+        """Makes some of each type, those first that others refer to; to each second one its verbs are done."""
+        left = {name: method for name, method in CREATED.items() if declared[name].scope is scope}
+        while left:
+            ready = [name for name in left if not _needed(declared[name]) & left.keys()]
+            assert ready, f"these need each other to be created: {', '.join(left)}"
+            for name in ready:
+                self._own.append(name)
+                self.ids[name] = [self._create(declared[name], number) for number in range(EACH + BARE)]
+                del left[name]
+        for name in self._own:
+            for number, id in enumerate(self.ids[name][1::2]):
+                self._do(name, id, random.Random(number))
+
+    def deleted(self) -> dict[str, list[int]]:
+        """Takes the last two of each collection out of it, deleted: what can be restored."""
+        found: dict[str, list[int]] = {}
+        for name in reversed(self._own):
+            plural = declared[name].plural
+            if f"{plural}_restore" in {method.id for method in METHODS}:
+                found[plural] = [self.ids[name].pop() for _ in range(BARE)]
+                for id in found[plural]:
+                    assert self.client.delete(f"{self.at}/{plural}/{id}").status_code == 200
+        return found
+
+    def _create(self, of: EntityType, number: int) -> int:
+        fields = [field for field in of.stored if not field.has(Output)]
+        values = {field.name: self._value(of, field, number) for field in fields}
+        values = {name: value for name, value in values.items() if value is not None}
+        return int(_post(self.client, f"{self.at}/{of.plural}", msgspec.to_builtins(values))["id"])
+
+    def _value(self, of: EntityType, field: Field, number: int) -> Any:
+        """References to all but the last of what there is, never the same ones; text that tells the campaign."""
+        reference = field.get(Reference)
+        if reference is not None:
+            known = self.ids.get(reference.type, [])[:EACH]
+            shifted = number + number // EACH * of.fields.index(field)
+            return known[shifted % len(known)] if known else None
+        value = sample(of, field)
+        if field.base is str and "plain words" in str(value):
+            return f"{self.text} {value}" if _fits(field, f"{self.text} {value}") else value
+        return value
+
+    def _do(self, name: str, id: int, chance: random.Random) -> None:
+        """Tries the service's own verbs of an entity, each once in any order; a rule may refuse some."""
+        verbs = [
+            method for method in METHODS if method.subject.singular == name and method.operation is MethodKind.VERB
+        ]
+        for method in chance.sample(verbs, len(verbs)):
+            if method.on_entity:
+                values = {} if method.request is None else msgspec.to_builtins(least_of(method.request))
+                answer = self.client.post(f"{self.at}/{method.subject.plural}/{id}:{method.name}", json=values)
+                assert answer.status_code < 500, answer.text
+
+
+def _needed(of: EntityType) -> set[str]:
+    """The types that must be there first; an entity of its own type can be left out."""
+    references = (field.get(Reference) for field in of.references if not field.has(Output))
+    return {reference.type for reference in references if reference is not None} - {of.name}
+
+
+def _fits(field: Field, text: str) -> bool:
+    try:
+        msgspec.convert(text, field.annotation)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _moved_on(client: httpx.Client, path: str, way: int) -> None:
@@ -86,51 +179,8 @@ def _moved_on(client: httpx.Client, path: str, way: int) -> None:
         assert client.delete(path).status_code == 200
 
 
-def _deleted(client: httpx.Client, slug: str, ids: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Takes the last two of each collection out of it, deleted: what can be restored."""
-    deleted = {name: [found.pop(), found.pop()] for name, found in ids.items()}
-    for name in ("comments", "reactions", "variants", "products", "contents", "quotes", "users"):
-        at = "/v1/users" if name == "users" else f"/v1/campaigns/{slug}/{name}"
-        for id in deleted[name]:
-            assert client.delete(f"{at}/{id}").status_code == 200
-    return deleted
-
-
 def _campaign(client: httpx.Client, slug: str) -> dict[str, Any]:
     return _post(client, "/v1/campaigns", {"slug": slug, "title": slug})
-
-
-def _user(client: httpx.Client, number: int) -> int:
-    values = {"username": f"person{number}", "email": f"person{number}@example.org", "password": STRONG}
-    return int(_post(client, "/v1/users", values)["id"])
-
-
-def _filled(client: httpx.Client, slug: str, text: str, users: list[int]) -> dict[str, list[int]]:
-    """Entities of every type in a campaign; their ids by collection."""
-    at, ids = f"/v1/campaigns/{slug}", {name: [] for name in ("contents", "comments", "reactions", "products")}
-    ids |= {"variants": [], "quotes": []}
-    until = "2999-01-01T00:00:00Z"
-    for number, user in enumerate(users):
-        content = _post(client, f"{at}/contents", {"title": f"{text} {number}", "author_id": user, "tags": ["python"]})
-        product = _post(client, f"{at}/products", {"name": f"{text} {number}"})
-        drafts = {
-            "comments": {"content_id": content["id"], "body": text, "author_id": user},
-            "reactions": {"content_id": content["id"], "user_id": user, "kind": "like"},
-            "variants": {"product_id": product["id"], "sku": f"sku{number}", "name": text, "price": "9.90",
-                         "currency": "EUR"},
-            "quotes": {"description": text, "amount": "12.5", "currency": "EUR", "valid_until": until, "user_id": user},
-        }  # fmt: skip
-        ids["contents"].append(content["id"])
-        ids["products"].append(product["id"])
-        if number % 2:
-            _post(client, f"{at}/contents/{content['id']}:publish", {})
-            ids["products"].insert(0, _post(client, f"{at}/products", {"name": "Without variants"})["id"])
-        for name, draft in drafts.items():
-            ids[name].append(_post(client, f"{at}/{name}", draft)["id"])
-        variant = f"{at}/variants/{ids['variants'][-1]}"
-        _post(client, f"{variant}:restock", {"quantity": 1000})
-        _post(client, f"{variant}:reserve", {"quantity": 500})
-    return ids
 
 
 def _post(client: httpx.Client, path: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -1,22 +1,19 @@
 """Valid drafts of any entity, made from its declaration alone: what the conformance suite creates its entities from."""
 
-import datetime
-import typing
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from enum import Enum
 from typing import Any
 
 import msgspec
+import msgspec.inspect as mi
 
 from ovasabi.kernel.call.context import PLATFORM, acting, system_context
 from ovasabi.kernel.declare.entity import Entity, EntityType, Scope, declared
 from ovasabi.kernel.declare.fields import Bounds, Field, FromMetadata, Immutable, Numeric, Output, Reference, Secret
 from ovasabi.kernel.service import EntityService, ServiceRegistry
-
-PASSWORD = "Correct-horse-7"
+from tests.samples import value_of
 
 
 class Acts(msgspec.Struct, frozen=True):
@@ -94,49 +91,35 @@ def within(entity: Entity) -> Iterator[None]:
 
 
 def sample(of: EntityType, field: Field) -> Any:
-    """A value of a field that differs from call to call where it can; `Meta(examples=…)` decides if there are any."""
-    if field.has(Secret):
-        return PASSWORD
-    if field.meta is not None and field.meta.examples:
+    """A value of a field, from its declaration; one of a natural key differs from call to call."""
+    if field.meta is not None and field.meta.examples and not field.has(Secret):
         return field.meta.examples[0]
-    if field.base is bool:
-        return field.initial() if not field.required else True
-    if field.base is datetime.datetime:
-        # In the order of declaration, so that what begins does so before it ends.
-        later = datetime.timedelta(days=1 + of.fields.index(field))
-        return datetime.datetime.now(datetime.UTC) + later
-    return _plain(field.base, field)
+    if field.base is bool and not field.required:
+        return field.initial()
+    if field.base is Decimal:
+        return _decimal(field)
+    unique = any(field.name in group for group in of.unique)
+    later = 1 + of.fields.index(field)  # in the order of declaration, so that what begins does so before it ends
+    return value_of(_described(field), unique=unique, password=field.has(Secret), later=later)
 
 
-def _plain(base: Any, field: Field) -> Any:
-    if isinstance(base, type) and issubclass(base, Enum):
-        return list(base)[-1]
-    if typing.get_origin(base) is list:
-        return [_plain(_bare(typing.get_args(base)[0]), field)]
-    if typing.get_origin(base) is dict:
-        return {"colour": "green"}
-    if base is Decimal:
-        digits, bounds = field.get(Numeric) or Numeric(), field.get(Bounds) or Bounds()
-        return Decimal(bounds.ge or bounds.gt or 0) + 7 + Decimal(1).scaleb(-digits.scale)
-    if base is int:
-        return int(field.meta.ge or 0) + 7 if field.meta is not None else 7
-    return {str: _text(field), datetime.date: datetime.date(2026, 2, 28), uuid.UUID: uuid.uuid4(), float: 0.5}[base]
+def _described(field: Field) -> Any:
+    """The type of a field without the arms of nothing, as msgspec tells it."""
+    described = mi.type_info(field.annotation)
+    while isinstance(described, mi.Metadata):
+        described = described.type
+    if isinstance(described, mi.UnionType):
+        (described,) = (arm for arm in described.types if not isinstance(arm, mi.NoneType | mi.CustomType))
+    return described
 
 
-def _text(field: Field) -> str:
-    """The first of some usual forms of text that the field takes."""
-    unique = uuid.uuid4().hex
-    forms = [f"w{unique[:12]} plain words", f"w{unique[:12]}", f"{unique[:12]}@example.org", "EUR", unique, "1", "en"]
-    for form in forms:
-        try:
-            return str(msgspec.convert(form, field.annotation)) if not field.is_list else form
-        except msgspec.ValidationError:
-            continue
-    raise AssertionError(f"{field.name} takes none of {forms}: give its Meta an example")
-
-
-def _bare(annotation: Any) -> Any:
-    return annotation.__origin__ if hasattr(annotation, "__metadata__") else annotation
+def _decimal(field: Field) -> Decimal:
+    """A few more than the least, with all digits after the point; never more than there may be."""
+    digits, bounds = field.get(Numeric) or Numeric(), field.get(Bounds) or Bounds()
+    step = Decimal(1).scaleb(-digits.scale)
+    wanted = Decimal(bounds.ge or bounds.gt or 0) + 7 + step
+    most = Decimal(digits.most) - step if bounds.le is None else Decimal(bounds.le)
+    return min(wanted, most)
 
 
 def _metadata(of: EntityType) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from ovasabi.database.connection import Database
 from ovasabi.discovery import discover
 from ovasabi.gateway.contract.protobuf.contract import contract_of
 from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.declare.entity import Scope, declared
+from ovasabi.kernel.declare.methods import MethodKind
 from ovasabi.kernel.service import ServiceRegistry, declared_methods
 from ovasabi.security.keys import create_key
 from tests.conftest import new_campaign
@@ -31,7 +33,11 @@ from tests.integration.kernel.fixtures import CAMPAIGN_TABLES
 
 discover()
 NAMES = sorted(rpc.name for rpc in contract_of(declared_methods()).rpcs)
-TYPES = ("content", "comment", "reaction", "product", "variant", "quote", "user")
+TYPES = sorted(
+    method.subject.singular
+    for method in declared_methods()
+    if method.operation is MethodKind.CREATE and declared[method.subject.singular].scope is not Scope.ROOT
+)
 EXAMPLES = int(os.environ.get("OVASABI_TEST_FUZZ_EXAMPLES", "0"))
 FUZZED = settings(
     max_examples=EXAMPLES or 10, derandomize=not EXAMPLES, deadline=None, database=None,

@@ -1,12 +1,14 @@
 """One way to call both clients, which remembers what was called: answers are awaited, lists and streams collected."""
 
 import asyncio
+import importlib
 import inspect
 import itertools
+import pkgutil
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from ovasabi_client import api, api_async
+import ovasabi_client.services
 
 FIRST = 3
 """So many of a stream, which has no end, are collected."""
@@ -52,7 +54,9 @@ def _collected(function: Any, arguments: Any, options: Any) -> Any:
 def all_functions() -> set[tuple[str, str]]:
     """Every function of the API, by class and name; both clients have the same."""
     found: set[tuple[str, str]] = set()
-    for module in (api, api_async):
+    folders = ["", *(f"services.{one.name}." for one in pkgutil.iter_modules(ovasabi_client.services.__path__))]
+    for name in (f"ovasabi_client.{folder}{half}" for folder in folders for half in ("api", "api_async")):
+        module = importlib.import_module(name)
         for cls in vars(module).values():
             if inspect.isclass(cls) and cls.__module__ == module.__name__:
                 functions = [name for name, value in vars(cls).items() if inspect.isfunction(value)]

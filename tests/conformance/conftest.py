@@ -1,0 +1,107 @@
+"""What holds for every entity of every service: no list of them is kept here, a new one is tested by being there.
+
+Every type is tested on PostgreSQL 18. On other versions there are representatives: as few types as have, between them,
+everything that a declaration can say.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from ovasabi.database.connection import APP_ROLE, prepare_connection
+from ovasabi.discovery import discover
+from ovasabi.kernel.declare.entity import EntityType, Scope, declared
+from ovasabi.kernel.declare.fields import Field, Output, Reference
+from ovasabi.kernel.service import ServiceRegistry
+from tests.conftest import new_campaign
+from tests.integration.drafts import Maker
+
+discover()
+EVERY_TYPE_ON = "18"
+
+
+def traits(of: EntityType) -> set[str]:
+    """What sets a type apart from others, as its table, its statements and its checks know it."""
+    found = {f"scope {of.scope.value}", f"stream {of.stream}"}
+    found |= {f"a natural key of {len(group)}" for group in of.unique}
+    for field in of.fields:
+        found |= {type(marker).__name__ for marker in field.markers} | {f"a column of {_column(field)}"}
+        found |= {"a field that may be null"} if field.nullable else set()
+        found |= {"a counter"} if field.has(Output) and field.base is int else set()
+        if (reference := field.get(Reference)) is not None:
+            found |= {f"a reference to what is of the scope {declared[reference.type].scope.value}"}
+    return found
+
+
+def representatives(types: Iterable[EntityType]) -> set[str]:
+    """The names of a few types that have, between them, the traits of all; those with the most first."""
+    left, chosen = set().union(*map(traits, types)), set[str]()
+    while left:
+        best = max(sorted(types, key=lambda of: of.name), key=lambda of: len(traits(of) & left))
+        chosen.add(best.name)
+        left -= traits(best)
+    return chosen
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out, on other versions than one, the types that others stand for."""
+    kept = representatives(list(declared.values()))
+    left_out = [item for item in items if isinstance(item, pytest.Function) and _stood_for(item, kept)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _stood_for(item: pytest.Function, kept: set[str]) -> bool:
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    name = params.get("of") or params.get("partitioned")
+    return name is not None and params.get("server") != EVERY_TYPE_ON and name not in kept
+
+
+def _column(field: Field) -> str:
+    """The type of its column without its limits."""
+    return field.sql_type.partition("(")[0]
+
+
+@pytest.fixture(params=sorted(declared))
+def of(request: pytest.FixtureRequest) -> EntityType:
+    """Each entity type there is."""
+    return declared[request.param]
+
+
+@pytest.fixture(params=sorted(name for name, of in declared.items() if of.scope is Scope.CAMPAIGN))
+def partitioned(request: pytest.FixtureRequest) -> EntityType:
+    """Each entity type of campaigns."""
+    return declared[request.param]
+
+
+@pytest_asyncio.fixture
+async def maker(registry: ServiceRegistry, campaign: int) -> Maker:
+    """Makes entities in a campaign of the test's own."""
+    return Maker(registry, campaign)
+
+
+@pytest_asyncio.fixture
+async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the superuser, whom row-level security does not bind: to look at the catalogue."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture
+async def app(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection in the application's role, which plans with the values that it is given."""
+    settings = {"role": APP_ROLE, "plan_cache_mode": "force_custom_plan", "TimeZone": "UTC"}
+    connection = await asyncpg.connect(database_url, server_settings=settings)
+    await prepare_connection(connection)
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def places(registry: ServiceRegistry) -> dict[str, int]:
+    """Two campaigns: one in the pool, one with partitions of its own."""
+    return {"pool": await new_campaign(registry), "dedicated": await new_campaign(registry, dedicated=True)}

@@ -1,0 +1,1 @@
+"""Parcels: what a campaign sends, with a field of every kind."""

@@ -1,0 +1,118 @@
+"""The data of parcels and of their stops: fields of every kind that can be declared."""
+
+import hashlib
+import uuid
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from ovasabi.kernel.declare.entity import Entity, Scope, entity
+from ovasabi.kernel.declare.fields import (
+    Bounds,
+    Filter,
+    FromMetadata,
+    Immutable,
+    Numeric,
+    Output,
+    Personal,
+    Reference,
+    Search,
+    Secret,
+    Unique,
+)
+
+
+class ParcelState(StrEnum):
+    """Where a parcel is in its life."""
+
+    PACKED = "packed"
+    SENT = "sent"
+    DELIVERED = "delivered"
+
+
+class Carrier(StrEnum):
+    """Who carries it."""
+
+    POST = "post"
+    BIKE_COURIER = "bike-courier"
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How large it is."""
+
+    width: Annotated[int, Meta(ge=1, le=200)]
+    height: Annotated[int, Meta(ge=1, le=200)]
+    unit: str = "cm"
+
+
+def seal(text: str) -> str:
+    """What is kept of the code that opens a parcel."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@entity(plural="parcels", title="label", unique=[("receiver_id", "due_on", "carrier")])
+class Parcel(Entity, frozen=True):
+    """Something that is sent."""
+
+    label: Annotated[str, Meta(min_length=1, max_length=200), Search("A")]
+    code: Annotated[str, Meta(pattern=r"^[A-Z]{2}[0-9]{9}[A-Z]{2}$(?!\n)", max_length=13), Unique()]
+    number: Annotated[int, Meta(ge=1), Unique()]
+    weight: Annotated[Decimal, Bounds(gt=0, le=50), Numeric(6, 3), Filter()]
+    carrier: Annotated[Carrier, Filter(), Immutable()]
+    due_on: Annotated[date, Filter(), Immutable()]
+    ready_at: Annotated[datetime, Meta(tz=True), Filter()]
+    batch: Annotated[uuid.UUID, Filter()]
+    fragile: Annotated[bool, Filter()]
+    receiver_id: Annotated[int, Reference("user"), Immutable()]
+    notes: Annotated[str, Meta(max_length=5_000), Search("C")] = ""
+    alias: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$", max_length=40), Unique(fold=True)] | None = None
+    layers: Annotated[int, Meta(ge=1, le=5, examples=[2])] = 1
+    balance: int = 0
+    floor: Annotated[int, Meta(le=-1)] | None = None
+    insured_for: Annotated[Decimal, Numeric(12, 2)] | None = None
+    temperature: Annotated[float, Meta(ge=-40, le=60)] | None = None
+    insured: bool = False
+    signed: bool | None = None
+    opened_on: date | None = None
+    pick_up_at: Annotated[datetime, Meta(tz=True)] | None = None
+    previous_batch: uuid.UUID | None = None
+    second_carrier: Carrier | None = None
+    marks: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=40)]], Meta(max_length=20), Filter(), Search("B")
+    ] = msgspec.field(default_factory=list)
+    scans: Annotated[list[int], Meta(max_length=20)] = msgspec.field(default_factory=list)
+    carriers: list[Carrier] = msgspec.field(default_factory=list)
+    attributes: dict[str, str] = msgspec.field(default_factory=dict)
+    extra: dict[str, Any] = msgspec.field(default_factory=dict)
+    size: Size | None = None
+    sizes: list[Size] = msgspec.field(default_factory=list)
+    sender_id: Annotated[int, Reference("user")] | None = None
+    content_id: Annotated[int, Meta(description="What it was ordered from."), Reference("content")] | None = None
+    replaces_id: Annotated[int, Reference("parcel")] | None = None
+    street: Annotated[str, Meta(max_length=200, description="Where it goes."), Personal()] = ""
+    lock: Annotated[str, Meta(min_length=6, max_length=60), Secret(seal)] | UnsetType = UNSET
+    state: Annotated[ParcelState, Filter(), Output()] = ParcelState.PACKED
+    sent_at: Annotated[datetime, Meta(tz=True), Filter(), Output()] | None = None
+    scan_count: Annotated[int, Meta(ge=0), Output()] = 0
+    section: Annotated[str, FromMetadata("service_specific.parcel.section")] | None = None
+
+
+@entity(plural="parcel_stops", title="town", name="parcel_stop", table="stop")
+class ParcelStop(Entity, frozen=True):
+    """A place that a parcel passes."""
+
+    parcel_id: Annotated[int, Reference("parcel"), Immutable()]
+    town: Annotated[str, Meta(min_length=1, max_length=100), Search("A")]
+    reached_at: Annotated[datetime, Meta(tz=True), Filter()] | None = None
+
+
+@entity(plural="depots", title="name", table="depot", scope=Scope.GLOBAL)
+class Depot(Entity, frozen=True):
+    """A place of the platform where parcels lie."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100), Unique()]
+    capacity: Annotated[int, Meta(ge=0, multiple_of=10)] = 0
