@@ -135,7 +135,8 @@ def service(name: str, entity: str | None, plural: str | None) -> None:
     for path in write(names):
         click.echo(f"wrote {path}")
     click.echo(f"\n`make run` serves it at once, at /v1/campaigns/{{campaign}}/{names.plural}")
-    click.echo("`make test` runs the conformance suite for it, as for every service.")
+    click.echo("`make api` writes its contract, its pages and its part of the client; commit them with it.")
+    click.echo("`make test` then runs every test that finds services by looking, for it as well.")
 
 
 def check_names(names: Names) -> None:
