@@ -34,7 +34,7 @@ async def _opened(url: str, settings: Settings) -> AsyncIterator[Platform]:
 
     discover()
     contract = contract_of(declared_methods())
-    async with running(url, settings, partial(remotes, contract)) as platform:
+    async with running(url, settings, partial(remotes, contract, settings.request_timeout_seconds)) as platform:
         if port is None:
             yield platform
             return

@@ -113,7 +113,9 @@ async def on_grpc(url: str, home: Path, port: int = 0, **settings: Any) -> Async
     """A platform of a test's own, and where it listens; services that it does not run are looked for elsewhere."""
     given = Settings(home=home, **{"pool_size": 2, "write_pool_size": 2, **settings})
     async with AsyncExitStack() as opened:
-        platform = await opened.enter_async_context(running(url, given, partial(remotes, contract())))
+        platform = await opened.enter_async_context(
+            running(url, given, partial(remotes, contract(), given.request_timeout_seconds))
+        )
         bound = await opened.enter_async_context(serving_grpc(platform, contract(), "127.0.0.1", port))
         yield platform, f"127.0.0.1:{bound}"
 

@@ -20,7 +20,7 @@ async def three_processes(database_url: str, home: Path) -> AsyncIterator[tuple[
     """Answers where the first one listens for HTTP and for gRPC: it has all services, two thirds of them elsewhere."""
     rest = set(discover()) - {name for part in PARTS for name in part.split(",")}
     parts = [*PARTS, ",".join(sorted(rest))]
-    ports = [(_free(), _free()) for _ in parts]
+    ports = [(free_port(), free_port()) for _ in parts]
     peers = {name: grpc for part, (_, grpc) in zip(parts, ports, strict=True) for name in part.split(",")}
     common = {
         **{name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")},
@@ -34,12 +34,13 @@ async def three_processes(database_url: str, home: Path) -> AsyncIterator[tuple[
     async with AsyncExitStack() as running:
         for part, (http, grpc) in zip(parts, ports, strict=True):
             own = {"OVASABI_PORT": str(http), "OVASABI_GRPC_PORT": str(grpc)}
-            await running.enter_async_context(_process(part, common | own))
+            await running.enter_async_context(serving(part, common | own))
         yield f"http://127.0.0.1:{ports[0][0]}", f"127.0.0.1:{ports[0][1]}"
 
 
 @asynccontextmanager
-async def _process(services: str, environment: dict[str, str]) -> AsyncIterator[None]:
+async def serving(services: str, environment: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """One process, which serves some of the services, and ends in good order."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "ovasabi", "serve", "--services", services, env=environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -49,13 +50,14 @@ async def _process(services: str, environment: dict[str, str]) -> AsyncIterator[
     assert line.startswith(b"OVASABI listens"), line + await process.stdout.read()
     reading = asyncio.create_task(process.stdout.read())
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         assert await asyncio.wait_for(process.wait(), 30) == 0, await reading
         assert b"Traceback" not in await reading
 
 
-def _free() -> int:
+def free_port() -> int:
+    """A port that nobody listens on just now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

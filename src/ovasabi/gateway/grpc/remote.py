@@ -11,9 +11,10 @@ import msgspec
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError, such_as
 from ovasabi.gateway.contract.protobuf.contract import Contract, Rpc
 from ovasabi.gateway.grpc.call_metadata import CAUSATION_KEY, CORRELATION_KEY
+from ovasabi.gateway.grpc.server import KEEPALIVE_MS
 from ovasabi.gateway.grpc.statuses import error_of
 from ovasabi.gateway.wire.headers import CLIENT_KEY
 from ovasabi.gateway.wire.problems import unreadable
@@ -31,6 +32,13 @@ _OPTIONS = [
     # Of an address that stands for several processes, each is called in turn.
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
     ("grpc.max_reconnect_backoff_ms", 2_000),
+    # A connection that is dead, or whose process hangs, is found out though nobody sends a reset: also while nobody
+    # calls, so that the next call does not find it so.
+    ("grpc.keepalive_time_ms", 2 * KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_MS),
+    ("grpc.http2.ping_timeout_ms", KEEPALIVE_MS),  # which is a minute otherwise, whatever the keepalive says
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
 ]
 
 
@@ -53,7 +61,10 @@ class PeerUnavailable(OvasabiError):
 class Remote:
     """A service elsewhere. It has the operations of an `Entities`, for services that call each other."""
 
-    def __init__(self, folder: str, rpcs: Mapping[str, Rpc], channel: grpc.aio.Channel, peers: Peers) -> None:
+    def __init__(
+        self, folder: str, rpcs: Mapping[str, Rpc], channel: grpc.aio.Channel, peers: Peers, seconds: float
+    ) -> None:
+        self._seconds = seconds
         self._folder = folder
         self._rpcs = rpcs
         self._peers = peers
@@ -65,7 +76,7 @@ class Remote:
         rpc = self._rpcs[call.method.name]
         body = self._body(rpc, call)
         try:
-            answer = await self._ask[rpc.method.name](body, metadata=self._metadata(), timeout=remaining())
+            answer = await self._ask[rpc.method.name](body, metadata=self._metadata(), timeout=self._limit())
         except grpc.aio.AioRpcError as error:
             raise self._error(error) from None
         return rpc.value(rpc.answer_class.FromString(answer))
@@ -75,8 +86,13 @@ class Remote:
         rpc = self._rpcs[call.method.name]
         listening = self._ask[rpc.method.name](self._body(rpc, call), metadata=self._metadata())
         answers = self._answers(rpc, listening)
-        # What is sent before the first answer says that the call was not refused.
-        await listening.initial_metadata()
+        try:
+            async with asyncio.timeout(self._limit()):
+                # What is sent before the first answer says that the call was not refused.
+                await listening.initial_metadata()
+        except TimeoutError:
+            listening.cancel()
+            raise DeadlineExceeded from None
         if listening.done():
             await anext(answers)
         return answers
@@ -160,6 +176,11 @@ class Remote:
         body: bytes = rpc.request(msgspec.structs.replace(call, campaign=named, key=key)).SerializeToString()
         return body
 
+    def _limit(self) -> float:
+        """Seconds that the call may take: what the caller has left, else what the platform gives a call."""
+        left = remaining()
+        return self._seconds if left is None else left
+
     def _metadata(self) -> Metadata:
         context = current()
         metadata: Metadata = [("authorization", self._peers.vouch(context.principal))]
@@ -195,8 +216,11 @@ def _callable(channel: grpc.aio.Channel, rpc: Rpc) -> Any:
 
 
 @asynccontextmanager
-async def remotes(contract: Contract, peers: Peers) -> AsyncIterator[Elsewhere]:
-    """What finds the services that do not run here, for as long as the block runs."""
+async def remotes(contract: Contract, seconds: float, peers: Peers) -> AsyncIterator[Elsewhere]:
+    """What finds the services that do not run here, for as long as the block runs.
+
+    A call of them may take so many `seconds` if its caller has no deadline.
+    """
     channels: dict[str, grpc.aio.Channel] = {}
 
     def elsewhere(service: type[Service]) -> Remote | None:
@@ -207,7 +231,7 @@ async def remotes(contract: Contract, peers: Peers) -> AsyncIterator[Elsewhere]:
         if address not in channels:
             channels[address] = grpc.aio.insecure_channel(address, options=_OPTIONS)
         rpcs = {rpc.method.name: rpc for rpc in contract.rpcs if rpc.method.subject is service.subject}
-        return Remote(folder, rpcs, channels[address], peers)
+        return Remote(folder, rpcs, channels[address], peers, seconds)
 
     try:
         yield elsewhere

@@ -19,12 +19,16 @@ from ovasabi.gateway.grpc.responses import MAX_MESSAGE_BYTES, answering, refusin
 from ovasabi.runtime import Platform
 
 GRACE_SECONDS = 10.0
+KEEPALIVE_MS = 5_000
+"""How soon a peer may ask again whether this process is alive, and how long it waits for the answer."""
 _OPTIONS = [
     # What is somewhat too large is refused with the details of an error; the rest is not even read.
     ("grpc.max_receive_message_length", 2 * MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", -1),
     # Another server on the same port is an error, and does not share the calls.
     ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS),
 ]
 
 
