@@ -296,5 +296,7 @@ async def test_a_delete_takes_the_output_with_it(registry: ServiceRegistry, camp
 
 
 def test_its_doors_offer_what_clients_may_do_and_no_more() -> None:
-    assert [method.name for method in Operations.methods()] == ["get", "list", "delete", "cancel", "download"]
+    assert [method.name for method in Operations.methods()] == [
+        "get", "list", "delete", "allowed_moves", "cancel", "download",
+    ]  # fmt: skip
     assert {method.operation for method in Operations.methods()}.isdisjoint({Offer.CREATE, Offer.UPDATE, Offer.RESTORE})
