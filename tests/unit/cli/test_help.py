@@ -66,7 +66,7 @@ def test_a_wrong_setting_is_a_sentence_a_hint_and_exit_code_2(tmp_path: Path) ->
 def test_the_help_of_a_call_tells_the_services_their_methods_and_the_options_of_each(tmp_path: Path) -> None:
     for arguments, words in (
         ((), ("contents", "Search over all types.", "--key-file FILE", "--address URL")),
-        (("contents",), ("publish        Shows a draft, as from now.", "allowed_moves  Which verbs apply now")),
+        (("contents",), ("  publish ", "  Shows a draft, as from now.", "  allowed_moves ")),
         (
             ("contents", "create"),
             ("--campaign SLUG|NUMBER", "--title TEXT", "[required]", "[article|micro|video|story]"),
