@@ -94,8 +94,8 @@ def typed(described: Any) -> st.SearchStrategy[Any]:
             return st.from_regex(pattern, fullmatch=True).filter(lambda text: len(text) <= (described.max_length or 99))
         case mi.StrType(min_length=least, max_length=most):
             return st.text(min_size=least or 0, max_size=min(most or 20, 20))
-        case mi.IntType(ge=ge, le=le):
-            return st.integers(-(2**63) if ge is None else ge, 2**63 - 1 if le is None else le)
+        case mi.IntType():
+            return whole_numbers(described)
         case mi.FloatType(ge=ge, le=le):
             return st.floats(ge, le, allow_nan=False, allow_infinity=False)
         case mi.ListType(item_type=item):
@@ -111,6 +111,14 @@ def typed(described: Any) -> st.SearchStrategy[Any]:
         case mi.StructType(cls=cls):
             return values(cls)
     return _LEAVES[type(described)]
+
+
+def whole_numbers(described: mi.IntType) -> st.SearchStrategy[int]:
+    """Whole numbers within the limits of a type, and those of what keeps them."""
+    least = described.ge if described.ge is not None else -(2**63) if described.gt is None else described.gt + 1
+    most = described.le if described.le is not None else 2**63 - 1 if described.lt is None else described.lt - 1
+    step = described.multiple_of or 1
+    return st.integers(-(-least // step), most // step).map(lambda number: number * step)
 
 
 _LEAVES: dict[type, st.SearchStrategy[Any]] = {

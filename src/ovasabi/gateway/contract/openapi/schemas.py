@@ -71,10 +71,22 @@ def is_page(method: Method) -> bool:
 
 
 def query_schemas(kind: Any) -> tuple[dict[str, Schema], list[str]]:
-    """The schema of each parameter of a query, and the names of those that must be there."""
+    """The schema of each parameter of a query, whole in itself, and the names of those that must be there."""
     schema = msgspec.json.schema(kind)
-    described = schema["$defs"][schema["$ref"].rpartition("/")[2]]
-    return described["properties"], described.get("required", [])
+    known = schema["$defs"]
+    described = known[schema["$ref"].rpartition("/")[2]]
+    return {name: _whole(part, known) for name, part in described["properties"].items()}, described.get("required", [])
+
+
+def _whole(part: Any, known: dict[str, Schema]) -> Any:
+    """A schema with what it refers to in the place of the reference."""
+    if isinstance(part, list):
+        return [_whole(inner, known) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    name = str(part.get("$ref", "")).removeprefix("#/$defs/")
+    rest = {key: _whole(inner, known) for key, inner in part.items() if key != "$ref"}
+    return {**_whole(known[name], known), **rest} if name in known else {**part, **rest}
 
 
 def _kinds(methods: list[Method], entities: list[EntityType]) -> list[Any]:
