@@ -36,5 +36,6 @@ class SingleFlight:
             answer: T = await batcher.call(None, campaign=campaign)
             return answer
         finally:
-            if batcher.idle:
-                self._batchers.pop((campaign, question), None)
+            # Who was answered first may have asked again already: that is another batcher, which others are to share.
+            if batcher.idle and self._batchers.get((campaign, question)) is batcher:
+                del self._batchers[campaign, question]
