@@ -1,4 +1,4 @@
-"""The services: one folder each under `system/` and `services/`, found by looking, never by a list."""
+"""Service discovery: every folder under `system/` and `services/` is a service; there is no list of them."""
 
 import importlib
 import pkgutil
@@ -7,11 +7,11 @@ from pathlib import Path
 from ovasabi import services, system
 
 PACKAGES = (system, services)
-"""Where services are looked for."""
+"""The packages that are searched for services."""
 
 
 def discover() -> list[str]:
-    """Imports the declarations and the rules of every service folder; returns the folders' names, sorted."""
+    """Imports the entities and rules of every service folder; returns the names of the folders, sorted."""
     folders = {
         module.name: (package.__name__, Path(folder) / module.name)
         for package in PACKAGES

@@ -1,4 +1,4 @@
-"""What can go wrong, by kind: every error is one class, one sentence and a hint; only the doors know status codes."""
+"""Errors and their kinds: each error is a class with a sentence and a hint; only the gateway knows status codes."""
 
 import string
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ from typing import Any, ClassVar, Self
 
 
 class Kind(StrEnum):
-    """The closed list of ways in which a call can fail."""
+    """The closed set of ways in which a call can fail."""
 
     INVALID = "invalid"
     UNAUTHENTICATED = "unauthenticated"
     DENIED = "denied"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
-    """Others got in between: the same call may succeed when it has read again."""
+    """A concurrent change interfered: the same call may succeed after reading again."""
     EXISTS = "exists"
-    """What was to be new is taken: the same call never succeeds as long as it is."""
+    """What would be created already exists: the same call cannot succeed while it does."""
     PRECONDITION = "precondition"
     EXHAUSTED = "exhausted"
     UNAVAILABLE = "unavailable"
@@ -26,26 +26,26 @@ class Kind(StrEnum):
 
     @property
     def transient(self) -> bool:
-        """Whether time alone may mend it: the same call may succeed a moment later."""
+        """Whether the failure may pass by itself, so that the same call may succeed a moment later."""
         return self in (Kind.EXHAUSTED, Kind.UNAVAILABLE, Kind.DEADLINE)
 
 
 def such_as(**arguments: Any) -> Mapping[str, Any]:
-    """The arguments of an error as they may be in life."""
+    """Returns realistic arguments of an error, for its `example`."""
     return MappingProxyType(arguments)
 
 
 class OvasabiError(Exception):
-    """Something failed that should not have, and is the platform's own to mend.
+    """An unexpected internal error.
 
-    A subclass sets `kind`, `code` (stable, snake case) and `message` (a sentence with `{name}` places that the
-    keyword arguments fill). `hint` says what to do; `field` names the input at fault, if one is. `example` fills
-    the places as they may be filled in life: documentation shows it, and a class with places is refused without.
+    A subclass sets `kind`, `code` (stable, snake case) and `message` (a sentence with `{name}` placeholders that the
+    keyword arguments fill). `hint` says what to do; `field` names the invalid input, if there is one. `example` gives
+    realistic values for the placeholders, which the documentation shows; a class with placeholders must have one.
     """
 
     kind: Kind = Kind.INTERNAL
     code: str = "internal"
-    message: ClassVar[str] = "Something failed that should not have."
+    message: ClassVar[str] = "An internal error occurred."
     hint: str | None = None
     example: ClassVar[Mapping[str, Any]] = such_as()
 
@@ -62,24 +62,24 @@ class OvasabiError(Exception):
         super().__init_subclass__()
         if "message" in vars(cls) and "code" not in vars(cls):
             raise TypeError(f"{cls.__name__} has a message but no code of its own")
-        if cls.places() != set(cls.example) - {"field", "hint"}:
-            wanted = ", ".join(sorted(cls.places())) or "nothing"
-            raise TypeError(f"{cls.__name__} has an example that does not fill its places: {wanted}")
+        if cls.placeholders() != set(cls.example) - {"field", "hint"}:
+            expected = ", ".join(sorted(cls.placeholders())) or "none"
+            raise TypeError(f"The example of {cls.__name__} does not match its placeholders: {expected}")
 
     @property
     def transient(self) -> bool:
-        """Whether the same call may succeed a moment later, which its kind says unless the class knows better."""
+        """Whether the same call may succeed a moment later; by default, this depends on the kind alone."""
         return self.kind.transient
 
     @classmethod
-    def places(cls) -> set[str]:
-        """The names of the values that the sentence and the hint hold."""
+    def placeholders(cls) -> set[str]:
+        """Returns the names of the placeholders in the message and the hint."""
         hint = "" if "hint" in cls.example else cls.hint or ""
         return {name for text in (cls.message, hint) for _, name, _, _ in string.Formatter().parse(text) if name}
 
     @classmethod
-    def retold(cls, text: str, *, field: str | None, hint: str | None, values: Mapping[str, Any]) -> Self:
-        """The error as it was told elsewhere: its sentence and hint are taken as they are."""
+    def received(cls, text: str, *, field: str | None, hint: str | None, values: Mapping[str, Any]) -> Self:
+        """Builds an error that another process reported: its sentence and hint are taken as they are."""
         error = cls.__new__(cls, text)
         Exception.__init__(error, text)
         error.values, error.field, error.hint = dict(values), field, hint
@@ -87,39 +87,39 @@ class OvasabiError(Exception):
 
 
 class SettingsError(OvasabiError):
-    """A setting is unknown or malformed."""
+    """A setting is unknown or not valid."""
 
     kind = Kind.INVALID
     code = "setting_invalid"
     message = "{problem}"
     example = such_as(
-        problem="OVASABI_PROT, given in the environment, is not a setting.", hint="Did you mean OVASABI_PORT?"
+        problem="OVASABI_PROT, found in the environment, is not a setting.", hint="Did you mean OVASABI_PORT?"
     )
 
 
 class StartError(OvasabiError):
-    """The platform, or a part that it needs, does not start."""
+    """The platform, or a component that it needs, cannot start."""
 
     kind = Kind.UNAVAILABLE
     code = "start_failed"
     message = "{problem}"
-    example = such_as(problem="The database is not at the newest migration.", hint="Run: ovasabi migrate")
+    example = such_as(problem="The database schema is not up to date.", hint="Run: ovasabi migrate")
 
 
 class DatabaseUnavailable(OvasabiError):
-    """PostgreSQL cannot be reached, or the connection was lost before the answer came."""
+    """PostgreSQL cannot be reached, or the connection was lost before it responded."""
 
     kind = Kind.UNAVAILABLE
     code = "database_unavailable"
-    message = "The database did not answer: {reason}."
-    hint = "Try again shortly; a create with an Idempotency-Key can be sent again safely."
+    message = "The database is unavailable: {reason}."
+    hint = "Try again shortly. A create with an Idempotency-Key can safely be repeated."
     example = such_as(reason="the connection was lost or refused")
 
 
 class DeadlineExceeded(OvasabiError):
-    """The time that the caller gave is used up."""
+    """The call did not finish before its deadline."""
 
     kind = Kind.DEADLINE
     code = "deadline_exceeded"
-    message = "The call took longer than its deadline allows."
-    hint = "Ask for less at a time, or give the call more time."
+    message = "The call did not finish before its deadline."
+    hint = "Request less at a time, or set a longer deadline."

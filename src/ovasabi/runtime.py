@@ -1,4 +1,4 @@
-"""The running platform: its database, its services and its background work; and getting a database ready for them."""
+"""The running platform: its database, services and background work, and the preparation of a database for them."""
 
 import asyncio
 import platform as python_platform
@@ -28,11 +28,14 @@ from ovasabi.system.operation.running import carrying_out
 
 _SQL = load(__file__)
 SAMPLE_CAMPAIGN = "python"
-BACKGROUND = ("partitions: months ahead, hourly", "operations: carried out, and taken over")
+BACKGROUND = (
+    "partitions: created for the months ahead, hourly",
+    "operations: run, and taken over from other processes",
+)
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """What was made for a first start: the operator key only if it is new."""
+    """What a start prepared: the operator key is set only if it was newly created."""
 
     operator_key: str | None
     sample_campaign: str
@@ -49,7 +52,7 @@ class Platform(msgspec.Struct, frozen=True):
 
 
 def pools(url: str, settings: Settings) -> Database:
-    """The pools as the settings size them, not yet open."""
+    """Returns the connection pools in the configured sizes, not yet open."""
     return Database(
         url,
         readers=settings.pool_size,
@@ -59,12 +62,12 @@ def pools(url: str, settings: Settings) -> Database:
 
 
 Finding = Callable[[Peers], AbstractAsyncContextManager[Elsewhere]]
-"""What finds, among peers, the services that do not run here."""
+"""Finds, among the peers, the services that do not run in this process."""
 
 
 @asynccontextmanager
 async def running(url: str, settings: Settings, elsewhere: Finding | None = None) -> AsyncIterator[Platform]:
-    """The platform on a prepared database, with its background work, for as long as the block runs."""
+    """Runs the platform, with its background work, on a prepared database for the duration of the block."""
     peers = peers_of(settings, discover())
     database = await pools(url, settings).open()
     background = asyncio.create_task(partitions.keep_ahead(database, settings.months_ahead))
@@ -84,11 +87,11 @@ async def running(url: str, settings: Settings, elsewhere: Finding | None = None
 
 
 async def prepare(url: str, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Prepared:
-    """Brings a database up to date, makes the months ahead, and on the first start a key and a sample campaign."""
+    """Migrates a database and creates its coming partitions; on a first start, also a key and a sample campaign."""
     discover()
     state = await _state(url)
     if state.revision != newest_revision() or state.outdated():
-        from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if there is work for them
+        from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if needed
 
         await migrations.upgrade(url, progress)
     database = await pools(url, settings).open()
@@ -104,23 +107,23 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
 
 
 async def check(url: str, settings: Settings) -> None:
-    """Whether a database is ready to be served; a StartError that says what to do if not."""
+    """Checks that a database is ready to serve; raises a StartError that says what to do if it is not."""
     discover()
     try:
         state = await _state(url)
     except asyncpg.PostgresError as error:
         raise StartError(
-            problem=f"The database refuses the connection: {error}.", hint="Look at OVASABI_DATABASE_URL."
+            problem=f"The database refuses the connection: {error}.", hint="Check OVASABI_DATABASE_URL."
         ) from error
     if state.revision != newest_revision():
-        raise StartError(problem="The database is not at the newest migration.", hint="Run: ovasabi migrate")
+        raise StartError(problem="The database schema is not up to date.", hint="Run: ovasabi migrate")
     if state.outdated():
         problem = "The functions and policies of the database are out of date."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
 
 
 async def status(url: str, settings: Settings) -> dict[str, Any]:
-    """What a database holds: versions, migrations, campaigns, leaves, background work."""
+    """Reports on a database: versions, migrations, campaigns, leaf partitions and background work."""
     try:
         connection = await asyncpg.connect(url, timeout=5)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -151,7 +154,7 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
 
 
 def newest_revision() -> str:
-    """The newest migration, read from the names of the files: what Alembic would say, without loading it."""
+    """Returns the newest migration, read from the file names: what Alembic would report, without loading it."""
     package = Path(__file__).parent
     folders = (package.parents[1] / "migrations" / "versions", package / "migrations" / "versions")
     folder = next(path for path in folders if path.is_dir())
@@ -170,7 +173,7 @@ async def _state(url: str) -> sql_objects.State:
 
 
 async def _operator_key(database: Database, file: Path) -> str | None:
-    """The operator key's file, made if it is missing or holds no valid key; the key only if it was made."""
+    """Creates the operator key and its file unless the file holds a valid key; returns the key only if it is new."""
     with suppress(OSError, Unauthenticated):
         await Keyring(database).principal(file.read_text().strip())
         return None
@@ -183,9 +186,10 @@ async def _operator_key(database: Database, file: Path) -> str | None:
 
 
 async def _sample(database: Database, progress: Callable[[str], None], *, first: bool) -> str:
-    """On a first start without campaigns, one of real text: the language topics that Python ships. Answers its slug.
+    """Creates a sample campaign on a first start, with the language topics that ship with Python; returns its slug.
 
-    A first start that was cut off is one again, and adds what is missing. Where there are others, one of them is named.
+    A first start that was interrupted is resumed, and adds what is missing. If there are other campaigns, none is
+    created, and the slug of one of them is returned.
     """
     registry = ServiceRegistry(database)
     slugs = [campaign.slug for campaign in (await registry.named("campaign").list(ListRequest(page_size=100))).items]
@@ -193,9 +197,13 @@ async def _sample(database: Database, progress: Callable[[str], None], *, first:
         return slugs[-1] if slugs and SAMPLE_CAMPAIGN not in slugs else SAMPLE_CAMPAIGN
     from pydoc_data.topics import topics
 
-    progress("making the sample campaign")
+    progress("creating the sample campaign")
     campaign = await registry.named("campaign").create(
-        {"slug": SAMPLE_CAMPAIGN, "title": "The Python language", "description": "The topics of Python's own help."},
+        {
+            "slug": SAMPLE_CAMPAIGN,
+            "title": "The Python language",
+            "description": "The topics of Python's built-in help.",
+        },
         key="sample:campaign",
     )
     with in_campaign(campaign.campaign_id):

@@ -1,4 +1,4 @@
-"""Every setting in one frozen object, read once at the entry point from the environment, `.env` and secret files."""
+"""All settings in one frozen object, read once at the entry point from the environment, `.env` and secret files."""
 
 import difflib
 import os
@@ -25,23 +25,23 @@ def _directory(path: Path) -> Path:
 
 
 def _postgresql(url: SecretStr) -> SecretStr:
-    """Refuse what the driver would misread; the messages never hold the URL, which may hold a password."""
+    """Refuse URLs that the driver would misread; the messages never show the URL, which may contain a password."""
     scheme, separator, _ = url.get_secret_value().partition("://")
     if not separator or scheme not in ("postgresql", "postgres"):
-        raise ValueError("it must begin with postgresql:// or postgres:// (no driver name)")
+        raise ValueError("it must begin with postgresql:// or postgres://, without a driver name")
     try:
         parts = urlsplit(url.get_secret_value())
         hosts = parts.netloc.rpartition("@")[2].split(",")
         _ = [urlsplit(f"//{host}").port for host in hosts]
     except ValueError:
-        raise ValueError("it cannot be read; in a password, @ is written %40, / is %2F and : is %3A") from None
+        raise ValueError("it is malformed; in a password, write @ as %40, / as %2F and : as %3A") from None
     if not all(hosts) and "host" not in dict(parse_qsl(parts.query)):
-        raise ValueError("it names no host")
+        raise ValueError("it does not name a host")
     return url
 
 
 class Settings(BaseSettings):
-    """What can be set. A field `port` is `OVASABI_PORT` in the environment, in `.env` or as a file of that name."""
+    """The settings. The field `port` is set by `OVASABI_PORT` in the environment, in `.env` or as a secret file."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -49,29 +49,29 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr, AfterValidator(_postgresql)] | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
-    # Where gRPC listens: unset, the port after `port`; 0, nowhere.
+    # The port of gRPC. Unset: the port after `port`; 0: gRPC is disabled.
     grpc_port: int | None = Field(default=None, ge=0, le=65535)
-    # The services that run in this process, by comma (all if empty), where the others run, and the secret by which
-    # the processes know each other.
+    # The services that run in this process, comma-separated (all if empty), the addresses of the others, and the
+    # secret by which the processes authenticate each other.
     services: str = ""
     peers: str = ""
     peer_secret: SecretStr | None = None
-    # The API key of `ovasabi call`, where it is not the operator's.
+    # The API key that `ovasabi call` uses instead of the operator key.
     key: SecretStr | None = None
     request_timeout_seconds: float = Field(default=30, ge=0.1, le=600)
-    # Connections that read and connections that write, for the whole process.
+    # Connections for reading and for writing, per process.
     pool_size: int = Field(default=8, ge=1, le=200)
     write_pool_size: int = Field(default=8, ge=1, le=200)
-    # Megabytes of answers to searches that a process keeps; 0 keeps none.
+    # The size of the cache of search results in megabytes, per process; 0 disables it.
     search_cache_mb: int = Field(default=16, ge=0, le=4096)
-    # Long-running operations that a process carries out at a time; 0 leaves them to others.
+    # How many long-running operations a process runs at a time; 0 leaves them to other processes.
     operations: int = Field(default=4, ge=0, le=64)
     months_ahead: int = Field(default=2, ge=0, le=120)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings; an override that is not None wins. SettingsError names the first thing that is wrong."""
+    """Read the settings; overrides that are not None take precedence. SettingsError reports the first problem."""
     dotenv = _read_dotenv(Path(".env"))
     secrets = _secrets_directory(os.environ.get(SECRETS_DIR) or dotenv.get(SECRETS_DIR))
     _refuse_unknown((PREFIX + name.upper() for name in overrides), "an option")
@@ -79,29 +79,29 @@ def load_settings(**overrides: Any) -> Settings:
     _refuse_unknown(dotenv, ".env")
     if secrets is not None:
         _refuse_unknown((file.name for file in secrets.iterdir() if not file.name.startswith(".")), str(secrets))
-    given = {name: value for name, value in overrides.items() if value is not None}
+    effective = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(_env_file=".env", _secrets_dir=secrets, **given)
+        return Settings(_env_file=".env", _secrets_dir=secrets, **effective)
     except ValidationError as error:
         raise _first_problem(error) from None
 
 
 def redact(url: str) -> str:
-    """The URL without its password, fit to be shown."""
+    """Return the URL without its password, safe to be shown."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         return "***"
     authority = rest.split("/", 1)[0].split("?", 1)[0]
-    # An "@" further on is most likely a password that was not percent-encoded: then everything before it goes.
+    # A later "@" most likely belongs to a password that was not percent-encoded: everything before it is removed.
     authority = authority if "@" not in rest[len(authority) :] else rest[: rest.rindex("@")] + "@"
     tail = rest[len(authority) :]
     userinfo, at, host = authority.rpartition("@")
     if not all(map(HOST_AND_PORT.fullmatch, host.split(","))):
-        host = host.partition(":")[0]  # what stands where a port belongs may be a password too
+        host = host.partition(":")[0]  # what appears in place of a port may be part of a password too
     path, question, query = tail.partition("?")
-    kept = [(key, value) for key, value in parse_qsl(query) if key not in ("password", "sslpassword")]
-    shown = question + urlencode(kept, quote_via=quote, safe="/") if kept else ""
-    return f"{scheme}://{userinfo.partition(':')[0]}{at}{host}{path}{shown}"
+    harmless = [(key, value) for key, value in parse_qsl(query) if key not in ("password", "sslpassword")]
+    redacted_query = question + urlencode(harmless, quote_via=quote, safe="/") if harmless else ""
+    return f"{scheme}://{userinfo.partition(':')[0]}{at}{host}{path}{redacted_query}"
 
 
 def _read_dotenv(path: Path) -> dict[str, str | None]:
@@ -119,7 +119,7 @@ def _secrets_directory(name: str | None) -> Path | None:
         raise SettingsError(
             problem=f"{SECRETS_DIR} is {str(path)!r}, which is not a directory.",
             field=SECRETS_DIR,
-            hint="It is a directory with one file per setting, named like the setting.",
+            hint="Use a directory with one file per setting, named after the setting.",
         )
     return path
 
@@ -132,8 +132,8 @@ def _refuse_unknown(names: Any, where: str) -> None:
         if not upper.startswith(PREFIX) or upper.startswith(FOREIGN) or upper in known:
             continue
         near = difflib.get_close_matches(upper.removeprefix(PREFIX), endings, n=1)
-        hint = f"Did you mean {PREFIX}{near[0]}?" if near else f"The settings are {', '.join(sorted(known))}."
-        raise SettingsError(problem=f"{name}, given in {where}, is not a setting.", field=name, hint=hint)
+        hint = f"Did you mean {PREFIX}{near[0]}?" if near else f"Available settings: {', '.join(sorted(known))}."
+        raise SettingsError(problem=f"{name}, found in {where}, is not a setting.", field=name, hint=hint)
 
 
 def _first_problem(error: ValidationError) -> SettingsError:
@@ -141,9 +141,9 @@ def _first_problem(error: ValidationError) -> SettingsError:
     field = str(first["loc"][0])
     name = PREFIX + field.upper()
     reason = (
-        first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be").partition(", unable")[0]
+        first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be").partition(", unable")[0]
     )
-    # A secret's value stays out of the message, however wrong it is.
+    # The value of a secret is never shown in the message, even if it is malformed.
     secret = "SecretStr" in str(Settings.model_fields[field].annotation)
     shown = "" if secret else f" is {str(first['input'])!r}, which"
     return SettingsError(problem=f"{name}{shown} is not valid: {reason}.", field=name)

@@ -42,7 +42,7 @@ def test_an_error_has_a_kind_a_code_a_sentence_and_a_docstring(cls) -> None:
 @pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
 def test_an_errors_example_fills_its_message_and_hint(cls) -> None:
     error = cls(**cls.example)
-    assert all(str(cls.example[name]) in f"{error} {error.hint}" for name in cls.places())
+    assert all(str(cls.example[name]) in f"{error} {error.hint}" for name in cls.placeholders())
     assert "{" not in f"{error} {error.hint}"
     assert error.field == cls.example.get("field")
 
@@ -64,7 +64,7 @@ def test_an_example_that_does_not_fill_the_places_is_refused_when_it_is_declared
 def test_an_error_that_is_retold_keeps_its_words_as_they_were() -> None:
     from ovasabi.kernel.call.errors import KeyTaken
 
-    error = KeyTaken.retold("{type} is taken", field="slug", hint=None, values={"type": "content"})
+    error = KeyTaken.received("{type} is taken", field="slug", hint=None, values={"type": "content"})
     assert isinstance(error, KeyTaken)
     assert (str(error), error.field, error.hint) == ("{type} is taken", "slug", None)
     assert (error.code, error.kind, error.values) == ("already_exists", Kind.EXISTS, {"type": "content"})

@@ -1,4 +1,4 @@
-"""The commands; each is loaded only when it is called, so that `ovasabi --help` answers at once."""
+"""The commands; each is loaded only when it is called, so that `ovasabi --help` responds at once."""
 
 import importlib
 import os
@@ -10,24 +10,24 @@ import click
 from ovasabi import __version__
 from ovasabi.errors import OvasabiError, SettingsError
 
-# name: (where the command is, what it does in one line); in the order in which a new user meets them
+# name: (where the command is defined, its one-line summary), in the order in which a new user needs them
 COMMANDS = {
-    "up": ("ovasabi.cli.up:up", "Start everything, with its own PostgreSQL; what `make run` does."),
-    "serve": ("ovasabi.cli.serve:serve", "Serve HTTP on the PostgreSQL of OVASABI_DATABASE_URL."),
-    "migrate": ("ovasabi.cli.migrate:migrate", "Bring the database's schema to this version, or plan it."),
-    "call": ("ovasabi.cli.call.command:call", "Call a method of a running OVASABI, and print its answer."),
-    "import": ("ovasabi.cli.import_file:import_", "Import JSONL or CSV into a campaign."),
+    "up": ("ovasabi.cli.up:up", "Start everything, including an embedded PostgreSQL (as `make run` does)."),
+    "serve": ("ovasabi.cli.serve:serve", "Serve HTTP and gRPC using the PostgreSQL at OVASABI_DATABASE_URL."),
+    "migrate": ("ovasabi.cli.migrate:migrate", "Migrate the database schema to this version, or show the plan."),
+    "call": ("ovasabi.cli.call.command:call", "Call a method of a running OVASABI and print the response."),
+    "import": ("ovasabi.cli.import_file:import_", "Import JSON Lines or CSV into a campaign."),
     "keys": ("ovasabi.cli.keys:keys", "Create, list and revoke API keys."),
-    "status": ("ovasabi.cli.status:status", "Show what runs, where, and in which state."),
-    "psql": ("ovasabi.cli.psql:psql", "Open a shell on the database, the embedded one too."),
-    "new": ("ovasabi.cli.new:new", "Write the start of something new, such as a service."),
-    "api": ("ovasabi.cli.api:api", "Write the API's contracts from what is declared, or check them."),
+    "status": ("ovasabi.cli.status:status", "Show whether OVASABI is running, and the state of its database."),
+    "psql": ("ovasabi.cli.psql:psql", "Open psql on the database, including the embedded one."),
+    "new": ("ovasabi.cli.new:new", "Generate the code of a new service."),
+    "api": ("ovasabi.cli.api:api", "Generate the API contracts from the declarations, or check them."),
 }
 INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports one when it is called."""
+    """A group that lists its commands by name, and imports a command only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -51,13 +51,13 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """OVASABI: a multi-campaign backend platform on PostgreSQL.
 
-    Settings come from the environment, from .env or from secret files: OVASABI_HOME, OVASABI_DATABASE_URL,
+    Settings are read from the environment, from .env and from secret files: OVASABI_HOME, OVASABI_DATABASE_URL,
     OVASABI_HOST, OVASABI_PORT and others.
     """
 
 
 def main() -> NoReturn:
-    """Run a command; whatever goes wrong is told in a sentence, and a hint where there is one."""
+    """Run a command; failures are reported as one sentence, with a hint if there is one."""
     try:
         result = cli.main(standalone_mode=False)
         sys.exit(result if isinstance(result, int) else 0)
@@ -67,17 +67,17 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except OvasabiError as error:
-        tell(str(error), error.hint)
+        print_error(str(error), error.hint)
         sys.exit(2 if isinstance(error, SettingsError) else 1)
     except Exception as error:
         if os.environ.get("OVASABI_LOG_LEVEL", "").lower() == "debug":
             raise
-        tell(f"{type(error).__name__}: {error}", "Set OVASABI_LOG_LEVEL=debug for details.")
+        print_error(f"{type(error).__name__}: {error}", "Set OVASABI_LOG_LEVEL=debug for details.")
         sys.exit(1)
 
 
-def tell(problem: str, hint: str | None) -> None:
-    """Print an error as every command does."""
+def print_error(problem: str, hint: str | None) -> None:
+    """Print an error and its hint, in the format that all commands use."""
     click.echo(f"error: {problem}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)

@@ -1,4 +1,4 @@
-"""`ovasabi api`: writes the contracts of the API from what is declared, checks them, and records a release."""
+"""`ovasabi api`: generates the API contracts from the declarations, checks them, and records releases."""
 
 from pathlib import Path
 
@@ -9,39 +9,41 @@ from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class Drifted(OvasabiError):
-    """Generated files are not what would be generated."""
+    """The generated files are out of date."""
 
     kind = Kind.PRECONDITION
     code = "generated_files_differ"
-    message = "These files are not as they would be generated: {paths}."
-    hint = "Run `make api`, and commit what it changes."
+    message = "These generated files are out of date: {paths}."
+    hint = "Run `make api` and commit the changes."
     example = such_as(paths="api/ovasabi/content/v1/openapi.json")
 
 
 class ContractBroken(OvasabiError):
-    """The present contract breaks what was released."""
+    """The contract is not compatible with the released one."""
 
     kind = Kind.PRECONDITION
     code = "contract_broken"
-    message = "Programs that rely on the released contract would break: {problems}."
-    hint = "Add instead of changing; what must differ gets another name."
+    message = "These changes would break clients of the released contract: {problems}."
+    hint = "Add something new under another name instead of changing what exists."
     example = such_as(problems="ovasabi.content.v1.Content.title: its type was string and is int64 (FIELD_SAME_TYPE)")
 
 
 class NoSources(OvasabiError):
-    """Generated files are kept with the sources, and they are not here."""
+    """The generated files are part of the source tree, which an installed package does not include."""
 
     kind = Kind.PRECONDITION
     code = "sources_missing"
-    message = "The generated files are part of the sources, and this is an installed package."
-    hint = "Run the command in a checkout of OVASABI: .venv/bin/ovasabi api"
+    message = "The generated files are part of the source tree, but this is an installed package."
+    hint = "Run the command from a checkout of OVASABI: .venv/bin/ovasabi api"
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; say what differs, and fail if anything does.")
-@click.option("--release", is_flag=True, help="Also record the contract as released: from then on it is kept.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; list the files that are out of date, and fail if there are any."
+)
+@click.option("--release", is_flag=True, help="Also record the contract as released; later changes must not break it.")
 def api(check: bool, release: bool) -> None:
-    """Write api/ and the other generated files from what the services declare."""
+    """Generate api/ and the other generated files from the declarations of the services."""
     from ovasabi.codegen import generated
     from ovasabi.codegen.proto import release as releases
     from ovasabi.discovery import discover

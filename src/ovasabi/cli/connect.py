@@ -1,4 +1,4 @@
-"""The database that a command works on: the one that is named, the one that `up` runs, or one started for it."""
+"""The database that a command uses: the configured one, the one that `up` runs, or one started for the command."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -20,17 +20,20 @@ STATEMENT_SECONDS = 60.0
 
 
 class NoSuchCampaign(OvasabiError):
-    """The command names a campaign that is not there."""
+    """The campaign named in a command does not exist."""
 
     kind = Kind.NOT_FOUND
     code = "no_such_campaign"
-    message = "There is no campaign {name!r}."
+    message = "The campaign {name!r} was not found."
     example = such_as(name="pyhton")
 
 
 @asynccontextmanager
 async def resource(settings: Settings, *, start: bool = False, create: bool = False) -> AsyncIterator[str]:
-    """The database's address. `start` runs a stopped embedded one for the block, `create` also makes a new one."""
+    """Yields the URL of the database.
+
+    `start` starts the embedded database for the duration of the block if it is stopped; `create` also creates it.
+    """
     from ovasabi.database.embedded import EmbeddedServer, running_url
 
     home = Home(settings.home)
@@ -50,11 +53,11 @@ async def resource(settings: Settings, *, start: bool = False, create: bool = Fa
 
 @asynccontextmanager
 async def open_database(settings: Settings, *, start: bool = False, pool: int = 1) -> AsyncIterator["Database"]:
-    """Open pools on that database, which has to be at the newest migration. The services are discovered."""
+    """Opens connection pools on that database, whose schema must be up to date; also discovers the services."""
     from ovasabi import runtime
     from ovasabi.database.connection import Database
 
-    # A lost connection is told by our own error, in a sentence; asyncpg's pool would log it as a stack trace.
+    # A lost connection is reported by our own error, in a sentence; asyncpg's pool would log a stack trace.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     async with resource(settings, start=start) as url:
         await runtime.check(url, settings)
@@ -66,7 +69,7 @@ async def open_database(settings: Settings, *, start: bool = False, pool: int = 
 
 
 async def campaign_number(registry: "ServiceRegistry", slug_or_number: str) -> int:
-    """The number of a campaign; NoSuchCampaign with what was probably meant if there is none."""
+    """Returns the number of a campaign; raises NoSuchCampaign, with a suggestion, if it does not exist."""
     from ovasabi.kernel.call.context import acting, on_platform, system_context
     from ovasabi.kernel.store.listing import ListRequest
     from ovasabi.system.campaign.directory import number_of
@@ -80,28 +83,28 @@ async def campaign_number(registry: "ServiceRegistry", slug_or_number: str) -> i
         page = await registry.named("campaign").list(ListRequest(page_size=1000))
     slugs = sorted(str(campaign.slug) for campaign in page.items)
     near = get_close_matches(slug_or_number, slugs, 1, cutoff=0.5)
-    known = f"There are: {', '.join(slugs[:20])}." if slugs else "There is none yet."
-    raise NoSuchCampaign(name=slug_or_number, hint=f"Did you mean {near[0]}?" if near else known)
+    available = f"Available campaigns: {', '.join(slugs[:20])}." if slugs else "There are no campaigns yet."
+    raise NoSuchCampaign(name=slug_or_number, hint=f"Did you mean {near[0]}?" if near else available)
 
 
 def exists(home: Home) -> bool:
-    """Whether the embedded database was made."""
+    """Returns whether the embedded database has been created."""
     return (home.data / "PG_VERSION").exists()
 
 
 def say(sentence: str) -> None:
-    """A note for people: never on standard output, which may be piped on."""
+    """Prints a message for people; not on standard output, which may be piped."""
     click.echo(sentence, err=True)
 
 
 def _not_reached(home: Home) -> StartError:
     if (run := home.running()) is not None:
         return StartError(
-            problem=f"OVASABI runs on {home.path} with a database whose password is not known here.",
-            hint=f"Set OVASABI_DATABASE_URL, as for that process; without its password it is {run['database_url']}.",
+            problem=f"OVASABI is running in {home.path}, but the password of its database is not known here.",
+            hint=f"Set OVASABI_DATABASE_URL as for that process. Without the password, it is {run['database_url']}.",
         )
-    there = "No database runs" if exists(home) else "There is no database yet"
+    problem = "The database in {} is not running." if exists(home) else "There is no database in {} yet."
     return StartError(
-        problem=f"{there} on {home.path}.",
+        problem=problem.format(home.path),
         hint="Start it with `ovasabi up` in another terminal, or set OVASABI_DATABASE_URL.",
     )

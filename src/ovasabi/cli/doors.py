@@ -1,4 +1,4 @@
-"""A running platform behind its doors, HTTP and gRPC; the services that run elsewhere are reached over gRPC."""
+"""Serves a running platform over HTTP and gRPC; services that run in other processes are reached over gRPC."""
 
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +11,7 @@ from ovasabi.settings import Settings
 
 
 async def serve(url: str, settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Serves until cancelled; `ready` is called when both doors are open."""
+    """Serves until cancelled; calls `ready` once both HTTP and gRPC are listening."""
     from ovasabi.gateway.http.app import create_app
 
     async with _opened(url, settings) as platform:
@@ -25,7 +25,7 @@ async def _opened(url: str, settings: Settings) -> AsyncIterator[Platform]:
         async with running(url, settings) as platform:
             yield platform
         return
-    # Loaded only where gRPC is spoken: it is a sixth of the process.
+    # Loaded only if gRPC is used: it takes a sixth of the process's memory.
     from ovasabi.discovery import discover
     from ovasabi.gateway.contract.protobuf.contract import contract_of
     from ovasabi.gateway.grpc.remote import remotes

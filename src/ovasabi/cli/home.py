@@ -1,4 +1,4 @@
-"""What lies in OVASABI_HOME besides the database: the lock of the running `up`, and where it can be reached."""
+"""The files in OVASABI_HOME besides the database: the lock of the running `up`, and the addresses it listens on."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from ovasabi.settings import redact
 
 
 class Run(TypedDict):
-    """A running `up`, as `run.json` keeps it."""
+    """A running `up`, as recorded in `run.json`."""
 
     pid: int
     address: str
@@ -23,7 +23,7 @@ class Run(TypedDict):
 
 
 class Home:
-    """The directory of one installation; one `up` at a time holds it."""
+    """The directory of an installation; at most one `up` at a time holds its lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,19 +33,19 @@ class Home:
         self._lock = FileLock(path / "up.lock")
 
     def hold(self) -> None:
-        """Make the directory and take it, or StartError if another `up` has it."""
+        """Creates the directory and takes its lock; raises StartError if another `up` holds it."""
         try:
             make_directory(self.path)
             self._lock.acquire(
-                f"OVASABI already runs on {self.path}, as process {{pid}}.",
-                "Use it (ovasabi status tells where), stop it, or choose another OVASABI_HOME.",
+                f"OVASABI is already running in {self.path}, as process {{pid}}.",
+                "Use it (`ovasabi status` shows its address), stop it, or choose another OVASABI_HOME.",
             )
         except OSError as error:
             problem = f"{self.path} cannot be used: {error.strerror}."
-            raise StartError(problem=problem, hint="Choose a directory of yours with OVASABI_HOME.") from error
+            raise StartError(problem=problem, hint="Set OVASABI_HOME to a directory that you own.") from error
 
     def note(self, address: str, grpc_address: str | None, database_url: str) -> None:
-        """Write where we can be reached; never the database's password."""
+        """Records the addresses that this process listens on; never the database's password."""
         run = Run(
             pid=os.getpid(),
             address=address,
@@ -64,13 +64,13 @@ class Home:
         self._lock.release()
 
     def running(self) -> Run | None:
-        """The `up` that runs here now; a note that a killed one left behind does not count."""
+        """Returns the `up` that is running here, ignoring the record that a killed one has left behind."""
         try:
             if not is_held(self._lock.path):
                 return None
             run: Run = json.loads(self._run.read_text())
         except PermissionError as error:
-            raise StartError(problem=f"{self.path} belongs to another user, and only that user may look.") from error
+            raise StartError(problem=f"{self.path} belongs to another user and cannot be read.") from error
         except (OSError, ValueError):
             return None
         return run

@@ -1,4 +1,4 @@
-"""`ovasabi import`: a file of JSON Lines or CSV into a campaign, with progress, rejects, and no fear of Ctrl-C."""
+"""`ovasabi import`: imports JSON Lines or CSV into a campaign, with progress and rejects; Ctrl-C is safe."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import click
 
-from ovasabi.cli import INTERRUPTED, tell
+from ovasabi.cli import INTERRUPTED, print_error
 from ovasabi.cli.connect import NoSuchCampaign, campaign_number, open_database, say
 from ovasabi.settings import Settings, load_settings
 
@@ -27,7 +27,7 @@ REJECTED, USAGE = 1, 2
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for."""
+    """The arguments and options of the command."""
 
     plural: str
     file: str
@@ -41,11 +41,24 @@ class Order:
 @click.command("import")
 @click.argument("plural", metavar="TYPE")
 @click.argument("file", metavar="FILE")
-@click.option("--campaign", metavar="SLUG|NUMBER", help="Where to; not for global types, such as users.")
-@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), help="If the file's name does not end in .csv.")
-@click.option("--rejects", type=click.Path(path_type=Path, dir_okay=False), help="Where rejected lines go.")
-@click.option("--key", "key_field", metavar="FIELD", help="The field, or an extra one, that tells the lines apart.")
-@click.option("--batch", type=click.IntRange(1, 5_000), default=500, show_default=True, help="Rows a statement.")
+@click.option(
+    "--campaign", metavar="SLUG|NUMBER", help="The campaign to import into. Omit for global types such as users."
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["jsonl", "csv"]),
+    help="The file format. By default, csv for *.csv, else jsonl.",
+)
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file for rejected lines. By default, FILE.rejects.jsonl.",
+)
+@click.option(
+    "--key", "key_field", metavar="FIELD", help="The field, or extra column, that uniquely identifies a line."
+)
+@click.option("--batch", type=click.IntRange(1, 5_000), default=500, show_default=True, help="Rows per statement.")
 @click.pass_context
 def import_(
     context: click.Context,
@@ -57,10 +70,11 @@ def import_(
     key_field: str | None,
     batch: int,
 ) -> None:
-    """Import FILE (- is standard input) as entities of TYPE, in the plural: contents, products, users.
+    """Import FILE (or - for standard input) as entities of TYPE, given in the plural: contents, products, users.
 
-    Lines that are wrong go to the reject file, with the reason; all others go in. An import that was broken off can
-    be run again: nothing comes in twice. The exit code is 0 if all is in, 1 if lines were rejected.
+    Invalid lines are written to the reject file with the reason; all other lines are imported. An interrupted import
+    can be run again: lines that are already imported are skipped. The exit code is 0 if all lines were imported, and
+    1 if lines were rejected.
     """
     from ovasabi.kernel.transfer.lines import NotImportable
 
@@ -77,7 +91,7 @@ def import_(
     try:
         context.exit(asyncio.run(_import(load_settings(), order)))
     except (NotImportable, NoSuchCampaign) as error:
-        tell(str(error), error.hint)
+        print_error(str(error), error.hint)
         context.exit(USAGE)
 
 
@@ -106,7 +120,7 @@ async def _import(settings: Settings, order: Order) -> int:
 
 
 async def _run(importer: "Importer", of: "EntityType", order: Order, file: BinaryIO, size: int | None) -> int:
-    """Imports, showing how far it is; answers the exit code."""
+    """Imports the file, showing progress; returns the exit code."""
     from ovasabi.cli.progress import shown
     from ovasabi.kernel.transfer.batches import read_batches
     from ovasabi.kernel.transfer.line_decoder import LineDecoder
@@ -117,10 +131,10 @@ async def _run(importer: "Importer", of: "EntityType", order: Order, file: Binar
             tally = await importer.run(batches)
         except BaseException:
             if importer.tally.lines:
-                say(f"Broken off after {_summary(importer, order, seconds())}. Run it again to go on.")
+                say(f"Interrupted after {_summary(importer, order, seconds())}. Run the command again to resume.")
             raise
     if importer.stopped:
-        say(f"Stopped after {_summary(importer, order, seconds())}. Run it again to go on: nothing comes in twice.")
+        say(f"Stopped after {_summary(importer, order, seconds())}. Run the command again to resume.")
         return INTERRUPTED
     click.echo(_summary(importer, order, seconds()))
     return REJECTED if tally.rejected else 0
@@ -137,11 +151,9 @@ def _check_campaign(of: "EntityType", order: Order) -> None:
     from ovasabi.kernel.transfer.lines import NotImportable
 
     if of.partitioned and order.campaign is None:
-        raise NotImportable(
-            problem=f"The {of.plural} belong to a campaign: which?", hint="Name it with --campaign SLUG."
-        )
+        raise NotImportable(problem=f"Importing {of.plural} requires a campaign.", hint="Set it with --campaign SLUG.")
     if not of.partitioned and order.campaign is not None:
-        raise NotImportable(problem=f"The {of.plural} belong to no campaign.", hint="Leave --campaign out.")
+        raise NotImportable(problem=f"{of.plural.capitalize()} do not belong to a campaign.", hint="Omit --campaign.")
 
 
 async def _number(registry: "ServiceRegistry", order: Order) -> int:
@@ -152,12 +164,14 @@ async def _number(registry: "ServiceRegistry", order: Order) -> int:
 
 @contextmanager
 def _opened(order: Order) -> Iterator[tuple[BinaryIO, int | None]]:
-    """The file, and its size where it has one."""
+    """Yields the open file, and its size if it is a regular file."""
     from ovasabi.kernel.transfer.lines import NotImportable
 
     try:
         if order.file != STANDARD_INPUT and order.rejects.exists() and order.rejects.samefile(order.file):
-            raise NotImportable(problem="The file would be its own reject file.", hint="Choose another with --rejects.")
+            raise NotImportable(
+                problem="The reject file is the same as the imported file.", hint="Choose another with --rejects."
+            )
         descriptor = os.dup(0) if order.file == STANDARD_INPUT else os.open(order.file, os.O_RDONLY)
         file = os.fdopen(descriptor, "rb")
     except OSError as error:
@@ -167,22 +181,22 @@ def _opened(order: Order) -> Iterator[tuple[BinaryIO, int | None]]:
     try:
         yield file, size
     finally:
-        # The thread that reads may still wait for a pipe, and hold the file: it goes when the process does.
+        # The reading thread may still wait on a pipe and hold the file; it ends with the process.
         if size is not None:
             file.close()
 
 
 def _stop_on_signals() -> asyncio.Event:
-    """Set by the first Ctrl-C or SIGTERM; the second ends the process at once."""
+    """Returns an event that the first Ctrl-C or SIGTERM sets; a second one ends the process at once."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
 
-    def told() -> None:
+    def stop_gracefully() -> None:
         for number in signals:
             loop.remove_signal_handler(number)
-        say("Stopping when what is on its way is in; Ctrl-C again stops at once.")
+        say("Stopping after the current batches; press Ctrl-C again to stop immediately.")
         stop.set()
 
     for number in signals:
-        loop.add_signal_handler(number, told)
+        loop.add_signal_handler(number, stop_gracefully)
     return stop

@@ -1,4 +1,4 @@
-"""`ovasabi keys`: API keys made, listed and revoked; a key is shown once, on standard output alone."""
+"""`ovasabi keys`: creates, lists and revokes API keys; a key is shown only once, on standard output."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ COLUMNS = ("prefix", "name", "campaign", "role", "created", "expires", "state")
 
 
 def moment(context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
-    """A time from now (`30d`, `12h`) or an ISO date or time, UTC where it says no zone."""
+    """Parses a duration from now (`30d`, `12h`) or an ISO 8601 date or time, in UTC unless it names a time zone."""
     if text is None:
         return None
     try:
@@ -30,8 +30,8 @@ def moment(context: click.Context, parameter: click.Parameter, text: str | None)
             at = datetime.fromisoformat(text)
             at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
     except (ValueError, OverflowError):
-        hint = "neither a time such as 30d, 12h or 45m, nor a date such as 2030-12-31"
-        raise click.BadParameter(f"{text!r} is {hint}.") from None
+        expected = "a duration such as 30d, 12h or 45m, or a date such as 2030-12-31"
+        raise click.BadParameter(f"{text!r} is not valid; expected {expected}.") from None
     if at <= datetime.now(UTC):
         raise click.BadParameter(f"{text!r} is not in the future.")
     return at
@@ -45,19 +45,22 @@ def keys() -> None:
 @keys.command()
 @click.argument("name")
 @click.option(
-    "--role", type=click.Choice(ROLES), required=True, help="What it may do; each role includes those before."
+    "--role", type=click.Choice(ROLES), required=True, help="The role of the key; each role includes the previous ones."
 )
-@click.option("--campaign", metavar="SLUG|NUMBER", help="Confine it to a campaign; without, it is for the platform.")
-@click.option("--expires", metavar="30d|12h|DATE", callback=moment, help="When it ends by itself; without, never.")
+@click.option("--campaign", metavar="SLUG|NUMBER", help="Limit the key to a campaign. If omitted, the whole platform.")
+@click.option("--expires", metavar="30d|12h|DATE", callback=moment, help="When the key expires. If omitted, never.")
 def create(name: str, role: str, campaign: str | None, expires: datetime | None) -> None:
-    """Make a key and print it, this once: only a digest is kept."""
+    """Create a key and print it.
+
+    The key cannot be shown again: only a digest of it is stored.
+    """
     click.echo(asyncio.run(_create(load_settings(), name, role, campaign, expires)))
 
 
 @keys.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_(as_json: bool) -> None:
-    """List all keys, also those that expired or were revoked; never their secrets."""
+    """List all keys, including expired and revoked ones, without their secrets."""
     rows = asyncio.run(_list(load_settings()))
     click.echo(json.dumps(rows, indent=2) if as_json else _table(rows))
 
@@ -65,9 +68,12 @@ def list_(as_json: bool) -> None:
 @keys.command()
 @click.argument("prefix")
 def revoke(prefix: str) -> None:
-    """Revoke the key with a PREFIX, as `keys list` shows it. Running processes forget it within five seconds."""
+    """Revoke the key with the given PREFIX, as shown by `keys list`.
+
+    Running processes stop accepting it within five seconds.
+    """
     asyncio.run(_revoke(load_settings(), prefix))
-    say("The key is revoked.")
+    say("The key was revoked.")
 
 
 async def _create(settings: Settings, name: str, role: str, campaign: str | None, expires: datetime | None) -> str:
@@ -80,7 +86,7 @@ async def _create(settings: Settings, name: str, role: str, campaign: str | None
         key = await create_key(database, name, Role(role), campaign_id=number, expires_at=expires)
     where = "the whole platform" if campaign is None else f"the campaign {campaign}"
     until = f", until {expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if expires is not None else ""
-    say(f"A key for {where} in the role {role}{until}. It is shown only now:")
+    say(f"Created a key for {where} with the role {role}{until}. It will not be shown again:")
     return key
 
 
@@ -112,10 +118,10 @@ def _row(key: "ApiKey") -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """Columns aligned; null is the platform for a campaign, never for an end."""
+    """Formats aligned columns; null is shown as `platform` for the campaign, and as `never` for the expiry."""
     nulls = {"campaign": "platform", "expires": "never"}
     cells = [COLUMNS, *(tuple(str(nulls.get(c) if row[c] is None else row[c]) for c in COLUMNS) for row in rows)]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(COLUMNS))]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
     )

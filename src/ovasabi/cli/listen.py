@@ -1,4 +1,4 @@
-"""Serving HTTP until told to stop: the listening socket, uvicorn in our own event loop, and orderly shutdown."""
+"""Serves HTTP until stopped: the listening socket, uvicorn in our own event loop, and graceful shutdown."""
 
 import asyncio
 import gc
@@ -24,17 +24,17 @@ App = Callable[..., Awaitable[None]]
 
 
 def take_port(settings: Settings) -> socket.socket:
-    """Listen at once, before anything is started: who comes early waits, and nobody else can take the port.
+    """Listens before anything is started, so that early clients wait and no other process can take the port.
 
-    The port of gRPC is only tried, since its server opens it itself.
+    The port of gRPC is only tested, since the gRPC server opens it itself.
     """
     if (grpc_port := grpc_port_of(settings)) is not None:
-        _listening(settings.host, grpc_port, "OVASABI_GRPC_PORT (0: no gRPC)").close()
+        _listening(settings.host, grpc_port, "OVASABI_GRPC_PORT (0 disables gRPC)").close()
     return _listening(settings.host, settings.port, "OVASABI_PORT")
 
 
 def grpc_port_of(settings: Settings) -> int | None:
-    """Where gRPC listens: the port after that of HTTP, unless another is set; None for nowhere."""
+    """Returns the port of gRPC: the one after the HTTP port unless another is set; None if gRPC is disabled."""
     if settings.grpc_port is None:
         return settings.port + 1 if settings.port < MAX_PORT else settings.port - 1
     return settings.grpc_port or None
@@ -53,19 +53,19 @@ def _listening(host: str, port: int, setting: str) -> socket.socket:
         reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error.strerror)
         raise StartError(
             problem=f"OVASABI cannot listen on {host}:{port}: {reason}.",
-            hint=f"Choose another {setting} or OVASABI_HOST, or stop what listens there.",
+            hint=f"Choose another {setting} or OVASABI_HOST, or stop the process that is listening there.",
         ) from error
     listener.setblocking(False)
     return listener
 
 
 def address_of(settings: Settings) -> str:
-    """The URL for people on this machine."""
+    """Returns the URL at which HTTP is reached from this machine."""
     return f"http://{_reachable(settings.host)}:{settings.port}"
 
 
 def grpc_address_of(settings: Settings) -> str | None:
-    """Where gRPC is reached from this machine, as `host:port`; None if it is not served."""
+    """Returns the address at which gRPC is reached from this machine, as `host:port`; None if gRPC is disabled."""
     port = grpc_port_of(settings)
     return None if port is None else f"{_reachable(settings.host)}:{port}"
 
@@ -76,20 +76,21 @@ def _reachable(host: str) -> str:
 
 
 def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings) -> None:
-    """Run `work` in an event loop. Ctrl-C, SIGTERM or a closed terminal cancels it, and it has to clean up and end."""
+    """Runs `work` in an event loop. Ctrl-C, SIGTERM and a closed terminal cancel it; it must then clean up."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("ovasabi").setLevel(settings.log_level.upper())
     if settings.log_level == "debug":
         logging.getLogger().setLevel(logging.DEBUG)
     else:
-        # Its notices repeat our banner, and what fails at start is told by our own error, in a sentence.
+        # uvicorn's messages repeat our banner, and start-up failures are reported by our own errors.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
     async def cancellable() -> None:
         task = asyncio.ensure_future(work)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # nohup ignores SIGHUP, and means it; a shell's "&" ignores SIGINT, and whoever sends one means that.
+            # nohup ignores SIGHUP on purpose, so it stays ignored. A shell's "&" also ignores SIGINT, but a SIGINT
+            # that is sent explicitly is meant to stop the process.
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         with suppress(asyncio.CancelledError):
@@ -101,9 +102,9 @@ def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings) -> No
 async def serve_http(
     app: App, listener: socket.socket, ready: Callable[[], None], closing: Callable[[], Awaitable[None]]
 ) -> None:
-    """Serve until cancelled, then finish what is being answered; a second cancel cuts it short.
+    """Serves until cancelled, then finishes requests in progress; a second cancellation aborts them.
 
-    `closing` ends what would go on for as long as its client listens.
+    `closing` ends the streams that would otherwise last for as long as their clients listen.
     """
     config = uvicorn.Config(
         app,
@@ -119,7 +120,7 @@ async def serve_http(
     )
     _spare_the_collector()
     server = _Server(config, ready)
-    serving = asyncio.create_task(server.answer(listener))
+    serving = asyncio.create_task(server.serve_on(listener))
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
@@ -133,14 +134,14 @@ async def serve_http(
 
 
 def _spare_the_collector() -> None:
-    """What start-up made stays, and requests leave few cycles: both are looked through less often than by default."""
+    """Makes the garbage collector run less often: objects from start-up stay alive, and requests leave few cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers (ours stop the database as well), telling when it is ready."""
+    """uvicorn without its signal handlers (ours stop the database as well), and with a callback when it is ready."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -156,7 +157,7 @@ class _Server(uvicorn.Server):
             logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
             self._ready()
 
-    async def answer(self, listener: socket.socket) -> None:
-        # uvicorn leaves the interpreter when start-up fails; why it failed is raised by our caller.
+    async def serve_on(self, listener: socket.socket) -> None:
+        # uvicorn exits the interpreter if start-up fails; our caller raises the reason.
         with suppress(SystemExit):
             await self.serve(sockets=[listener])

@@ -1,4 +1,4 @@
-"""`ovasabi migrate`: the database's schema brought to this version, planned, or a new migration written."""
+"""`ovasabi migrate`: migrates the database schema to this version, shows the plan, or writes a new migration."""
 
 import asyncio
 import contextlib
@@ -17,20 +17,20 @@ from ovasabi.settings import Settings, load_settings
 
 
 @click.command()
-@click.option("--plan", is_flag=True, help="Print the SQL that would run, and touch nothing.")
-@click.option("--new", "message", metavar="MESSAGE", help="Write the migration from the database to the declarations.")
+@click.option("--plan", is_flag=True, help="Print the SQL that would be executed, without changing anything.")
+@click.option("--new", "message", metavar="MESSAGE", help="Write a migration from the database to the declarations.")
 def migrate(plan: bool, message: str | None) -> None:
-    """Bring the database's schema to this version, and make the partitions of the months ahead.
+    """Migrate the database schema to this version, and create the partitions of the months ahead.
 
-    It works on OVASABI_DATABASE_URL, else on the embedded database, which is started for it if it does not run.
+    Uses OVASABI_DATABASE_URL if it is set, and otherwise the embedded database, which is started if necessary.
     """
     if plan and message is not None:
-        raise click.UsageError("--plan and --new are two things: ask for one.")
+        raise click.UsageError("--plan and --new cannot be used together.")
     settings = load_settings()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # what Alembic says to its own users
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # hides Alembic's own output
         warnings.simplefilter("ignore")
-        answer = asyncio.run(_plan(settings) if plan else _new(settings, message) if message else _upgrade(settings))
-    click.echo(answer)
+        outcome = asyncio.run(_plan(settings) if plan else _new(settings, message) if message else _upgrade(settings))
+    click.echo(outcome)
 
 
 async def _plan(settings: Settings) -> str:
@@ -47,14 +47,14 @@ async def _upgrade(settings: Settings) -> str:
 
     discover()
     async with resource(settings, start=True, create=True) as url:
-        await _answers(url)
+        await _check_connection(url)
         await migrations.upgrade(url, progress=say)
         database = await Database(url, readers=1, writers=1).open()
         try:
-            made = await partitions.ensure(database, settings.months_ahead)
+            created = await partitions.ensure(database, settings.months_ahead)
         finally:
             await database.close()
-    return f"The schema is at {migrations.head()}; {made} partitions were made."
+    return f"The schema is at {migrations.head()}; partitions created: {created}."
 
 
 async def _new(settings: Settings, message: str) -> str:
@@ -63,9 +63,11 @@ async def _new(settings: Settings, message: str) -> str:
 
     discover()
     async with resource(settings, start=True) as url:
-        await _answers(url)
+        await _check_connection(url)
         if (revision := await migrations.current_revision(url)) != migrations.head():
-            problem = f"The database is at {revision or 'nothing'}, and the newest migration is {migrations.head()}."
+            problem = (
+                f"The database is at {revision or 'no migration'}, but the newest migration is {migrations.head()}."
+            )
             raise StartError(problem=problem, hint="Run `ovasabi migrate` first.")
         path = await migrations.new(url, message)
     return "no difference" if path is None else str(path)
@@ -73,12 +75,12 @@ async def _new(settings: Settings, message: str) -> str:
 
 @contextlib.asynccontextmanager
 async def _plannable(settings: Settings) -> AsyncIterator[str]:
-    """The database to plan for. Where there is none yet, an empty one that is gone afterwards."""
+    """Yields the URL of the database to plan for: a temporary empty one if there is no database yet."""
     from ovasabi.database.embedded import EmbeddedServer
 
     if settings.database_url is not None or exists(Home(settings.home)):
         async with resource(settings, start=True) as url:
-            await _answers(url)
+            await _check_connection(url)
             yield url
         return
     with tempfile.TemporaryDirectory(prefix="ovasabi-plan-") as folder:
@@ -86,15 +88,15 @@ async def _plannable(settings: Settings) -> AsyncIterator[str]:
             yield server.url()
 
 
-async def _answers(url: str) -> None:
-    """Whether the database lets us in; StartError in a sentence if not."""
+async def _check_connection(url: str) -> None:
+    """Checks that the database accepts connections; raises StartError if it does not."""
     import asyncpg
 
     try:
         connection = await asyncpg.connect(url, timeout=10)
         await connection.close(timeout=10)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        reason = str(error) or "it did not answer in 10 s"
+        reason = str(error) or "it did not respond within 10 seconds"
         raise StartError(
-            problem=f"The database cannot be reached: {reason}.", hint="Look at OVASABI_DATABASE_URL."
+            problem=f"The database cannot be reached: {reason}.", hint="Check OVASABI_DATABASE_URL."
         ) from error

@@ -1,4 +1,4 @@
-"""How far an import is: a bar where somebody looks at a terminal, else a line now and then."""
+"""The progress of an import: a progress bar on a terminal, otherwise a line every few seconds."""
 
 import sys
 import time
@@ -14,11 +14,11 @@ EVERY_SECONDS = 5.0
 
 @contextmanager
 def shown(importer: Importer, plural: str, size: int | None) -> Iterator[Callable[[], float]]:
-    """Shows the progress of an import while the block runs; answers the seconds that it has taken so far."""
-    begun = time.monotonic()
+    """Shows the progress of an import while the block runs; yields a function that returns the elapsed seconds."""
+    start = time.monotonic()
 
     def seconds() -> float:
-        return time.monotonic() - begun
+        return time.monotonic() - start
 
     if sys.stderr.isatty():
         with _bar(importer, plural, size, seconds):
@@ -33,12 +33,12 @@ def _bar(importer: Importer, plural: str, size: int | None, seconds: Callable[[]
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = [TextColumn(plural), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[told]}")]
+    columns = [TextColumn(plural), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[counts]}")]
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(plural, total=size, told="")
+        task = progress.add_task(plural, total=size, counts="")
 
         def show(tally: Tally) -> None:
-            progress.update(task, completed=tally.end, told=_told(tally, seconds()))
+            progress.update(task, completed=tally.end, counts=_counts(tally, seconds()))
 
         importer.progress = show
         yield
@@ -50,7 +50,7 @@ class _Lines:
         self._next = EVERY_SECONDS
 
     def show(self, tally: Tally) -> None:
-        """A line, if the last one is long enough ago."""
+        """Prints a line, if enough time has passed since the last one."""
         now = self._seconds()
         if now < self._next:
             return
@@ -59,9 +59,9 @@ class _Lines:
         if self._size and tally.end:
             share = min(tally.end / self._size, 1.0)
             left = f", {share:.0%} of the file, {now / share - now:,.0f} s left"
-        click.echo(f"{self._plural}: {_told(tally, now)}{left}", err=True)
+        click.echo(f"{self._plural}: {_counts(tally, now)}{left}", err=True)
 
 
-def _told(tally: Tally, seconds: float) -> str:
+def _counts(tally: Tally, seconds: float) -> str:
     rejected = f", {tally.rejected:,} rejected" if tally.rejected else ""
     return f"{tally.lines:,} rows{rejected}, {tally.lines / max(seconds, 0.001):,.0f} rows/s"

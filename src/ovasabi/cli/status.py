@@ -1,4 +1,4 @@
-"""`ovasabi status`: what runs, where, and in which state the database is, for people and for programs."""
+"""`ovasabi status`: shows whether OVASABI is running, and the state of its database, for people and for programs."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from ovasabi.errors import OvasabiError
 from ovasabi.settings import Settings, load_settings, redact
 
 NOT_RUNNING = 3
-ANSWER_WITHIN = 10
+TIMEOUT_SECONDS = 10
 DATABASE_FIELDS = ("migration_head", "migration_current", "objects_outdated", "campaigns", "leaves", "background")
 
 
@@ -22,7 +22,10 @@ DATABASE_FIELDS = ("migration_head", "migration_current", "objects_outdated", "c
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def status(context: click.Context, as_json: bool) -> None:
-    """Show what runs, where, and in which state; exit code 0 if OVASABI runs, 3 if it does not."""
+    """Show whether OVASABI is running, and the state of its database.
+
+    The exit code is 0 if OVASABI is running, and 3 if it is not.
+    """
     report = asyncio.run(_report(load_settings()))
     click.echo(json.dumps(report, indent=2, default=str) if as_json else _aligned(report))
     context.exit(0 if report["running"] else NOT_RUNNING)
@@ -44,30 +47,30 @@ async def _report(settings: Settings) -> dict[str, Any]:
     }
     report |= dict.fromkeys(DATABASE_FIELDS)
     if url is not None:
-        _merge(report, await _ask(url, settings))
+        _merge(report, await _database_report(url, settings))
     elif run is not None:
-        report["problem"] = "The address of the database is not known here: set OVASABI_DATABASE_URL."
+        report["problem"] = "The address of the database is not known here; set OVASABI_DATABASE_URL."
     return report
 
 
-async def _ask(url: str, settings: Settings) -> dict[str, Any]:
-    """The database's part of the report, or one sentence on why there is none."""
+async def _database_report(url: str, settings: Settings) -> dict[str, Any]:
+    """Returns the database's part of the report, or a sentence that says why it is missing."""
     from ovasabi import runtime
 
     try:
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             return await runtime.status(url, settings)
     except OvasabiError as error:
         return {"problem": str(error)}
     except TimeoutError:
-        return {"problem": f"The database did not answer in {ANSWER_WITHIN} s."}
-    except Exception as error:  # whatever is wrong with the database, the rest of the report is worth showing
-        return {"problem": f"The database cannot be asked: {type(error).__name__}: {error}"}
+        return {"problem": f"The database did not respond within {TIMEOUT_SECONDS} seconds."}
+    except Exception as error:  # whatever is wrong with the database, the rest of the report is still useful
+        return {"problem": f"The database cannot be queried: {type(error).__name__}: {error}"}
 
 
-def _merge(report: dict[str, Any], answer: dict[str, Any]) -> None:
-    report["versions"] |= answer.get("versions", {})
-    report |= {name: value for name, value in answer.items() if name not in ("versions", "database_url")}
+def _merge(report: dict[str, Any], database: dict[str, Any]) -> None:
+    report["versions"] |= database.get("versions", {})
+    report |= {name: value for name, value in database.items() if name not in ("versions", "database_url")}
 
 
 def _aligned(report: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`ovasabi up`: the database, its schema, a first campaign and HTTP, all in one process and its PostgreSQL."""
+"""`ovasabi up`: runs the embedded database, its migrations, a sample campaign, HTTP and gRPC with one command."""
 
 import asyncio
 import shlex
@@ -15,12 +15,12 @@ from ovasabi.settings import Settings, load_settings
 
 
 @click.command()
-@click.option("--host", help="Listen there instead of OVASABI_HOST.")
-@click.option("--port", type=int, help="Listen there instead of OVASABI_PORT.")
+@click.option("--host", help="The address to listen on; overrides OVASABI_HOST.")
+@click.option("--port", type=int, help="The HTTP port; overrides OVASABI_PORT.")
 def up(host: str | None, port: int | None) -> None:
-    """Start everything, with its own PostgreSQL in OVASABI_HOME.
+    """Start everything, including an embedded PostgreSQL in OVASABI_HOME.
 
-    With OVASABI_DATABASE_URL that server is used instead. Ctrl-C stops everything; the data stays.
+    If OVASABI_DATABASE_URL is set, that server is used instead. Ctrl-C stops everything; the data is kept.
     """
     settings = load_settings(host=host, port=port)
     home = Home(settings.home)
@@ -49,15 +49,15 @@ async def _up(settings: Settings, home: Home, listener: socket.socket) -> None:
 
 @asynccontextmanager
 async def _database(settings: Settings, home: Home) -> AsyncIterator[str]:
-    """The address of the given server, or of the embedded one, which runs as long as this context does."""
+    """Yields the URL of the configured server, or of the embedded one, which runs for the duration of the block."""
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
     async with EmbeddedServer(home.data, progress=_say) as server:
         main = asyncio.current_task()
-        assert main is not None  # we are in a coroutine
+        assert main is not None  # this is a coroutine
         keeper = asyncio.create_task(server.keep_running())
-        # It ends only when the server will not stay up: then there is nothing left to serve.
+        # It ends only if the server cannot be kept running: then there is nothing left to serve.
         keeper.add_done_callback(lambda _: main.cancel() if not keeper.cancelled() else None)
         try:
             yield server.url()
@@ -75,12 +75,12 @@ def _banner(settings: Settings, home: Home, campaign: str, operator_key: str | N
     address = address_of(settings)
     base = f"{address}/v1/campaigns/{campaign}"
     curl = f'curl -H "Authorization: Bearer $(cat {shlex.quote(str(home.operator_key))})"'
-    lines = ["", f"OVASABI listens on {address} (documentation: {address}/docs). Ctrl-C stops it."]
+    lines = ["", f"OVASABI is listening on {address} (documentation: {address}/docs). Press Ctrl-C to stop."]
     if (grpc_address := grpc_address_of(settings)) is not None:
-        lines.append(f"gRPC listens on {grpc_address}, with reflection.")
+        lines.append(f"gRPC is listening on {grpc_address}, with reflection.")
     lines.append("")
     if operator_key is not None:
-        lines += [f"The operator key, shown once and kept in {home.operator_key}:", f"  {operator_key}", ""]
+        lines += [f"Operator key (shown only once, stored in {home.operator_key}):", f"  {operator_key}", ""]
     lines += [
         "Try:",
         f"  {curl} '{base}/contents?page_size=3'",

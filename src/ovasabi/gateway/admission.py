@@ -1,4 +1,4 @@
-"""Performing a call, whichever door it came through: who calls, and whether they may; then the service answers."""
+"""Admits and performs calls from every protocol: authenticates the caller, checks permissions, calls the service."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -18,27 +18,27 @@ from ovasabi.system.campaign.directory import forget, number_of
 
 
 class Forbidden(OvasabiError):
-    """The key is valid, but not for this."""
+    """The API key is valid, but does not permit this call."""
 
     kind = Kind.DENIED
     code = "forbidden"
-    message = "This key may not do that: {reason}."
-    hint = "Use a key of the right campaign and role; see `ovasabi keys create --help`."
-    example = such_as(reason="it needs the role writer, and the key has reader")
+    message = "This API key does not permit the call: {reason}."
+    hint = "Use a key for the right campaign with the right role; see `ovasabi keys create --help`."
+    example = such_as(reason="the role writer is required, but the key has the role reader")
 
 
 class NotHere(OvasabiError):
-    """Another process of the platform asks this one for a service that does not run here either."""
+    """Another process of the platform sent a call to this process, but the service does not run here."""
 
     kind = Kind.UNAVAILABLE
     code = "not_here"
-    message = "The service {service} does not run in the process that was asked for it."
-    hint = "OVASABI_PEERS of the asking process and OVASABI_SERVICES of the asked one must agree."
+    message = "The service {service} does not run in the process that received the call."
+    hint = "OVASABI_PEERS of the calling process must match OVASABI_SERVICES of the process that is called."
     example = such_as(service="content")
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """What a door knows of who calls: the Authorization, ids to follow it by, and seconds until it is given up."""
+    """The caller of a call: its credentials, the ids to trace it by, and its timeout in seconds."""
 
     authorization: str
     correlation_id: str
@@ -47,18 +47,19 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 async def admitted(platform: Platform, caller: Caller, method: Method, campaign: str | None) -> Context:
-    """The context of a call: authenticated, allowed, and confined to its campaign (none: the platform)."""
+    """Authenticates and authorizes a call; returns its context, scoped to its campaign (None means the platform)."""
     principal = await _principal(platform, caller.authorization)
     folder = method.subject.folder
     if _scheme(caller.authorization) == peers.SCHEME and folder not in platform.peers.local:
         raise NotHere(service=folder)
     if not principal.role.covers(method.role):
-        raise Forbidden(reason=f"it needs the role {method.role.value}, and the key has {principal.role.value}")
+        needed, actual = method.role.value, principal.role.value
+        raise Forbidden(reason=f"the role {needed} is required, but the key has the role {actual}")
     number = PLATFORM
     if campaign is not None:
         number = await _campaign(platform, principal, campaign, method)
     elif principal.campaign_id != PLATFORM:
-        raise Forbidden(reason="it is of the platform, and the key is confined to a campaign")
+        raise Forbidden(reason="it applies to the platform, but the key is limited to a campaign")
     return Context(
         principal=principal,
         campaign_id=number,
@@ -69,15 +70,15 @@ async def admitted(platform: Platform, caller: Caller, method: Method, campaign:
 
 
 async def perform(platform: Platform, call: Call) -> Any:
-    """The answer to a call, in the context in which it was admitted."""
-    answer = await _service(platform, call).run(await _targeted(platform, call))
+    """Performs an admitted call in its context, and returns its result."""
+    result = await _service(platform, call).run(await _targeted(platform, call))
     if call.method.resource is Resource.ITSELF and call.method.writes:
-        forget(platform.database, current_campaign())  # the service may run elsewhere, and have forgotten it there
-    return answer
+        forget(platform.database, current_campaign())  # the service may run elsewhere, and clear only its own cache
+    return result
 
 
-async def attend(platform: Platform, call: Call) -> AsyncGenerator[Watched, None]:
-    """The answers to a call that goes on answering."""
+async def watch(platform: Platform, call: Call) -> AsyncGenerator[Watched, None]:
+    """Starts an admitted call of a streaming method, and returns its stream of messages."""
     return await _service(platform, call).stream(await _targeted(platform, call))
 
 
@@ -86,7 +87,7 @@ def _service(platform: Platform, call: Call) -> Served:
 
 
 async def _targeted(platform: Platform, call: Call) -> Call:
-    """The call; of the campaign itself, with its id: that of the only one of its type that its own scope shows."""
+    """Returns the call; a call on the campaign itself gets its id, that of the only campaign visible in its scope."""
     if call.method.resource is not Resource.ITSELF:
         return call
     page = await EntityRegistry(platform.database).list(type="campaign", page_size=1, deleted=True)
@@ -94,18 +95,18 @@ async def _targeted(platform: Platform, call: Call) -> Call:
 
 
 def _scheme(authorization: str) -> str:
-    """How a caller proves who it is; its case says nothing."""
+    """Returns the authentication scheme in lower case, since schemes are not case-sensitive."""
     return authorization.partition(" ")[0].lower()
 
 
 async def _principal(platform: Platform, authorization: str) -> Principal:
-    """The principal of the key, or whom another process of the platform vouches for; nobody else has access to data."""
-    proof = authorization.partition(" ")[2]
+    """Returns the principal of the API key, or the one that another process of the platform vouches for."""
+    credentials = authorization.partition(" ")[2]
     match _scheme(authorization):
-        case "bearer" if proof:
-            return await platform.keyring.principal(proof.strip())
+        case "bearer" if credentials:
+            return await platform.keyring.principal(credentials.strip())
         case peers.SCHEME:
-            return platform.peers.vouched(proof)
+            return platform.peers.vouched(credentials)
     raise Unauthenticated
 
 
@@ -118,8 +119,8 @@ async def _campaign(platform: Platform, principal: Principal, campaign: str, met
             raise
         number = -1
     if principal.campaign_id not in (PLATFORM, number):
-        # The same answer whether the other campaign exists or not.
-        raise Forbidden(reason="it is confined to another campaign")
+        # The same error whether the other campaign exists or not.
+        raise Forbidden(reason="the key is limited to another campaign")
     return number
 
 

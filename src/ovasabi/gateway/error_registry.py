@@ -1,4 +1,4 @@
-"""The registry of error codes: every class of error that the program has, as each door tells it. There is no list."""
+"""The registry of error codes, derived from the error classes: how each protocol represents every error."""
 
 import importlib
 import inspect
@@ -16,7 +16,7 @@ CORRELATION = "EhmR4CyRJZ7G84QWBT4IGw"
 
 
 class Code(msgspec.Struct, frozen=True):
-    """One code: what it means, how each door tells it, and an example as HTTP would send it."""
+    """An error code: its meaning, its representation in each protocol, and an example as sent over HTTP."""
 
     code: str
     kind: Kind
@@ -31,7 +31,7 @@ class Code(msgspec.Struct, frozen=True):
 
 
 def codes() -> list[Code]:
-    """All codes of the program, in order; modules that nobody has needed so far are loaded for it."""
+    """Returns all error codes, sorted. Loads all modules of the program to find their error classes."""
     for module in pkgutil.walk_packages(ovasabi.__path__, "ovasabi."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
@@ -40,15 +40,15 @@ def codes() -> list[Code]:
 
 
 def error_classes() -> Iterator[type[OvasabiError]]:
-    """The classes of errors that are loaded, each once, those above before those below."""
-    waiting: list[type[OvasabiError]] = [OvasabiError]
-    for cls in waiting:
-        waiting += [below for below in cls.__subclasses__() if below not in waiting]
+    """Yields the loaded error classes, each once, base classes before their subclasses."""
+    queue: list[type[OvasabiError]] = [OvasabiError]
+    for cls in queue:
+        queue += [subclass for subclass in cls.__subclasses__() if subclass not in queue]
         yield cls
 
 
 def class_of(code: str) -> type[OvasabiError] | None:
-    """The class that has a code, if it is loaded here: what another process told may be of a service that is not."""
+    """Returns the error class with a code; None if it is not loaded, since its service may run only elsewhere."""
     return next((cls for cls in error_classes() if cls.code == code), None)
 
 

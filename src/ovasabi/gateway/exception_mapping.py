@@ -1,4 +1,4 @@
-"""What an exception means for the caller, at every door alike: one of our errors, and nothing of the inside."""
+"""Maps exceptions to the errors that callers see in every protocol, without revealing internal details."""
 
 import logging
 
@@ -10,16 +10,16 @@ from ovasabi.kernel.call.errors import from_postgres
 log = logging.getLogger("ovasabi.gateway")
 
 
-def known(error: Exception, asked: str, correlation_id: str | None) -> OvasabiError:
-    """The error to tell of; what should not have happened is logged, with `asked`: what the caller asked for."""
-    told = _meant(error)
-    if told.kind is Kind.INTERNAL:
-        log.error("%s failed (%s)", asked, correlation_id, exc_info=error)
-    return told
+def public_error(error: Exception, call: str, correlation_id: str | None) -> OvasabiError:
+    """Returns the error to report to the caller; logs internal errors with `call`, the name of what was called."""
+    public = _mapped(error)
+    if public.kind is Kind.INTERNAL:
+        log.error("%s failed (%s)", call, correlation_id, exc_info=error)
+    return public
 
 
-def _meant(error: Exception) -> OvasabiError:
+def _mapped(error: Exception) -> OvasabiError:
     if isinstance(error, OvasabiError):
         return error
-    meant = from_postgres(error, "entity", "") if isinstance(error, asyncpg.PostgresError) else None
-    return meant or OvasabiError(hint="Report it with the correlation id; the server's log has the details.")
+    mapped = from_postgres(error, "entity", "") if isinstance(error, asyncpg.PostgresError) else None
+    return mapped or OvasabiError(hint="Report it with the correlation id; the details are in the server log.")

@@ -1,1 +1,1 @@
-"""Keys of callers, and the trust between processes of the platform."""
+"""API keys of callers, and authentication between the processes of a platform."""

@@ -1,4 +1,4 @@
-"""API keys: 256 random bits behind a prefix; the database keeps a digest, and each process a short memory of them."""
+"""API keys: 256 random bits after a prefix; the database stores a digest, and each process caches keys briefly."""
 
 import hashlib
 import hmac
@@ -20,22 +20,22 @@ _FORM = re.compile(r"ovk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _SQL = load(__file__)
 
-REMEMBERED_SECONDS = 5.0
-"""How long a process trusts what it knows of a key: so long may a revoked key still work in another process."""
-_REMEMBERED = 10_000
+CACHED_SECONDS = 5.0
+"""How long a process caches a key. A revoked key may keep working that long in other processes."""
+_CACHE_SIZE = 10_000
 
 
 class Unauthenticated(OvasabiError):
-    """No valid key came with the call. It does not say which of the reasons it was."""
+    """The call was made without a valid API key. The error deliberately does not say why the key is not valid."""
 
     kind = Kind.UNAUTHENTICATED
     code = "unauthenticated"
-    message = "The call needs a valid API key."
-    hint = "Send `Authorization: Bearer ovk_…`; make a key with `ovasabi keys create`."
+    message = "A valid API key is required."
+    hint = "Send `Authorization: Bearer ovk_…`. Create a key with `ovasabi keys create`."
 
 
 class ApiKey(msgspec.Struct, frozen=True):
-    """A key as it is listed: never with its secret."""
+    """An API key as it is listed, without its secret."""
 
     prefix: str
     name: str
@@ -49,11 +49,11 @@ class ApiKey(msgspec.Struct, frozen=True):
 async def create_key(
     database: Database, name: str, role: Role, *, campaign_id: int = PLATFORM, expires_at: datetime | None = None
 ) -> str:
-    """Makes a key and answers it, the only time that it is seen. `campaign_id` 0 is the whole platform."""
+    """Creates a key and returns it; it cannot be retrieved later. `campaign_id` 0 means the whole platform."""
     if not 1 <= len(name) <= 190 or not name.isprintable():
-        raise InvalidValue(field="name", problem="A key's name has 1 to 190 printable characters.")
+        raise InvalidValue(field="name", problem="The name of a key must have 1 to 190 printable characters.")
     if expires_at is not None and expires_at <= datetime.now(UTC):
-        raise InvalidValue(field="expires_at", problem="The key would have expired already.")
+        raise InvalidValue(field="expires_at", problem="The expiry time must be in the future.")
     prefix = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     secret = secrets.token_urlsafe(32)
     await database.write(_SQL["insert"], prefix, _digest(secret), name, campaign_id, role.value, expires_at)
@@ -61,28 +61,31 @@ async def create_key(
 
 
 async def list_keys(database: Database) -> list[ApiKey]:
-    """All keys, the oldest first, also those that expired or were revoked."""
+    """Returns all keys, oldest first, including expired and revoked ones."""
     return [ApiKey(**row) for row in await database.read(_SQL["list"])]
 
 
 async def revoke_key(database: Database, prefix: str) -> None:
-    """Revokes a key by its prefix (with or without ovk_); again does nothing."""
+    """Revokes a key by its prefix, with or without `ovk_`. Revoking it again has no effect."""
     bare = prefix.removeprefix("ovk_").split("_")[0]
     if not await database.write(_SQL["revoke"], bare):
         raise InvalidValue(
-            field="prefix", problem=f"There is no key with the prefix {bare!r}.", hint="See `ovasabi keys list`."
+            field="prefix", problem=f"No key with the prefix {bare!r} was found.", hint="Run `ovasabi keys list`."
         )
 
 
 class Keyring:
-    """Who a key belongs to; known keys cost no statement for a few seconds. Unknown ones are not remembered."""
+    """Finds the principal of a key. Valid keys are cached for a few seconds; unknown ones are not."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: OrderedDict[str, tuple[float, Row]] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[float, Row]] = OrderedDict()
 
     async def principal(self, key: str) -> Principal:
-        """The principal of a key; `Unauthenticated` if it is malformed, unknown, wrong, expired or revoked."""
+        """Returns the principal of a key.
+
+        Raises Unauthenticated if the key is malformed, unknown, wrong, expired or revoked.
+        """
         match = _FORM.fullmatch(key)
         if match is None:
             raise Unauthenticated
@@ -95,19 +98,19 @@ class Keyring:
 
     async def _row(self, prefix: str) -> Row | None:
         now = time.monotonic()
-        known = self._known.get(prefix)
-        if known is not None and known[0] > now:
-            return known[1]
+        cached = self._cache.get(prefix)
+        if cached is not None and cached[0] > now:
+            return cached[1]
         rows = await self._database.read(_SQL["find"], prefix)
-        self._known.pop(prefix, None)
+        self._cache.pop(prefix, None)
         if not rows:
             return None
-        self._known[prefix] = (now + REMEMBERED_SECONDS, rows[0])
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        self._cache[prefix] = (now + CACHED_SECONDS, rows[0])
+        if len(self._cache) > _CACHE_SIZE:
+            self._cache.popitem(last=False)
         return rows[0]
 
 
 def _digest(secret: str) -> bytes:
-    # The secret is 256 random bits: a slow hash would protect it no better.
+    # The secret has 256 random bits: a slow hash would not protect it any better.
     return hashlib.sha256(secret.encode()).digest()

@@ -1,1 +1,1 @@
-"""The services of products: one folder each, independent of each other; nobody imports them."""
+"""Product services: one folder each, independent of each other; no other package imports them."""

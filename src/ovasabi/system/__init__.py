@@ -1,1 +1,1 @@
-"""Services that the gateway and background work rely on; like any other service, found by discovery."""
+"""Services that the gateway and background work rely on; found by discovery, like any other service."""

@@ -149,5 +149,5 @@ async def test_health_follows_the_database_and_says_at_shutdown_that_nothing_is_
     await told(NOT_SERVING)
     (ended,) = await within(5, asyncio.gather(subscriptions, return_exceptions=True))
     # It is let go, and not cut off when the time that calls have is over.
-    assert (ended.code(), ended.details()) == (grpc.StatusCode.UNAVAILABLE, "The platform stops.")
+    assert (ended.code(), ended.details()) == (grpc.StatusCode.UNAVAILABLE, "The platform is shutting down.")
     await channel.close()

@@ -90,7 +90,7 @@ async def test_an_expired_or_revoked_key_is_refused(
     assert (await expiring.get(f"{shop}/contents")).status_code == 200
     monkeypatch.setattr(keys, "datetime", Later)
     assert (await expiring.get(f"{shop}/contents")).status_code == 401
-    monkeypatch.setattr(keys, "REMEMBERED_SECONDS", 0.0)
+    monkeypatch.setattr(keys, "CACHED_SECONDS", 0.0)
     key = await keys.create_key(database, "r", Role.READER)
     revoked = clients.with_header(f"Bearer {key}")
     assert (await revoked.get(f"{shop}/contents")).status_code == 200

@@ -13,7 +13,7 @@ import pytest
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.errors import OvasabiError
-from ovasabi.gateway.exception_mapping import known
+from ovasabi.gateway.exception_mapping import public_error
 from ovasabi.kernel.call.context import Fence, acting, current, current_campaign
 from ovasabi.kernel.call.errors import SQLSTATES
 from ovasabi.kernel.call.scope import scope_of
@@ -195,7 +195,7 @@ async def test_what_postgresql_refuses_is_told_as_an_error_of_ours(
     with within(campaign), pytest.raises((OvasabiError, asyncpg.PostgresError, asyncpg.DataError)) as caught:
         await provoke(database)
     assert sqlstate_of(caught.value) == sqlstate
-    assert known(caught.value, "a test", None).code == code
+    assert public_error(caught.value, "a test", None).code == code
 
 
 async def test_a_change_of_the_event_log_is_refused_also_to_its_owner(
@@ -208,7 +208,7 @@ async def test_a_change_of_the_event_log_is_refused_also_to_its_owner(
             with pytest.raises(asyncpg.PostgresError) as caught:
                 await connection.execute(change)
             assert caught.value.sqlstate == "OV001"
-            assert known(caught.value, "a test", None).code == "append_only"
+            assert public_error(caught.value, "a test", None).code == "append_only"
 
 
 async def test_what_a_missing_grant_refuses_is_a_fault_of_ours_and_is_logged(
@@ -224,7 +224,7 @@ async def test_what_a_missing_grant_refuses_is_a_fault_of_ours_and_is_logged(
                 caplog.clear()
                 with pytest.raises(asyncpg.InsufficientPrivilegeError) as caught:
                     await call
-                told = known(caught.value, "POST /v1/contents", "c-1")
+                told = public_error(caught.value, "POST /v1/contents", "c-1")
                 assert (told.code, told.kind) == ("internal", "internal")
                 assert "permission denied for table service_content_main" in caplog.text
                 assert "POST /v1/contents failed (c-1)" in caplog.text

@@ -86,7 +86,7 @@ def test_no_value_of_a_sentence_has_the_name_of_what_goes_beside_it() -> None:
     for code in REGISTRY:
         cls = class_of(code)
         assert cls is not None
-        assert not cls.places() & {"code", "kind"}
+        assert not cls.placeholders() & {"code", "kind"}
 
 
 def test_the_pages_in_docs_are_those_that_are_written_from_the_registry() -> None:

@@ -37,7 +37,7 @@ class AsyncClient(AsyncConnection):
 
     @cached_property
     def campaigns(self) -> AsyncCampaigns:
-        """Campaigns. On the platform a list shows all of them; within a campaign it shows itself."""
+        """Campaigns. Listed on the platform, all campaigns are returned; within a campaign, only that campaign."""
         return AsyncCampaigns(self._transport, "/v1")
 
     @cached_property
@@ -47,12 +47,12 @@ class AsyncClient(AsyncConnection):
 
     @cached_property
     def master(self) -> AsyncRecords:
-        """The registry."""
+        """The registry of all entities."""
         return AsyncRecords(self._transport, "/v1")
 
     @cached_property
     def operations(self) -> AsyncOperations:
-        """Operations: the long-running work of a campaign, or of the platform."""
+        """Operations: the long-running work of a campaign or of the platform."""
         return AsyncOperations(self._transport, "/v1")
 
     @cached_property

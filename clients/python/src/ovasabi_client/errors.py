@@ -131,7 +131,7 @@ class AppendOnly(Denied):
 
 
 class BodyTooLarge(Invalid):
-    """The body of a request is larger than any may be."""
+    """The body of the request exceeds the size limit."""
 
     code = "body_too_large"
 
@@ -149,19 +149,19 @@ class ContractRefused(NotInThisState):
 
 
 class DatabaseUnavailable(Unavailable):
-    """PostgreSQL cannot be reached, or the connection was lost before the answer came."""
+    """PostgreSQL cannot be reached, or the connection was lost before it responded."""
 
     code = "database_unavailable"
 
 
 class DeadlineExceeded(OutOfTime):
-    """The time that the caller gave is used up."""
+    """The call did not finish before its deadline."""
 
     code = "deadline_exceeded"
 
 
 class Forbidden(Denied):
-    """The key is valid, but not for this."""
+    """The API key is valid, but does not permit this call."""
 
     code = "forbidden"
 
@@ -173,7 +173,7 @@ class IdempotencyKeyReused(Exists):
 
 
 class InvalidRequest(Invalid):
-    """The request cannot be read."""
+    """The request is not valid."""
 
     code = "invalid_request"
 
@@ -215,13 +215,13 @@ class NoContext(Denied):
 
 
 class NoRoute(NotFound):
-    """Nothing answers at this address, or not to this method."""
+    """No API method exists for this HTTP method and path."""
 
     code = "no_route"
 
 
 class NotHere(Unavailable):
-    """Another process of the platform asks this one for a service that does not run here either."""
+    """Another process of the platform sent a call to this process, but the service does not run here."""
 
     code = "not_here"
 
@@ -263,13 +263,13 @@ class PartitionMissing(Unavailable):
 
 
 class PeerUnavailable(Unavailable):
-    """The process in which a service runs cannot be reached, or was lost before its answer came."""
+    """The process that runs a service cannot be reached, or was lost before it responded."""
 
     code = "peer_unavailable"
 
 
 class ReaderStalled(Exhausted):
-    """A listener took nothing for so long that it is given up."""
+    """The client stopped reading for too long and was disconnected."""
 
     code = "reader_stalled"
 
@@ -281,7 +281,7 @@ class ReferenceMissing(Invalid):
 
 
 class RemoteError(Internal):
-    """Another process told of an error that this one has no class for; its code and kind are as they were told."""
+    """Another process reported an error for which this process has no class; its code and kind are passed on."""
 
     code = "remote_error"
 

@@ -127,7 +127,7 @@ class ExportResult(Answer, frozen=True, kw_only=True):
 
 
 class Kind(Choice):
-    """The closed list of ways in which a call can fail."""
+    """The closed set of ways in which a call can fail."""
 
     INVALID = "invalid"
     UNAUTHENTICATED = "unauthenticated"

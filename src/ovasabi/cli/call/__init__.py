@@ -1,1 +1,1 @@
-"""`ovasabi call`: every method of every service from the command line."""
+"""`ovasabi call`: calls any method of any service from the command line."""

@@ -1,4 +1,4 @@
-"""`ovasabi call SERVICE METHOD`: every method of every service, from the command line, against a running OVASABI."""
+"""`ovasabi call SERVICE METHOD`: calls any method of any service of a running OVASABI from the command line."""
 
 import inspect
 import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ServiceGroup(click.Group):
-    """The services by name; the methods and options of one are looked up only when it is called."""
+    """The services by name; the methods of a service and their options are built only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_services())
@@ -28,18 +28,18 @@ class ServiceGroup(click.Group):
 
 
 @click.group(cls=ServiceGroup, subcommand_metavar="SERVICE METHOD [ARGS]...")
-@click.option("--address", metavar="URL", help="Where OVASABI listens, if it is not the one of this machine.")
+@click.option("--address", metavar="URL", help="The address of OVASABI, if it does not run on this machine.")
 @click.option(
     "--key-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A file with the API key, instead of OVASABI_KEY or the operator key in OVASABI_HOME.",
+    help="A file that contains the API key to use instead of OVASABI_KEY or the operator key in OVASABI_HOME.",
 )
 @click.pass_context
 def call(context: click.Context, address: str | None, key_file: Path | None) -> None:
-    """Call a method of a running OVASABI, and print its answer as JSON.
+    """Call a method of a running OVASABI and print the response as JSON.
 
-    The answer is indented on a terminal, and one line if it is piped on. `ovasabi call SERVICE --help` tells the
-    methods, `ovasabi call SERVICE METHOD --help` the options of one.
+    The response is indented on a terminal, and printed on one line when piped. `ovasabi call SERVICE --help` lists the
+    methods of a service, and `ovasabi call SERVICE METHOD --help` the options of a method.
     """
     context.obj = (address, key_file)
 
@@ -70,33 +70,33 @@ def _command(method: "Method") -> click.Command:
 
 def _callback(method: "Method") -> Callable[..., None]:
     @click.pass_context
-    def run(context: click.Context, /, **given: Any) -> None:
-        _run(method, context, given)
+    def run(context: click.Context, /, **parameters: Any) -> None:
+        _run(method, context, parameters)
 
     return run
 
 
-def _run(method: "Method", context: click.Context, given: dict[str, Any]) -> None:
-    """Sends the call, and prints what it answers; an error as every command does."""
-    from ovasabi.cli.call.sending import Refused, answers, prepared
+def _run(method: "Method", context: click.Context, parameters: dict[str, Any]) -> None:
+    """Sends the call and prints its response, or the error."""
+    from ovasabi.cli.call.sending import ErrorResponse, responses, target_of
 
-    values = values_of(method, given)
+    values = values_of(method, parameters)
     address, key_file = context.obj
     try:
-        _print(answers(method, prepared(address, key_file), values))
-    except Refused as error:
-        error.tell()
+        _print(responses(method, target_of(address, key_file), values))
+    except ErrorResponse as error:
+        error.print()
         context.exit(1)
 
 
 def _print(lines: Iterable[bytes]) -> None:
-    from ovasabi.cli.call.sending import shown
+    from ovasabi.cli.call.sending import formatted
 
     out = sys.stdout.buffer
     try:
         for line in lines:
-            out.write(shown(line, out.isatty()) + b"\n")
+            out.write(formatted(line, out.isatty()) + b"\n")
             out.flush()
     except BrokenPipeError:
-        # Whoever reads has enough, as `head` does; what is still in the buffer must not fail at exit.
+        # The reader, such as `head`, has read enough; flushing the rest of the buffer must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())

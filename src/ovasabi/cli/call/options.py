@@ -1,4 +1,4 @@
-"""The options of `ovasabi call`, made from the request of a method; and the request made from what was given."""
+"""The options of `ovasabi call`, derived from the request of a method, and the request built from their values."""
 
 import json
 import sys
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 _OWN = {"campaign", "json", "expected_version", "idempotency_key", "as_of", "help"}
 _PLAIN: "dict[Any, click.ParamType[Any]]" = {int: click.INT, float: click.FLOAT}
-_METAVARS = {datetime: "MOMENT"}
+_METAVARS = {datetime: "TIMESTAMP"}
 
 
 class Values(msgspec.Struct, frozen=True):
-    """What a call was given: where it goes, and what it holds."""
+    """The values of a call: its target and its request."""
 
     campaign: str | None
     target: str | None
@@ -31,7 +31,7 @@ class Values(msgspec.Struct, frozen=True):
 
 
 def own_options(method: "Method") -> list[click.Parameter]:
-    """The options that are not of the request: of which entity, in which campaign, at which version."""
+    """Returns the options that are not part of the request: the entity, the campaign, the version and so on."""
     from ovasabi.kernel.declare.methods import MethodKind, Resource
 
     options: list[click.Parameter] = []
@@ -40,26 +40,26 @@ def own_options(method: "Method") -> list[click.Parameter]:
             click.Argument(["_target"], metavar="CAMPAIGN" if method.resource is Resource.ITSELF else "ID|UUID")
         )
     if method.resource in (Resource.CAMPAIGN, Resource.EITHER):
-        need = method.resource is Resource.CAMPAIGN
-        text = "The campaign." if need else "The campaign; the platform if it is left out."
-        options.append(click.Option(["--campaign", "_campaign"], metavar="SLUG|NUMBER", required=need, help=text))
+        required = method.resource is Resource.CAMPAIGN
+        text = "The campaign." if required else "The campaign. If omitted, the platform."
+        options.append(click.Option(["--campaign", "_campaign"], metavar="SLUG|NUMBER", required=required, help=text))
     if method.takes_key:
-        text = "The same again under the same key makes nothing new."
+        text = "Repeating the call with the same key has no further effect."
         options.append(click.Option(["--idempotency-key", "_key"], metavar="KEY", help=text))
     if method.operation is MethodKind.GET and method.subject.entity is not None:
-        text = "The entity as it was then, such as 2026-11-21T08:00:00Z."
-        options.append(click.Option(["--as-of", "_as_of"], metavar="MOMENT", help=text))
+        text = "Return the entity as of this time, for example 2026-11-21T08:00:00Z."
+        options.append(click.Option(["--as-of", "_as_of"], metavar="TIMESTAMP", help=text))
     if method.takes_version:
-        text = "Refused if the entity is at another version."
+        text = "Fail if the entity is at a different version."
         options.append(click.Option(["--expected-version", "_version"], type=click.INT, help=text))
     if method.writes and method.request is not None:
-        text = "The request as a JSON object, - to read it from standard input; options add to it."
+        text = "The request as a JSON object, or - to read it from standard input. Other options are added to it."
         options.append(click.Option(["--json", "_json"], metavar="OBJECT|-", help=text))
     return options
 
 
 def options_of(method: "Method") -> list[click.Parameter]:
-    """The options of the request; what a search needs stands without a name."""
+    """Returns the options of the request; the required fields of a search are positional arguments."""
     from ovasabi.kernel.declare.methods import MethodKind
 
     searches = method.operation is MethodKind.SEARCH
@@ -70,23 +70,23 @@ def options_of(method: "Method") -> list[click.Parameter]:
     ]
 
 
-def values_of(method: "Method", given: dict[str, Any]) -> Values:
-    """What a call was given, each value as JSON has it. What is required and nowhere given is a usage error."""
-    request = _object(given.get("_json"))
-    if given.get("_as_of") is not None:
-        request["as_of"] = given["_as_of"]
+def values_of(method: "Method", parameters: dict[str, Any]) -> Values:
+    """Returns the values of a call as JSON values; a missing required field is a usage error."""
+    request = _object(parameters.get("_json"))
+    if parameters.get("_as_of") is not None:
+        request["as_of"] = parameters["_as_of"]
     for part in _parts(method):
-        value = given.get(part.name)
+        value = parameters.get(part.name)
         if value is not None and value != ():
             request[part.sent] = _value(part, value)
         if part.required and part.sent not in request:
             raise click.UsageError(f"Missing {_named(part)}.")
     return Values(
-        campaign=given.get("_campaign"),
-        target=given.get("_target"),
+        campaign=parameters.get("_campaign"),
+        target=parameters.get("_target"),
         request=request,
-        expected_version=given.get("_version"),
-        idempotency_key=given.get("_key"),
+        expected_version=parameters.get("_version"),
+        idempotency_key=parameters.get("_key"),
     )
 
 
@@ -97,7 +97,7 @@ def _parts(method: "Method") -> "list[Part]":
 
 
 def _secret(part: "Part") -> bool:
-    """Whether it must not stand in a command, which others on the machine may see: it is taken with --json alone."""
+    """Whether a field is secret. Other users can see command lines, so secrets are accepted only with --json."""
     from ovasabi.codegen.client.annotations import is_secret
 
     return is_secret(part) or "password" in part.name
@@ -116,7 +116,7 @@ def _option(part: "Part") -> click.Option:
         default=None,
         multiple=_many(part),
         metavar="JSON" if _as_json(part) else _METAVARS.get(kind),
-        help=" ".join(filter(None, [part.note, "Can be given again." if _many(part) else "", _default(part)])) or None,
+        help=" ".join(filter(None, [part.note, "Can be repeated." if _many(part) else "", _default(part)])) or None,
     )
 
 
@@ -126,7 +126,7 @@ def _flag(part: "Part") -> str:
 
 
 def _kind(part: "Part") -> Any:
-    """The type of the value, or of each of many."""
+    """The type of the value, or of the items of a list."""
     from ovasabi.codegen.client.annotations import plain_of
 
     hint = plain_of(part.hint)
@@ -140,7 +140,7 @@ def _many(part: "Part") -> bool:
 
 
 def _as_json(part: "Part") -> bool:
-    """Whether only JSON can say it."""
+    """Whether a value can only be written as JSON."""
     kind = _kind(part)
     origin = typing.get_origin(kind)
     return kind is Any or (origin is not None and origin is not Literal) or hasattr(kind, "__struct_fields__")
@@ -171,16 +171,16 @@ def _value(part: "Part", value: Any) -> Any:
     try:
         return json.loads(value)
     except ValueError as error:
-        raise click.BadParameter(f"it is no JSON: {error}.", param_hint=f"'{_flag(part)}'") from None
+        raise click.BadParameter(f"not valid JSON: {error}.", param_hint=f"'{_flag(part)}'") from None
 
 
 def _object(text: str | None) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        read = json.loads(sys.stdin.read() if text == "-" else text)
+        request = json.loads(sys.stdin.read() if text == "-" else text)
     except ValueError as error:
-        raise click.BadParameter(f"it is no JSON: {error}.", param_hint="'--json'") from None
-    if not isinstance(read, dict):
-        raise click.BadParameter("it is to be one JSON object.", param_hint="'--json'")
-    return read
+        raise click.BadParameter(f"not valid JSON: {error}.", param_hint="'--json'") from None
+    if not isinstance(request, dict):
+        raise click.BadParameter("must be a JSON object.", param_hint="'--json'")
+    return request

@@ -1,1 +1,1 @@
-"""The gRPC door: the same methods, callers, errors and rights as over HTTP."""
+"""The gRPC API: the same methods, authentication, permissions and errors as over HTTP."""

@@ -1,4 +1,4 @@
-"""Reading a gRPC call's metadata: who calls, which call caused it, and until when an answer is wanted."""
+"""Reads the metadata of a gRPC call: its caller, its correlation and causation ids, and its deadline."""
 
 from typing import Any
 
@@ -11,23 +11,23 @@ CAUSATION_KEY = "x-causation-id"
 
 
 def correlation_of(context: Any) -> str:
-    """The caller's correlation id if it gave a well-formed one, else a new one."""
-    given = _metadata(context).get(CORRELATION_KEY, "")
-    return given if CORRELATION.fullmatch(given) else new_correlation_id()
+    """Returns the caller's correlation id if it is well-formed, and otherwise a new one."""
+    correlation_id = _metadata(context).get(CORRELATION_KEY, "")
+    return correlation_id if CORRELATION.fullmatch(correlation_id) else new_correlation_id()
 
 
 def caller_of(context: Any, correlation_id: str) -> Caller:
-    """Who calls; the client's deadline is the call's."""
-    metadata, left = _metadata(context), context.time_remaining()
+    """Returns the caller; the client's deadline becomes the timeout."""
+    metadata, remaining = _metadata(context), context.time_remaining()
     return Caller(
         authorization=metadata.get("authorization", ""),
         correlation_id=correlation_id,
         causation_id=causation(metadata.get(CAUSATION_KEY), CAUSATION_KEY),
-        # Without a deadline of its own, a call has as long as the platform gives it.
-        timeout=None if left is None or left >= MAX_TIMEOUT else left,
+        # A call without its own deadline has the platform's default timeout.
+        timeout=None if remaining is None or remaining >= MAX_TIMEOUT else remaining,
     )
 
 
 def _metadata(context: Any) -> dict[str, str]:
-    # A name that ends in -bin has bytes, and is none of ours.
+    # Values of names that end in -bin are bytes; none of ours do.
     return {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}

@@ -1,4 +1,4 @@
-"""Health over gRPC: whether the platform and each service could serve, for those who ask and those who watch."""
+"""The gRPC health service: whether the platform and each service can serve, by Check and Watch."""
 
 import asyncio
 from collections.abc import Iterable
@@ -11,59 +11,59 @@ from grpc_health.v1.health_pb2_grpc import HealthServicer
 from ovasabi.database.connection import Database
 
 SECONDS = 5.0
-"""How often the database is asked whether it is there."""
+"""The interval between checks of the database."""
 
 
 class Health(HealthServicer):  # type: ignore[misc]  # generated, and without types
-    """The status of the platform, named by nothing, and of each service; all have the same."""
+    """The status of the platform, under the empty name, and of each service; they all have the same status."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(("", *names))
         self._status = HealthCheckResponse.NOT_SERVING
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._ended = False
 
     async def Check(self, request: HealthCheckRequest, context: Any) -> HealthCheckResponse:
-        """The status as it is."""
+        """Returns the current status."""
         if request.service not in self._names:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"There is no service {request.service[:100]!r}.")
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"The service {request.service[:100]!r} was not found.")
         return HealthCheckResponse(status=self._status)
 
     async def Watch(self, request: HealthCheckRequest, context: Any) -> None:
-        """The status as it is, and whenever it changes, until the platform stops."""
-        told = None
+        """Sends the current status, and again whenever it changes, until the platform stops."""
+        sent = None
         while True:
-            news, ended = self._news, self._ended
+            changed, ended = self._changed, self._ended
             known = request.service in self._names
             status = self._status if known else HealthCheckResponse.SERVICE_UNKNOWN
-            if status != told:
+            if status != sent:
                 await context.write(HealthCheckResponse(status=status))
-                told = status
+                sent = status
             if ended:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "The platform stops.")
-            await news.wait()
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "The platform is shutting down.")
+            await changed.wait()
 
     async def follow(self, database: Database) -> None:
-        """Asks the database time and again."""
+        """Checks the database periodically, until cancelled."""
         while True:
-            await self.ask(database)
+            await self.probe(database)
             await asyncio.sleep(SECONDS)
 
-    async def ask(self, database: Database) -> None:
-        """Asks the database."""
+    async def probe(self, database: Database) -> None:
+        """Checks the database once, and updates the status."""
         try:
             await database.read("SELECT 1", timeout=2)
             status = HealthCheckResponse.SERVING
-        except Exception:  # whatever it is: who does not know is not serving
+        except Exception:  # whatever failed, the platform cannot be assumed to be serving
             status = HealthCheckResponse.NOT_SERVING
-        self._tell(status)
+        self._set(status)
 
     def end(self) -> None:
-        """Tells that nothing is served any more, and lets the watchers go, for whom the server would wait."""
+        """Sets the status to NOT_SERVING and ends all watches, for which the server would wait otherwise."""
         self._ended = True
-        self._tell(HealthCheckResponse.NOT_SERVING)
+        self._set(HealthCheckResponse.NOT_SERVING)
 
-    def _tell(self, status: Any) -> None:
+    def _set(self, status: Any) -> None:
         self._status = status
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

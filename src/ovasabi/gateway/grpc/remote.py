@@ -1,4 +1,4 @@
-"""A service that runs in another process of the platform: the same calls, over gRPC, for the same caller."""
+"""Calls services that run in another process of the platform: the same methods, over gRPC, for the same caller."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -29,7 +29,7 @@ from ovasabi.security.peers import Peers
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # Of an address that stands for several processes, each is called in turn.
+    # If a name resolves to several processes, calls are distributed among them.
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     # A connection that is dead, or whose process hangs, is found out though nobody sends a reset: also while nobody
@@ -43,23 +43,23 @@ _OPTIONS = [
 
 
 _AT_ONCE = 32
-"""Of so many entities at a time another process is asked."""
+"""How many entities are requested from another process concurrently."""
 Metadata = list[tuple[str, str]]
-"""Named here, since inside a service `list` is a method."""
+"""Defined here because inside the class `list` is a method."""
 
 
 class PeerUnavailable(OvasabiError):
-    """The process in which a service runs cannot be reached, or was lost before its answer came."""
+    """The process that runs a service cannot be reached, or was lost before it responded."""
 
     kind = Kind.UNAVAILABLE
     code = "peer_unavailable"
-    message = "The process of the service {service} did not answer."
-    hint = "Try again shortly; a create with an Idempotency-Key can be sent again safely."
+    message = "The process that runs the service {service} is unavailable."
+    hint = "Try again shortly. A create with an Idempotency-Key can safely be repeated."
     example = such_as(service="content")
 
 
 class Remote:
-    """A service elsewhere. It has the operations of an `Entities`, for services that call each other."""
+    """A service in another process, with the operations of an entity service, for services that call each other."""
 
     def __init__(
         self, folder: str, rpcs: Mapping[str, Rpc], channel: grpc.aio.Channel, peers: Peers, seconds: float
@@ -69,85 +69,85 @@ class Remote:
         self._rpcs = rpcs
         self._peers = peers
         self._channel = channel
-        self._ask = {name: _callable(channel, rpc) for name, rpc in rpcs.items()}
+        self._rpc_calls = {name: _callable(channel, rpc) for name, rpc in rpcs.items()}
 
     async def run(self, call: Call) -> Any:
-        """Answers a call of one of its methods."""
+        """Performs a call of one of its methods."""
         rpc = self._rpcs[call.method.name]
         body = self._body(rpc, call)
         try:
-            answer = await self._ask[rpc.method.name](body, metadata=self._metadata(), timeout=self._limit())
+            response = await self._rpc_calls[rpc.method.name](body, metadata=self._metadata(), timeout=self._limit())
         except grpc.aio.AioRpcError as error:
             raise self._error(error) from None
-        return rpc.value(rpc.answer_class.FromString(answer))
+        return rpc.value(rpc.answer_class.FromString(response))
 
     async def stream(self, call: Call) -> AsyncGenerator[Watched, None]:
-        """The answers to a call of a method that goes on answering."""
+        """Starts a call of a streaming method, and returns its stream of messages."""
         rpc = self._rpcs[call.method.name]
-        listening = self._ask[rpc.method.name](self._body(rpc, call), metadata=self._metadata())
-        answers = self._answers(rpc, listening)
+        stream = self._rpc_calls[rpc.method.name](self._body(rpc, call), metadata=self._metadata())
+        messages = self._messages(rpc, stream)
         try:
             async with asyncio.timeout(self._limit()):
-                # What is sent before the first answer says that the call was not refused.
-                await listening.initial_metadata()
+                # The initial metadata, sent before the first message, says that the call was accepted.
+                await stream.initial_metadata()
         except TimeoutError:
-            listening.cancel()
+            stream.cancel()
             raise DeadlineExceeded from None
-        if listening.done():
-            await anext(answers)
-        return answers
+        if stream.done():
+            await anext(messages)
+        return messages
 
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> Any:
-        """Creates one."""
+        """Creates an entity."""
         return await self.run(self._call("create", request=self._struct("create", values), key=key))
 
     async def create_many(self, drafts: Sequence[NewEntity]) -> list[Any]:
-        """Creates many, one by one; an error in the place of each that was refused."""
-        made: list[Any] = []
+        """Creates entities one by one; returns each entity, or the error if it was refused, in the same order."""
+        results: list[Any] = []
         for draft in drafts:
             try:
-                made.append(await self.create(draft.values, key=draft.key))
+                results.append(await self.create(draft.values, key=draft.key))
             except OvasabiError as error:
-                made.append(error)
-        return made
+                results.append(error)
+        return results
 
     async def get(self, reference: int | str, *, as_of: datetime | None = None) -> Any:
-        """Reads one by id or uuid; with `as_of`, as it was then."""
+        """Returns an entity by id or UUID; with `as_of`, as it was at that time."""
         return await self.run(self._call("get", reference, as_of=as_of))
 
     async def get_many(self, ids: Sequence[int]) -> dict[int, Any]:
-        """Those that are there, by id: asked for at the same time, a few at a time."""
+        """Returns the entities that exist, by id; they are requested concurrently, in batches."""
         found: dict[int, Any] = {}
         for first in range(0, len(ids), _AT_ONCE):
-            part = ids[first : first + _AT_ONCE]
-            for entity in await asyncio.gather(*map(self._get_or_none, part)):
+            batch = ids[first : first + _AT_ONCE]
+            for entity in await asyncio.gather(*map(self._get_or_none, batch)):
                 if entity is not None:
                     found[entity.id] = entity
         return found
 
     async def list(self, request: ListRequest) -> Page[Any]:
-        """Lists a page of them."""
+        """Returns a page of entities."""
         page: Page[Any] = await self.run(self._call("list", request=request))
         return page
 
     async def search(self, request: SearchRequest) -> SearchAnswer[Any]:
-        """Searches their text."""
-        answer: SearchAnswer[Any] = await self.run(self._call("search", request=request))
-        return answer
+        """Searches the text of entities."""
+        result: SearchAnswer[Any] = await self.run(self._call("search", request=request))
+        return result
 
     async def update(
         self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None
     ) -> Any:
-        """Changes the fields that are given."""
+        """Updates the given fields."""
         request = self._struct("update", values)
         return await self.run(self._call("update", reference, request=request, expected_version=expected_version))
 
     async def delete(self, reference: int | str, *, expected_version: int | None = None) -> Any:
-        """Deletes one, softly."""
+        """Soft-deletes an entity."""
         return await self.run(self._call("delete", reference, expected_version=expected_version))
 
     async def restore(self, reference: int | str) -> Any:
-        """Takes a delete back."""
+        """Restores a deleted entity."""
         return await self.run(self._call("restore", reference))
 
     async def _get_or_none(self, id: int) -> Any:
@@ -168,12 +168,12 @@ class Remote:
             raise unreadable(error, kind) from None
 
     def _body(self, rpc: Rpc, call: Call) -> bytes:
-        """The message, for the campaign of the context and no other."""
-        campaign = current().campaign_id
-        named = None if campaign in (None, PLATFORM) else str(campaign)
-        # A key that this process made up is, to the other one, as good as a client's.
+        """Encodes the request, always for the campaign of the context."""
+        campaign_id = current().campaign_id
+        campaign = None if campaign_id in (None, PLATFORM) else str(campaign_id)
+        # To the other process, a key that this process generated is the same as a client's.
         key = call.key if call.key is None or call.key.startswith(CLIENT_KEY) else CLIENT_KEY + call.key
-        body: bytes = rpc.request(msgspec.structs.replace(call, campaign=named, key=key)).SerializeToString()
+        body: bytes = rpc.request(msgspec.structs.replace(call, campaign=campaign, key=key)).SerializeToString()
         return body
 
     def _limit(self) -> float:
@@ -194,32 +194,32 @@ class Remote:
         status = rpc_status.from_call(cast("Any", error))
         if status is not None:
             return error_of(status)
-        # What gRPC says by itself has no details of ours: then the process was not reached, or was lost.
+        # Errors from gRPC itself lack our details: the process could not be reached, or was lost.
         if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
             return PeerUnavailable(service=self._folder)
         return error_of(Status(code=error.code().value[0], message=error.details() or ""))
 
-    async def _answers(self, rpc: Rpc, listening: Any) -> AsyncGenerator[Watched, None]:
+    async def _messages(self, rpc: Rpc, stream: Any) -> AsyncGenerator[Watched, None]:
         try:
-            async for answer in listening:
-                yield rpc.value(rpc.answer_class.FromString(answer))
+            async for message in stream:
+                yield rpc.value(rpc.answer_class.FromString(message))
         except grpc.aio.AioRpcError as error:
             raise self._error(error) from None
         finally:
-            listening.cancel()
+            stream.cancel()
 
 
 def _callable(channel: grpc.aio.Channel, rpc: Rpc) -> Any:
-    # Messages are written and read by the caller.
+    # Messages are serialized and parsed by the caller.
     kind: Any = channel.unary_stream if rpc.streams else channel.unary_unary
     return kind(rpc.path)
 
 
 @asynccontextmanager
 async def remotes(contract: Contract, seconds: float, peers: Peers) -> AsyncIterator[Elsewhere]:
-    """What finds the services that do not run here, for as long as the block runs.
+    """Yields what finds the services that do not run here; their connections are closed at the end of the block.
 
-    A call of them may take so many `seconds` if its caller has no deadline.
+    A call whose caller has no deadline may take at most so many `seconds`.
     """
     channels: dict[str, grpc.aio.Channel] = {}
 

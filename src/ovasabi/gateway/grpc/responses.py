@@ -1,4 +1,4 @@
-"""Answering a gRPC call: the caller admitted, the message read, the call performed; or the status of what failed."""
+"""Handles gRPC calls: admits the caller, decodes the request and performs the call, or returns an error status."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
-from ovasabi.gateway.admission import Caller, admitted, attend, perform
+from ovasabi.gateway.admission import Caller, admitted, perform, watch
 from ovasabi.gateway.contract.protobuf.contract import Rpc
 from ovasabi.gateway.grpc.call_metadata import CORRELATION_KEY, caller_of, correlation_of
 from ovasabi.gateway.grpc.statuses import status_of
@@ -18,65 +18,65 @@ from ovasabi.kernel.call.context import acting
 from ovasabi.runtime import Platform
 
 MAX_MESSAGE_BYTES = MAX_BODY_BYTES + 65_536
-"""Beside a body of the size that HTTP takes, there are the names and numbers of its fields."""
+"""The limit of HTTP bodies, plus room for the field numbers and lengths of the protobuf encoding."""
 
 Handler = Callable[[bytes, Any], Awaitable[Any]]
 
 
 def answering(rpc: Rpc, platform: Platform) -> Handler:
-    """What answers one method."""
+    """Returns the handler of a unary method."""
 
     async def answer(body: bytes, context: Any) -> Any:
         async def work(caller: Caller) -> bytes:
             message = _read(rpc, body)
             with acting(await admitted(platform, caller, rpc.method, rpc.campaign(message))):
                 value = await perform(platform, rpc.call(message))
-            told: bytes = rpc.answer(value).SerializeToString()
-            return told
+            response: bytes = rpc.answer(value).SerializeToString()
+            return response
 
-        return await _refusing(rpc.path, context, work)
+        return await _with_error_status(rpc.path, context, work)
 
     return answer
 
 
-def telling(rpc: Rpc, platform: Platform) -> Handler:
-    """What answers one method for as long as the client listens."""
+def streaming(rpc: Rpc, platform: Platform) -> Handler:
+    """Returns the handler of a streaming method, which runs for as long as the client listens."""
 
-    async def tell(body: bytes, context: Any) -> None:
+    async def stream(body: bytes, context: Any) -> None:
         async def work(caller: Caller) -> None:
             message = _read(rpc, body)
             with acting(await admitted(platform, caller, rpc.method, rpc.campaign(message))):
-                async with aclosing(await attend(platform, rpc.call(message))) as answers:
-                    # Says that the call is not refused, which may be long before there is anything to tell.
+                async with aclosing(await watch(platform, rpc.call(message))) as messages:
+                    # Tells the client that the call was accepted, possibly long before the first message.
                     await context.send_initial_metadata(((CORRELATION_KEY, caller.correlation_id),))
-                    async for value in answers:
+                    async for value in messages:
                         await _write(context, rpc.answer(value).SerializeToString())
 
-        await _refusing(rpc.path, context, work)
+        await _with_error_status(rpc.path, context, work)
 
-    return tell
+    return stream
 
 
-def refusing_unknown(path: str) -> Callable[[Any, Any], Awaitable[None]]:
-    """What answers a call of a path that is no method's."""
+def unknown(path: str) -> Callable[[Any, Any], Awaitable[None]]:
+    """Returns the handler of a path that is not the path of any method."""
 
     async def refuse(messages: Any, context: Any) -> None:
         async def work(caller: Caller) -> None:
-            raise NoRoute(method="gRPC", path=path, hint="Ask the server's reflection for what there is.")
+            raise NoRoute(method="gRPC", path=path, hint="Use server reflection to list the available methods.")
 
-        await _refusing(path, context, work)
+        await _with_error_status(path, context, work)
 
     return refuse
 
 
-async def _refusing(path: str, context: Any, work: Callable[[Caller], Awaitable[Any]]) -> Any:
+async def _with_error_status(path: str, context: Any, work: Callable[[Caller], Awaitable[Any]]) -> Any:
     correlation = correlation_of(context)
     context.set_trailing_metadata(((CORRELATION_KEY, correlation),))
     try:
         return await work(caller_of(context, correlation))
     except Exception as error:
         status: Any = rpc_status.to_status(status_of(error, path, correlation))
-    # A status brings trailing metadata of its own, in place of what was set.
+    # A status replaces the trailing metadata that was set with its own.
     trailing = (*status.trailing_metadata, (CORRELATION_KEY, correlation))
     await context.abort_with_status(status._replace(trailing_metadata=trailing))
 
@@ -87,8 +87,8 @@ def _read(rpc: Rpc, body: bytes) -> Message:
     try:
         message: Message = rpc.request_class.FromString(body)
     except DecodeError:
-        problem = f"The message is no {rpc.request_class.DESCRIPTOR.full_name}."
-        raise BadRequest(problem=problem, hint="Compile the client from the files in api/.") from None
+        problem = f"The message is not a valid {rpc.request_class.DESCRIPTOR.full_name}."
+        raise BadRequest(problem=problem, hint="Generate the client from the files in api/.") from None
     return message
 
 

@@ -15,17 +15,17 @@ from grpc_reflection.v1alpha.reflection import enable_server_reflection
 from ovasabi.errors import StartError
 from ovasabi.gateway.contract.protobuf.contract import Contract, Rpc
 from ovasabi.gateway.grpc.health import Health
-from ovasabi.gateway.grpc.responses import MAX_MESSAGE_BYTES, answering, refusing_unknown, telling
+from ovasabi.gateway.grpc.responses import MAX_MESSAGE_BYTES, answering, streaming, unknown
 from ovasabi.runtime import Platform
 
 GRACE_SECONDS = 10.0
 KEEPALIVE_MS = 5_000
 """How soon a peer may ask again whether this process is alive, and how long it waits for the answer."""
 _OPTIONS = [
-    # What is somewhat too large is refused with the details of an error; the rest is not even read.
+    # Slightly oversized messages are refused with a detailed error; larger ones are not even read.
     ("grpc.max_receive_message_length", 2 * MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", -1),
-    # Another server on the same port is an error, and does not share the calls.
+    # A second server on the same port is an error, rather than sharing the calls.
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS),
@@ -34,29 +34,29 @@ _OPTIONS = [
 
 @asynccontextmanager
 async def serving_grpc(platform: Platform, contract: Contract, host: str, port: int) -> AsyncIterator[int]:
-    """Serves for as long as the block runs; answers the port, which is a free one for 0."""
+    """Serves for the duration of the block; yields the port, which for 0 is a free one."""
     server = grpc.aio.server(options=_OPTIONS)
     names = _add_methods(server, platform, contract)
     health = Health(names)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     enable_server_reflection([*names, HEALTH, REFLECTION], server, pool=contract.pool)
-    server.add_generic_rpc_handlers((_Unknown(),))  # the last one: it takes whatever nobody else does
+    server.add_generic_rpc_handlers((_Unknown(),))  # the last one: it handles everything else
     try:
         bound = server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     except RuntimeError as error:
         raise StartError(
             problem=f"OVASABI cannot listen for gRPC on {host}:{port}.",
-            hint="Choose another OVASABI_GRPC_PORT (0: no gRPC), or stop what listens there.",
+            hint="Choose another OVASABI_GRPC_PORT (0 disables gRPC), or stop the process that is listening there.",
         ) from error
-    await health.ask(platform.database)
+    await health.probe(platform.database)
     await server.start()
-    asking = asyncio.create_task(health.follow(platform.database))
+    probing = asyncio.create_task(health.follow(platform.database))
     try:
         yield bound
     finally:
-        asking.cancel()
+        probing.cancel()
         with suppress(asyncio.CancelledError):
-            await asking
+            await probing
         health.end()
         await server.stop(GRACE_SECONDS)
 
@@ -71,15 +71,15 @@ def _add_methods(server: Any, platform: Platform, contract: Contract) -> list[st
 
 
 def _handler(rpc: Rpc, platform: Platform) -> Any:
-    # Messages are read and written by the handlers, so that a malformed one has an error like all others.
+    # Messages are parsed and serialized by the handlers, so that a malformed one gets an error like any other.
     if rpc.streams:
-        return grpc.unary_stream_rpc_method_handler(telling(rpc, platform))
+        return grpc.unary_stream_rpc_method_handler(streaming(rpc, platform))
     return grpc.unary_unary_rpc_method_handler(answering(rpc, platform))
 
 
 class _Unknown(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # it takes none at run time
-    """Answers to every path that nothing else answers to."""
+    """Handles the calls of unknown paths."""
 
     def service(self, handler_call_details: Any) -> Any:
-        """The handler of one call."""
-        return grpc.stream_stream_rpc_method_handler(refusing_unknown(handler_call_details.method))
+        """Returns the handler of a call."""
+        return grpc.stream_stream_rpc_method_handler(unknown(handler_call_details.method))

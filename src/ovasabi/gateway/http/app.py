@@ -1,4 +1,4 @@
-"""The HTTP application: routes from the services, errors in one envelope, health, and the API's documentation."""
+"""The HTTP application: the API routes of the services, problem details, health checks, and the documentation."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException
 from ovasabi.gateway.contract.openapi.document import document
 from ovasabi.gateway.http.disconnects import App, Receive, Send, cancelling_on_disconnect
 from ovasabi.gateway.http.endpoints import respond
-from ovasabi.gateway.http.failures import Asked, failure, refused
+from ovasabi.gateway.http.failures import RequestInfo, failure, refused
 from ovasabi.gateway.http.messages import HttpRequest
 from ovasabi.gateway.http.pages import PAGES
 from ovasabi.gateway.http.requests import correlation_of
@@ -20,10 +20,10 @@ from ovasabi.runtime import Platform
 
 
 def create_app(platform: Platform) -> App:
-    """The application of a running platform."""
+    """Returns the ASGI application of a running platform."""
     methods = declared_methods()
     app = _api_or_pages(Router(methods), platform, _pages(platform, document(methods)))
-    return cancelling_on_disconnect(_marked(app))
+    return cancelling_on_disconnect(_with_headers(app))
 
 
 def _pages(platform: Platform, openapi: bytes) -> Litestar:
@@ -38,32 +38,32 @@ def _pages(platform: Platform, openapi: bytes) -> Litestar:
 
 def _failed(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     correlation = request.scope["state"].get("correlation_id")
-    asked = Asked(request.method, request.url.path, request.headers, correlation)
+    info = RequestInfo(request.method, request.url.path, request.headers, correlation)
     if isinstance(error, HTTPException) and error.status_code < 500:
-        made = refused(asked, error.status_code, error.detail, error.headers)
+        answer = refused(info, error.status_code, error.detail, error.headers)
     else:
-        made = failure(asked, error)
-    return Response(made.body, status_code=made.status, media_type=made.media_type, headers=made.headers)
+        answer = failure(info, error)
+    return Response(answer.body, status_code=answer.status, media_type=answer.media_type, headers=answer.headers)
 
 
 def _api_or_pages(router: Router, platform: Platform, pages: Litestar) -> App:
-    """The API by its own router, the rest by Litestar."""
+    """Routes API requests to our own router, and all others to Litestar."""
 
     async def either(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith(f"{ROOT}/"):
             request = HttpRequest(scope, receive)
-            made = await respond(router, platform, request)
-            await made.send(send, head=request.method == "HEAD")
+            response = await respond(router, platform, request)
+            await response.send(send, head=request.method == "HEAD")
         else:
             await pages(scope, receive, send)
 
     return either
 
 
-def _marked(app: Any) -> App:
-    """Gives each request its correlation id, and each answer the id and the headers that keep browsers careful."""
+def _with_headers(app: Any) -> App:
+    """Gives each request a correlation id, and adds it and a security header for browsers to each response."""
 
-    async def marked(scope: Any, receive: Receive, send: Send) -> None:
+    async def wrapped(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
@@ -71,11 +71,11 @@ def _marked(app: Any) -> App:
         scope.setdefault("state", {})["correlation_id"] = correlation
         extra = [(b"x-correlation-id", correlation.encode()), (b"x-content-type-options", b"nosniff")]
 
-        async def sending(message: Any) -> None:
+        async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 
-        await app(scope, receive, sending)
+        await app(scope, receive, send_with_headers)
 
-    return marked
+    return wrapped

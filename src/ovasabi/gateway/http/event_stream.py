@@ -1,4 +1,4 @@
-"""Server-sent events: what a watch tells over HTTP, for as long as the client listens."""
+"""Server-sent events: the messages of a watch over HTTP, for as long as the client listens."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -7,7 +7,7 @@ from contextlib import aclosing
 import msgspec
 
 from ovasabi.gateway.http.disconnects import Send
-from ovasabi.gateway.http.failures import Asked, failure
+from ovasabi.gateway.http.failures import RequestInfo, failure
 from ovasabi.gateway.wire.headers import EVENT_STREAM
 from ovasabi.gateway.wire.limits import PATIENCE_SECONDS, ReaderStalled
 from ovasabi.kernel.call.context import Context, acting
@@ -17,36 +17,36 @@ _HEADERS = [(b"content-type", EVENT_STREAM.encode()), (b"cache-control", b"no-st
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """The answers to a watch. Each is an event with its cursor as id; an error that ends it is an event `error`."""
+    """The response to a watch. Each message is an event with its cursor as id; a final error is an event `error`."""
 
-    answers: AsyncGenerator[Watched, None]
+    messages: AsyncGenerator[Watched, None]
     context: Context
-    asked: Asked
+    request: RequestInfo
 
     async def send(self, send: Send, *, head: bool = False) -> None:
-        """Sends them as they come."""
+        """Sends the messages as they arrive."""
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         with acting(self.context):
             try:
-                async with aclosing(self.answers) as answers:
-                    # The first line says that the watch has begun, which may be long before anything happens.
+                async with aclosing(self.messages) as messages:
+                    # The first line tells the client that the watch has begun, possibly long before the first event.
                     if not head:
-                        await _tell(send, b": watching\n\n")
-                        async for answer in answers:
-                            await _tell(send, _event(answer))
+                        await _send(send, b": watching\n\n")
+                        async for message in messages:
+                            await _send(send, _event(message))
             except Exception as error:
-                await _tell(send, b"event: error\ndata: %b\n\n" % failure(self.asked, error).body)
+                await _send(send, b"event: error\ndata: %b\n\n" % failure(self.request, error).body)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _event(answer: Watched) -> bytes:
-    # Without data it is no event to a browser, but the id is kept, and sent when it connects again.
-    if answer.silent:
-        return b": heartbeat\nid: %b\n\n" % answer.cursor.encode()
-    return b"id: %b\ndata: %b\n\n" % (answer.cursor.encode(), msgspec.json.encode(answer))
+def _event(message: Watched) -> bytes:
+    # Without data, a browser fires no event, but it stores the id and sends it when it reconnects.
+    if message.silent:
+        return b": heartbeat\nid: %b\n\n" % message.cursor.encode()
+    return b"id: %b\ndata: %b\n\n" % (message.cursor.encode(), msgspec.json.encode(message))
 
 
-async def _tell(send: Send, text: bytes) -> None:
+async def _send(send: Send, text: bytes) -> None:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await send({"type": "http.response.body", "body": text, "more_body": True})

@@ -1,4 +1,4 @@
-"""What a caller over HTTP is told of an error: its envelope, its status, and nothing of the server's inside."""
+"""Error responses over HTTP: problem details and a status, without revealing internal details."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -6,7 +6,7 @@ from http import HTTPStatus
 import msgspec
 
 from ovasabi.errors import OvasabiError
-from ovasabi.gateway.exception_mapping import known
+from ovasabi.gateway.exception_mapping import public_error
 from ovasabi.gateway.http.messages import HttpResponse
 from ovasabi.gateway.http.router import WrongMethod
 from ovasabi.gateway.status_codes import retry_after
@@ -14,8 +14,8 @@ from ovasabi.gateway.wire.problems import MEDIA_TYPE, BadRequest, NoRoute, probl
 from ovasabi.kernel.call.errors import VersionConflict
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """Of a request, what the answer to its failure needs."""
+class RequestInfo(msgspec.Struct, frozen=True):
+    """What an error response needs to know about its request."""
 
     method: str
     path: str
@@ -23,31 +23,31 @@ class Asked(msgspec.Struct, frozen=True):
     correlation_id: str | None
 
 
-def failure(asked: Asked, error: Exception) -> HttpResponse:
-    """The answer to an error; one that should not have happened is logged."""
+def failure(request: RequestInfo, error: Exception) -> HttpResponse:
+    """Returns the error response for any exception; internal errors are logged."""
     if isinstance(error, WrongMethod):
-        return refused(asked, 405, HTTPStatus(405).phrase, {"allow": error.allowed})
-    told = known(error, f"{asked.method} {asked.path}", asked.correlation_id)
-    return _answer(asked, told, _status(asked, told))
+        return refused(request, 405, HTTPStatus(405).phrase, {"allow": error.allowed})
+    public = public_error(error, f"{request.method} {request.path}", request.correlation_id)
+    return _response(request, public, _status(request, public))
 
 
-def refused(asked: Asked, status: int, detail: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """What HTTP itself refuses, before any method is called."""
+def refused(request: RequestInfo, status: int, detail: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Returns the error response for a request that is refused at the level of HTTP, before any method is called."""
     if status == 404:
-        return _answer(asked, NoRoute(method=asked.method, path=asked.path))
-    error = BadRequest(problem=f"The request is refused: {detail or 'it is malformed'}.")
-    return _answer(asked, error, status, headers)
+        return _response(request, NoRoute(method=request.method, path=request.path))
+    bad_request = BadRequest(problem=f"The request was refused: {(detail or 'it is malformed').rstrip('.')}.")
+    return _response(request, bad_request, status, headers)
 
 
-def _status(asked: Asked, error: OvasabiError) -> int | None:
-    # A version from If-Match is a precondition of HTTP's own, which has its own status.
-    return 412 if isinstance(error, VersionConflict) and "if-match" in asked.headers else None
+def _status(request: RequestInfo, error: OvasabiError) -> int | None:
+    # A version from If-Match is a precondition in terms of HTTP, which has a status for it.
+    return 412 if isinstance(error, VersionConflict) and "if-match" in request.headers else None
 
 
-def _answer(
-    asked: Asked, error: OvasabiError, status: int | None = None, headers: Mapping[str, str] | None = None
+def _response(
+    request: RequestInfo, error: OvasabiError, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> HttpResponse:
-    problem = problem_of(error, asked.correlation_id, status)
+    problem = problem_of(error, request.correlation_id, status)
     extra = dict(headers or {})
     if problem.status == 401:
         extra["www-authenticate"] = 'Bearer realm="ovasabi"'

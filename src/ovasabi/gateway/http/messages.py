@@ -1,4 +1,4 @@
-"""One HTTP request and its answer, as thin as ASGI allows: nothing is read or parsed before somebody asks for it."""
+"""An HTTP request and its response, as a thin layer over ASGI: nothing is read or parsed before it is needed."""
 
 from collections.abc import MutableMapping
 from functools import cached_property
@@ -15,7 +15,7 @@ from ovasabi.kernel.declare.entity import Entity
 
 
 class HttpRequest:
-    """A request."""
+    """An HTTP request."""
 
     def __init__(self, scope: MutableMapping[str, Any], receive: Any) -> None:
         self.scope = scope
@@ -25,45 +25,45 @@ class HttpRequest:
 
     @property
     def verb(self) -> str:
-        """The method, but that to answer a HEAD is to answer a GET."""
+        """The HTTP method, with HEAD treated as GET."""
         return "GET" if self.method == "HEAD" else self.method
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """The headers by name in lower case; of a repeated one, the first."""
+        """The headers by lower-case name; if a header is repeated, its first value."""
         return {str(name, "latin-1"): str(value, "latin-1") for name, value in reversed(self.scope["headers"])}
 
     @property
     def query(self) -> list[tuple[str, str]]:
-        """The query's parameters in order."""
+        """The query parameters in order."""
         text: bytes = self.scope["query_string"]
         return parse_qsl(text.decode("latin-1"), keep_blank_values=True) if text else []
 
     @property
     def correlation_id(self) -> str:
-        """The id that follows this request through events, errors and logs."""
+        """The id that identifies this request in events, errors and logs."""
         correlation: str = self.scope["state"]["correlation_id"]
         return correlation
 
     async def body(self) -> bytes:
-        """The whole body; an error if it is larger than it may be, as soon as that is known."""
-        parts: list[bytes] = []
+        """Returns the whole body; raises BodyTooLarge as soon as it exceeds the limit."""
+        chunks: list[bytes] = []
         size, more = 0, True
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise BadRequest(problem="The client went away.")
-            part: bytes = message.get("body", b"")
+                raise BadRequest(problem="The client disconnected.")
+            chunk: bytes = message.get("body", b"")
             more = message.get("more_body", False)
-            size += len(part)
+            size += len(chunk)
             if size > MAX_BODY_BYTES:
                 raise BodyTooLarge(limit=MAX_BODY_BYTES)
-            parts.append(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 class HttpResponse(msgspec.Struct, frozen=True):
-    """An answer: its body, status and headers."""
+    """An HTTP response: its body, status and headers."""
 
     body: bytes
     status: int = 200
@@ -71,7 +71,7 @@ class HttpResponse(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
 
     async def send(self, send: Send, *, head: bool = False) -> None:
-        """Sends it; without its body to a HEAD."""
+        """Sends the response; without its body if the request is a HEAD."""
         headers = [
             (b"content-type", self.media_type.encode()),
             (b"content-length", b"%d" % len(self.body)),
@@ -81,8 +81,8 @@ class HttpResponse(msgspec.Struct, frozen=True):
         await send({"type": "http.response.body", "body": b"" if head else self.body, "more_body": False})
 
 
-def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
-    """A value as JSON; an entity's version is its ETag."""
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    """Returns a response with a value as JSON, and the version of an entity as its ETag."""
     extra = headers or {}
     if isinstance(value, Entity):
         extra = {**extra, "etag": f'"{value.version}"'}

@@ -1,4 +1,4 @@
-"""What is not the API itself: health, the OpenAPI document, and its pages for people."""
+"""The pages besides the API itself: health checks, the OpenAPI document, and the documentation."""
 
 import importlib.util
 from pathlib import Path
@@ -29,13 +29,13 @@ Page = Response[bytes]
 
 @get("/healthz", include_in_schema=False)
 async def alive() -> Page:
-    """Whether the process answers."""
+    """Liveness: the process responds."""
     return Response(msgspec.json.encode({"status": "alive", "version": __version__}), media_type=JSON)
 
 
 @get("/readyz", include_in_schema=False)
 async def ready(request: Request[Any, Any, Any]) -> Page:
-    """Whether it could serve: the database answers too."""
+    """Readiness: the database responds too."""
     platform: Platform = request.app.state.platform
     await platform.database.read("SELECT 1", timeout=2)
     return Response(b'{"status":"ready"}', media_type=JSON)
@@ -43,19 +43,19 @@ async def ready(request: Request[Any, Any, Any]) -> Page:
 
 @get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request[Any, Any, Any]) -> Page:
-    """The API's own description."""
+    """The OpenAPI document."""
     return Response(request.app.state.openapi, media_type=JSON)
 
 
 @get("/docs", include_in_schema=False)
 async def docs() -> Page:
-    """The description, to be read and tried in a browser."""
+    """The interactive API documentation."""
     return Response(_PAGE.encode(), media_type="text/html")
 
 
 @get("/docs/{asset:str}", include_in_schema=False)
 async def file(request: Request[Any, Any, Any]) -> Page:
-    """A file of that page."""
+    """A static file of the documentation."""
     asset = str(request.path_params["asset"])
     if asset not in _ASSETS:
         raise NoRoute(method="GET", path=f"/docs/{asset}")
@@ -64,7 +64,7 @@ async def file(request: Request[Any, Any, Any]) -> Page:
 
 
 def _assets() -> Path:
-    """The files of Swagger UI, from the package that brings them: nothing is loaded from elsewhere."""
+    """Returns the folder of Swagger UI's files in its installed package: nothing is loaded from the internet."""
     spec = importlib.util.find_spec("swagger_ui")
     assert spec is not None
     assert spec.submodule_search_locations

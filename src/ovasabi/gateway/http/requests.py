@@ -1,4 +1,4 @@
-"""Reading an HTTP request: who calls, and the typed values of its path, query, headers and body."""
+"""Reads an HTTP request: the caller, and the typed values of its path, query, headers and body."""
 
 import re
 from datetime import datetime
@@ -17,7 +17,7 @@ _ETAG, _TIMEOUT = re.compile(ETAG), re.compile(TIMEOUT)
 
 
 def correlation_of(headers: list[tuple[bytes, bytes]]) -> str:
-    """The caller's correlation id if it gave a well-formed one, else a new one."""
+    """Returns the caller's correlation id if it is well-formed, and otherwise a new one."""
     for name, value in headers:
         if name == b"x-correlation-id" and CORRELATION.fullmatch(text := value.decode("latin-1")):
             return text
@@ -25,7 +25,7 @@ def correlation_of(headers: list[tuple[bytes, bytes]]) -> str:
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """Who calls, as the headers tell."""
+    """Returns the caller, read from the headers."""
     return Caller(
         authorization=request.headers.get("authorization", ""),
         correlation_id=request.correlation_id,
@@ -35,7 +35,7 @@ def caller_of(request: HttpRequest) -> Caller:
 
 
 async def call_of(method: Method, request: HttpRequest, parameters: dict[str, str]) -> Call:
-    """What the request asks for."""
+    """Returns the call that the request makes."""
     return Call(
         method=method,
         campaign=parameters.get("campaign"),
@@ -53,20 +53,20 @@ async def _request(method: Method, request: HttpRequest) -> Any:
         if method.request is not None:
             return _decode_body(body, method)
         if body.strip() not in (b"", b"{}"):
-            raise BadRequest(problem=f"{method.name} takes no body.")
+            raise BadRequest(problem=f"{method.name} does not accept a body.")
         return None
     if method.request is not None:
-        asked = _decode_query(request, method.request)
-        # What a browser sends when it connects again to a watch: it resumes there, whatever the address says.
-        seen = request.headers.get("last-event-id") if method.operation is MethodKind.WATCH else None
-        return asked if seen is None else msgspec.structs.replace(asked, after=seen)
+        query = _decode_query(request, method.request)
+        # A browser that reconnects to a watch sends the last id: the watch resumes there, whatever the query says.
+        last_id = request.headers.get("last-event-id") if method.operation is MethodKind.WATCH else None
+        return query if last_id is None else msgspec.structs.replace(query, after=last_id)
     if method.operation is not MethodKind.GET:
         _query_values(request, ())
     return None
 
 
 def _decode_body(body: bytes, method: Method) -> Any:
-    """The body as the method's request type; an error that names the field."""
+    """Decodes the body as the method's request type; errors name the field."""
     kind, of = method.request, method.subject.of
     try:
         decoded = msgspec.json.decode(body or b"{}", type=kind)
@@ -74,15 +74,15 @@ def _decode_body(body: bytes, method: Method) -> Any:
             msgspec.json.decode(body or b"{}", type=of.written)
         return decoded
     except UnicodeDecodeError:
-        raise BadRequest(problem="The body is not UTF-8.") from None
+        raise BadRequest(problem="The body is not valid UTF-8.") from None
     except RecursionError:
-        raise BadRequest(problem="The body is nested too deep.") from None
+        raise BadRequest(problem="The body is nested too deeply.") from None
     except msgspec.MsgspecError as error:
         raise unreadable(error, kind) from None
 
 
 def _decode_query(request: HttpRequest, kind: Any) -> Any:
-    """The query as a typed struct; an unknown or repeated parameter is refused."""
+    """Decodes the query as a typed struct; unknown and repeated parameters are refused."""
     values = _query_values(request, kind.__struct_fields__)
     try:
         return msgspec.convert(values, kind, strict=False)
@@ -91,33 +91,35 @@ def _decode_query(request: HttpRequest, kind: Any) -> Any:
 
 
 def _query_values(request: HttpRequest, known: tuple[str, ...]) -> dict[str, str]:
-    """The query's parameters by name; an unknown or repeated one is refused."""
+    """Returns the query parameters by name; unknown and repeated parameters are refused."""
     values: dict[str, str] = {}
     for name, value in request.query:
         if name not in known:
-            hint = f"There are: {', '.join(known)}." if known else "It takes none."
-            raise BadRequest(field=name, problem=f"There is no query parameter {name!r} here.", hint=hint)
+            hint = f"Available parameters: {', '.join(known)}." if known else "This method has no query parameters."
+            raise BadRequest(field=name, problem=f"Unknown query parameter {name!r}.", hint=hint)
         if name in values:
-            raise BadRequest(field=name, problem=f"The query parameter {name!r} was given twice.")
+            raise BadRequest(field=name, problem=f"The query parameter {name!r} appears more than once.")
         values[name] = value
     return values
 
 
 def _expected_version(request: HttpRequest) -> int | None:
-    """The version in If-Match; none if the header is missing or `*`."""
+    """Returns the version in If-Match; None if the header is missing or `*`."""
     header = request.headers.get("if-match", "*").strip()
     if header == "*":
         return None
     match = _ETAG.fullmatch(header)
     if match is None:
         raise BadRequest(
-            field="If-Match", problem="If-Match holds no ETag of ours.", hint='Send the ETag as it was given: "3".'
+            field="If-Match",
+            problem="If-Match is not a valid ETag.",
+            hint='Send the ETag as it was returned, for example "3".',
         )
     return int(match[1])
 
 
 def _as_of(request: HttpRequest) -> datetime | None:
-    """The query's `as_of`, a moment with its time zone."""
+    """Returns the query parameter `as_of`, a timestamp with a time zone."""
     values = _query_values(request, ("as_of",))
     if "as_of" not in values:
         return None
@@ -126,8 +128,8 @@ def _as_of(request: HttpRequest) -> datetime | None:
     except msgspec.ValidationError:
         at = None
     if at is None or at.tzinfo is None:
-        hint = "Such as 2026-11-21T08:00:00Z."
-        raise BadRequest(field="as_of", problem="as_of is a moment with its zone.", hint=hint)
+        hint = "Example: 2026-11-21T08:00:00Z"
+        raise BadRequest(field="as_of", problem="as_of must be a timestamp with a time zone.", hint=hint)
     return at
 
 
@@ -137,5 +139,6 @@ def _timeout(request: HttpRequest) -> float | None:
         return None
     seconds = float(header) if _TIMEOUT.fullmatch(header) else 0.0
     if not 0 < seconds < MAX_TIMEOUT:
-        raise BadRequest(field="X-Request-Timeout", problem="X-Request-Timeout is a number of seconds, such as 2.5.")
+        problem = "X-Request-Timeout must be a number of seconds, for example 2.5."
+        raise BadRequest(field="X-Request-Timeout", problem=problem)
     return seconds

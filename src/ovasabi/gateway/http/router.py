@@ -1,4 +1,4 @@
-"""Finds the method that an HTTP request calls, by the segments of its path and what follows the colon of the last."""
+"""Finds the method that an HTTP request calls by the segments of its path and the suffix after the last one's colon."""
 
 from collections.abc import Iterable
 
@@ -10,30 +10,30 @@ from ovasabi.gateway.wire.problems import NoRoute
 from ovasabi.kernel.declare.methods import Method
 
 
-class Found(msgspec.Struct, frozen=True):
-    """What answers at an address, by the method of HTTP; and the parameters that the address holds."""
+class Route(msgspec.Struct, frozen=True):
+    """The methods at a path, by HTTP method, and the parameters of the path."""
 
     methods: dict[str, Method]
     parameters: dict[str, str]
 
     @property
     def allowed(self) -> str:
-        """The methods of HTTP that are answered here."""
+        """The value of the Allow header: the HTTP methods that the path supports."""
         return ", ".join(sorted({*self.methods, "OPTIONS", *(["HEAD"] if "GET" in self.methods else [])}))
 
 
 class Node:
-    """A place in the tree of addresses: what follows it by name, what follows it as a parameter, and what answers."""
+    """A node in the tree of paths: its named children, its parameter child, and the methods whose paths end here."""
 
     def __init__(self) -> None:
         self.named: dict[str, Node] = {}
         self.parameter: Node | None = None
-        self.answers: dict[str, tuple[list[str], dict[str, Method]]] = {}
-        """By what follows the colon: the names of the parameters on the way, and the methods."""
+        self.routes: dict[str, tuple[list[str], dict[str, Method]]] = {}
+        """By suffix: the names of the path's parameters, and the methods."""
 
 
 class Router:
-    """All addresses, as a tree of segments. A named segment comes before one that may be anything."""
+    """All paths, as a tree of segments. A named segment takes precedence over a parameter."""
 
     def __init__(self, methods: Iterable[Method]) -> None:
         self._root = Node()
@@ -47,11 +47,11 @@ class Router:
                         node = node.parameter
                     else:
                         node = node.named.setdefault(segment, Node())
-                _, at = node.answers.setdefault(suffix_of(method), (names, {}))
-                at[verb_of(method)] = method
+                _, by_verb = node.routes.setdefault(suffix_of(method), (names, {}))
+                by_verb[verb_of(method)] = method
 
-    def find(self, request: HttpRequest) -> Found:
-        """What answers at the request's path; NoRoute if nothing does."""
+    def find(self, request: HttpRequest) -> Route:
+        """Returns the route at the request's path; raises NoRoute if there is none."""
         parts = segments(request.path)
         request.path = f"/{'/'.join(parts)}"
         last, _, suffix = parts[-1].partition(":") if parts else ("", "", "")
@@ -60,41 +60,41 @@ class Router:
         if found is None or "" in values:
             raise NoRoute(method=request.method, path=request.path)
         names, methods = found
-        return Found(methods, dict(zip(names, values, strict=True)))
+        return Route(methods, dict(zip(names, values, strict=True)))
 
 
 class WrongMethod(Exception):
-    """There is something at the path, and the request's method of HTTP is none that it answers."""
+    """The path exists, but does not support the HTTP method of the request."""
 
     def __init__(self, allowed: str) -> None:
         super().__init__(allowed)
         self.allowed = allowed
 
 
-def method_of(found: Found, request: HttpRequest) -> Method:
-    """The method that the request's method of HTTP names."""
-    method = found.methods.get(request.verb)
+def method_of(route: Route, request: HttpRequest) -> Method:
+    """Returns the method that the HTTP method of the request selects."""
+    method = route.methods.get(request.verb)
     if method is None:
-        raise WrongMethod(found.allowed)
+        raise WrongMethod(route.allowed)
     return method
 
 
 def segments(path: str) -> list[str]:
-    """The parts of a path between its slashes."""
+    """Returns the parts of a path between its slashes."""
     return [segment for segment in path.split("/") if segment]
 
 
 def _find(
-    node: Node, path: list[str], suffix: str, place: int, values: list[str]
+    node: Node, path: list[str], suffix: str, index: int, values: list[str]
 ) -> tuple[list[str], dict[str, Method]] | None:
-    if place == len(path):
-        return node.answers.get(suffix)
-    segment = path[place]
-    if (named := node.named.get(segment)) and (found := _find(named, path, suffix, place + 1, values)):
+    if index == len(path):
+        return node.routes.get(suffix)
+    segment = path[index]
+    if (named := node.named.get(segment)) and (found := _find(named, path, suffix, index + 1, values)):
         return found
     if node.parameter is not None:
         values.append(segment)
-        if found := _find(node.parameter, path, suffix, place + 1, values):
+        if found := _find(node.parameter, path, suffix, index + 1, values):
             return found
         values.pop()
     return None

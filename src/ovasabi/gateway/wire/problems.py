@@ -1,4 +1,4 @@
-"""Errors at the HTTP door: one envelope (RFC 9457), with the code, the field and what to do."""
+"""Errors over HTTP: problem details (RFC 9457) with the code, the field and a hint."""
 
 import re
 from difflib import get_close_matches
@@ -10,13 +10,13 @@ from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.gateway.status_codes import STATUS_CODES, http_status, urn
 
 MEDIA_TYPE = "application/problem+json"
-_PLACE = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+_PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What went wrong, in the form of RFC 9457."""
+    """Problem details of an error, as defined by RFC 9457."""
 
     type: str
     title: str
@@ -29,26 +29,26 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BadRequest(OvasabiError):
-    """The request cannot be read."""
+    """The request is not valid."""
 
     kind = Kind.INVALID
     code = "invalid_request"
     message = "{problem}"
-    example = such_as(problem="There is no field 'titel' to set.", field="titel", hint="Did you mean 'title'?")
+    example = such_as(problem="Unknown field 'titel'.", field="titel", hint="Did you mean 'title'?")
 
 
 class NoRoute(OvasabiError):
-    """Nothing answers at this address, or not to this method."""
+    """No API method exists for this HTTP method and path."""
 
     kind = Kind.NOT_FOUND
     code = "no_route"
-    message = "Nothing answers to {method} {path}."
-    hint = "See /docs for what there is."
+    message = "No API method was found for {method} {path}."
+    hint = "See /docs for the available methods."
     example = such_as(method="GET", path="/v1/campaigns/python/contnets")
 
 
 def problem_of(error: OvasabiError, correlation_id: str | None, status: int | None = None) -> Problem:
-    """The envelope of an error."""
+    """Returns the problem details of an error."""
     return Problem(
         type=urn(error),
         title=STATUS_CODES[error.kind].title,
@@ -62,21 +62,21 @@ def problem_of(error: OvasabiError, correlation_id: str | None, status: int | No
 
 
 def unreadable(error: msgspec.MsgspecError, kind: Any) -> BadRequest:
-    """What a decoding error means: which field, what was wrong, and the name that was probably meant."""
+    """Maps a decoding error to an error with the field, the problem, and the name that was probably meant."""
     text = str(error)
-    place = _PLACE.search(text)
-    path = place[1] if place else ""
-    problem = _PLACE.sub("", text)
+    match = _PATH.search(text)
+    path = match[1] if match else ""
+    problem = _PATH.sub("", text)
     if unknown := _UNKNOWN.search(text):
         name, known = unknown[1], getattr(kind, "__struct_fields__", ())
         near = get_close_matches(name, known, 1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
-        return BadRequest(field=_join(path, name), problem=f"There is no field {name!r} to set.", hint=hint)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Available fields: {', '.join(known)}."
+        return BadRequest(field=_join(path, name), problem=f"Unknown field {name!r}.", hint=hint)
     if missing := _MISSING.search(text):
         return BadRequest(field=_join(path, missing[1]), problem=f"The field {missing[1]!r} is missing.")
     if isinstance(error, msgspec.ValidationError):
         return BadRequest(field=path or None, problem=f"{problem}.")
-    return BadRequest(problem=f"The body is no JSON: {problem}.", hint="Send one JSON object.")
+    return BadRequest(problem=f"The body is not valid JSON: {problem}.", hint="Send one JSON object.")
 
 
 def _join(path: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Comments: said about content that exists and is not archived, and counted there."""
+"""Comments on content that exists and is not archived; the content counts them."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -15,7 +15,7 @@ from ovasabi.services.content.errors import ReplyElsewhere
 
 
 class NewComment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is said, by whom, and in answer to which comment."""
+    """The body of a new comment, its author, and the comment it replies to."""
 
     body: Annotated[str, Meta(min_length=1, max_length=10_000)]
     author_id: Id | None = None
@@ -26,13 +26,13 @@ class Comments(EntityService[Comment]):
     """Comments."""
 
     async def prepare(self, drafts: Sequence[NewEntity]) -> Sequence[NewEntity | OvasabiError]:
-        """A reply answers a comment on the same content, which is never on another one later."""
+        """Refuses replies to comments on other content. Comments never move, so checking once is enough."""
         ids = {id for draft in drafts if (id := draft.values.get("reply_to_id")) is not None}
-        answered = await self.repository.get_many(sorted(ids)) if ids else {}
+        replied_to = await self.repository.get_many(sorted(ids)) if ids else {}
 
         def prepared(draft: NewEntity) -> NewEntity | OvasabiError:
-            to = answered.get(draft.values.get("reply_to_id") or 0)  # of one that is not there, the create says so
-            if to is not None and to.content_id != draft.values["content_id"]:
+            comment = replied_to.get(draft.values.get("reply_to_id") or 0)  # if it does not exist, the create fails
+            if comment is not None and comment.content_id != draft.values["content_id"]:
                 return ReplyElsewhere(field="reply_to_id")
             return draft
 

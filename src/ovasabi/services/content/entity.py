@@ -22,7 +22,7 @@ class ContentKind(StrEnum):
 
 
 class ContentState(StrEnum):
-    """Where content is in its life."""
+    """The lifecycle state of content."""
 
     DRAFT = "draft"
     PUBLISHED = "published"
@@ -30,7 +30,7 @@ class ContentState(StrEnum):
 
 
 class Visibility(StrEnum):
-    """Who is meant to see it."""
+    """The intended audience of content."""
 
     PUBLIC = "public"
     UNLISTED = "unlisted"
@@ -38,7 +38,7 @@ class Visibility(StrEnum):
 
 
 class ReactionKind(StrEnum):
-    """What one can say without words."""
+    """The kind of a reaction."""
 
     LIKE = "like"
     LOVE = "love"
@@ -63,7 +63,7 @@ class Content(Entity, frozen=True):
             Meta(
                 pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$(?!\n)",
                 max_length=120,
-                description="Its name in addresses; unique here.",
+                description="The name used in URLs; unique in the campaign.",
             ),
             Unique(),
         ]
@@ -75,8 +75,10 @@ class Content(Entity, frozen=True):
     media_urls: Annotated[list[Annotated[str, Meta(max_length=2_000)]], Meta(max_length=50)] = msgspec.field(
         default_factory=list
     )
-    author_id: Annotated[int, Meta(description="The user who wrote it."), Reference("user")] | None = None
-    parent_id: Annotated[int, Meta(description="The content that it belongs to."), Reference("content")] | None = None
+    author_id: Annotated[int, Meta(description="The user who wrote the content."), Reference("user")] | None = None
+    parent_id: (
+        Annotated[int, Meta(description="The content that this content belongs to."), Reference("content")] | None
+    ) = None
     state: Annotated[ContentState, Filter(), Output()] = ContentState.DRAFT
     published_at: Annotated[datetime, Meta(tz=True), Filter(), Output()] | None = None
     comment_count: Annotated[int, Meta(ge=0), Output()] = 0
@@ -93,7 +95,7 @@ class Content(Entity, frozen=True):
 
 @entity(plural="comments", title="body", table="comment")
 class Comment(Entity, frozen=True):
-    """What somebody says about a piece of content."""
+    """A comment on a piece of content."""
 
     content_id: Annotated[
         int,
@@ -103,13 +105,14 @@ class Comment(Entity, frozen=True):
     body: Annotated[str, Meta(min_length=1, max_length=10_000), Search("B")]
     author_id: Annotated[int, Reference("user"), Immutable()] | None = None
     reply_to_id: (
-        Annotated[int, Meta(description="The comment that it answers."), Reference("comment"), Immutable()] | None
+        Annotated[int, Meta(description="The comment that this comment replies to."), Reference("comment"), Immutable()]
+        | None
     ) = None
 
 
 @entity(plural="reactions", title="kind", table="reaction", unique=[("content_id", "user_id", "kind")])
 class Reaction(Entity, frozen=True):
-    """A user's reaction to a piece of content; each kind once."""
+    """A user's reaction to a piece of content. A user can add each kind of reaction once."""
 
     content_id: Annotated[
         int,

@@ -1,4 +1,4 @@
-"""Nesting: content may belong to other content, but never to itself, however long the way round."""
+"""Nesting: content may belong to other content, but never to itself, directly or through other content."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,13 +13,13 @@ MAX_DEPTH = 50
 
 @asynccontextmanager
 async def nesting(contents: Repository[Content]) -> AsyncIterator[None]:
-    """A transaction that may change parents: one at a time in a campaign, or two could close a ring together."""
+    """Opens a transaction that may change parents: one at a time per campaign, or two together could form a cycle."""
     async with locked(contents.database, "content nesting"):
         yield
 
 
 async def check_ancestors(contents: Repository[Content], id: int, parent_id: int | None) -> None:
-    """Follows the parents up from what is to be the parent: `id` must not be among them. To be called in `nesting`."""
+    """Follows the ancestors from `parent_id` up, and refuses if `id` is among them. Must be called within `nesting`."""
     for _ in range(MAX_DEPTH):
         if parent_id == id:
             raise OwnAncestor(field="parent_id")

@@ -1,4 +1,4 @@
-"""Reactions: each kind once per user and content, and counted there."""
+"""Reactions: each kind once per user and content; the content counts them."""
 
 import msgspec
 
@@ -10,7 +10,7 @@ from ovasabi.services.content.entity import Content, Reaction, ReactionKind
 
 
 class UserReaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who reacts, and how."""
+    """A user, and the kind of the reaction."""
 
     user_id: Id
     kind: ReactionKind
@@ -19,26 +19,26 @@ class UserReaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Reactions(EntityService[Reaction]):
     """Reactions."""
 
-    async def add(self, content: Content, wanted: UserReaction) -> Reaction:
-        """A user's reaction to content: a new one, or the one that is there already."""
-        values = {"content_id": content.id, "user_id": wanted.user_id, "kind": wanted.kind}
+    async def add(self, content: Content, request: UserReaction) -> Reaction:
+        """Adds a user's reaction to content, or returns the existing one."""
+        values = {"content_id": content.id, "user_id": request.user_id, "kind": request.kind}
         try:
             return await self.create(values)
         except KeyTaken:
-            if (present := await self._find(content, wanted)) is not None:
-                return present
-            raise Contended from None  # it was taken back between the two looks
+            if (existing := await self._find(content, request)) is not None:
+                return existing
+            raise Contended from None  # it was removed after the create had found it
 
-    async def remove(self, content: Content, wanted: UserReaction) -> None:
-        """Takes a user's reaction back; without one, there is nothing to do."""
-        if (present := await self._find(content, wanted)) is None:
+    async def remove(self, content: Content, request: UserReaction) -> None:
+        """Removes a user's reaction; has no effect if there is none."""
+        if (existing := await self._find(content, request)) is None:
             return
         try:
-            await self.repository.delete(present.id)
+            await self.repository.delete(existing.id)
         except EntityNotFound:
-            return  # somebody else took it back first
+            return  # a concurrent call removed it first
 
-    async def _find(self, content: Content, wanted: UserReaction) -> Reaction | None:
-        filter = f"content_id = {content.id} AND user_id = {wanted.user_id} AND kind = {wanted.kind}"
+    async def _find(self, content: Content, request: UserReaction) -> Reaction | None:
+        filter = f"content_id = {content.id} AND user_id = {request.user_id} AND kind = {request.kind}"
         page = await self.list(ListRequest(filter=filter, page_size=1))
         return page.items[0] if page.items else None

@@ -1,4 +1,4 @@
-"""The rules of content: drafted, published, archived; nested without rings; commented and reacted to."""
+"""The rules of content: draft, published or archived; nested without cycles; with comments and reactions."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,7 +21,10 @@ class Contents(EntityService[Content]):
     async def update(
         self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None
     ) -> Content:
-        """Changes the fields that are given; metadata is merged; a new parent must not be one of its own children."""
+        """Updates the given fields, and merges metadata.
+
+        A new parent must not be the content itself or one of its descendants.
+        """
         if values.get("parent_id") is None:
             return await super().update(reference, values, expected_version=expected_version)
         content = await self.get(reference)
@@ -30,43 +33,49 @@ class Contents(EntityService[Content]):
             return await super().update(content.id, values, expected_version=expected_version)
 
     async def after_restore(self, entity: Content) -> None:
-        """Its comments and reactions come back with it, unless its parent has come to belong to it meanwhile."""
+        """Refuses the restore if the content's parent has become its descendant in the meantime."""
         if entity.parent_id is not None:
             async with nesting(self.repository):
                 await check_ancestors(self.repository, entity.id, entity.parent_id)
 
     @move(from_=[DRAFT], to=PUBLISHED)
     async def publish(self, content: Content) -> Values:
-        """Shows a draft, as from now."""
+        """Publishes a draft immediately."""
         return {"published_at": datetime.now(UTC)}
 
     @move(from_=[PUBLISHED], to=DRAFT)
     async def unpublish(self, content: Content) -> Values:
-        """Makes it a draft again."""
+        """Turns published content back into a draft."""
         return {"published_at": None}
 
     @move(from_=[DRAFT, PUBLISHED], to=ARCHIVED)
     async def archive(self, content: Content) -> None:
-        """Puts it away: it takes no comments and no reactions any more."""
+        """Archives the content. Archived content does not accept comments or reactions."""
 
     @move(from_=[ARCHIVED], to=DRAFT)
     async def unarchive(self, content: Content) -> Values:
-        """Brings it back from the archive, as a draft."""
+        """Turns archived content back into a draft."""
         return {"published_at": None}
 
     @verb()
     async def comment(self, content: Content, request: NewComment) -> Comment:
-        """Adds a comment, and counts it."""
+        """Adds a comment to the content."""
         values = {"body": request.body, "author_id": request.author_id, "reply_to_id": request.reply_to_id}
         return await self.registry.service(Comments).create({"content_id": content.id, **values})
 
     @verb()
     async def react(self, content: Content, request: UserReaction) -> Reaction:
-        """Adds a user's reaction, and counts it; the same again answers the one that is there."""
+        """Adds a user's reaction to the content.
+
+        If the user has already reacted in this way, the existing reaction is returned.
+        """
         return await self.registry.service(Reactions).add(content, request)
 
     @verb()
     async def unreact(self, content: Content, request: UserReaction) -> Content:
-        """Takes a user's reaction back; without one, nothing happens. Answers the content with its counts of now."""
+        """Removes a user's reaction, and returns the content with its current counts.
+
+        Has no effect if there is no such reaction.
+        """
         await self.registry.service(Reactions).remove(content, request)
         return await self.get(content.id)

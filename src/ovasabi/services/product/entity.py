@@ -12,7 +12,7 @@ from ovasabi.kernel.declare.fields import Bounds, Filter, Immutable, Numeric, Ou
 
 
 class ProductKind(StrEnum):
-    """What is offered."""
+    """The kind of a product."""
 
     PHYSICAL = "physical"
     DIGITAL = "digital"
@@ -21,19 +21,19 @@ class ProductKind(StrEnum):
 
 
 class ProductState(StrEnum):
-    """Whether it is offered."""
+    """The lifecycle state of a product."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
     ARCHIVED = "archived"
 
 
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217.")]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217 currency code.")]
 
 
 @entity(plural="products", title="name")
 class Product(Entity, frozen=True):
-    """Something that a campaign offers."""
+    """A product that a campaign offers."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200), Search("A")]
     description: Annotated[str, Meta(max_length=100_000), Search("C")] = ""
@@ -50,7 +50,10 @@ class Product(Entity, frozen=True):
     variant_count: Annotated[int, Meta(ge=0), Output()] = 0
     default_variant_id: (
         Annotated[
-            int, Meta(description="The variant shown first; set by its :make_default."), Reference("variant"), Output()
+            int,
+            Meta(description="The variant shown first; set by calling :make_default on the variant."),
+            Reference("variant"),
+            Output(),
         ]
         | None
     ) = None
@@ -58,18 +61,28 @@ class Product(Entity, frozen=True):
 
 @entity(plural="variants", title="name", table="variant")
 class Variant(Entity, frozen=True):
-    """A product as it is sold: with a stock-keeping unit, a price, and stock."""
+    """A sellable variant of a product, with its own SKU, price and stock."""
 
     product_id: Annotated[int, Reference("product", counted_in="variant_count"), Immutable()]
     sku: Annotated[
-        str, Meta(min_length=1, max_length=64, description="Stock-keeping unit; unique in the campaign."), Unique()
+        str,
+        Meta(min_length=1, max_length=64, description="Stock-keeping unit (SKU); unique in the campaign."),
+        Unique(),
     ]
     name: Annotated[str, Meta(min_length=1, max_length=200), Search("A")]
-    price: Annotated[Decimal, Meta(description="In units of the currency."), Bounds(ge=0), Numeric(18, 4), Filter()]
+    price: Annotated[
+        Decimal,
+        Meta(description="The price in major units of the currency, for example 9.90 for EUR 9.90."),
+        Bounds(ge=0),
+        Numeric(18, 4),
+        Filter(),
+    ]
     currency: Currency
     compare_at_price: Annotated[Decimal, Bounds(ge=0), Numeric(18, 4)] | None = None
     attributes: dict[str, str] = msgspec.field(default_factory=dict)
     stock: Annotated[
-        int, Meta(ge=0, description="What is there to be sold; changed by :restock, :reserve, :release."), Output()
+        int,
+        Meta(ge=0, description="Quantity available for sale; changed by :restock, :reserve and :release."),
+        Output(),
     ] = 0
-    reserved: Annotated[int, Meta(ge=0, description="What is promised and not yet taken."), Output()] = 0
+    reserved: Annotated[int, Meta(ge=0, description="Quantity reserved and not yet taken."), Output()] = 0

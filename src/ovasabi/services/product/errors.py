@@ -1,33 +1,33 @@
-"""What can go wrong with products and their variants."""
+"""Errors of products and their variants."""
 
 from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class OutOfStock(OvasabiError):
-    """There is less in stock than was asked for."""
+    """The requested quantity exceeds the stock."""
 
     kind = Kind.PRECONDITION
     code = "out_of_stock"
-    message = "There is not as much in stock as {quantity}."
-    hint = "Ask for less, or :restock first; the variant's stock says how much there is."
+    message = "The quantity in stock is less than {quantity}."
+    hint = "Reduce the quantity, or :restock first. The variant's `stock` field shows what is available."
     example = such_as(quantity=5, field="quantity")
 
 
 class NotReserved(OvasabiError):
-    """Less is reserved than was to be released or taken."""
+    """The requested quantity exceeds what is reserved."""
 
     kind = Kind.PRECONDITION
     code = "not_reserved"
-    message = "There is not as much reserved as {quantity}."
-    hint = "Reserve it first; the variant's reserved says how much is."
+    message = "The reserved quantity is less than {quantity}."
+    hint = "Reduce the quantity, or :reserve first. The variant's `reserved` field shows what is reserved."
     example = such_as(quantity=5, field="quantity")
 
 
 class ProductHasVariants(OvasabiError):
-    """A product with variants is not deleted: they would be left without one."""
+    """A product that still has variants cannot be deleted."""
 
     kind = Kind.PRECONDITION
     code = "product_has_variants"
-    message = "The product has {count} variants."
-    hint = "Delete them first, or :archive the product."
+    message = "The product still has variants ({count})."
+    hint = "Delete the variants first, or :archive the product instead."
     example = such_as(count=3)

@@ -1,4 +1,4 @@
-"""Inventory: stock and reservations, moved without reading first, and never below zero whoever else comes."""
+"""Inventory: stock and reservations, adjusted without reading first, and never below zero under concurrency."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from ovasabi.services.product.errors import NotReserved, OutOfStock
 
 
 class Quantity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many."""
+    """A quantity of goods."""
 
     quantity: Annotated[int, Meta(ge=1, le=1_000_000_000)]
 
@@ -20,7 +20,10 @@ class Quantity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def shift(
     variants: Repository[Variant], variant: Variant, verb: str, quantity: int, *, stock: int = 0, reserved: int = 0
 ) -> Variant:
-    """Adds to stock and reserved, `quantity` times each sign; the table's checks refuse what would fall below zero."""
+    """Adds `quantity` times the given signs to stock and reserved.
+
+    Raises OutOfStock or NotReserved if one would fall below zero, which the table's CHECK constraints detect.
+    """
     amounts = {"stock": stock * quantity, "reserved": reserved * quantity}
     try:
         return await variants.adjust(

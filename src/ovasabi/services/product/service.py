@@ -1,4 +1,4 @@
-"""The rules of products and their variants: stock that is never oversold, and one default variant at most."""
+"""The rules of products and their variants: stock is never oversold, and a product has at most one default variant."""
 
 from ovasabi.kernel.call.transaction import atomically
 from ovasabi.kernel.declare.methods import verb
@@ -16,29 +16,29 @@ class Products(EntityService[Product]):
     """Products."""
 
     async def after_delete(self, entity: Product) -> None:
-        """One with variants is refused: they are deleted one by one, by whoever means it."""
-        # The count is as it is under the row's lock, so a variant that is just being added is seen.
+        """Refuses to delete a product that still has variants: they must be deleted one by one, deliberately."""
+        # The count is read under the row's lock, so a variant that is being added at the same time is included.
         if entity.variant_count:
             raise ProductHasVariants(count=entity.variant_count)
 
     @move(from_=[INACTIVE, ARCHIVED], to=ACTIVE)
     async def activate(self, product: Product) -> None:
-        """Offers it."""
+        """Activates the product, so that it is offered."""
 
     @move(from_=[ACTIVE], to=INACTIVE)
     async def deactivate(self, product: Product) -> None:
-        """Offers it no more, for a while."""
+        """Deactivates the product temporarily, so that it is no longer offered."""
 
     @move(from_=[ACTIVE, INACTIVE], to=ARCHIVED)
     async def archive(self, product: Product) -> None:
-        """Puts it away."""
+        """Archives the product."""
 
 
 class Variants(EntityService[Variant]):
     """Variants."""
 
     async def before_delete(self, entity: Variant) -> None:
-        """If it is the product's default, the product has none then; a restore does not make it the default again."""
+        """Clears the product's default variant if it is this one; a restore does not make it the default again."""
         async with locked_entity(self.database, entity.id), locked_entity(self.database, entity.product_id):
             products = self._products.repository
             product = (await products.get_many([entity.product_id])).get(entity.product_id)
@@ -47,34 +47,34 @@ class Variants(EntityService[Variant]):
 
     @verb()
     async def make_default(self, variant: Variant) -> Product:
-        """Makes it the variant of its product that is shown first, instead of any other."""
+        """Makes the variant the default of its product, replacing any previous default."""
 
         async def write() -> Product:
             async with locked_entity(self.database, variant.id), locked_entity(self.database, variant.product_id):
-                there = await self.get(variant.id)
+                latest = await self.get(variant.id)
                 product = await self._products.get(variant.product_id)
-                return await self._products.change(product, "make_default", default_variant_id=there.id)
+                return await self._products.change(product, "make_default", default_variant_id=latest.id)
 
         return await atomically(self.database, write)
 
     @verb()
     async def restock(self, variant: Variant, request: Quantity) -> Variant:
-        """Adds goods to the stock."""
+        """Adds a quantity to the stock."""
         return await shift(self.repository, variant, "restock", request.quantity, stock=1)
 
     @verb()
     async def reserve(self, variant: Variant, request: Quantity) -> Variant:
-        """Promises goods: from the stock to what is reserved."""
+        """Reserves a quantity: moves it from `stock` to `reserved`."""
         return await shift(self.repository, variant, "reserve", request.quantity, stock=-1, reserved=1)
 
     @verb()
     async def release(self, variant: Variant, request: Quantity) -> Variant:
-        """Takes a promise back: reserved goods return to the stock."""
+        """Releases a reserved quantity: moves it from `reserved` back to `stock`."""
         return await shift(self.repository, variant, "release", request.quantity, stock=1, reserved=-1)
 
     @verb()
     async def take(self, variant: Variant, request: Quantity) -> Variant:
-        """Keeps a promise: reserved goods leave."""
+        """Takes a reserved quantity out of inventory, for example when it is shipped."""
         return await shift(self.repository, variant, "take", request.quantity, reserved=-1)
 
     @property

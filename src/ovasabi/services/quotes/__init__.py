@@ -1,1 +1,1 @@
-"""Quotes: offers of a price for a while, accepted, rejected or expired."""
+"""Quotes: prices offered for a limited time, and then accepted, rejected or expired."""

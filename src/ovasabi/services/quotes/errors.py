@@ -1,42 +1,42 @@
-"""What can go wrong with quotes."""
+"""Errors of quotes."""
 
 from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class AlreadyOver(OvasabiError):
-    """A new quote would be valid until a time that is past."""
+    """The new quote would already have expired."""
 
     kind = Kind.INVALID
     code = "already_over"
-    message = "A quote must be valid until a time to come."
-    hint = "Give valid_until a time in the future, with its time zone."
+    message = "A new quote must be valid until a time in the future."
+    hint = "Set valid_until to a future time, with a time zone."
 
 
 class QuoteOverdue(OvasabiError):
-    """A quote is accepted too late."""
+    """The quote is overdue and can no longer be accepted."""
 
     kind = Kind.PRECONDITION
     code = "quote_overdue"
     message = "The quote was valid until {valid_until}."
-    hint = "Ask for a new one."
+    hint = "Request a new quote."
     example = such_as(valid_until="2026-11-30T12:00:00+00:00", field="valid_until")
 
 
 class QuoteStillValid(OvasabiError):
-    """A quote is to expire before its time."""
+    """The quote cannot expire while it is still valid."""
 
     kind = Kind.PRECONDITION
     code = "quote_still_valid"
-    message = "The quote is valid until {valid_until}."
+    message = "The quote is still valid, until {valid_until}."
     hint = "Wait until then, or :reject it."
     example = such_as(valid_until="2026-11-30T12:00:00+00:00", field="valid_until")
 
 
 class QuoteDecided(OvasabiError):
-    """What was accepted, rejected or has expired is not changed any more."""
+    """A quote that was accepted or rejected, or that has expired, cannot be changed."""
 
     kind = Kind.PRECONDITION
     code = "quote_decided"
-    message = "The quote is {state}; its terms stay as they are."
-    hint = "Make a new quote."
+    message = "The quote is {state}; its terms can no longer be changed."
+    hint = "Create a new quote."
     example = such_as(state="accepted")

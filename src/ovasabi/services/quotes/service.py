@@ -1,4 +1,4 @@
-"""The rules of quotes: valid until a moment, decided once, unchanged after that."""
+"""The rules of quotes: valid for a limited time, decided once, and unchanged after that."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -23,10 +23,10 @@ class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Quotes(EntityService[Quote]):
-    """Quotes. An overdue one stays pending until it is expired, but cannot be accepted."""
+    """Quotes. An overdue quote cannot be accepted, but stays pending until :expire is called."""
 
     def check(self, values: Mapping[str, Any], before: Quote | None) -> None:
-        """A new quote is valid for a while; a decided one keeps its terms."""
+        """Refuses a new quote that is already overdue, and changes to the terms of a decided one."""
         if before is None:
             if values["valid_until"] <= datetime.now(UTC):
                 raise AlreadyOver(field="valid_until")
@@ -35,7 +35,7 @@ class Quotes(EntityService[Quote]):
 
     @move(from_=[PENDING], to=ACCEPTED)
     async def accept(self, quote: Quote) -> Values:
-        """Takes the offer, while it is valid."""
+        """Accepts the quote, while it is still valid."""
         now = datetime.now(UTC)
         if now > quote.valid_until:
             raise QuoteOverdue(field="valid_until", valid_until=quote.valid_until.isoformat())
@@ -43,12 +43,12 @@ class Quotes(EntityService[Quote]):
 
     @move(from_=[PENDING], to=REJECTED)
     async def reject(self, quote: Quote, request: Rejection) -> Values:
-        """Declines the offer."""
+        """Rejects the quote."""
         return {"decided_at": datetime.now(UTC), "reason": request.reason}
 
     @move(from_=[PENDING], to=EXPIRED)
     async def expire(self, quote: Quote) -> Values:
-        """Ends an offer that nobody took in time."""
+        """Expires a quote that was not accepted or rejected in time."""
         now = datetime.now(UTC)
         if now <= quote.valid_until:
             raise QuoteStillValid(field="valid_until", valid_until=quote.valid_until.isoformat())

@@ -1,1 +1,1 @@
-"""Campaigns: the tenants. A campaign's number is the scope of everything in it."""
+"""Campaigns: the tenants. A campaign's number scopes everything in it."""

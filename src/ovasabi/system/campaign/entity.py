@@ -11,7 +11,7 @@ from ovasabi.kernel.declare.fields import Filter, Immutable, Output, Reference, 
 
 
 class CampaignState(StrEnum):
-    """Where a campaign is in its life."""
+    """The lifecycle state of a campaign."""
 
     SCHEDULED = "scheduled"
     ACTIVE = "active"
@@ -21,7 +21,7 @@ class CampaignState(StrEnum):
 
 
 class CampaignKind(StrEnum):
-    """How a campaign runs."""
+    """The kind of a campaign."""
 
     EVERGREEN = "evergreen"
     SCHEDULED = "scheduled"
@@ -36,14 +36,14 @@ class CampaignKind(StrEnum):
 
 @entity(plural="campaigns", title="title", scope=Scope.ROOT, stream="audit")
 class Campaign(Entity, frozen=True):
-    """A tenant: everything else belongs to one, or to the platform."""
+    """A tenant. Every other entity belongs either to a campaign or to the platform."""
 
     slug: Annotated[
         str,
         Meta(
             pattern=r"^[a-z][a-z0-9_-]{1,62}$(?!\n)",
             max_length=63,
-            description="Its name in addresses; unique, for good.",
+            description="The name used in URLs; unique, and cannot be changed.",
         ),
         Unique(),
         Immutable(),
@@ -52,7 +52,9 @@ class Campaign(Entity, frozen=True):
     description: Annotated[str, Meta(max_length=10_000), Search("B")] = ""
     kind: Annotated[CampaignKind, Filter()] = CampaignKind.EVERGREEN
     state: Annotated[CampaignState, Filter(), Output()] = CampaignState.ACTIVE
-    dedicated: Annotated[bool, Meta(description="Whether it has partitions of its own."), Immutable()] = False
-    owner_id: Annotated[int, Meta(description="The user who answers for it."), Reference("user")] | None = None
+    dedicated: Annotated[bool, Meta(description="Whether the campaign has its own partitions."), Immutable()] = False
+    owner_id: Annotated[int, Meta(description="The user responsible for the campaign."), Reference("user")] | None = (
+        None
+    )
     starts_at: Annotated[datetime, Meta(tz=True)] | None = None
     ends_at: Annotated[datetime, Meta(tz=True)] | None = None

@@ -1,4 +1,4 @@
-"""The rules of campaigns: made on the platform, with partitions of their own if they are to be dedicated."""
+"""The rules of campaigns: created on the platform, with their own partitions if they are dedicated."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -26,12 +26,12 @@ COMPLETED, ARCHIVED = CampaignState.COMPLETED, CampaignState.ARCHIVED
 
 
 class Campaigns(EntityService[Campaign]):
-    """Campaigns. On the platform a list shows all of them; within a campaign it shows itself."""
+    """Campaigns. Listed on the platform, all campaigns are returned; within a campaign, only that campaign."""
 
     manages = Role.ADMIN
 
     def check(self, values: Mapping[str, Any], before: Campaign | None) -> None:
-        """Creation is the platform's, and a campaign starts before it ends."""
+        """Refuses creation within a campaign, and dates where the start is not before the end."""
         if before is None and current_campaign() != PLATFORM:
             raise NotOnPlatform
         starts = values.get("starts_at") if before is None or "starts_at" in values else before.starts_at
@@ -40,44 +40,48 @@ class Campaigns(EntityService[Campaign]):
             raise DatesReversed(field="ends_at")
 
     async def prepare(self, drafts: Sequence[NewEntity]) -> Sequence[NewEntity | OvasabiError]:
-        """A dedicated one gets its partitions first, so that no row of it is ever in the pool.
+        """Creates the partitions of dedicated campaigns first, so that none of their rows is ever in the shared pool.
 
-        If the row is refused after that, the empty partitions stay: they harm nothing, and their number is used up.
+        If the row is refused afterwards, the empty partitions remain: they are harmless, and their number is not
+        used again.
         """
-        return [await self._placed(draft) if draft.values.get("dedicated") else draft for draft in drafts]
+        return [await self._partitioned(draft) if draft.values.get("dedicated") else draft for draft in drafts]
 
     async def delete(self, reference: int | str, *, expected_version: int | None = None) -> Campaign:
-        """Deletes one, softly: it can be restored. Its data stays, and cannot be reached meanwhile."""
+        """Soft-deletes the campaign.
+
+        A deleted campaign can be restored. Until then its data is retained, but cannot be accessed.
+        """
         campaign = await super().delete(reference, expected_version=expected_version)
         forget(self.database, campaign.campaign_id)
         return campaign
 
     @move(from_=[ACTIVE, INACTIVE], to=SCHEDULED, role=Role.ADMIN)
     async def schedule(self, campaign: Campaign) -> None:
-        """Lets it wait for its start."""
+        """Schedules the campaign for its start time."""
         if campaign.starts_at is None or campaign.starts_at <= datetime.now(UTC):
             raise NothingScheduled(field="starts_at")
 
     @move(from_=[SCHEDULED, INACTIVE], to=ACTIVE, role=Role.ADMIN)
     async def activate(self, campaign: Campaign) -> None:
-        """Lets it run, from now."""
+        """Activates the campaign immediately."""
 
     @move(from_=[SCHEDULED, ACTIVE], to=INACTIVE, role=Role.ADMIN)
     async def deactivate(self, campaign: Campaign) -> None:
-        """Pauses it."""
+        """Pauses the campaign."""
 
     @move(from_=[ACTIVE, INACTIVE], to=COMPLETED, role=Role.ADMIN)
     async def complete(self, campaign: Campaign) -> None:
-        """Ends it for good."""
+        """Completes the campaign; it cannot be activated again."""
 
     @move(from_=[SCHEDULED, INACTIVE, COMPLETED], to=ARCHIVED, role=Role.ADMIN)
     async def archive(self, campaign: Campaign) -> None:
-        """Puts it away; an active one is deactivated or completed first."""
+        """Archives the campaign. An active campaign must be deactivated or completed first."""
 
-    async def _placed(self, draft: NewEntity) -> NewEntity | OvasabiError:
+    async def _partitioned(self, draft: NewEntity) -> NewEntity | OvasabiError:
         if draft.key is not None and await is_known(self.database, draft.key):
             return draft
-        # A look before partitions are made; the create itself decides.
+        # Checked before partitions are created; the insert itself has the final say.
         page = await self.list(ListRequest(filter=f'slug = "{draft.values["slug"]}"', page_size=1))
         if page.items:
             return KeyTaken(field="slug", type="campaign", key="slug")

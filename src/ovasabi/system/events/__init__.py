@@ -1,1 +1,1 @@
-"""Events: whatever happened to every entity, in order."""
+"""Events: everything that happened to every entity, in order."""

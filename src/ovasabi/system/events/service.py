@@ -1,4 +1,4 @@
-"""What the event log answers: its pages, read on from a cursor, and events as they happen."""
+"""The API of the event log: pages read from a cursor, and events as they happen."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -16,34 +16,40 @@ from ovasabi.kernel.service import Service
 
 
 class EventQuery(msgspec.Struct, frozen=True):
-    """A page of the event log."""
+    """Parameters for listing events."""
 
-    after: Annotated[str, Meta(description="The next_cursor of the page before; from the start if left out.")] = ""
+    after: Annotated[
+        str, Meta(description="The next_cursor of the previous page. If omitted, reads from the start of the log.")
+    ] = ""
     page_size: Annotated[int, Meta(ge=1, le=1000)] = 100
-    types: Annotated[str, Meta(description="Event types, by comma; all if left out.")] = ""
+    types: Annotated[str, Meta(description="Comma-separated event types. If omitted, all types.")] = ""
     entity_id: Annotated[Id | None, Meta(description="Only events of this entity.")] = None
 
 
 class EventPage(msgspec.Struct, frozen=True):
-    """Events in order, and where to read on: poll with `after=next_cursor`."""
+    """A page of events in order. To read on, or to poll for new events, pass `next_cursor` as `after`."""
 
     events: list[Event]
     next_cursor: str
 
 
 class EventWatch(msgspec.Struct, frozen=True):
-    """Which events to tell, as they happen."""
+    """Parameters for watching events as they happen."""
 
     after: Annotated[
-        str, Meta(description="The cursor to resume after; `now` for the log's present end; its start if left out.")
+        str,
+        Meta(
+            description="The cursor to resume after, or `now` for the current end of the log. "
+            "If omitted, starts from the beginning of the log."
+        ),
     ] = ""
-    types: Annotated[str, Meta(description="Event types, by comma; all if left out.")] = ""
+    types: Annotated[str, Meta(description="Comma-separated event types. If omitted, all types.")] = ""
     entity_id: Annotated[Id | None, Meta(description="Only events of this entity.")] = None
-    heartbeat_seconds: Annotated[float, Meta(ge=0.1, le=300, description="A sign of life after so much silence.")] = 15
+    heartbeat_seconds: Annotated[float, Meta(ge=0.1, le=300, description="Heartbeat interval in seconds.")] = 15
 
 
 class WatchedEvent(Watched, frozen=True, kw_only=True):
-    """An event that happened; without one, a heartbeat."""
+    """An event, or a heartbeat if `event` is null."""
 
     event: Event | None = None
 
@@ -55,7 +61,7 @@ class Events(Service):
 
     @read()
     async def list(self, query: EventQuery) -> EventPage:
-        """The next events after a cursor."""
+        """Returns the next page of events after a cursor."""
         types = [check_event_type(name) for name in names_in(query.types) or ()] or None
         events = await read_events(
             self.database, after=query.after, limit=query.page_size, types=types, entity_id=query.entity_id
@@ -64,9 +70,9 @@ class Events(Service):
 
     @watch()
     def watch(self, query: EventWatch) -> AsyncGenerator[WatchedEvent, None]:
-        """The events after a cursor, then each as it is committed, with heartbeats between.
+        """Streams the events after a cursor, then new events as they are committed, with heartbeats in between.
 
-        A reader that is slower than what happens is told where to resume, and dropped.
+        A client that cannot keep up is disconnected with an error that says where to resume.
         """
         watched = self.registry.subscriptions.watch(
             after=query.after,
@@ -74,10 +80,10 @@ class Events(Service):
             entity_id=query.entity_id,
             heartbeat_seconds=query.heartbeat_seconds,
         )
-        return _told(watched)
+        return _messages(watched)
 
 
-async def _told(watched: Watch) -> AsyncGenerator[WatchedEvent, None]:
+async def _messages(watched: Watch) -> AsyncGenerator[WatchedEvent, None]:
     async with aclosing(watched):
         async for item in watched:
             yield WatchedEvent(cursor=item.cursor, event=item if isinstance(item, Event) else None)

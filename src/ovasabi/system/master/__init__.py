@@ -1,1 +1,1 @@
-"""The registry: one record of every entity, whatever its service."""
+"""The registry: one record for every entity of every service."""

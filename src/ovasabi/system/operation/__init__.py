@@ -1,1 +1,1 @@
-"""Operations: long-running work, from its start to its result, whichever process carries it out."""
+"""Operations: long-running work, from start to result, whichever process carries it out."""

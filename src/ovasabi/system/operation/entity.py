@@ -13,7 +13,7 @@ from ovasabi.kernel.declare.fields import Filter, Immutable, Output
 
 
 class OperationState(StrEnum):
-    """Where an operation is in its life."""
+    """The lifecycle state of an operation."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -23,7 +23,7 @@ class OperationState(StrEnum):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why an operation failed: what a door would have told of the error."""
+    """Why an operation failed: the error as the API would have returned it."""
 
     kind: Kind
     code: str
@@ -35,23 +35,30 @@ class Failure(msgspec.Struct, frozen=True):
 
 @entity(plural="operations", title="kind")
 class Operation(Entity, frozen=True):
-    """Long-running work: how far it is, and what came of it. Who asked for it is in its first event."""
+    """Long-running work, with its progress and its result. Its first event records who started it."""
 
     kind: Annotated[
-        str, Meta(max_length=100, description="The method, such as contents_export."), Filter(), Immutable()
+        str,
+        Meta(max_length=100, description="The method that was called, for example contents_export."),
+        Filter(),
+        Immutable(),
     ]
-    request_digest: Annotated[str, Meta(max_length=64, description="SHA-256 of what was asked."), Immutable()]
+    request_digest: Annotated[str, Meta(max_length=64, description="SHA-256 digest of the request."), Immutable()]
     state: Annotated[OperationState, Filter()] = OperationState.QUEUED
     done: Annotated[
-        int, Meta(ge=0, description="What is done, in the method's own unit; no event tells."), Output()
+        int,
+        Meta(ge=0, description="Progress so far, in the method's own unit. Progress does not emit events."),
+        Output(),
     ] = 0
-    total: Annotated[int, Meta(description="Of how much, where that is known."), Output()] | None = None
+    total: Annotated[int, Meta(description="The total amount of work, if known."), Output()] | None = None
     result: (
         Annotated[
-            dict[str, Any], Meta(description="What came of it; of a cancelled one, what had been done."), Output()
+            dict[str, Any],
+            Meta(description="The result. For a cancelled operation, what had been done until then."),
+            Output(),
         ]
         | None
     ) = None
-    error: Annotated[Failure, Meta(description="Why it failed."), Output()] | None = None
+    error: Annotated[Failure, Meta(description="Why the operation failed."), Output()] | None = None
     started_at: Annotated[datetime, Output()] | None = None
     finished_at: Annotated[datetime, Output()] | None = None

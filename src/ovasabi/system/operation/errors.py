@@ -1,62 +1,62 @@
-"""What can go wrong with operations."""
+"""Errors of operations."""
 
 from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class NotFinished(OvasabiError):
-    """An operation that is still to be done, or being done, was to be deleted or downloaded."""
+    """An operation can be deleted or downloaded only after it has finished."""
 
     kind = Kind.PRECONDITION
     code = "operation_not_finished"
-    message = "The operation is {state}; that applies to a finished one."
-    hint = "Wait until it is finished, or :cancel it."
+    message = "The operation has not finished: it is {state}."
+    hint = "Wait until it has finished, or :cancel it."
     example = such_as(state="running")
 
 
 class TooMany(OvasabiError):
-    """The campaign has as many unfinished operations as it may have."""
+    """The campaign has reached its limit of unfinished operations."""
 
     kind = Kind.EXHAUSTED
     code = "too_many_operations"
-    message = "There are {most} operations that are not finished, and no more are accepted meanwhile."
-    hint = "Wait until some are finished, or :cancel them."
+    message = "There are already {most} unfinished operations, which is the limit."
+    hint = "Wait until some have finished, or :cancel them."
     example = such_as(most="100")
 
 
 class NoOutput(OvasabiError):
-    """There is nothing to download from this operation."""
+    """The operation has no output to download."""
 
     kind = Kind.PRECONDITION
     code = "operation_without_output"
-    message = "The operation {state}, and has no output to download."
-    hint = "An export that succeeded has one; what others have to tell is in `result` or `error`."
+    message = "The operation {state} and has no output to download."
+    hint = "Only a successful export has output; for other operations, see `result` or `error`."
     example = such_as(state="was cancelled")
 
 
 class KeyRevoked(OvasabiError):
-    """The key that asked for the work was revoked before it was done."""
+    """The API key that started the operation was revoked before the work was done."""
 
     kind = Kind.DENIED
     code = "operation_key_revoked"
-    message = "The key that asked for this was revoked."
-    hint = "Start it again with another key."
+    message = "The API key that started this operation was revoked."
+    hint = "Start the operation again with another key."
 
 
 class Abandoned(OvasabiError):
-    """Each process that took the work on went away before it got any further."""
+    """Every process that picked up the operation ended before making progress."""
 
     kind = Kind.INTERNAL
     code = "operation_abandoned"
-    message = "The work was begun {attempts} times, and each time its process ended before it got any further."
-    hint = "See the servers' logs with the correlation id; ask for less at a time."
+    message = "The operation was attempted {attempts} times, and each time its process ended before making progress."
+    hint = "Look for the correlation id in the server logs, or split the work into smaller requests."
     example = such_as(attempts="5")
 
 
 class KindUnknown(OvasabiError):
-    """This process does not have the method: another program, or another version, accepted the work."""
+    """The process does not have the method: the operation was accepted by another program or version."""
 
     kind = Kind.UNAVAILABLE
     code = "operation_kind_unknown"
-    message = "No process that took the work on knows {method}."
-    hint = "Start a server that has this service."
+    message = "No running process provides the method {method}."
+    hint = "Start a server that runs this service."
     example = such_as(method="vouchers_export")

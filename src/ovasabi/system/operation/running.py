@@ -1,4 +1,4 @@
-"""Carrying operations out: a few at a time in each process, fair between campaigns, also what others left undone."""
+"""Runs operations: a few at a time per process, fairly across campaigns, including work that other processes left."""
 
 import asyncio
 import logging
@@ -28,15 +28,15 @@ from ovasabi.system.operation.service import LEASE_SECONDS, Operations, Outcome
 from ovasabi.system.operation.work import Standing, Work
 
 AT_ONCE = 4
-"""Operations that a process carries out at a time."""
-LOOK_SECONDS = 2.0
-"""How often a process that has room looks for work that others left."""
+"""How many operations a process runs at a time."""
+POLL_SECONDS = 2.0
+"""How often a process with free capacity polls for work that other processes left."""
 WRITE_SECONDS = 0.3
-"""How often the progress of an operation is written, at most."""
+"""The minimum time between two writes of an operation's progress."""
 ATTEMPTS = 5
-"""How often work is begun that gets no further, before it fails."""
-# Not a loop: between two attempts the work is nobody's, and the next process to look takes it on.
-_BEGUN_AGAIN = Policy(attempts=ATTEMPTS, first=1.0, longest=8.0)
+"""How many attempts without progress are made before the operation fails."""
+# Not a retry loop: between two attempts nobody owns the work, and the next process that polls picks it up.
+_BACK_OFF = Policy(attempts=ATTEMPTS, first=1.0, longest=8.0)
 
 _SQL = load(__file__)
 log = logging.getLogger("ovasabi.operations")
@@ -45,20 +45,20 @@ Key = tuple[int, int]
 
 @asynccontextmanager
 async def carrying_out(registry: ServiceRegistry, at_once: int = AT_ONCE) -> AsyncIterator["Runner"]:
-    """Carries operations out while the block runs; what is not finished then is put back for the next process."""
+    """Runs operations for the duration of the block; unfinished ones are then put back for the next process."""
     runner = Runner(registry, at_once)
-    looking = asyncio.create_task(runner.run())
+    polling = asyncio.create_task(runner.run())
     try:
         yield runner
     finally:
-        looking.cancel()
+        polling.cancel()
         with suppress(asyncio.CancelledError):
-            await looking
+            await polling
         await runner.stop()
 
 
 class Runner:
-    """The operations that this process carries out. Half of them, at most, are of one campaign."""
+    """Runs this process's operations; at most half of them belong to one campaign."""
 
     def __init__(self, registry: ServiceRegistry, at_once: int = AT_ONCE, lease_seconds: float = LEASE_SECONDS) -> None:
         self._registry = registry
@@ -68,34 +68,34 @@ class Runner:
         self._tasks: dict[Key, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """For ever: takes work on when there is room for it. Trouble is left to the next look."""
-        news = self._operations.news
+        """Picks up work for as long as there is capacity, until cancelled. After an error it tries at the next poll."""
+        wake_up = self._operations.wake_up
         while self._at_once:
-            news.clear()
+            wake_up.clear()
             try:
-                await self._take_on()
+                await self._take_due()
             except Exception as error:
-                log.warning("no operation could be taken on: %s", error)
+                log.warning("no operation could be picked up: %s", error)
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await news.wait()
+                async with asyncio.timeout(POLL_SECONDS):
+                    await wake_up.wait()
 
     async def stop(self) -> None:
-        """Puts back what is under way, for the next process to go on with at once."""
+        """Puts running work back, so that the next process can continue it at once."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _take_on(self) -> None:
+    async def _take_due(self) -> None:
         if len(self._tasks) >= self._at_once:
             return
-        each = max(1, self._at_once // 2)
+        per_campaign = max(1, self._at_once // 2)
         running = Counter(campaign for campaign, _ in self._tasks)
-        due = await self._registry.database.read(_SQL["due"], self._registry.local, each, 16 * self._at_once)
+        due = await self._registry.database.read(_SQL["due"], self._registry.local, per_campaign, 16 * self._at_once)
         for row in sorted(due, key=lambda row: running[row["campaign_id"]]):
             key = (row["campaign_id"], row["operation_id"])
-            if key in self._tasks or running[key[0]] >= each or len(self._tasks) >= self._at_once:
+            if key in self._tasks or running[key[0]] >= per_campaign or len(self._tasks) >= self._at_once:
                 continue
             running[key[0]] += 1
             self._tasks[key] = task = asyncio.create_task(self._work(*key))
@@ -105,9 +105,9 @@ class Runner:
         del self._tasks[key]
         error = None if task.cancelled() else task.exception()
         if error is None or isinstance(error, LeaseLost):
-            self._operations.news.set()
+            self._operations.wake_up.set()
         else:
-            log.warning("operation %s of campaign %s is left to the next look: %s", key[1], key[0], error)
+            log.warning("operation %s of campaign %s is left for the next poll: %s", key[1], key[0], error)
 
     async def _work(self, campaign: int, id: int) -> None:
         database = self._registry.database
@@ -128,34 +128,34 @@ class Runner:
                     await release(database, lease)
 
     async def _carry_out(self, operation: Operation, taken: Work, lease: Lease) -> None:
-        """One attempt, and what came of it."""
-        told = Told(self._registry, operation, taken)
+        """Makes one attempt and records its outcome."""
+        progress = AttemptProgress(self._registry, operation, taken)
         try:
-            told.check(Standing(taken.cancelled_by, taken.revoked))
+            progress.check(Standing(taken.cancelled_by, taken.revoked))
             if taken.attempts > ATTEMPTS:
                 raise Abandoned(attempts=ATTEMPTS)
             if operation.state is not OperationState.RUNNING:
                 operation = await self._operations.start(operation)
-            result = await self._guarded(operation, taken, told, lease)
-            await self._operations.succeed(operation, Outcome(told.done, told.total, result))
+            result = await self._guarded(operation, taken, progress, lease)
+            await self._operations.succeed(operation, Outcome(progress.done, progress.total, result))
         except asyncio.CancelledError:
             with suppress(OvasabiError):
                 await work.put_back(self._registry.database, operation.id, 0, counted=False)
             raise
         except Cancelled:
-            await told.write()
-            with acting(_as(told.cancelled_by)):
+            await progress.write()
+            with acting(_as(progress.cancelled_by)):
                 await self._operations.cancel(operation)
         except LeaseLost:
             raise
         except Exception as error:
-            await self._failed(operation, taken, told, error)
+            await self._failed(operation, taken, progress, error)
 
-    async def _guarded(self, operation: Operation, taken: Work, told: "Told", lease: Lease) -> Any:
-        """The method's result, while the lease is renewed beside it; who loses the lease stops at once."""
+    async def _guarded(self, operation: Operation, taken: Work, progress: "AttemptProgress", lease: Lease) -> Any:
+        """Runs the method and returns its result, renewing the lease meanwhile; if the lease is lost, stops at once."""
         method = self._method(operation.kind)
-        working = asyncio.ensure_future(carry_out(self._registry, method, taken.target, taken.request, told))
-        renewing = asyncio.ensure_future(self._keep(lease, told))
+        working = asyncio.ensure_future(carry_out(self._registry, method, taken.target, taken.request, progress))
+        renewing = asyncio.ensure_future(self._keep(lease, progress))
         try:
             await asyncio.wait((working, renewing), return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -166,33 +166,33 @@ class Runner:
                 task.cancel()
             await asyncio.gather(working, renewing, return_exceptions=True)
 
-    async def _keep(self, lease: Lease, told: "Told") -> None:
-        """Renews the lease for as long as it can, and looks whether the work is still wanted; ends with LeaseLost."""
+    async def _keep(self, lease: Lease, progress: "AttemptProgress") -> None:
+        """Renews the lease and checks whether the work is still wanted, until it raises LeaseLost."""
         while True:
             await asyncio.sleep(lease.seconds / 4)
             try:
                 await renew(self._registry.database, lease)
-                told.note(await work.look(self._registry.database, told.operation_id))
+                progress.note(await work.look(self._registry.database, progress.operation_id))
             except LeaseLost:
                 raise
             except (OvasabiError, asyncpg.PostgresError):
-                continue  # it may be there again before the lease has run out
+                continue  # the database may be back before the lease expires
 
-    async def _failed(self, operation: Operation, taken: Work, told: "Told", error: Exception) -> None:
-        """What time may mend is tried again, a few times; else the operation ends with the error."""
+    async def _failed(self, operation: Operation, taken: Work, progress: "AttemptProgress", error: Exception) -> None:
+        """Puts the work back after a transient error, a limited number of times; otherwise fails the operation."""
         if transient(error) and taken.attempts < ATTEMPTS:
-            log.info("operation %s is tried again: %s", operation.id, error)
-            pause = _BEGUN_AGAIN.pause(taken.attempts)
+            log.info("operation %s is retried: %s", operation.id, error)
+            pause = _BACK_OFF.pause(taken.attempts)
             await work.put_back(self._registry.database, operation.id, pause, counted=True)
             return
         if not isinstance(error, OvasabiError):
             log.error("operation %s failed (%s)", operation.id, taken.correlation_id, exc_info=error)
-            error = OvasabiError(hint="Report it with the correlation id; the server's log has the details.")
-        said = [
+            error = OvasabiError(hint="Report it with the correlation id; the details are in the server log.")
+        detail, field, hint = (
             text and text.replace("\0", "\N{REPLACEMENT CHARACTER}") for text in (str(error), error.field, error.hint)
-        ]
-        failure = Failure(error.kind, error.code, said[0] or "", said[1], said[2], taken.correlation_id)
-        await self._operations.fail(operation, Outcome(told.done, told.total, told.so_far), failure)
+        )
+        failure = Failure(error.kind, error.code, detail or "", field, hint, taken.correlation_id)
+        await self._operations.fail(operation, Outcome(progress.done, progress.total, progress.so_far), failure)
 
     def _method(self, kind: str) -> Any:
         for method in declared_methods():
@@ -201,8 +201,8 @@ class Runner:
         raise KindUnknown(method=kind)
 
 
-class Told:
-    """The progress of an attempt: what its method told last, of which now and then something is written."""
+class AttemptProgress:
+    """The progress of an attempt: what its method reported last, written to the database now and then."""
 
     def __init__(self, registry: ServiceRegistry, operation: Operation, taken: Work) -> None:
         self.operation_id = operation.id
@@ -216,7 +216,7 @@ class Told:
     async def step(
         self, done: int, total: int | None = None, *, marker: Any = None, so_far: Any = None, output: Sequence[str] = ()
     ) -> None:
-        """Notes how far it is; raises what stops it. See `kernel.long.Progress`."""
+        """Records progress; raises the error that stops the work, if any. See `long_methods.Progress`."""
         self.done, self.total, self.marker, self.so_far = done, total, marker, so_far
         if output or time.monotonic() - self._written >= WRITE_SECONDS:
             await self.write(output)
@@ -224,31 +224,32 @@ class Told:
             raise self._stop
 
     async def write(self, output: Sequence[str] = ()) -> None:
-        """Writes what was told last."""
+        """Writes the progress that was reported last."""
         self._written = time.monotonic()
         marker, so_far = (msgspec.json.encode(value).decode() for value in (self.marker, self.so_far))
-        place = (self._database, self.operation_id, self.done, self.total)
-        standing = await work.step(*place, marker, so_far, list(output))
+        standing = await work.step(
+            self._database, self.operation_id, self.done, self.total, marker, so_far, list(output)
+        )
         if standing is None:
             raise LeaseLost
         self.note(standing)
 
     def note(self, standing: Standing | None) -> None:
-        """Takes in whether the work is still wanted: its next step is the last if not."""
+        """Records whether the work is still wanted; if not, its next step is the last."""
         if standing is not None and standing.cancelled_by is not None:
             self.cancelled_by, self._stop = standing.cancelled_by, Cancelled()
         elif standing is not None and standing.revoked:
             self._stop = KeyRevoked()
 
     def check(self, standing: Standing) -> None:
-        """As `note`, and stops at once."""
+        """Like `note`, but raises at once if the work is no longer wanted."""
         self.note(standing)
         if self._stop is not None:
             raise self._stop
 
 
 def _as(actor: str | None) -> Any:
-    """The running context, with who cancelled as the actor of what is written."""
+    """Returns the current context with whoever cancelled the operation as the actor."""
     context = current()
     principal = msgspec.structs.replace(context.principal, name=actor or context.principal.name)
     return msgspec.structs.replace(context, principal=principal)

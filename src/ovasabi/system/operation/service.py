@@ -1,4 +1,4 @@
-"""The rules of operations: accepted, carried out, finished in one of three ways; cancelled by who may; then deleted."""
+"""The rules of operations: accepted, started, finished with success, failure or cancellation, and finally deleted."""
 
 import asyncio
 import hashlib
@@ -23,26 +23,28 @@ QUEUED, RUNNING = OperationState.QUEUED, OperationState.RUNNING
 SUCCEEDED, FAILED, CANCELLED = OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELLED
 FINISHED = (SUCCEEDED, FAILED, CANCELLED)
 UNFINISHED_AT_MOST = 100
-"""Operations of one campaign: each keeps its request, of 8 MiB at most."""
+"""Limit of unfinished operations per campaign: each stores its request, of up to 8 MiB."""
 LEASE_SECONDS = 10.0
-"""For so long nobody else takes work on whose process has gone away without a word."""
+"""How long the work of a process that died is left alone before another process picks it up."""
 
 
 class DownloadQuery(msgspec.Struct, frozen=True):
-    """Which piece of the output."""
+    """Selects a piece of the output."""
 
-    after: Annotated[int, Meta(ge=0, le=2**31 - 1, description="The `next` of the piece before.")] = 0
+    after: Annotated[
+        int, Meta(ge=0, le=2**31 - 1, description="The `next` of the previous piece. If omitted, the first piece.")
+    ] = 0
 
 
 class Download(msgspec.Struct, frozen=True):
-    """A piece of the output; all pieces in order, joined, are the whole."""
+    """A piece of the output. Joined in order, the pieces are the complete output."""
 
     data: str
-    next: Annotated[int | None, Meta(description="Ask for more `after` this; null if this was the last.")]
+    next: Annotated[int | None, Meta(description="Pass as `after` to get the next piece; null on the last piece.")]
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How far the work got, and what came of it."""
+    """How far the work got, and its result."""
 
     done: int
     total: int | None
@@ -50,28 +52,32 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def values(self) -> dict[str, Any]:
-        """As values of the operation."""
+        """The outcome as field values of the operation."""
         return {"done": self.done, "total": self.total, "result": msgspec.to_builtins(self.result)}
 
 
 class Operations(EntityService[Operation]):
-    """Operations: the long-running work of a campaign, or of the platform."""
+    """Operations: the long-running work of a campaign or of the platform."""
 
     offers = frozenset({MethodKind.GET, MethodKind.LIST, MethodKind.DELETE})
     resource = Resource.EITHER
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.news = asyncio.Event()
-        """Set when there is something to do."""
+        self.wake_up = asyncio.Event()
+        """Set when there may be work to do."""
 
     async def accept(self, call: Call) -> Operation:
-        """Accepts the work that a call asks for; under the call's key, once. A campaign has only so much of it."""
+        """Accepts the work that a call requests.
+
+        Repeating a call with the same key has no further effect. Raises TooMany at the campaign's limit of unfinished
+        operations.
+        """
         request = "null" if call.request is None else msgspec.json.encode(call.request).decode()
         digest = hashlib.sha256(f"{call.target}\0{request}".encode()).hexdigest()
         values = {"kind": call.method.id, "request_digest": digest}
 
-        async def accepted() -> Operation:
+        async def write() -> Operation:
             async with locked(self.database, f"operation start {call.key or digest}"):
                 known = call.key is not None and await is_known(self.database, call.key)
                 if not known and await work.waiting(self.database) >= UNFINISHED_AT_MOST:
@@ -81,33 +87,37 @@ class Operations(EntityService[Operation]):
                     await work.add(self.database, operation.id, call.method.subject.label, call.target, request)
                 return operation
 
-        operation = await atomically(self.database, accepted)
-        self.news.set()
+        operation = await atomically(self.database, write)
+        self.wake_up.set()
         return operation
 
     @move(from_=[QUEUED], to=RUNNING, internal=True)
     async def start(self, operation: Operation) -> Values:
-        """Somebody works on it; nothing is said of it when another process goes on."""
+        """Marks the operation as running. Another process that continues the work does not start it again."""
         return {"started_at": datetime.now(UTC)}
 
     @move(from_=[RUNNING], to=SUCCEEDED, internal=True)
     async def succeed(self, operation: Operation, outcome: Outcome) -> Values:
-        """Its method has come to its end."""
+        """Marks the operation as succeeded."""
         return outcome.values | {"error": None, "finished_at": datetime.now(UTC)}
 
     @move(from_=[QUEUED, RUNNING], to=FAILED, internal=True)
     async def fail(self, operation: Operation, outcome: Outcome, failure: Failure) -> Values:
-        """Its method ended with an error."""
+        """Marks the operation as failed."""
         return outcome.values | {"error": failure, "finished_at": datetime.now(UTC)}
 
     @move(from_=[QUEUED, RUNNING], to=CANCELLED)
     async def cancel(self, operation: Operation) -> Values:
-        """Stops the work at its next step, and keeps what it has done; until then the answer is not `cancelled` yet."""
+        """Cancels the operation.
+
+        Running work stops at its next step, and its partial result is kept. Until then, the operation remains
+        `running`.
+        """
         return {"result": await work.cancel(self.database, operation.id), "finished_at": datetime.now(UTC)}
 
     @read()
     async def download(self, operation: Operation, query: DownloadQuery) -> Download:
-        """The output of an export that succeeded, piece by piece."""
+        """Returns the output of a successful export, one piece at a time."""
         if operation.state not in FINISHED:
             raise NotFinished(state=operation.state)
         data, number, last = await work.output(self.database, operation.id, query.after)
@@ -116,32 +126,36 @@ class Operations(EntityService[Operation]):
         return Download(data, number if number < last else None)
 
     async def before_delete(self, entity: Operation) -> None:
-        """Only a finished one is deleted, and its output with it, for good."""
+        """Refuses to delete an unfinished operation; deletes the output of a finished one permanently."""
         if entity.state not in FINISHED:
             raise NotFinished(state=entity.state)
         await work.clear(self.database, entity.id)
 
     async def change(self, entity: Operation, verb: str, /, **values: Any) -> Operation:
-        """Makes a move under the operation's lease; whoever works on it has that, and then makes the move in time."""
+        """Applies a state change under the operation's lease.
+
+        If a worker holds the lease, the operation is returned as it is, and the worker applies the change at its next
+        step.
+        """
         name = work.lease_name(entity.id)
         fence = current().fence
         if fence is not None and fence.name == name:
-            return await self._moved(entity, verb, values)
+            return await self._changed(entity, verb, values)
         try:
             async with leased(self.database, name, LEASE_SECONDS):
-                there = await self.repository.get(entity.id)
-                self.machine.after(verb, there)
-                return await self._moved(there, verb, values)
+                latest = await self.repository.get(entity.id)
+                self.machine.after(verb, latest)
+                return await self._changed(latest, verb, values)
         except LockHeld:
             return await self.get(entity.id)
 
-    async def _moved(self, operation: Operation, verb: str, values: Values) -> Operation:
-        """The move; with the last one goes what was kept to go on."""
+    async def _changed(self, operation: Operation, verb: str, values: Values) -> Operation:
+        """Applies the change; the one that finishes the operation also removes its unfinished work."""
 
-        async def written() -> Operation:
-            moved = await super(Operations, self).change(operation, verb, **values)
-            if moved.state in FINISHED:
-                await work.remove(self.database, moved.id)
-            return moved
+        async def write() -> Operation:
+            changed = await super(Operations, self).change(operation, verb, **values)
+            if changed.state in FINISHED:
+                await work.remove(self.database, changed.id)
+            return changed
 
-        return await atomically(self.database, written)
+        return await atomically(self.database, write)

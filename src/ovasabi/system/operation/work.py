@@ -1,4 +1,4 @@
-"""The rows of unfinished work: what was asked, how far it is, what it puts out; each written in its own campaign."""
+"""The rows of unfinished work: the request, its progress and its output, each in the operation's own campaign."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _SQL = load(__file__)
 
 
 class Work(msgspec.Struct, frozen=True):
-    """Unfinished work, as a process takes it on."""
+    """Unfinished work, as a process picks it up."""
 
     target: str | None
     request: str
@@ -31,7 +31,7 @@ class Work(msgspec.Struct, frozen=True):
     revoked: bool
 
     def context(self, campaign_id: int, fence: Fence) -> Context:
-        """The context of the work: of who asked for it, under a lease, without a deadline."""
+        """Returns the context to work in: the principal that started the operation, a lease, and no deadline."""
         principal = Principal(self.actor, self.actor_campaign_id, self.actor_role)
         return Context(principal, campaign_id, None, self.correlation_id, self.causation_id, fence)
 
@@ -44,71 +44,75 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def lease_name(id: int) -> str:
-    """The lease under which an operation is worked on; `due_operations` knows it too."""
+    """Returns the name of an operation's lease; the SQL function `due_operations` builds the same name."""
     return f"operation:{id}"
 
 
 async def waiting(database: Database) -> int:
-    """How many operations of the campaign are not finished."""
+    """Returns the number of unfinished operations of the campaign."""
     campaign = current_campaign()
     return int((await read(database, _SQL["waiting"], scope_of(campaign), campaign))[0]["number"])
 
 
 async def add(database: Database, id: int, service: str, target: str | None, request: str) -> None:
-    """Notes what was asked, of which service, and by whom: the context's principal."""
-    who = current()
-    asked = (service, target, request, who.principal.name, who.principal.campaign_id, who.principal.role.value)
-    await write(database, _SQL["add"], *_place(id), *asked, who.correlation_id, who.causation_id)
+    """Stores the request, its service, and the context's principal as the actor."""
+    context = current()
+    actor = (context.principal.name, context.principal.campaign_id, context.principal.role.value)
+    cause = (context.correlation_id, context.causation_id)
+    await write(database, _SQL["add"], *_row_key(id), service, target, request, *actor, *cause)
 
 
 async def take(database: Database, id: int) -> Work | None:
-    """The work of an operation, for one more attempt; none if it is finished."""
-    rows = await write(database, _SQL["take"], *_place(id))
+    """Takes the work of an operation for another attempt; returns None if the operation has finished."""
+    rows = await write(database, _SQL["take"], *_row_key(id))
     return msgspec.convert(dict(rows[0]), Work) if rows else None
 
 
 async def step(
     database: Database, id: int, done: int, total: int | None, marker: str, so_far: str, output: list[str]
 ) -> Standing | None:
-    """Notes how far it is, with what it puts out; answers whether it is still wanted, none if it is finished."""
-    rows = await write(database, _SQL["step"], *_place(id), id_time(id), done, total, marker, so_far, output)
+    """Stores progress and output; returns whether the work is still wanted, or None if the operation has finished."""
+    rows = await write(database, _SQL["step"], *_row_key(id), id_time(id), done, total, marker, so_far, output)
     return _standing(rows)
 
 
 async def look(database: Database, id: int) -> Standing | None:
-    """Whether it is still wanted; none if it is finished."""
-    return _standing(await read(database, _SQL["look"], *_place(id)))
+    """Returns whether the work is still wanted, or None if the operation has finished."""
+    return _standing(await read(database, _SQL["look"], *_row_key(id)))
 
 
 async def cancel(database: Database, id: int) -> Any:
-    """Notes that it is no longer wanted, and by whom; answers what had been done so far."""
-    rows = await write(database, _SQL["cancel"], *_place(id), current().principal.name)
+    """Records that the work is no longer wanted, and by whom; returns what had been done so far."""
+    rows = await write(database, _SQL["cancel"], *_row_key(id), current().principal.name)
     return rows[0]["so_far"] if rows else None
 
 
 async def put_back(database: Database, id: int, seconds: float, *, counted: bool) -> None:
-    """Lets it wait for another attempt; `counted` says that this one was an attempt."""
-    await write(database, _SQL["put_back"], *_place(id), seconds, 0 if counted else 1)
+    """Puts the work back for another attempt after a pause; `counted` tells whether this one counts as an attempt."""
+    await write(database, _SQL["put_back"], *_row_key(id), seconds, 0 if counted else 1)
 
 
 async def remove(database: Database, id: int) -> None:
-    """Forgets the work of a finished operation. Its lease stays: tokens go on rising, so no late holder is let in."""
-    await write(database, _SQL["remove"], *_place(id))
+    """Deletes the work of a finished operation. Its lease stays, so that its tokens keep fencing off late holders."""
+    await write(database, _SQL["remove"], *_row_key(id))
 
 
 async def output(database: Database, id: int, after: int) -> tuple[str, int, int]:
-    """The piece of output after a number: its text, its number and that of the last one; zeros if there is none."""
-    rows = await read(database, _SQL["output"], *_place(id), after)
-    last = (await read(database, _SQL["last_output"], *_place(id)))[0]["number"] or 0
+    """Returns the piece of output after a number: its text, its number, and the number of the last piece.
+
+    Without such a piece the text is empty and its number 0; without any output the last number is 0 too.
+    """
+    rows = await read(database, _SQL["output"], *_row_key(id), after)
+    last = (await read(database, _SQL["last_output"], *_row_key(id)))[0]["number"] or 0
     return (rows[0]["data"], rows[0]["number"], last) if rows else ("", 0, last)
 
 
 async def clear(database: Database, id: int) -> None:
-    """Removes the output of an operation."""
-    await write(database, _SQL["clear"], *_place(id))
+    """Deletes the output of an operation."""
+    await write(database, _SQL["clear"], *_row_key(id))
 
 
-def _place(id: int) -> tuple[str, int, int]:
+def _row_key(id: int) -> tuple[str, int, int]:
     campaign = current_campaign()
     return scope_of(campaign), campaign, id
 

@@ -1,1 +1,1 @@
-"""Search over everything that can be searched."""
+"""Search across all searchable entities."""

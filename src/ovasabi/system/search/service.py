@@ -1,4 +1,4 @@
-"""The search of a campaign: all its searchable types at once, with the number of matches of each."""
+"""Search in a campaign: all searchable types at once, with the number of matches per type."""
 
 from typing import Annotated
 
@@ -13,15 +13,15 @@ from ovasabi.kernel.store.registry import EntityRegistry, Record
 
 
 class SearchQuery(msgspec.Struct, frozen=True):
-    """A search over all searchable types."""
+    """Parameters for searching all searchable types."""
 
     q: Annotated[str, Meta(min_length=1, max_length=500)]
-    types: Annotated[str, Meta(description="Entity types, by comma; all if left out.")] = ""
+    types: Annotated[str, Meta(description="Comma-separated entity types. If omitted, all types.")] = ""
     page_size: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
 class SearchHits(msgspec.Struct, frozen=True):
-    """What matches, best first, and how many of each type were found; 200 means at least as many."""
+    """The matches, best first, and the number of matches per type. Counts stop at 200, which means 200 or more."""
 
     hits: list[Record]
     facets: dict[str, int]
@@ -29,11 +29,11 @@ class SearchHits(msgspec.Struct, frozen=True):
 
 
 class Search(Service):
-    """Search over all types."""
+    """Search across all types."""
 
     @read()
     async def search(self, query: SearchQuery) -> SearchHits:
-        """All searchable types of the campaign at once."""
+        """Searches all searchable types of the campaign at once."""
         return await self.registry.result_cache.answer((Search, query), current_campaign(), lambda: self._search(query))
 
     async def _search(self, query: SearchQuery) -> SearchHits:

@@ -1,1 +1,1 @@
-"""Users: the people of the platform, global; their passwords are sealed and never shown."""
+"""Users: the people of the platform, shared by all campaigns; passwords are hashed and never returned."""

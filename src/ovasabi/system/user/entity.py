@@ -11,7 +11,7 @@ from ovasabi.system.user.password import seal
 
 
 class UserState(StrEnum):
-    """Whether a user may act."""
+    """The state of a user account."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -20,7 +20,7 @@ class UserState(StrEnum):
 
 
 _BLANK = r"\s\x00-\x1f\x7f-\xa0\ufeff"
-"""White space and control characters, so that every dialect of patterns means the same."""
+"""White space and control characters, spelled out so that all regular-expression dialects agree."""
 
 
 @entity(plural="users", title="username", table="master", scope=Scope.GLOBAL, stream="audit")
@@ -32,7 +32,7 @@ class User(Entity, frozen=True):
         Meta(
             pattern=r"^[\w.]{3,30}$(?!\n)",
             max_length=30,
-            description="Letters, digits, dot, underscore; in any case unique.",
+            description="Letters, digits, dots and underscores. Unique regardless of case.",
         ),
         Unique(fold=True),
         Search("A"),
@@ -51,7 +51,8 @@ class User(Entity, frozen=True):
                 min_length=10,
                 max_length=128,
                 examples=["Str0ng-enough!"],
-                description="Upper and lower case, a digit and a sign; never shown.",
+                description="At least one upper case letter, one lower case letter, one digit and one symbol. "
+                "Never returned.",
             ),
             Secret(seal),
         ]
@@ -60,7 +61,7 @@ class User(Entity, frozen=True):
     first_name: Annotated[str, Meta(max_length=100), Personal()] = ""
     last_name: Annotated[str, Meta(max_length=100), Personal()] = ""
     bio: Annotated[str, Meta(max_length=2_000), Search("C")] = ""
-    language: Annotated[str, Meta(max_length=35, description="BCP 47.")] = "en"
-    timezone: Annotated[str, Meta(max_length=64, description="IANA name.")] = "UTC"
+    language: Annotated[str, Meta(max_length=35, description="BCP 47 language tag.")] = "en"
+    timezone: Annotated[str, Meta(max_length=64, description="IANA time zone name.")] = "UTC"
     state: Annotated[UserState, Filter(), Output()] = UserState.ACTIVE
     state_reason: Annotated[str, Meta(max_length=1_000, description="Why the user is suspended."), Output()] = ""

@@ -1,20 +1,20 @@
-"""What can go wrong with users."""
+"""Errors of users."""
 
 from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class PasswordWeak(OvasabiError):
-    """A password lacks something that the rule asks for."""
+    """The password does not meet the requirements."""
 
     kind = Kind.INVALID
     code = "password_weak"
-    message = "The password lacks: {missing}."
-    hint = "It takes 10 to 128 characters, with an upper and a lower case letter, a digit and a sign."
-    example = such_as(missing="a digit, a sign", field="password")
+    message = "The password is missing: {missing}."
+    hint = "Use 10 to 128 characters with an upper case letter, a lower case letter, a digit and a symbol."
+    example = such_as(missing="a digit, a symbol", field="password")
 
 
 class PasswordWrong(OvasabiError):
-    """The present password that was given is not the user's."""
+    """The current password in the request is not the user's password."""
 
     kind = Kind.DENIED
     code = "password_wrong"
@@ -22,10 +22,10 @@ class PasswordWrong(OvasabiError):
 
 
 class UsernameReserved(OvasabiError):
-    """The username is one that the platform keeps for itself."""
+    """The username is reserved for the platform."""
 
     kind = Kind.INVALID
     code = "username_reserved"
     message = "The username {username} is reserved."
-    hint = "Choose another one."
+    hint = "Choose another username."
     example = such_as(username="admin", field="username")

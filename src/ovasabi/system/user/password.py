@@ -1,4 +1,4 @@
-"""Passwords: strong ones only, argon2id with the library's recommended cost, compared in constant time."""
+"""Passwords: checked for strength, hashed by argon2id at the library's recommended cost, verified in constant time."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,31 +12,34 @@ MIN_LENGTH, MAX_LENGTH = 10, 128
 
 
 def seal(password: str) -> str:
-    """The argon2id hash of a password, with its own salt and parameters. A weak one is refused: here, so everywhere."""
+    """Returns the argon2id hash of a password. Weak passwords are refused here, so no caller can skip the check."""
     check_strength(password)
     return _hasher().hash(password)
 
 
 def check_strength(password: str, *, field: str = "password") -> None:
-    """Refuses a weak password, and names all that it lacks."""
-    wanted = {
+    """Refuses a weak password with an error that names every requirement it does not meet."""
+    requirements = {
         f"at least {MIN_LENGTH} characters": len(password) >= MIN_LENGTH,
         f"at most {MAX_LENGTH} characters": len(password) <= MAX_LENGTH,
-        "an upper case letter": any(sign.isupper() for sign in password),
-        "a lower case letter": any(sign.islower() for sign in password),
-        "a digit": any(sign.isdigit() for sign in password),
-        "a sign": any(not sign.isalnum() and not sign.isspace() for sign in password),
+        "an upper case letter": any(character.isupper() for character in password),
+        "a lower case letter": any(character.islower() for character in password),
+        "a digit": any(character.isdigit() for character in password),
+        "a symbol": any(not character.isalnum() and not character.isspace() for character in password),
     }
-    if missing := [what for what, there in wanted.items() if not there]:
+    if missing := [requirement for requirement, met in requirements.items() if not met]:
         raise PasswordWeak(field=field, missing=", ".join(missing))
 
 
 def matches(password: str, sealed: str | None) -> bool:
-    """Whether a password is the sealed one. Takes as long for a user without a password, so that it tells nothing."""
+    """Returns whether a password matches a hash.
+
+    Takes the same time for a user without a password, so that the timing reveals nothing.
+    """
     from argon2.exceptions import VerificationError
 
     try:
-        _hasher().verify(sealed or _nobodys(), password)
+        _hasher().verify(sealed or _placeholder(), password)
     except VerificationError:
         return False
     return sealed is not None
@@ -50,5 +53,5 @@ def _hasher() -> "PasswordHasher":
 
 
 @cache
-def _nobodys() -> str:
+def _placeholder() -> str:
     return _hasher().hash("nobody's password")

@@ -1,4 +1,4 @@
-"""The rules of users: strong passwords that are never shown, and no names of the platform's own."""
+"""The rules of users: strong passwords that are never returned, and reserved usernames."""
 
 import asyncio
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Suspension(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PasswordChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A user's present password, and the one to be."""
+    """A user's current password, and the new one."""
 
     current_password: Annotated[str, Meta(max_length=MAX_LENGTH)]
     new_password: Annotated[str, Meta(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
@@ -36,7 +36,7 @@ class PasswordChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Password(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A password to be compared."""
+    """The password to verify."""
 
     password: Annotated[str, Meta(max_length=MAX_LENGTH)]
 
@@ -45,7 +45,7 @@ class Password(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Whether the password is the user's. Whether the user may act is in the user's state."""
+    """Whether the password is correct. Check the user's state to find out whether the account is active."""
 
     valid: bool
 
@@ -56,37 +56,37 @@ class Users(EntityService[User]):
     manages = Role.ADMIN
 
     def check(self, values: Mapping[str, Any], before: User | None) -> None:
-        """Names of the platform's own are not for users."""
+        """Refuses reserved usernames."""
         if "username" in values:
             check_username(values["username"])
 
     @move(from_=[PENDING, ACTIVE, INACTIVE], to=SUSPENDED, role=Role.ADMIN)
     async def suspend(self, user: User, request: Suspension) -> Values:
-        """Bars a user, for a reason."""
+        """Suspends the user, giving a reason."""
         return {"state_reason": request.reason}
 
     @move(from_=[PENDING, ACTIVE], to=INACTIVE, role=Role.ADMIN)
     async def deactivate(self, user: User) -> None:
-        """Lets an account rest."""
+        """Deactivates the user."""
 
     @move(from_=[PENDING, SUSPENDED, INACTIVE], to=ACTIVE, role=Role.ADMIN)
     async def reactivate(self, user: User) -> Values:
-        """Lets a user act again."""
+        """Reactivates the user."""
         return {"state_reason": ""}
 
     @verb(role=Role.ADMIN)
     async def change_password(self, user: User, request: PasswordChange) -> User:
-        """Replaces the password by whoever knows the present one."""
+        """Changes the user's password; the current password is required."""
         check_strength(request.new_password, field="new_password")
-        if not await self._knows(user, request.current_password):
+        if not await self._verified(user, request.current_password):
             raise PasswordWrong(field="current_password")
         return await self.change(user, "change_password", password=request.new_password)
 
     @verb(role=Role.ADMIN)
     async def verify_password(self, user: User, request: Password) -> Verdict:
-        """Compares a password, in the same time whatever the answer, also for a user without one."""
-        return Verdict(await self._knows(user, request.password))
+        """Verifies a password in constant time, even if the user has none."""
+        return Verdict(await self._verified(user, request.password))
 
-    async def _knows(self, user: User, password: str) -> bool:
+    async def _verified(self, user: User, password: str) -> bool:
         secret = await self.repository.secret(user.id)
         return await asyncio.to_thread(matches, password, secret["password_hash"])

@@ -1,4 +1,4 @@
-"""Usernames that nobody may take, since they would be mistaken for the platform's own."""
+"""Reserved usernames: names that could be mistaken for the platform itself."""
 
 import re
 
@@ -17,6 +17,6 @@ RESERVED = frozenset({
 
 
 def check_username(username: str) -> None:
-    """Refuses a reserved name, also in other case or with dots, underscores and digits put in."""
+    """Refuses a reserved name, including variants in case or with added dots, underscores and digits."""
     if re.sub(r"[._\d]", "", username).casefold() in RESERVED:
         raise UsernameReserved(field="username", username=username)

@@ -157,7 +157,7 @@ def test_values_that_the_sentence_does_not_show_stay_here() -> None:
 def test_a_status_fits_into_the_headers_however_long_the_callers_value_was(letter) -> None:
     long = letter * 100_000
     values = {f"value_{number}": long for number in range(40)}
-    error = RemoteError.retold(long, field=long, hint=long, values=values).told_as("x" * 63, Kind.UNAVAILABLE)
+    error = RemoteError.received(long, field=long, hint=long, values=values).with_code("x" * 63, Kind.UNAVAILABLE)
     status = status_of(error, ASKED, "c" * 100)
     in_base64 = len(status.SerializeToString()) * 4 / 3
     percent_encoded = 3 * len(status.message.encode())

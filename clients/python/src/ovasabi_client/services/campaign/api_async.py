@@ -16,7 +16,7 @@ from ovasabi_client.types import AllowedMoves, SearchAnswer
 
 
 class AsyncCampaigns(AsyncService):
-    """Campaigns. On the platform a list shows all of them; within a campaign it shows itself."""
+    """Campaigns. Listed on the platform, all campaigns are returned; within a campaign, only that campaign."""
 
     async def create(
         self,
@@ -34,19 +34,20 @@ class AsyncCampaigns(AsyncService):
     ) -> Campaign:
         """Campaigns. Creates one.
 
-        Creation is the platform's, and a campaign starts before it ends.
+        Refuses creation within a campaign, and dates where the start is not before the end.
 
-        A dedicated one gets its partitions first, so that no row of it is ever in the pool.
+        Creates the partitions of dedicated campaigns first, so that none of their rows is ever in the shared pool.
 
-        If the row is refused after that, the empty partitions stay: they harm nothing, and their number is used up.
+        If the row is refused afterwards, the empty partitions remain: they are harmless, and their number is not
+        used again.
 
         Needs the role admin.
 
         Args:
-            slug: Its name in addresses; unique, for good.
+            slug: The name used in URLs; unique, and cannot be changed.
             kind: Default: evergreen.
-            dedicated: Whether it has partitions of its own. Default: false.
-            owner_id: The user who answers for it.
+            dedicated: Whether the campaign has its own partitions. Default: false.
+            owner_id: The user responsible for the campaign.
             metadata: Free attributes, by namespace.
             idempotency_key: The same again under the same key makes nothing new. Without one the client makes
                 its own.
@@ -189,13 +190,13 @@ class AsyncCampaigns(AsyncService):
     ) -> Campaign:
         """Campaigns. Changes the fields that are given; metadata is merged.
 
-        Creation is the platform's, and a campaign starts before it ends.
+        Refuses creation within a campaign, and dates where the start is not before the end.
 
         Needs the role admin.
 
         Args:
             reference: The campaign, by slug or number.
-            owner_id: The user who answers for it.
+            owner_id: The user responsible for the campaign.
             metadata: Free attributes, by namespace.
             expected_version: Refused with VersionConflict if the entity is at another version.
         """
@@ -218,7 +219,9 @@ class AsyncCampaigns(AsyncService):
         )
 
     async def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Campaign:
-        """Deletes one, softly: it can be restored. Its data stays, and cannot be reached meanwhile.
+        """Soft-deletes the campaign.
+
+        A deleted campaign can be restored. Until then its data is retained, but cannot be accessed.
 
         Needs the role admin.
 
@@ -260,7 +263,7 @@ class AsyncCampaigns(AsyncService):
         )
 
     async def activate(self, reference: Reference, /, *, expected_version: int | None = None) -> Campaign:
-        """Lets it run, from now.
+        """Activates the campaign immediately.
 
         Needs the role admin.
 
@@ -278,7 +281,7 @@ class AsyncCampaigns(AsyncService):
         )
 
     async def archive(self, reference: Reference, /, *, expected_version: int | None = None) -> Campaign:
-        """Puts it away; an active one is deactivated or completed first.
+        """Archives the campaign. An active campaign must be deactivated or completed first.
 
         Needs the role admin.
 
@@ -296,7 +299,7 @@ class AsyncCampaigns(AsyncService):
         )
 
     async def complete(self, reference: Reference, /, *, expected_version: int | None = None) -> Campaign:
-        """Ends it for good.
+        """Completes the campaign; it cannot be activated again.
 
         Needs the role admin.
 
@@ -314,7 +317,7 @@ class AsyncCampaigns(AsyncService):
         )
 
     async def deactivate(self, reference: Reference, /, *, expected_version: int | None = None) -> Campaign:
-        """Pauses it.
+        """Pauses the campaign.
 
         Needs the role admin.
 
@@ -394,7 +397,7 @@ class AsyncCampaigns(AsyncService):
         )
 
     async def schedule(self, reference: Reference, /, *, expected_version: int | None = None) -> Campaign:
-        """Lets it wait for its start.
+        """Schedules the campaign for its start time.
 
         Needs the role admin.
 

@@ -7,18 +7,18 @@ __all__ = ["DatesReversed", "NotOnPlatform", "NothingScheduled"]
 
 
 class DatesReversed(Invalid):
-    """A campaign would end before it starts."""
+    """The campaign would end before it starts."""
 
     code = "dates_reversed"
 
 
 class NotOnPlatform(Denied):
-    """Somebody tried to create a campaign from within another one."""
+    """A campaign cannot be created from within another campaign."""
 
     code = "not_on_platform"
 
 
 class NothingScheduled(NotInThisState):
-    """A campaign without a start in the future cannot wait for it."""
+    """A campaign can be scheduled only if it starts in the future."""
 
     code = "nothing_scheduled"

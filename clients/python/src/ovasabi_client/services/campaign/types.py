@@ -10,7 +10,7 @@ __all__ = ["Campaign", "CampaignKind", "CampaignKindName", "CampaignState", "Cam
 
 
 class CampaignKind(Choice):
-    """How a campaign runs."""
+    """The kind of a campaign."""
 
     EVERGREEN = "evergreen"
     SCHEDULED = "scheduled"
@@ -38,7 +38,7 @@ CampaignKindName = Literal[
 
 
 class CampaignState(Choice):
-    """Where a campaign is in its life."""
+    """The lifecycle state of a campaign."""
 
     SCHEDULED = "scheduled"
     ACTIVE = "active"
@@ -52,17 +52,17 @@ CampaignStateName = Literal["scheduled", "active", "inactive", "completed", "arc
 
 
 class Campaign(Entity, frozen=True, kw_only=True):
-    """A tenant: everything else belongs to one, or to the platform."""
+    """A tenant. Every other entity belongs either to a campaign or to the platform."""
 
     slug: str
-    """Its name in addresses; unique, for good."""
+    """The name used in URLs; unique, and cannot be changed."""
     title: str
     description: str = ""
     kind: CampaignKind = CampaignKind.EVERGREEN
     state: CampaignState = CampaignState.ACTIVE
     dedicated: bool = False
-    """Whether it has partitions of its own."""
+    """Whether the campaign has its own partitions."""
     owner_id: int | None = None
-    """The user who answers for it."""
+    """The user responsible for the campaign."""
     starts_at: datetime | None = None
     ends_at: datetime | None = None

@@ -40,14 +40,14 @@ class AsyncComments(AsyncService):
     ) -> Comment:
         """Comments. Creates one.
 
-        A reply answers a comment on the same content, which is never on another one later.
+        Refuses replies to comments on other content. Comments never move, so checking once is enough.
 
         The content's comment_count is updated with it.
 
         Needs the role writer.
 
         Args:
-            reply_to_id: The comment that it answers.
+            reply_to_id: The comment that this comment replies to.
             metadata: Free attributes, by namespace.
             idempotency_key: The same again under the same key makes nothing new. Without one the client makes
                 its own.
@@ -318,11 +318,11 @@ class AsyncContents(AsyncService):
         Needs the role writer.
 
         Args:
-            slug: Its name in addresses; unique here.
+            slug: The name used in URLs; unique in the campaign.
             kind: Default: article.
             visibility: Default: public.
-            author_id: The user who wrote it.
-            parent_id: The content that it belongs to.
+            author_id: The user who wrote the content.
+            parent_id: The content that this content belongs to.
             metadata: Free attributes, by namespace.
             idempotency_key: The same again under the same key makes nothing new. Without one the client makes
                 its own.
@@ -467,15 +467,17 @@ class AsyncContents(AsyncService):
         metadata: Mapping[str, Any] | UnsetType = UNSET,
         expected_version: int | None = None,
     ) -> Content:
-        """Changes the fields that are given; metadata is merged; a new parent must not be one of its own children.
+        """Updates the given fields, and merges metadata.
+
+        A new parent must not be the content itself or one of its descendants.
 
         Needs the role writer.
 
         Args:
             reference: By id or uuid.
-            slug: Its name in addresses; unique here.
-            author_id: The user who wrote it.
-            parent_id: The content that it belongs to.
+            slug: The name used in URLs; unique in the campaign.
+            author_id: The user who wrote the content.
+            parent_id: The content that this content belongs to.
             metadata: Free attributes, by namespace.
             expected_version: Refused with VersionConflict if the entity is at another version.
         """
@@ -521,7 +523,7 @@ class AsyncContents(AsyncService):
     async def restore(self, reference: Reference, /) -> Content:
         """Contents. Takes a delete back.
 
-        Its comments and reactions come back with it, unless its parent has come to belong to it meanwhile.
+        Refuses the restore if the content's parent has become its descendant in the meantime.
 
         Needs the role writer.
 
@@ -545,7 +547,7 @@ class AsyncContents(AsyncService):
         )
 
     async def archive(self, reference: Reference, /, *, expected_version: int | None = None) -> Content:
-        """Puts it away: it takes no comments and no reactions any more.
+        """Archives the content. Archived content does not accept comments or reactions.
 
         Needs the role writer.
 
@@ -572,7 +574,7 @@ class AsyncContents(AsyncService):
         reply_to_id: int | UnsetType | None = UNSET,
         expected_version: int | None = None,
     ) -> Comment:
-        """Adds a comment, and counts it.
+        """Adds a comment to the content.
 
         Needs the role writer.
 
@@ -653,7 +655,7 @@ class AsyncContents(AsyncService):
         )
 
     async def publish(self, reference: Reference, /, *, expected_version: int | None = None) -> Content:
-        """Shows a draft, as from now.
+        """Publishes a draft immediately.
 
         Needs the role writer.
 
@@ -679,7 +681,9 @@ class AsyncContents(AsyncService):
         kind: ReactionKind | ReactionKindName,
         expected_version: int | None = None,
     ) -> Reaction:
-        """Adds a user's reaction, and counts it; the same again answers the one that is there.
+        """Adds a user's reaction to the content.
+
+        If the user has already reacted in this way, the existing reaction is returned.
 
         Needs the role writer.
 
@@ -698,7 +702,7 @@ class AsyncContents(AsyncService):
         )
 
     async def unarchive(self, reference: Reference, /, *, expected_version: int | None = None) -> Content:
-        """Brings it back from the archive, as a draft.
+        """Turns archived content back into a draft.
 
         Needs the role writer.
 
@@ -716,7 +720,7 @@ class AsyncContents(AsyncService):
         )
 
     async def unpublish(self, reference: Reference, /, *, expected_version: int | None = None) -> Content:
-        """Makes it a draft again.
+        """Turns published content back into a draft.
 
         Needs the role writer.
 
@@ -742,7 +746,9 @@ class AsyncContents(AsyncService):
         kind: ReactionKind | ReactionKindName,
         expected_version: int | None = None,
     ) -> Content:
-        """Takes a user's reaction back; without one, nothing happens. Answers the content with its counts of now.
+        """Removes a user's reaction, and returns the content with its current counts.
+
+        Has no effect if there is no such reaction.
 
         Needs the role writer.
 

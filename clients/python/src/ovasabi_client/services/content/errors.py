@@ -7,24 +7,24 @@ __all__ = ["ContentArchived", "NestedTooDeep", "OwnAncestor", "ReplyElsewhere"]
 
 
 class ContentArchived(NotInThisState):
-    """Archived content takes no comments and no reactions any more."""
+    """Archived content does not accept comments or reactions."""
 
     code = "content_archived"
 
 
 class NestedTooDeep(NotInThisState):
-    """The chain of parents is longer than is followed."""
+    """The content would be nested deeper than allowed."""
 
     code = "nested_too_deep"
 
 
 class OwnAncestor(Invalid):
-    """A piece of content would belong to itself, directly or through others."""
+    """The content would become its own ancestor."""
 
     code = "own_ancestor"
 
 
 class ReplyElsewhere(Invalid):
-    """A reply answers a comment on another piece of content."""
+    """The reply is to a comment on other content."""
 
     code = "reply_elsewhere"

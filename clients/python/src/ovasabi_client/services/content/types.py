@@ -24,13 +24,13 @@ __all__ = [
 
 
 class Comment(Entity, frozen=True, kw_only=True):
-    """What somebody says about a piece of content."""
+    """A comment on a piece of content."""
 
     content_id: int
     body: str
     author_id: int | None = None
     reply_to_id: int | None = None
-    """The comment that it answers."""
+    """The comment that this comment replies to."""
 
 
 class ContentKind(Choice):
@@ -47,7 +47,7 @@ ContentKindName = Literal["article", "micro", "video", "story"]
 
 
 class Visibility(Choice):
-    """Who is meant to see it."""
+    """The intended audience of content."""
 
     PUBLIC = "public"
     UNLISTED = "unlisted"
@@ -59,7 +59,7 @@ VisibilityName = Literal["public", "unlisted", "private"]
 
 
 class ContentState(Choice):
-    """Where content is in its life."""
+    """The lifecycle state of content."""
 
     DRAFT = "draft"
     PUBLISHED = "published"
@@ -76,15 +76,15 @@ class Content(Entity, frozen=True, kw_only=True):
     title: str
     body: str = ""
     slug: str | None = None
-    """Its name in addresses; unique here."""
+    """The name used in URLs; unique in the campaign."""
     kind: ContentKind = ContentKind.ARTICLE
     visibility: Visibility = Visibility.PUBLIC
     tags: list[str] = msgspec.field(default_factory=list)
     media_urls: list[str] = msgspec.field(default_factory=list)
     author_id: int | None = None
-    """The user who wrote it."""
+    """The user who wrote the content."""
     parent_id: int | None = None
-    """The content that it belongs to."""
+    """The content that this content belongs to."""
     state: ContentState = ContentState.DRAFT
     published_at: datetime | None = None
     comment_count: int = 0
@@ -94,7 +94,7 @@ class Content(Entity, frozen=True, kw_only=True):
 
 
 class ReactionKind(Choice):
-    """What one can say without words."""
+    """The kind of a reaction."""
 
     LIKE = "like"
     LOVE = "love"
@@ -109,7 +109,7 @@ ReactionKindName = Literal["like", "love", "laugh", "surprise", "sad", "angry"]
 
 
 class Reaction(Entity, frozen=True, kw_only=True):
-    """A user's reaction to a piece of content; each kind once."""
+    """A user's reaction to a piece of content. A user can add each kind of reaction once."""
 
     content_id: int
     user_id: int

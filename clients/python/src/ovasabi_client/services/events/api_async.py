@@ -22,16 +22,16 @@ class AsyncEvents(AsyncService):
         types: str | UnsetType = UNSET,
         entity_id: int | UnsetType | None = UNSET,
     ) -> AsyncIterator[Event]:
-        """The next events after a cursor.
+        """Returns the next page of events after a cursor.
 
         Needs the role reader.
 
         Fetches page after page while they are looked at; `page` answers a single one.
 
         Args:
-            after: The next_cursor of the page before; from the start if left out.
+            after: The next_cursor of the previous page. If omitted, reads from the start of the log.
             page_size: Default: 100.
-            types: Event types, by comma; all if left out.
+            types: Comma-separated event types. If omitted, all types.
             entity_id: Only events of this entity.
         """
         return self._transport.pages(
@@ -53,14 +53,14 @@ class AsyncEvents(AsyncService):
         types: str | UnsetType = UNSET,
         entity_id: int | UnsetType | None = UNSET,
     ) -> EventPage:
-        """The next events after a cursor.
+        """Returns the next page of events after a cursor.
 
         Needs the role reader.
 
         Args:
-            after: The next_cursor of the page before; from the start if left out.
+            after: The next_cursor of the previous page. If omitted, reads from the start of the log.
             page_size: Default: 100.
-            types: Event types, by comma; all if left out.
+            types: Comma-separated event types. If omitted, all types.
             entity_id: Only events of this entity.
         """
         return await self._transport.send(
@@ -80,19 +80,20 @@ class AsyncEvents(AsyncService):
         entity_id: int | UnsetType | None = UNSET,
         heartbeat_seconds: float | UnsetType = UNSET,
     ) -> AsyncIterator[Event]:
-        """The events after a cursor, then each as it is committed, with heartbeats between.
+        """Streams the events after a cursor, then new events as they are committed, with heartbeats in between.
 
-        A reader that is slower than what happens is told where to resume, and dropped.
+        A client that cannot keep up is disconnected with an error that says where to resume.
 
         Needs the role reader.
 
         Goes on until it is left; after a broken connection from the last answer on.
 
         Args:
-            after: The cursor to resume after; `now` for the log's present end; its start if left out.
-            types: Event types, by comma; all if left out.
+            after: The cursor to resume after, or `now` for the current end of the log. If omitted, starts from
+                the beginning of the log.
+            types: Comma-separated event types. If omitted, all types.
             entity_id: Only events of this entity.
-            heartbeat_seconds: A sign of life after so much silence. Default: 15.
+            heartbeat_seconds: Heartbeat interval in seconds. Default: 15.
         """
         return self._transport.watch(
             Request(

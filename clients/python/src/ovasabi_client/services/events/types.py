@@ -7,14 +7,14 @@ __all__ = ["EventPage", "WatchedEvent"]
 
 
 class EventPage(Answer, frozen=True, kw_only=True):
-    """Events in order, and where to read on: poll with `after=next_cursor`."""
+    """A page of events in order. To read on, or to poll for new events, pass `next_cursor` as `after`."""
 
     events: list[Event]
     next_cursor: str
 
 
 class WatchedEvent(Answer, frozen=True, kw_only=True):
-    """An event that happened; without one, a heartbeat."""
+    """An event, or a heartbeat if `event` is null."""
 
     cursor: str
     """Where to resume after it."""

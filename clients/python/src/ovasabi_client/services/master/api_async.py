@@ -13,10 +13,10 @@ from ovasabi_client.types import Record, RecordPage
 
 
 class AsyncRecords(AsyncService):
-    """The registry."""
+    """The registry of all entities."""
 
     async def get(self, reference: Reference, /) -> Record:
-        """One record by id or uuid, also of a deleted entity.
+        """Returns a record by id or UUID, even if its entity is deleted.
 
         Needs the role reader.
 
@@ -34,7 +34,7 @@ class AsyncRecords(AsyncService):
         page_size: int | UnsetType = UNSET,
         deleted: bool | UnsetType = UNSET,
     ) -> AsyncIterator[Record]:
-        """The registry, in order of id.
+        """Lists records in order of id.
 
         Needs the role reader.
 
@@ -42,7 +42,7 @@ class AsyncRecords(AsyncService):
 
         Args:
             page_size: Default: 50.
-            deleted: Whether deleted ones are listed too. Default: false.
+            deleted: Whether to include records of deleted entities. Default: false.
         """
         return self._transport.pages(
             Request(
@@ -63,13 +63,13 @@ class AsyncRecords(AsyncService):
         page_token: str | UnsetType = UNSET,
         deleted: bool | UnsetType = UNSET,
     ) -> RecordPage:
-        """The registry, in order of id.
+        """Lists records in order of id.
 
         Needs the role reader.
 
         Args:
             page_size: Default: 50.
-            deleted: Whether deleted ones are listed too. Default: false.
+            deleted: Whether to include records of deleted entities. Default: false.
         """
         return await self._transport.send(
             Request(
@@ -88,13 +88,14 @@ class AsyncRecords(AsyncService):
         types: str | UnsetType = UNSET,
         page_size: int | UnsetType = UNSET,
     ) -> RecordHits:
-        """The registry, by name.
+        """Searches records by name.
 
         Needs the role reader.
 
         Args:
-            mode: text: all words; fuzzy: one typing error each; pattern: * and ?. Default: text.
-            types: Entity types, by comma; all if left out.
+            mode: `text` matches all words; `fuzzy` allows one typo per word; `pattern` matches with the
+                wildcards * and ?. Default: text.
+            types: Comma-separated entity types. If omitted, all types.
             page_size: Default: 20.
         """
         return await self._transport.send(

@@ -7,6 +7,6 @@ __all__ = ["RecordHits"]
 
 
 class RecordHits(Answer, frozen=True, kw_only=True):
-    """Records that match, best first."""
+    """The matching records, best match first."""
 
     records: list[Record]

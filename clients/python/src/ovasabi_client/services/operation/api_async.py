@@ -14,7 +14,7 @@ from ovasabi_client.types import AllowedMoves
 
 
 class AsyncOperations(AsyncService):
-    """Operations: the long-running work of a campaign, or of the platform."""
+    """Operations: the long-running work of a campaign or of the platform."""
 
     async def get(self, reference: Reference, /, *, as_of: datetime | UnsetType = UNSET) -> Operation:
         """Operations. Reads one by id or uuid; with `as_of`, as it was then.
@@ -103,7 +103,7 @@ class AsyncOperations(AsyncService):
     async def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Operation:
         """Operations. Deletes one, softly: it can be restored.
 
-        Only a finished one is deleted, and its output with it, for good.
+        Refuses to delete an unfinished operation; deletes the output of a finished one permanently.
 
         Needs the role writer.
 
@@ -133,7 +133,10 @@ class AsyncOperations(AsyncService):
         )
 
     async def cancel(self, reference: Reference, /, *, expected_version: int | None = None) -> Operation:
-        """Stops the work at its next step, and keeps what it has done; until then the answer is not `cancelled` yet.
+        """Cancels the operation.
+
+        Running work stops at its next step, and its partial result is kept. Until then, the operation remains
+        `running`.
 
         Needs the role writer.
 
@@ -151,13 +154,13 @@ class AsyncOperations(AsyncService):
         )
 
     async def download(self, reference: Reference, /, *, after: int | UnsetType = UNSET) -> Download:
-        """The output of an export that succeeded, piece by piece.
+        """Returns the output of a successful export, one piece at a time.
 
         Needs the role reader.
 
         Args:
             reference: By id or uuid.
-            after: The `next` of the piece before. Default: 0.
+            after: The `next` of the previous piece. If omitted, the first piece. Default: 0.
         """
         return await self._transport.send(
             Request(

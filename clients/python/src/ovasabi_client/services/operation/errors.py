@@ -14,36 +14,36 @@ __all__ = [
 
 
 class OperationAbandoned(Internal):
-    """Each process that took the work on went away before it got any further."""
+    """Every process that picked up the operation ended before making progress."""
 
     code = "operation_abandoned"
 
 
 class OperationKeyRevoked(Denied):
-    """The key that asked for the work was revoked before it was done."""
+    """The API key that started the operation was revoked before the work was done."""
 
     code = "operation_key_revoked"
 
 
 class OperationKindUnknown(Unavailable):
-    """This process does not have the method: another program, or another version, accepted the work."""
+    """The process does not have the method: the operation was accepted by another program or version."""
 
     code = "operation_kind_unknown"
 
 
 class OperationNotFinished(NotInThisState):
-    """An operation that is still to be done, or being done, was to be deleted or downloaded."""
+    """An operation can be deleted or downloaded only after it has finished."""
 
     code = "operation_not_finished"
 
 
 class OperationWithoutOutput(NotInThisState):
-    """There is nothing to download from this operation."""
+    """The operation has no output to download."""
 
     code = "operation_without_output"
 
 
 class TooManyOperations(Exhausted):
-    """The campaign has as many unfinished operations as it may have."""
+    """The campaign has reached its limit of unfinished operations."""
 
     code = "too_many_operations"

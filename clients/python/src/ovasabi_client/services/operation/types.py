@@ -10,15 +10,15 @@ __all__ = ["Download", "Failure", "Operation", "OperationState", "OperationState
 
 
 class Download(Answer, frozen=True, kw_only=True):
-    """A piece of the output; all pieces in order, joined, are the whole."""
+    """A piece of the output. Joined in order, the pieces are the complete output."""
 
     data: str
     next: int | None
-    """Ask for more `after` this; null if this was the last."""
+    """Pass as `after` to get the next piece; null on the last piece."""
 
 
 class Failure(Answer, frozen=True, kw_only=True):
-    """Why an operation failed: what a door would have told of the error."""
+    """Why an operation failed: the error as the API would have returned it."""
 
     kind: Kind
     code: str
@@ -29,7 +29,7 @@ class Failure(Answer, frozen=True, kw_only=True):
 
 
 class OperationState(Choice):
-    """Where an operation is in its life."""
+    """The lifecycle state of an operation."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -43,20 +43,20 @@ OperationStateName = Literal["queued", "running", "succeeded", "failed", "cancel
 
 
 class Operation(Entity, frozen=True, kw_only=True):
-    """Long-running work: how far it is, and what came of it. Who asked for it is in its first event."""
+    """Long-running work, with its progress and its result. Its first event records who started it."""
 
     kind: str
-    """The method, such as contents_export."""
+    """The method that was called, for example contents_export."""
     request_digest: str
-    """SHA-256 of what was asked."""
+    """SHA-256 digest of the request."""
     state: OperationState = OperationState.QUEUED
     done: int = 0
-    """What is done, in the method's own unit; no event tells."""
+    """Progress so far, in the method's own unit. Progress does not emit events."""
     total: int | None = None
-    """Of how much, where that is known."""
+    """The total amount of work, if known."""
     result: dict[str, Any] | None = None
-    """What came of it; of a cancelled one, what had been done."""
+    """The result. For a cancelled operation, what had been done until then."""
     error: Failure | None = None
-    """Why it failed."""
+    """Why the operation failed."""
     started_at: datetime | None = None
     finished_at: datetime | None = None

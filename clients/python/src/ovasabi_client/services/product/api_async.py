@@ -209,7 +209,7 @@ class AsyncProducts(AsyncService):
     async def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Product:
         """Products. Deletes one, softly: it can be restored.
 
-        One with variants is refused: they are deleted one by one, by whoever means it.
+        Refuses to delete a product that still has variants: they must be deleted one by one, deliberately.
 
         Needs the role writer.
 
@@ -251,7 +251,7 @@ class AsyncProducts(AsyncService):
         )
 
     async def activate(self, reference: Reference, /, *, expected_version: int | None = None) -> Product:
-        """Offers it.
+        """Activates the product, so that it is offered.
 
         Needs the role writer.
 
@@ -269,7 +269,7 @@ class AsyncProducts(AsyncService):
         )
 
     async def archive(self, reference: Reference, /, *, expected_version: int | None = None) -> Product:
-        """Puts it away.
+        """Archives the product.
 
         Needs the role writer.
 
@@ -287,7 +287,7 @@ class AsyncProducts(AsyncService):
         )
 
     async def deactivate(self, reference: Reference, /, *, expected_version: int | None = None) -> Product:
-        """Offers it no more, for a while.
+        """Deactivates the product temporarily, so that it is no longer offered.
 
         Needs the role writer.
 
@@ -390,9 +390,9 @@ class AsyncVariants(AsyncService):
         Needs the role writer.
 
         Args:
-            sku: Stock-keeping unit; unique in the campaign.
-            price: In units of the currency.
-            currency: ISO 4217.
+            sku: Stock-keeping unit (SKU); unique in the campaign.
+            price: The price in major units of the currency, for example 9.90 for EUR 9.90.
+            currency: ISO 4217 currency code.
             metadata: Free attributes, by namespace.
             idempotency_key: The same again under the same key makes nothing new. Without one the client makes
                 its own.
@@ -538,9 +538,9 @@ class AsyncVariants(AsyncService):
 
         Args:
             reference: By id or uuid.
-            sku: Stock-keeping unit; unique in the campaign.
-            price: In units of the currency.
-            currency: ISO 4217.
+            sku: Stock-keeping unit (SKU); unique in the campaign.
+            price: The price in major units of the currency, for example 9.90 for EUR 9.90.
+            currency: ISO 4217 currency code.
             metadata: Free attributes, by namespace.
             expected_version: Refused with VersionConflict if the entity is at another version.
         """
@@ -565,7 +565,7 @@ class AsyncVariants(AsyncService):
     async def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Variant:
         """Variants. Deletes one, softly: it can be restored.
 
-        If it is the product's default, the product has none then; a restore does not make it the default again.
+        Clears the product's default variant if it is this one; a restore does not make it the default again.
 
         The product's variant_count is updated with it.
 
@@ -661,7 +661,7 @@ class AsyncVariants(AsyncService):
         )
 
     async def make_default(self, reference: Reference, /, *, expected_version: int | None = None) -> Product:
-        """Makes it the variant of its product that is shown first, instead of any other.
+        """Makes the variant the default of its product, replacing any previous default.
 
         Needs the role writer.
 
@@ -679,7 +679,7 @@ class AsyncVariants(AsyncService):
         )
 
     async def release(self, reference: Reference, /, *, quantity: int, expected_version: int | None = None) -> Variant:
-        """Takes a promise back: reserved goods return to the stock.
+        """Releases a reserved quantity: moves it from `reserved` back to `stock`.
 
         Needs the role writer.
 
@@ -698,7 +698,7 @@ class AsyncVariants(AsyncService):
         )
 
     async def reserve(self, reference: Reference, /, *, quantity: int, expected_version: int | None = None) -> Variant:
-        """Promises goods: from the stock to what is reserved.
+        """Reserves a quantity: moves it from `stock` to `reserved`.
 
         Needs the role writer.
 
@@ -717,7 +717,7 @@ class AsyncVariants(AsyncService):
         )
 
     async def restock(self, reference: Reference, /, *, quantity: int, expected_version: int | None = None) -> Variant:
-        """Adds goods to the stock.
+        """Adds a quantity to the stock.
 
         Needs the role writer.
 
@@ -736,7 +736,7 @@ class AsyncVariants(AsyncService):
         )
 
     async def take(self, reference: Reference, /, *, quantity: int, expected_version: int | None = None) -> Variant:
-        """Keeps a promise: reserved goods leave.
+        """Takes a reserved quantity out of inventory, for example when it is shipped.
 
         Needs the role writer.
 

@@ -7,18 +7,18 @@ __all__ = ["NotReserved", "OutOfStock", "ProductHasVariants"]
 
 
 class NotReserved(NotInThisState):
-    """Less is reserved than was to be released or taken."""
+    """The requested quantity exceeds what is reserved."""
 
     code = "not_reserved"
 
 
 class OutOfStock(NotInThisState):
-    """There is less in stock than was asked for."""
+    """The requested quantity exceeds the stock."""
 
     code = "out_of_stock"
 
 
 class ProductHasVariants(NotInThisState):
-    """A product with variants is not deleted: they would be left without one."""
+    """A product that still has variants cannot be deleted."""
 
     code = "product_has_variants"

@@ -12,7 +12,7 @@ __all__ = ["Product", "ProductKind", "ProductKindName", "ProductState", "Product
 
 
 class ProductKind(Choice):
-    """What is offered."""
+    """The kind of a product."""
 
     PHYSICAL = "physical"
     DIGITAL = "digital"
@@ -25,7 +25,7 @@ ProductKindName = Literal["physical", "digital", "service", "subscription"]
 
 
 class ProductState(Choice):
-    """Whether it is offered."""
+    """The lifecycle state of a product."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
@@ -37,7 +37,7 @@ ProductStateName = Literal["active", "inactive", "archived"]
 
 
 class Product(Entity, frozen=True, kw_only=True):
-    """Something that a campaign offers."""
+    """A product that a campaign offers."""
 
     name: str
     description: str = ""
@@ -49,23 +49,23 @@ class Product(Entity, frozen=True, kw_only=True):
     state: ProductState = ProductState.ACTIVE
     variant_count: int = 0
     default_variant_id: int | None = None
-    """The variant shown first; set by its :make_default."""
+    """The variant shown first; set by calling :make_default on the variant."""
 
 
 class Variant(Entity, frozen=True, kw_only=True):
-    """A product as it is sold: with a stock-keeping unit, a price, and stock."""
+    """A sellable variant of a product, with its own SKU, price and stock."""
 
     product_id: int
     sku: str
-    """Stock-keeping unit; unique in the campaign."""
+    """Stock-keeping unit (SKU); unique in the campaign."""
     name: str
     price: Decimal
-    """In units of the currency."""
+    """The price in major units of the currency, for example 9.90 for EUR 9.90."""
     currency: str
-    """ISO 4217."""
+    """ISO 4217 currency code."""
     compare_at_price: Decimal | None = None
     attributes: dict[str, str] = msgspec.field(default_factory=dict)
     stock: int = 0
-    """What is there to be sold; changed by :restock, :reserve, :release."""
+    """Quantity available for sale; changed by :restock, :reserve and :release."""
     reserved: int = 0
-    """What is promised and not yet taken."""
+    """Quantity reserved and not yet taken."""

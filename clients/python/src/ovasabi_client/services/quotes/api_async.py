@@ -17,7 +17,7 @@ from ovasabi_client.types import AllowedMoves, SearchAnswer
 
 
 class AsyncQuotes(AsyncService):
-    """Quotes. An overdue one stays pending until it is expired, but cannot be accepted."""
+    """Quotes. An overdue quote cannot be accepted, but stays pending until :expire is called."""
 
     async def create(
         self,
@@ -33,14 +33,14 @@ class AsyncQuotes(AsyncService):
     ) -> Quote:
         """Quotes. Creates one.
 
-        A new quote is valid for a while; a decided one keeps its terms.
+        Refuses a new quote that is already overdue, and changes to the terms of a decided one.
 
         Needs the role writer.
 
         Args:
-            amount: In units of the currency.
-            currency: ISO 4217.
-            user_id: Whom it is for.
+            amount: The amount in major units of the currency, for example 9.90 for EUR 9.90.
+            currency: ISO 4217 currency code.
+            user_id: The user the quote is for.
             metadata: Free attributes, by namespace.
             idempotency_key: The same again under the same key makes nothing new. Without one the client makes
                 its own.
@@ -173,14 +173,14 @@ class AsyncQuotes(AsyncService):
     ) -> Quote:
         """Quotes. Changes the fields that are given; metadata is merged.
 
-        A new quote is valid for a while; a decided one keeps its terms.
+        Refuses a new quote that is already overdue, and changes to the terms of a decided one.
 
         Needs the role writer.
 
         Args:
             reference: By id or uuid.
-            amount: In units of the currency.
-            currency: ISO 4217.
+            amount: The amount in major units of the currency, for example 9.90 for EUR 9.90.
+            currency: ISO 4217 currency code.
             metadata: Free attributes, by namespace.
             expected_version: Refused with VersionConflict if the entity is at another version.
         """
@@ -237,7 +237,7 @@ class AsyncQuotes(AsyncService):
         )
 
     async def accept(self, reference: Reference, /, *, expected_version: int | None = None) -> Quote:
-        """Takes the offer, while it is valid.
+        """Accepts the quote, while it is still valid.
 
         Needs the role writer.
 
@@ -255,7 +255,7 @@ class AsyncQuotes(AsyncService):
         )
 
     async def expire(self, reference: Reference, /, *, expected_version: int | None = None) -> Quote:
-        """Ends an offer that nobody took in time.
+        """Expires a quote that was not accepted or rejected in time.
 
         Needs the role writer.
 
@@ -342,7 +342,7 @@ class AsyncQuotes(AsyncService):
         reason: str | UnsetType = UNSET,
         expected_version: int | None = None,
     ) -> Quote:
-        """Declines the offer.
+        """Rejects the quote.
 
         Needs the role writer.
 

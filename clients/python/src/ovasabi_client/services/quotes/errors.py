@@ -7,24 +7,24 @@ __all__ = ["AlreadyOver", "QuoteDecided", "QuoteOverdue", "QuoteStillValid"]
 
 
 class AlreadyOver(Invalid):
-    """A new quote would be valid until a time that is past."""
+    """The new quote would already have expired."""
 
     code = "already_over"
 
 
 class QuoteDecided(NotInThisState):
-    """What was accepted, rejected or has expired is not changed any more."""
+    """A quote that was accepted or rejected, or that has expired, cannot be changed."""
 
     code = "quote_decided"
 
 
 class QuoteOverdue(NotInThisState):
-    """A quote is accepted too late."""
+    """The quote is overdue and can no longer be accepted."""
 
     code = "quote_overdue"
 
 
 class QuoteStillValid(NotInThisState):
-    """A quote is to expire before its time."""
+    """The quote cannot expire while it is still valid."""
 
     code = "quote_still_valid"

@@ -11,7 +11,7 @@ __all__ = ["Quote", "QuoteState", "QuoteStateName"]
 
 
 class QuoteState(Choice):
-    """Where a quote is in its life."""
+    """The lifecycle state of a quote."""
 
     PENDING = "pending"
     ACCEPTED = "accepted"
@@ -24,16 +24,16 @@ QuoteStateName = Literal["pending", "accepted", "rejected", "expired"]
 
 
 class Quote(Entity, frozen=True, kw_only=True):
-    """A price offered to somebody until a moment."""
+    """A price offered for a limited time."""
 
     description: str
     amount: Decimal
-    """In units of the currency."""
+    """The amount in major units of the currency, for example 9.90 for EUR 9.90."""
     currency: str
-    """ISO 4217."""
+    """ISO 4217 currency code."""
     valid_until: datetime
     user_id: int | None = None
-    """Whom it is for."""
+    """The user the quote is for."""
     product_id: int | None = None
     state: QuoteState = QuoteState.PENDING
     decided_at: datetime | None = None

@@ -9,15 +9,15 @@ from ovasabi_client.transport_async import AsyncService
 
 
 class AsyncSearch(AsyncService):
-    """Search over all types."""
+    """Search across all types."""
 
     async def search(self, q: str, *, types: str | UnsetType = UNSET, page_size: int | UnsetType = UNSET) -> SearchHits:
-        """All searchable types of the campaign at once.
+        """Searches all searchable types of the campaign at once.
 
         Needs the role reader.
 
         Args:
-            types: Entity types, by comma; all if left out.
+            types: Comma-separated entity types. If omitted, all types.
             page_size: Default: 20.
         """
         return await self._transport.send(

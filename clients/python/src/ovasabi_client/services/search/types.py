@@ -7,7 +7,7 @@ __all__ = ["SearchHits"]
 
 
 class SearchHits(Answer, frozen=True, kw_only=True):
-    """What matches, best first, and how many of each type were found; 200 means at least as many."""
+    """The matches, best first, and the number of matches per type. Counts stop at 200, which means 200 or more."""
 
     hits: list[Record]
     facets: dict[str, int]

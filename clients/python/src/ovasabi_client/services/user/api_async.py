@@ -34,15 +34,16 @@ class AsyncUsers(AsyncService):
     ) -> User:
         """Users. Creates one.
 
-        Names of the platform's own are not for users.
+        Refuses reserved usernames.
 
         Needs the role admin.
 
         Args:
-            username: Letters, digits, dot, underscore; in any case unique.
-            password: Upper and lower case, a digit and a sign; never shown.
-            language: BCP 47. Default: en.
-            timezone: IANA name. Default: UTC.
+            username: Letters, digits, dots and underscores. Unique regardless of case.
+            password: At least one upper case letter, one lower case letter, one digit and one symbol. Never
+                returned.
+            language: BCP 47 language tag. Default: en.
+            timezone: IANA time zone name. Default: UTC.
             metadata: Free attributes, by namespace.
             idempotency_key: The same again under the same key makes nothing new. Without one the client makes
                 its own.
@@ -182,16 +183,17 @@ class AsyncUsers(AsyncService):
     ) -> User:
         """Users. Changes the fields that are given; metadata is merged.
 
-        Names of the platform's own are not for users.
+        Refuses reserved usernames.
 
         Needs the role admin.
 
         Args:
             reference: By id or uuid.
-            username: Letters, digits, dot, underscore; in any case unique.
-            password: Upper and lower case, a digit and a sign; never shown.
-            language: BCP 47.
-            timezone: IANA name.
+            username: Letters, digits, dots and underscores. Unique regardless of case.
+            password: At least one upper case letter, one lower case letter, one digit and one symbol. Never
+                returned.
+            language: BCP 47 language tag.
+            timezone: IANA time zone name.
             metadata: Free attributes, by namespace.
             expected_version: Refused with VersionConflict if the entity is at another version.
         """
@@ -266,7 +268,7 @@ class AsyncUsers(AsyncService):
         new_password: str,
         expected_version: int | None = None,
     ) -> User:
-        """Replaces the password by whoever knows the present one.
+        """Changes the user's password; the current password is required.
 
         Needs the role admin.
 
@@ -285,7 +287,7 @@ class AsyncUsers(AsyncService):
         )
 
     async def deactivate(self, reference: Reference, /, *, expected_version: int | None = None) -> User:
-        """Lets an account rest.
+        """Deactivates the user.
 
         Needs the role admin.
 
@@ -365,7 +367,7 @@ class AsyncUsers(AsyncService):
         )
 
     async def reactivate(self, reference: Reference, /, *, expected_version: int | None = None) -> User:
-        """Lets a user act again.
+        """Reactivates the user.
 
         Needs the role admin.
 
@@ -383,7 +385,7 @@ class AsyncUsers(AsyncService):
         )
 
     async def suspend(self, reference: Reference, /, *, reason: str, expected_version: int | None = None) -> User:
-        """Bars a user, for a reason.
+        """Suspends the user, giving a reason.
 
         Needs the role admin.
 
@@ -409,7 +411,7 @@ class AsyncUsers(AsyncService):
         password: str,
         expected_version: int | None = None,
     ) -> Verdict:
-        """Compares a password, in the same time whatever the answer, also for a user without one.
+        """Verifies a password in constant time, even if the user has none.
 
         Needs the role admin.
 

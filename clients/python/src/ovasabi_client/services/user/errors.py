@@ -7,18 +7,18 @@ __all__ = ["PasswordWeak", "PasswordWrong", "UsernameReserved"]
 
 
 class PasswordWeak(Invalid):
-    """A password lacks something that the rule asks for."""
+    """The password does not meet the requirements."""
 
     code = "password_weak"
 
 
 class PasswordWrong(Denied):
-    """The present password that was given is not the user's."""
+    """The current password in the request is not the user's password."""
 
     code = "password_wrong"
 
 
 class UsernameReserved(Invalid):
-    """The username is one that the platform keeps for itself."""
+    """The username is reserved for the platform."""
 
     code = "username_reserved"

@@ -9,7 +9,7 @@ __all__ = ["User", "UserState", "UserStateName", "Verdict"]
 
 
 class UserState(Choice):
-    """Whether a user may act."""
+    """The state of a user account."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -25,21 +25,21 @@ class User(Entity, frozen=True, kw_only=True):
     """A person with an account."""
 
     username: str
-    """Letters, digits, dot, underscore; in any case unique."""
+    """Letters, digits, dots and underscores. Unique regardless of case."""
     email: str
     first_name: str = ""
     last_name: str = ""
     bio: str = ""
     language: str = "en"
-    """BCP 47."""
+    """BCP 47 language tag."""
     timezone: str = "UTC"
-    """IANA name."""
+    """IANA time zone name."""
     state: UserState = UserState.ACTIVE
     state_reason: str = ""
     """Why the user is suspended."""
 
 
 class Verdict(Answer, frozen=True, kw_only=True):
-    """Whether the password is the user's. Whether the user may act is in the user's state."""
+    """Whether the password is correct. Check the user's state to find out whether the account is active."""
 
     valid: bool
