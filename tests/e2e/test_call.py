@@ -139,9 +139,13 @@ def test_people_see_the_answer_indented(program: Program) -> None:
         (["contents", "list", "--campaign", "no-such"], 1, "error: There is no campaign no-such here."),
         (["contents", "create", *IN, "--json", '{"titel": "x", "title": "y"}'], 1, "hint: Did you mean 'title'?"),
         (["contents", "create", *IN], 2, "Missing option '--title'."),
-        (["contents", "create", *IN, "--json", "{"], 2, "Invalid value for '--json': it is no JSON"),
-        (["contents", "create", *IN, "--json", "[]"], 2, "Invalid value for '--json': it is to be one JSON object."),
-        (["contents", "create", *IN, "--title", "x", "--metadata", "{"], 2, "Invalid value for '--metadata': it is no"),
+        (["contents", "create", *IN, "--json", "{"], 2, "Invalid value for '--json': not valid JSON"),
+        (["contents", "create", *IN, "--json", "[]"], 2, "Invalid value for '--json': must be a JSON object."),
+        (
+            ["contents", "create", *IN, "--title", "x", "--metadata", "{"],
+            2,
+            "Invalid value for '--metadata': not valid JSON",
+        ),
         (["contents", "create", *IN, "--title", "x", "--kind", "book"], 2, "'book' is not one of 'article', 'micro'"),
         (["contents", "create", *IN, "--titel", "x"], 2, "No such option '--titel'."),
         (["contents", "list"], 2, "Missing option '--campaign'."),
@@ -149,12 +153,16 @@ def test_people_see_the_answer_indented(program: Program) -> None:
         (["content", "list", *IN], 2, "No such command 'content'."),
         (["users", "verify_password", "1"], 2, "Missing 'password' in '--json'."),
         (["--key-file", "nothing.key", "campaigns", "get", "python"], 1, "error: nothing.key cannot be read: No such"),
-        (["--address", "http://127.0.0.1:1", "campaigns", "list"], 1, "the operator key here is not sent elsewhere."),
-        (["--address", "python", "--key-file", "{key}", "campaigns", "list"], 1, "error: 'python' is no address."),
+        (["--address", "http://127.0.0.1:1", "campaigns", "list"], 1, "the operator key of this machine is not sent"),
+        (
+            ["--address", "python", "--key-file", "{key}", "campaigns", "list"],
+            1,
+            "error: 'python' is not a valid address.",
+        ),
         (
             ["--address", "http://127.0.0.1:1", "--key-file", "{key}", "campaigns", "list"],
             1,
-            "does not answer at http:",
+            "cannot be reached at http:",
         ),
     ],
 )
@@ -175,7 +183,7 @@ def test_another_key_may_be_given_by_file_or_environment(program: Program, tmp_p
     assert call(program, *named, "contents", "list", *IN, "--page-size", "1")["contents"]
     refused = program.run("call", *named, "contents", "create", *IN, "--title", "x")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.startswith("error: This key may not do that: it needs the role writer")
+    assert refused.stderr.startswith("error: This API key does not permit the call: the role writer is required")
     program.environment["OVASABI_KEY"] = key.strip()
     try:
         assert program.run("call", "users", "list").returncode == 1
@@ -203,5 +211,5 @@ def test_a_program_that_is_not_running_is_told(program: Program) -> None:
     finally:
         program.environment["OVASABI_PORT"] = str(program.port)
     assert ran.returncode == 1
-    assert ran.stderr.startswith("error: OVASABI does not answer at http://127.0.0.1:")
+    assert ran.stderr.startswith("error: OVASABI cannot be reached at http://127.0.0.1:")
     assert "hint: Start it with `ovasabi up`" in ran.stderr

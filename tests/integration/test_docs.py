@@ -111,7 +111,7 @@ def installation() -> Iterator[Installation]:
     process = subprocess.Popen(command, cwd=home, env=found.environment, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 60
-        while b"OVASABI listens on" not in (home / "up.log").read_bytes():
+        while b"OVASABI is listening on" not in (home / "up.log").read_bytes():
             assert process.poll() is None, (home / "up.log").read_text()
             assert time.monotonic() < deadline, (home / "up.log").read_text()
             time.sleep(0.1)

@@ -196,7 +196,7 @@ async def test_global_types_need_no_campaign(import_: Import, campaign: int, tmp
     assert tally(await import_("users", file)) == (0, 2, 0)
     refused = await import_("users", file, "--campaign", campaign)
     assert refused.returncode == 2
-    assert "belong to no campaign" in refused.stderr
+    assert "do not belong to a campaign" in refused.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["ctrl-c", "term", "kill-9"])
@@ -303,12 +303,12 @@ async def test_a_restart_of_the_database_goes_by_unnoticed(tmp_path: Path) -> No
     ("arguments", "words"),
     [
         (["content", "FILE", "--campaign", "CAMPAIGN"], "Did you mean contents?"),
-        (["contents", "FILE", "--campaign", "no-such-campaign"], "There is no campaign 'no-such-campaign'."),
+        (["contents", "FILE", "--campaign", "no-such-campaign"], "The campaign 'no-such-campaign' was not found."),
         (["contents", "FILE"], "belong to a campaign"),
         (["contents", "missing.jsonl", "--campaign", "CAMPAIGN"], "missing.jsonl cannot be read: No such file"),
         (["contents", ".", "--campaign", "CAMPAIGN"], "cannot be read: Is a directory"),
         (["contents", "/dev/null", "--campaign", "CAMPAIGN"], "nothing in the file"),
-        (["contents", "FILE", "--campaign", "CAMPAIGN", "--rejects", "FILE"], "its own reject file"),
+        (["contents", "FILE", "--campaign", "CAMPAIGN", "--rejects", "FILE"], "the same as the imported file"),
         (["contents", "FILE", "--campaign", "CAMPAIGN", "--format", "csv"], "column {"),
         (["contents", "FILE", "--campaign", "CAMPAIGN", "--batch", "0"], "--batch"),
     ],

@@ -133,16 +133,16 @@ def test_it_passes_the_linter_and_the_formatter(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["gift_card"], "There is a service gift_card already."),
-        (["quote"], "There is an entity quote already."),
-        (["offer", "--plural", "quotes"], "The address quotes is taken."),
-        (["offer", "--plural", "events"], "The address events is taken."),
-        (["class"], "NAME is 'class', which is no name of a service."),
-        (["GiftCard"], "NAME is 'GiftCard', which is no name of a service."),
-        (["../evil"], "NAME is '../evil', which is no name of a service."),
-        (["x" * 31], f"NAME is '{'x' * 31}', which is no name of a service."),
-        (["offer", "--entity", "offer"], "--entity is 'offer', which is no name of a class."),
-        (["filter"], "The kernel has a class Filter or Filters."),
+        (["gift_card"], "The service gift_card already exists."),
+        (["quote"], "The entity quote already exists."),
+        (["offer", "--plural", "quotes"], "The plural quotes is already in use."),
+        (["offer", "--plural", "events"], "The plural events is already in use."),
+        (["class"], "NAME is 'class', which is not a valid name."),
+        (["GiftCard"], "NAME is 'GiftCard', which is not a valid name."),
+        (["../evil"], "NAME is '../evil', which is not a valid name."),
+        (["x" * 31], f"NAME is '{'x' * 31}', which is not a valid name."),
+        (["offer", "--entity", "offer"], "--entity is 'offer', which is not a valid class name."),
+        (["filter"], "The class name Filter or Filters is already used by the kernel."),
     ],
 )
 def test_a_name_that_cannot_be_is_refused_in_a_sentence(copy: Path, arguments: list[str], problem: str) -> None:

@@ -57,7 +57,7 @@ def test_an_errors_example_fills_its_message_and_hint(cls) -> None:
     ],
 )
 def test_an_example_that_does_not_fill_the_places_is_refused_when_it_is_declared(attributes) -> None:
-    with pytest.raises(TypeError, match="places: thing"):
+    with pytest.raises(TypeError, match="placeholders: thing"):
         type("Unfilled", (OvasabiError,), {"code": "unfilled", **attributes})
 
 

@@ -47,7 +47,7 @@ async def serving(services: str, environment: dict[str, str]) -> AsyncIterator[a
     )  # fmt: skip
     assert process.stdout is not None
     line = await asyncio.wait_for(process.stdout.readline(), 60)
-    assert line.startswith(b"OVASABI listens"), line + await process.stdout.read()
+    assert line.startswith(b"OVASABI is listening"), line + await process.stdout.read()
     reading = asyncio.create_task(process.stdout.read())
     try:
         yield process

@@ -102,7 +102,7 @@ async def test_a_method_refuses_the_same_callers_through_both_doors(method: Meth
             over_http, over_grpc = await _refused(both, call, both.keys[key])
             assert over_http == over_grpc
             assert over_http.code == code, key
-    assert await _refused(both, call, None) == [Told("unauthenticated", "Authentication is needed", None)] * 2
+    assert await _refused(both, call, None) == [Told("unauthenticated", "Authentication required", None)] * 2
     if call.campaign is not None:
         elsewhere = msgspec.structs.replace(call, campaign="no-such-campaign")
         over_http, over_grpc = await _refused(both, elsewhere, both.keys["admin"])

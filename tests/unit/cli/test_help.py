@@ -59,21 +59,21 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_a_sentence_a_hint_and_exit_code_2(tmp_path: Path) -> None:
     answer = ovasabi("status", cwd=tmp_path, OVASABI_PROT="1")
     assert answer.returncode == 2
-    assert answer.stderr.startswith("error: OVASABI_PROT, given in the environment, is not a setting.\nhint: Did you")
+    assert answer.stderr.startswith("error: OVASABI_PROT, found in the environment, is not a setting.\nhint: Did you")
     assert "Traceback" not in answer.stderr
 
 
 def test_the_help_of_a_call_tells_the_services_their_methods_and_the_options_of_each(tmp_path: Path) -> None:
     for arguments, words in (
-        ((), ("contents", "Search over all types.", "--key-file FILE", "--address URL")),
-        (("contents",), ("  publish ", "  Shows a draft, as from now.", "  allowed_moves ")),
+        ((), ("contents", "Search across all types.", "--key-file FILE", "--address URL")),
+        (("contents",), ("  publish ", "  Publishes a draft immediately.", "  allowed_moves ")),
         (
             ("contents", "create"),
             ("--campaign SLUG|NUMBER", "--title TEXT", "[required]", "[article|micro|video|story]"),
         ),
         (("contents", "list"), ("--include-total / --no-include-total", "--page-size INTEGER", "[default: 50]")),
         (("contents", "update"), ("[OPTIONS] ID|UUID", "--expected-version INTEGER", "--json OBJECT|-")),
-        (("campaigns", "get"), ("[OPTIONS] CAMPAIGN", "--as-of MOMENT")),
+        (("campaigns", "get"), ("[OPTIONS] CAMPAIGN", "--as-of TIMESTAMP")),
         (("search", "search"), ("[OPTIONS] Q", "--types TEXT")),
     ):
         answer = ovasabi("call", *arguments, "--help", cwd=tmp_path)

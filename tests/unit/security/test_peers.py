@@ -49,10 +49,18 @@ def test_a_service_is_where_it_is_named_and_else_where_all_others_are() -> None:
     ("settings", "field", "said"),
     [
         ({"services": "contents"}, "OVASABI_SERVICES", "'contents'"),
-        ({"services": "content", "peer_secret": SECRET}, "OVASABI_PEERS", "product runs neither here nor elsewhere"),
-        ({"services": "content", "peers": "product=a:1", "peer_secret": SECRET}, "OVASABI_PEERS", "user runs neither"),
+        (
+            {"services": "content", "peer_secret": SECRET},
+            "OVASABI_PEERS",
+            "product does not run here, and no address is set",
+        ),
+        (
+            {"services": "content", "peers": "product=a:1", "peer_secret": SECRET},
+            "OVASABI_PEERS",
+            "user does not run here",
+        ),
         ({"peers": "contents=a:1"}, "OVASABI_PEERS", "'contents'"),
-        ({"peers": "content"}, "OVASABI_PEERS", "'content' is no service with its address"),
+        ({"peers": "content"}, "OVASABI_PEERS", "'content' is not a service and its address"),
         ({"peers": "content="}, "OVASABI_PEERS", "'content='"),
         ({"peers": "Content=a:1"}, "OVASABI_PEERS", "'Content=a:1'"),
         ({"services": "content", "peers": "*=a:1"}, "OVASABI_PEER_SECRET", "32 characters"),

@@ -89,7 +89,7 @@ def test_the_contract_does_not_depend_on_the_order_of_imports() -> None:
 def test_comments_say_what_a_method_does_and_who_may_call_it() -> None:
     (file,) = [text_of(file) for file in CONTRACT.files if file.path == "ovasabi/content/v1/content.proto"]
     assert (
-        "  // Shows a draft, as from now.\n  //\n  // Needs the role writer. Over HTTP:\n"
+        "  // Publishes a draft immediately.\n  //\n  // Needs the role writer. Over HTTP:\n"
         "  // POST /v1/campaigns/{campaign}/contents/{id}:publish\n"
         "  rpc PublishContent(PublishContentRequest) returns (Content);\n"
     ) in file

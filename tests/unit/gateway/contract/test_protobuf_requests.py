@@ -95,11 +95,15 @@ def test_a_map_is_emptied_by_a_mask() -> None:
 
 @pytest.mark.parametrize(
     ("path", "hint"),
-    [("titel", "Did you mean 'title'?"), ("metadata.a", "Did you mean 'metadata'?"), ("*", "There are: title, ")],
+    [
+        ("titel", "Did you mean 'title'?"),
+        ("metadata.a", "Did you mean 'metadata'?"),
+        ("*", "Available fields: title, "),
+    ],
 )
 def test_an_unknown_name_in_a_mask_is_refused_with_the_name_that_was_meant(path: str, hint: str) -> None:
     error = refusal(UPDATE, campaign="a", id="1", update_mask={"paths": ["body", path]})
-    assert (error.field, str(error)) == (path, f"There is no field {path!r} to set.")
+    assert (error.field, str(error)) == (path, f"Unknown field {path!r}.")
     assert (error.hint or "").startswith(hint)
 
 

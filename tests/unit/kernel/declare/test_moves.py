@@ -97,7 +97,7 @@ def test_what_is_allowed_now_leaves_out_what_only_the_service_does() -> None:
 def test_a_move_is_a_verb_that_answers_its_entity() -> None:
     publish = next(method for method in Contents.methods() if method.name == "publish")
     assert (publish.operation, publish.response, publish.request) == (MethodKind.VERB, Content, None)
-    assert (publish.on_entity, publish.role, publish.doc) == (True, Role.WRITER, "Shows a draft, as from now.")
+    assert (publish.on_entity, publish.role, publish.doc) == (True, Role.WRITER, "Publishes a draft immediately.")
 
 
 def test_where_there_are_moves_one_can_ask_for_those_that_apply() -> None:
