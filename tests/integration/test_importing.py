@@ -304,7 +304,7 @@ async def test_a_restart_of_the_database_goes_by_unnoticed(tmp_path: Path) -> No
     [
         (["content", "FILE", "--campaign", "CAMPAIGN"], "Did you mean contents?"),
         (["contents", "FILE", "--campaign", "no-such-campaign"], "The campaign 'no-such-campaign' was not found."),
-        (["contents", "FILE"], "belong to a campaign"),
+        (["contents", "FILE"], "requires a campaign"),
         (["contents", "missing.jsonl", "--campaign", "CAMPAIGN"], "missing.jsonl cannot be read: No such file"),
         (["contents", ".", "--campaign", "CAMPAIGN"], "cannot be read: Is a directory"),
         (["contents", "/dev/null", "--campaign", "CAMPAIGN"], "nothing in the file"),
