@@ -184,4 +184,4 @@ async def test_without_anything_running_migrate_and_keys_start_the_embedded_serv
     assert postmaster.running(home / "postgres") is None
     refused = await run("import", "contents", "/dev/null", "--campaign", "x", OVASABI_HOME=str(home))
     assert refused.returncode == 1
-    assert "No database is running in" in refused.stderr
+    assert "is not running." in refused.stderr

@@ -228,7 +228,7 @@ async def test_an_import_that_was_broken_off_is_run_again_without_duplicates(
         assert process.returncode == -signal.SIGKILL
     else:
         assert process.returncode == 130
-        assert b"Run it again" in err
+        assert b"Run the command again to resume." in err
         assert SUMMARY.search(err.decode()) is not None
     before = await count(registry, context)
     assert 300 <= before < 2_000
