@@ -29,7 +29,7 @@ from tests.integration.kernel.test_migration_steps import Copy
 UP = "await m.upgrade(url, print)"
 PLAN = "print(await m.plan(url))"
 ARTICLE = {"title": "decimal numbers", "slug": "a", "tags": ["x"]}
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 FUNCTIONS = """
 SELECT DISTINCT proname FROM pg_proc AS p WHERE pronamespace = 'public'::regnamespace
   AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = p.oid AND deptype = 'e')
