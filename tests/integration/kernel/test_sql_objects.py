@@ -97,8 +97,8 @@ async def works(database: Database, campaign: int) -> None:
         assert (await contents(database).create(ARTICLE, key="1")).id == article.id
         await contents(database).update(article.id, {"title": "binary numbers"})
         assert [hit.id for hit in (await search(database, "binary")).hits] == [article.id]
-        made = await contents(database).create({"title": "new", "slug": "b"})
-        assert [hit.id for hit in (await search(database, "nwe")).hits] == [made.id]
+        made = await contents(database).create({"title": "written", "slug": "b"})
+        assert [hit.id for hit in (await search(database, "wirtten")).hits] == [made.id]
         assert len(await read_events(database, limit=1000)) == len(before) + 2
 
 
