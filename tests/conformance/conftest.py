@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from ovasabi.database.connection import APP_ROLE, prepare_connection
+from ovasabi.database.pools import prepare_connection
+from ovasabi.database.roles import APP_ROLE
 from ovasabi.discovery import discover
 from ovasabi.kernel.declare.entity import EntityType, Scope, declared
 from ovasabi.kernel.declare.fields import Field, Output, Reference

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from ovasabi.database.connection import APP_ROLE
+from ovasabi.database.roles import APP_ROLE
 from ovasabi.kernel.declare.entity import EntityType
 from ovasabi.lifecycle import migrations
 

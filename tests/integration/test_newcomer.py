@@ -54,7 +54,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, by
     folder = tmp_path_factory.mktemp("project")
     folder.chmod(0o755)  # PostgreSQL's user reads the sources if we are root
     left_out = shutil.ignore_patterns("__pycache__", ".*_cache", "*.egg-info", "dist")
-    for part in ("src", "migrations", "tests", "api", "clients", "docs", "benchmarks"):
+    for part in ("src", "migrations", "sql", "tests", "api", "clients", "docs", "benchmarks"):
         shutil.copytree(ROOT / part, folder / part, ignore=left_out)
     for file in ("pyproject.toml", ".gitignore", "README.md", "CONTRIBUTING.md"):
         shutil.copy(ROOT / file, folder)

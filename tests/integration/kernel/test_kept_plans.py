@@ -12,7 +12,11 @@ ARGUMENTS = """'{1}', ARRAY[1], ARRAY['{}'], ARRAY['key'], ARRAY['\\x00'::bytea]
                ARRAY['actor'], ARRAY['correlation'], ARRAY[1]"""
 
 
-@pytest.mark.parametrize("name", sorted(declared))
+KEPT = sorted(name for name, of in declared.items() if of.counter is None)
+"""The types whose creates reuse their plans: a create that counts is planned each time, as any update is."""
+
+
+@pytest.mark.parametrize("name", KEPT)
 async def test_a_plan_that_was_made_on_empty_tables_looks_keys_up_in_indexes(database: Database, name: str) -> None:
     async with database._connection(Pool.WRITE_PLANNED, 5) as connection:
         plan = await _kept_plan(connection, name)
@@ -27,7 +31,7 @@ async def test_the_first_create_of_a_new_database_keeps_a_plan_for_full_ones(emp
     try:
         await partitions.ensure(opened, 0)
         async with opened._connection(Pool.WRITE_PLANNED, 5) as connection:
-            for name in declared:
+            for name in KEPT:
                 assert "Seq Scan" not in await _kept_plan(connection, name), name
     finally:
         await opened.close()

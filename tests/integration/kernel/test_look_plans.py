@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from ovasabi.database.connection import APP_ROLE, Database
+from ovasabi.database.connection import Database
+from ovasabi.database.roles import APP_ROLE
 from ovasabi.database.sql import load
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.declare.ids import id_time

@@ -10,9 +10,11 @@ import pytest_asyncio
 
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
+from ovasabi.database.retry import Policy
 from ovasabi.database.roles import APP_ROLE
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.errors import NoPartition
+from ovasabi.kernel.call.sqlstates import OwnSqlState
 from ovasabi.kernel.declare.ids import time_id
 from ovasabi.kernel.store import partitions as store_partitions
 from ovasabi.lifecycle import migrations, partitions
@@ -171,7 +173,7 @@ async def test_months_are_made_while_readers_and_writers_are_at_work(own: Databa
 async def test_a_month_that_cannot_be_had_ends_in_an_error_and_not_in_a_hang(
     own: Database, own_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_partitions, "ATTEMPTS", 4)
+    monkeypatch.setattr(store_partitions, "_SHORT_LOCKS", Policy(attempts=4, first=0.05, longest=0.7))
     async with admin(own_url) as connection, connection.transaction():
         await connection.execute("LOCK TABLE service_event_audit IN ACCESS SHARE MODE")
         await connection.execute(f"LOCK TABLE {POOL} IN SHARE UPDATE EXCLUSIVE MODE")
@@ -239,9 +241,11 @@ async def test_months_are_made_only_where_months_belong(own: Database, own_url: 
     before = await catalog(own_url)
     async with admin(own_url) as connection:
         await connection.execute(f"SET ROLE {APP_ROLE}")
-        with pytest.raises(asyncpg.UndefinedTableError):
+        with pytest.raises(asyncpg.PostgresError) as refusal:
             await connection.execute("SELECT create_month($1, '2030-01-01')", parent)
+        assert refusal.value.sqlstate == OwnSqlState.NO_PARTITIONS
         for table, campaign in (("master", 1), ("service_content_main", 0), ("service_user_master", 1), (parent, 0)):
-            with pytest.raises(asyncpg.UndefinedTableError):
+            with pytest.raises(asyncpg.PostgresError) as refusal:
                 await connection.execute("SELECT create_dedicated($1, $2)", table, campaign)
+            assert refusal.value.sqlstate == OwnSqlState.NO_PARTITIONS
     assert await catalog(own_url) == before

@@ -11,7 +11,7 @@ from ovasabi.system.operation import running
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that was left is found at once: none of these tests is about how long that takes."""
-    monkeypatch.setattr(running, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(running, "POLL_SECONDS", 0.1)
 
 
 @pytest_asyncio.fixture
