@@ -1,9 +1,7 @@
 """Without a campaign's scope no table shows or takes a row of it, and no function answers for it."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 
 import asyncpg
 import msgspec
@@ -11,32 +9,26 @@ import pytest
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.sqlstates import OwnSqlState
+from ovasabi.kernel.declare.entity import Scope, declared
+from ovasabi.kernel.declare.methods import OPERATION
+from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.kernel.store.locks import acquire
 from ovasabi.kernel.store.repository import Repository
-from ovasabi.services.content.entity import Comment, Reaction, ReactionKind
-from ovasabi.services.product.entity import Product, Variant
-from ovasabi.services.quotes.entity import Quote
 from ovasabi.system.operation import work
 from ovasabi.system.operation.entity import Operation
-from ovasabi.system.user.entity import User
+from tests.integration.drafts import Maker
 from tests.integration.kernel.fixtures import CAMPAIGN_TABLES, admin, contents, make_campaign, within
 
 
 async def seeded(database: Database, url: str) -> int:
     """A campaign with a row in each campaign-scoped table."""
-    campaign, name = await make_campaign(database), f"u{uuid.uuid4().hex[:10]}"
-    with within(0):
-        user = await Repository(database, User).create({"username": name, "email": f"{name}@example.org"})
+    campaign = await make_campaign(database)
+    maker = Maker(ServiceRegistry(database), campaign)
+    for of in list(declared.values()):
+        if of.scope is Scope.CAMPAIGN and of.name != OPERATION:  # whose own part is made below
+            await maker.create(of.name)
     with within(campaign):
-        content = await contents(database).create({"title": "seed", "slug": "seed"}, key="seed")
-        await Repository(database, Comment).create({"content_id": content.id, "body": "seed"})
-        reaction = {"content_id": content.id, "user_id": user.id, "kind": ReactionKind.LIKE}
-        await Repository(database, Reaction).create(reaction)
-        product = await Repository(database, Product).create({"name": "seed"})
-        variant = {"product_id": product.id, "sku": "seed", "name": "seed", "price": Decimal(1), "currency": "EUR"}
-        await Repository(database, Variant).create(variant)
-        quote = {"description": "s", "amount": Decimal(1), "currency": "EUR", "valid_until": content.created_at}
-        await Repository(database, Quote).create(quote)
+        await contents(database).create({"title": "seed", "slug": "seed"}, key="seed")
         await acquire(database, "seed", 30)
         values = {"kind": "contents_export", "request_digest": ""}
         operation = await Repository(database, Operation).create(values)
