@@ -227,7 +227,7 @@ async def test_a_runner_ends_although_work_comes_in_the_moment_it_is_stopped(
 ) -> None:
     looking = asyncio.create_task(Runner(registry).run())
     await asyncio.sleep(0.1)  # it waits for news now
-    registry.service(Operations).news.set()
+    registry.service(Operations).wake_up.set()
     for _ in range(steps):
         await asyncio.sleep(0)
     looking.cancel()
