@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ovasabi
+from ovasabi.database.roles import ensure_roles
 from ovasabi.kernel.search.full_text import search
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import migrations, partitions, sql_objects
@@ -141,6 +142,7 @@ async def test_the_migration_of_a_new_entity_is_written_from_its_declaration(emp
 async def test_a_database_with_data_finds_the_same_after_the_steps_since_its_release(
     empty_url: str,
 ) -> None:
+    await ensure_roles(empty_url)
     await migrations.upgrade_tables(empty_url, "0002")
     assert await migrations.current_revision(empty_url) == "0002"
     queries = ["programming ", "progr", "event -loop", '"event loop"', "asynchronuos ", "decimel", "common", "absent"]
