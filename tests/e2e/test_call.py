@@ -133,10 +133,10 @@ def test_people_see_the_answer_indented(program: Program) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["contents", "get", "17", *IN], 1, "error: There is no content 17 here.\nhint: It may be deleted"),
+        (["contents", "get", "17", *IN], 1, "error: The content 17 was not found.\nhint: It may have been deleted"),
         (["contents", "create", *IN, "--title", ""], 1, "error: title: Expected `str` of length >= 1."),
         (["contents", "list", *IN, "--filter", "nose = 1"], 1, "error: content cannot be filtered by 'nose'"),
-        (["contents", "list", "--campaign", "no-such"], 1, "error: There is no campaign no-such here."),
+        (["contents", "list", "--campaign", "no-such"], 1, "error: The campaign no-such was not found."),
         (["contents", "create", *IN, "--json", '{"titel": "x", "title": "y"}'], 1, "hint: Did you mean 'title'?"),
         (["contents", "create", *IN], 2, "Missing option '--title'."),
         (["contents", "create", *IN, "--json", "{"], 2, "Invalid value for '--json': not valid JSON"),

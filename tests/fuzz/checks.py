@@ -37,7 +37,7 @@ RULES = {
 }
 INTEGER = re.compile(r"Expected `int( \| null)?`, got `float`\.")
 """To a schema 1.0 is an integer; here one is written without a point, as every client writes it."""
-UNSAID = ("U+0000", "before the year 1", "out of the range that the database takes")
+UNSAID = ("U+0000", "before the year 1", "outside the range that the database accepts")
 """Sentences on text and times that a database refuses, whatever the field."""
 SHORT_SECONDS = 5.0
 

@@ -118,7 +118,7 @@ def _decimal(field: Field) -> Decimal:
     digits, bounds = field.get(Numeric) or Numeric(), field.get(Bounds) or Bounds()
     step = Decimal(1).scaleb(-digits.scale)
     wanted = Decimal(bounds.ge or bounds.gt or 0) + 7 + step
-    most = Decimal(digits.most) - step if bounds.le is None else Decimal(bounds.le)
+    most = Decimal(digits.limit) - step if bounds.le is None else Decimal(bounds.le)
     return min(wanted, most)
 
 

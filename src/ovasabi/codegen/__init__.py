@@ -1,1 +1,1 @@
-"""Files generated at build time from the declarations and kept in git: contracts, client, error pages."""
+"""Generates files from the declarations at build time, which are stored in git: contracts, client, error pages."""

@@ -1,4 +1,4 @@
-"""The files that are generated from what is declared and kept in git: one generator for each sort."""
+"""The files that are generated from the declarations and stored in git, with one generator for each sort."""
 
 import re
 from collections.abc import Callable
@@ -14,31 +14,31 @@ from ovasabi.gateway.contract.protobuf.contract import contract_of
 from ovasabi.kernel.declare.methods import Method, ordered
 
 Files = dict[str, str]
-"""Text by path, from the root of the sources."""
+"""File contents by path, relative to the root of the sources."""
 
 
 def protobuf(methods: list[Method]) -> Files:
-    """The protobuf contract, a file for each service."""
+    """Returns the protobuf contract, a file for each service."""
     return {f"api/{file.path}": text_of(file) for file in contract_of(methods).files}
 
 
 def openapi(methods: list[Method]) -> Files:
-    """The OpenAPI description, a fragment for each service; the whole is put together at start."""
+    """Returns the OpenAPI document, a fragment for each service; they are combined at startup."""
     return {f"api/{path}": text for path, text in fragments(methods).items()}
 
 
 def errors(methods: list[Method]) -> Files:
-    """The pages of all error codes: of any call, and of each service."""
+    """Returns the pages of all error codes: of any call, and of each service."""
     return {f"docs/{path}": text for path, text in error_pages().items()}
 
 
 def state_machines(methods: list[Method]) -> Files:
-    """The pages of the state machines, one for each service, and their index."""
+    """Returns the pages of the state machines, one for each service, and their index."""
     return state_machine_pages(methods)
 
 
 def client(methods: list[Method]) -> Files:
-    """The Python client."""
+    """Returns the Python client."""
     return {str(path): text for path, text in client_source.files_of(methods).items()}
 
 
@@ -50,7 +50,7 @@ GENERATORS: tuple[Callable[[list[Method]], Files], ...] = (
     client,
     statements,
 )
-"""Whoever generates more adds a function here."""
+"""All generators; add new ones here."""
 OWNED = (
     "api/ovasabi/**/*",
     "docs/errors/*",
@@ -58,13 +58,13 @@ OWNED = (
     client_source.OWNED,
     f"{FOLDER}/**/*.sql",
 )
-"""Where nothing is that is not generated."""
-UNKEPT = re.compile(r"/services/\w+/api\.py$")
-"""But for these: the synchronous halves of the client, which are made from files that are."""
+"""The paths that contain only generated files."""
+UNTRACKED = re.compile(r"/services/\w+/api\.py$")
+"""Exceptions to `OWNED`: the synchronous half of the client, which is built from the generated files."""
 
 
 def generated(methods: list[Method]) -> Files:
-    """All generated files; whichever module was imported first, they are the same."""
+    """Returns all generated files, regardless of the order in which modules were imported."""
     files: Files = {}
     for generate in GENERATORS:
         files |= generate(ordered(methods))
@@ -72,15 +72,15 @@ def generated(methods: list[Method]) -> Files:
 
 
 def drift(root: Path, files: Files) -> list[str]:
-    """The paths whose file is missing, is not as it would be generated, or would not be there."""
+    """Returns the paths of files that are missing, outdated or no longer generated."""
     differing = {path for path, text in files.items() if not _is(root / path, text)}
     found = (path for pattern in OWNED for path in root.glob(pattern) if path.is_file())
-    there = {path for path in map(str, (each.relative_to(root) for each in found)) if not UNKEPT.search(path)}
-    return sorted(differing | (there - files.keys()))
+    existing = {path for path in map(str, (each.relative_to(root) for each in found)) if not UNTRACKED.search(path)}
+    return sorted(differing | (existing - files.keys()))
 
 
 def write(root: Path, files: Files) -> list[str]:
-    """Brings the files to what is generated; answers the paths that were changed."""
+    """Writes the generated files, and removes those no longer generated; returns the changed paths."""
     changed = drift(root, files)
     for path in changed:
         if path in files:

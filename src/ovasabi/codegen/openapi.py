@@ -1,4 +1,4 @@
-"""The OpenAPI description as files: a fragment for each service, and one of what all services share."""
+"""The OpenAPI document as files: a fragment for each service, and one for what all services share."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ _GENERIC = re.compile(r".+_(\w+)_")
 
 
 def fragments(methods: list[Method]) -> dict[str, str]:
-    """The text of each fragment, by its path below `api`."""
+    """Returns the text of each fragment, by its path below `api`."""
     whole = described(methods)
     parts: dict[str, dict[str, Any]] = {SHARED: {**whole, "paths": {}, "components": dict(whole["components"])}}
     parts[SHARED]["components"]["schemas"] = {}
@@ -30,7 +30,7 @@ def fragments(methods: list[Method]) -> dict[str, str]:
 
 
 def path_of(folder: str) -> str:
-    """Where a fragment is: beside the `.proto` file of the same service."""
+    """Returns the path of a fragment: next to the `.proto` file of the same service."""
     return f"{file_of(f'{package_of(folder)}.Any').rpartition('/')[0]}/openapi.json"
 
 
@@ -43,20 +43,20 @@ def _addresses(methods: list[Method]) -> dict[str, str]:
 
 
 def _owners(methods: list[Method]) -> dict[str, str]:
-    """The folder that a schema belongs to, by the name of its class."""
+    """Returns the folder of each schema, by the name of its class."""
     owners: dict[str, str] = {}
     for method in methods:
         of, folder = method.subject.of, method.subject.folder
         for hint in (method.request, method.response, method.result):
             owners |= {cls.__name__: folder_of(cls) for cls in named_in(hint)}
-        if of is not None:  # the kernel makes these classes, for the service
+        if of is not None:  # the kernel creates these classes for the service
             made = (of.draft.__name__, of.patch.__name__, f"{of.service.capitalize()}Metadata")
             owners |= dict.fromkeys(made, folder)
     return owners
 
 
 def _owner(name: str, owners: dict[str, str]) -> str:
-    """Of `SearchHits_Content_`, the owner is that of `Content`."""
+    """Returns the folder of a schema; `SearchHits_Content_` belongs to the folder of `Content`."""
     generic = _GENERIC.fullmatch(name)
     return owners.get(generic[1] if generic else name, SHARED)
 

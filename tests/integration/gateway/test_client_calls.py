@@ -70,7 +70,7 @@ async def test_what_is_not_given_stays_and_none_empties(shop: AsyncCampaignScope
 
 async def test_an_error_tells_what_was_wrong_and_what_to_do(client: AsyncClient, shop: AsyncCampaignScope) -> None:
     content = await shop.contents.create(title="x", slug="x")
-    with pytest.raises(ovasabi_client.NotFound, match="There is no content 17 here"):
+    with pytest.raises(ovasabi_client.NotFound, match="The content 17 was not found"):
         await shop.contents.get(17)
     with pytest.raises(ovasabi_client.AlreadyExists) as taken:
         await shop.contents.create(title="y", slug="x")

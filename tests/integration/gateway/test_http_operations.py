@@ -168,7 +168,7 @@ async def test_those_of_the_platform_are_at_the_platform(operator: httpx.AsyncCl
 async def test_the_description_tells_what_the_result_is(operator: httpx.AsyncClient) -> None:
     document = (await operator.get("/openapi.json")).json()
     operation = document["paths"]["/v1/campaigns/{campaign}/contents:import"]["post"]
-    assert "whose result is `ImportResult`" in operation["description"]
+    assert "Its result is of type `ImportResult`." in operation["description"]
     assert {"$ref": "#/components/parameters/key"} in operation["parameters"]
     whole, result = operation["responses"]["202"]["content"]["application/json"]["schema"]["allOf"]
     assert whole == {"$ref": "#/components/schemas/Operation"}

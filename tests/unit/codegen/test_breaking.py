@@ -211,4 +211,4 @@ def test_a_break_says_where_what_and_which_rule() -> None:
     new = files()
     change_type(new)
     (found,) = breaks(files().values(), new.values())
-    assert str(found) == "ovasabi.content.v1.Content.title: its type was string and is int64 (FIELD_SAME_TYPE)"
+    assert str(found) == "ovasabi.content.v1.Content.title: its type changed from string to int64 (FIELD_SAME_TYPE)"

@@ -263,7 +263,7 @@ def test_a_field_that_the_client_needs_itself_is_refused() -> None:
     class Named(msgspec.Struct):
         expected_version: int
 
-    with pytest.raises(TypeError, match=r"parcels_send cannot take expected_version"):
+    with pytest.raises(TypeError, match=r"parcels_send cannot have parameters named expected_version"):
         files_of([method("send", MethodKind.VERB, Named, None)])
 
 
@@ -273,5 +273,5 @@ def test_two_types_of_one_name_are_refused_since_the_client_has_one_name_for_bot
     with pytest.raises(TypeError, match=r"ovasabi\.services\.post\.service and .* both have a Parcel"):
         files_of(methods)
     taken = msgspec.defstruct("NotFound", [("size", int)], module="ovasabi.services.post.service")
-    with pytest.raises(TypeError, match=r"two classes called NotFound"):
+    with pytest.raises(TypeError, match=r"two classes named NotFound"):
         files_of([method("send", MethodKind.VERB, None, taken)])

@@ -164,7 +164,7 @@ def test_a_release_is_recorded_and_from_then_on_kept(copy: Path, monkeypatch: py
     assert release.released(copy / "api") == [descriptor_of(file) for file in SERVED.files]
     (copy / "api" / release.NAME).write_text(record.replace('"name":"GetContent"', '"name":"FetchContent"'))
     for arguments in ([], ["--check"], ["--release"]):
-        with pytest.raises(command.ContractBroken, match=r"Contents\.FetchContent: the procedure is gone \(RPC_NO_DEL"):
+        with pytest.raises(command.ContractBroken, match=r"FetchContent: the procedure was removed \(RPC_NO_DEL"):
             CliRunner().invoke(command.api, arguments, catch_exceptions=False)
 
 

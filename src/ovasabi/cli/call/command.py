@@ -63,7 +63,7 @@ def _command(method: "Method") -> click.Command:
         method.name,
         params=[*own_options(method), *options_of(method)],
         callback=_callback(method),
-        help=f"{method.doc}\n\nNeeds the role {method.role.value}.",
+        help=f"{method.doc}\n\nRequires the `{method.role.value}` role.",
         short_help=method.doc.split("\n")[0],
     )
 

@@ -78,8 +78,8 @@ def values_of(method: "Method", parameters: dict[str, Any]) -> Values:
     for part in _parts(method):
         value = parameters.get(part.name)
         if value is not None and value != ():
-            request[part.sent] = _value(part, value)
-        if part.required and part.sent not in request:
+            request[part.json_name] = _value(part, value)
+        if part.required and part.json_name not in request:
             raise click.UsageError(f"Missing {_named(part)}.")
     return Values(
         campaign=parameters.get("_campaign"),
@@ -104,7 +104,7 @@ def _secret(part: "Part") -> bool:
 
 
 def _named(part: "Part") -> str:
-    return f"{part.sent!r} in '--json'" if _secret(part) else f"option '{_flag(part)}'"
+    return f"{part.json_name!r} in '--json'" if _secret(part) else f"option '{_flag(part)}'"
 
 
 def _option(part: "Part") -> click.Option:
@@ -121,8 +121,8 @@ def _option(part: "Part") -> click.Option:
 
 
 def _flag(part: "Part") -> str:
-    name = part.sent.replace("_", "-")
-    return f"--field-{name}" if part.sent in _OWN else f"--{name}"
+    name = part.json_name.replace("_", "-")
+    return f"--field-{name}" if part.json_name in _OWN else f"--{name}"
 
 
 def _kind(part: "Part") -> Any:

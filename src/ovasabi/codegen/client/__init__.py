@@ -1,4 +1,4 @@
-"""The source of the Python client in `clients/python`, made from the declared methods: a folder for each service."""
+"""Generates the source of the Python client in `clients/python` from the declared methods, a folder per service."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,8 +13,8 @@ from ovasabi.kernel.declare.methods import Method
 FOLDER = Path("clients/python/src/ovasabi_client")
 SERVICES = FOLDER / "services"
 OWNED = f"{SERVICES}/**/*.py"
-"""Where nothing is that is not generated, but for the synchronous halves, which are made from these files."""
-_VERSION_DOC = '"""The version of the API that this client was made for."""'
+"""The paths that contain only generated files, except for the synchronous half, which is built from these files."""
+_VERSION_DOC = '"""The version of the API that this client was generated for."""'
 _PACKAGE_DOC = '"""The typed Python client of OVASABI, synchronous and asynchronous."""'
 _BY_HAND = {
     "answers": ["Page"],
@@ -26,27 +26,27 @@ _BY_HAND = {
 
 
 def files_of(methods: Sequence[Method]) -> dict[Path, str]:
-    """The files for these methods: their path in the checkout, and their text."""
+    """Returns the files for these methods: their paths in the repository, and their text."""
     types = Types(methods)
     folders = sorted({method.subject.folder for method in methods} | types.folders)
     services: dict[Path, str] = {}
     for folder in folders:
-        own = _service([method for method in methods if method.subject.folder == folder], folder, types)
-        services |= {SERVICES / folder / name: text for name, text in own.items()}
+        files = _service([method for method in methods if method.subject.folder == folder], folder, types)
+        services |= {SERVICES / folder / name: text for name, text in files.items()}
     return services | {
         FOLDER / "__init__.py": _package(services),
         FOLDER / "version.py": f'{GENERATED}{_VERSION_DOC}\n\nVERSION = "{__version__}"\n',
         FOLDER / "errors.py": errors_file(),
         FOLDER / "types.py": types.shared_file(),
         FOLDER / "api_async.py": index_file(methods),
-        SERVICES / "__init__.py": f'{GENERATED}"""The services, a folder for each."""\n',
+        SERVICES / "__init__.py": f'{GENERATED}"""The services, with a folder for each."""\n',
     }
 
 
 def _service(methods: list[Method], folder: str, types: Types) -> dict[str, str]:
-    """The files of one service by name: what it adds to the client."""
+    """Returns the files that one service adds to the client, by name."""
     files = {
-        "__init__.py": f'{GENERATED}"""What the service {folder} adds to the client."""\n',
+        "__init__.py": f'{GENERATED}"""The part of the client for the {folder} service."""\n',
         "api_async.py": api_file(methods, folder, types.modules),
     }
     if types.names(folder):
@@ -57,11 +57,11 @@ def _service(methods: list[Method], folder: str, types: Types) -> dict[str, str]
 
 
 def _package(services: Iterable[Path]) -> str:
-    """The package: it offers what each service offers, and has no list of that."""
-    named = {f"ovasabi_client.{module}": names for module, names in _BY_HAND.items()}
-    lines = [f"from {module} import {name} as {name}" for module, names in named.items() for name in names]
-    offering = [path for path in services if path.name in ("types.py", "errors.py")]
-    modules = ["errors", "types", *(f"services.{path.parent.name}.{path.stem}" for path in offering)]
+    """Returns the package's `__init__.py`, which exports everything that the services export."""
+    by_hand = {f"ovasabi_client.{module}": names for module, names in _BY_HAND.items()}
+    lines = [f"from {module} import {name} as {name}" for module, names in by_hand.items() for name in names]
+    exporting = [path for path in services if path.name in ("types.py", "errors.py")]
+    modules = ["errors", "types", *(f"services.{path.parent.name}.{path.stem}" for path in exporting)]
     lines += [f"from ovasabi_client.{module} import *" for module in modules]
     lines.append("from ovasabi_client.version import VERSION as __version__")
     imports = "\n".join(sorted(lines, key=lambda line: line.split()[1]))

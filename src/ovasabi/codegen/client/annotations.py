@@ -1,4 +1,4 @@
-"""Types as the client writes them: plain annotations, without what the server alone knows of a field."""
+"""Types in the client: plain annotations, without the metadata that only the server uses."""
 
 import keyword
 import types
@@ -31,15 +31,15 @@ PLAIN: dict[Any, str] = {
     UUID: "UUID",
 }
 MODULES = {"Any": "typing", "datetime": "datetime", "date": "datetime", "Decimal": "decimal", "UUID": "uuid"}
-"""Where a name of an annotation comes from, if it must be imported."""
+"""The module from which a name in an annotation must be imported."""
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A field of a struct, as the client writes it."""
+    """A field of a struct in the client."""
 
     name: str
-    sent: str
-    """Its name in JSON, which may be a word that Python keeps for itself."""
+    json_name: str
+    """Its name in JSON, which may be a Python keyword."""
     hint: Any
     required: bool
     default: Any
@@ -48,12 +48,12 @@ class Part(msgspec.Struct, frozen=True):
 
 
 def parts_of(kind: type[msgspec.Struct]) -> list[Part]:
-    """The fields of a struct in order; a secret only where it is taken."""
+    """Returns the fields of a struct in order."""
     hints = typing.get_type_hints(kind, include_extras=True)
     return [
         Part(
             name=f"{field.name}_" if keyword.iskeyword(field.name) else field.name,
-            sent=field.encode_name,
+            json_name=field.encode_name,
             hint=hints[field.name],
             required=field.required,
             default=field.default,
@@ -65,35 +65,35 @@ def parts_of(kind: type[msgspec.Struct]) -> list[Part]:
 
 
 def is_secret(part: Part) -> bool:
-    """Whether it is never in an answer."""
+    """Returns whether a field is secret, and so never in a response."""
     return any(isinstance(extra, Secret) for extra in _extras(part.hint))
 
 
-def text_of(hint: Any, *, taken: bool = False) -> str:
-    """An annotation. `taken`: of a value that the client gives, which may be less exact than one that it gets."""
+def text_of(hint: Any, *, sent: bool = False) -> str:
+    """Returns an annotation as source; with `sent`, of an argument, whose type is wider than that of a response."""
     if typing.get_origin(hint) is Annotated:
-        return text_of(typing.get_args(hint)[0], taken=taken)
+        return text_of(typing.get_args(hint)[0], sent=sent)
     if isinstance(hint, TypeVar):
         return hint.__name__
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        arms = dict.fromkeys(text_of(argument, taken=taken) for argument in arguments)
+        arms = dict.fromkeys(text_of(argument, sent=sent) for argument in arguments)
         return " | ".join(sorted(arms, key=lambda arm: arm == "None"))
     if origin is Literal:
         return f"Literal[{', '.join(_quoted(value) for value in arguments)}]"
     if origin is not None:
-        inner = ", ".join(text_of(argument, taken=taken) for argument in arguments)
-        name = {list: "Sequence", dict: "Mapping"}.get(origin, origin.__name__) if taken else origin.__name__
+        inner = ", ".join(text_of(argument, sent=sent) for argument in arguments)
+        name = {list: "Sequence", dict: "Mapping"}.get(origin, origin.__name__) if sent else origin.__name__
         return f"{name}[{inner}]"
     if hint in PLAIN:
         return PLAIN[hint]
-    if taken and isinstance(hint, type) and issubclass(hint, Enum):
+    if sent and isinstance(hint, type) and issubclass(hint, Enum):
         return f"{hint.__name__} | {hint.__name__}Name"
     return str(hint.__name__)
 
 
 def named_in(hint: Any) -> Iterator[type]:
-    """The structs and enums that an annotation names, and those that they name themselves, innermost first."""
+    """Yields the structs and enums in an annotation, and those that they refer to, innermost first."""
     origin = typing.get_origin(hint)
     if origin is Literal:
         return
@@ -110,7 +110,7 @@ def named_in(hint: Any) -> Iterator[type]:
 
 
 def without_unset(hint: Any) -> Any:
-    """An annotation without the arm that says that nothing was given."""
+    """Returns an annotation without UnsetType."""
     if typing.get_origin(hint) is Annotated:
         return without_unset(typing.get_args(hint)[0])
     arms = [arm for arm in typing.get_args(hint) if arm is not UnsetType]
@@ -119,7 +119,7 @@ def without_unset(hint: Any) -> Any:
 
 
 def plain_of(hint: Any) -> Any:
-    """An annotation without what is said of it, and without the arms of nothing: the type of a value that is given."""
+    """Returns the type of a value that is set: an annotation without metadata, UnsetType and None."""
     if typing.get_origin(hint) is Annotated:
         return plain_of(typing.get_args(hint)[0])
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
@@ -129,7 +129,7 @@ def plain_of(hint: Any) -> Any:
 
 
 def default_of(part: Part) -> str:
-    """The value of a field that was not given, as source; nothing if it must be given."""
+    """Returns the default of a field as source; empty if the field is required."""
     if part.required:
         return ""
     if part.default is UNSET:

@@ -1,4 +1,4 @@
-"""The client's `api_async.py` files: the classes of each service; one of a campaign, and the client itself."""
+"""Generates the client's `api_async.py` files: the classes of the services, of a campaign, and of the client."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,20 +8,20 @@ from ovasabi.codegen.client.functions import functions_of
 from ovasabi.codegen.client.structs import imported
 from ovasabi.kernel.declare.methods import OPERATION, Method, Resource, Subject
 
-_INDEX_DOC = '"""The API with asyncio: the client and its campaigns, with what each service adds."""'
+_INDEX_DOC = '"""The asynchronous API: the client, its campaigns, and their services."""'
 _CORE = {
     "answers": ["Page"],
     "requests": ["Paging", "Reference", "Request", "new_key", "part"],
     "transport_async": ["AsyncConnection", "AsyncService", "AsyncTransport"],
 }
 _BY_HAND = {name: f"ovasabi_client.{module}" for module, names in _CORE.items() for name in names}
-"""The module of each name that is written by hand."""
+"""The module of each handwritten name."""
 _WAIT = '''    async def wait(self, reference: Reference, /, *, timeout: float = 60.0) -> Operation:
-        """An operation when it has ended, however it did; TimeoutError if it has not after so many seconds.
+        """Waits until an operation has ended, successfully or not, and returns it; raises TimeoutError on a timeout.
 
         Args:
-            reference: By id or uuid.
-            timeout: Seconds to wait. The operation goes on also after that.
+            reference: The id or uuid of the operation.
+            timeout: Seconds to wait. The operation continues after a timeout.
         """
         request = Request(method="GET", path=f"{self._at}/operations/{part(reference)}", answer=Operation)
         return await self._transport.until(request, lambda operation: operation.finished_at is not None, timeout)
@@ -31,15 +31,15 @@ _PLATFORM = (Resource.PLATFORM, Resource.EITHER)
 
 
 def api_file(methods: Sequence[Method], folder: str, types: Mapping[str, str]) -> str:
-    """The file of one service, with asyncio; `types` are the modules of the types by name."""
+    """Returns the asynchronous API of one service; `types` are the modules of the types by name."""
     subjects = _subjects(methods)
     body = "\n\n".join(_service(subject, [m for m in methods if m.subject is subject]) for subject in subjects)
-    doc = f'"""The methods of the service {folder} with asyncio."""'
+    doc = f'"""The asynchronous methods of the {folder} service."""'
     return f"{GENERATED}{doc}\n\n{_imports(body, {**_BY_HAND, **types})}\n\n\n{body}"
 
 
 def index_file(methods: Sequence[Method]) -> str:
-    """The file of the client itself, which has every service in its place."""
+    """Returns the file of the client itself, with all services."""
     subjects = _subjects(methods)
     modules = {f"Async{s.title}": f"ovasabi_client.services.{s.folder}.api_async" for s in subjects}
     body = "\n\n".join([_scope(subjects), _client(subjects)])
@@ -62,7 +62,7 @@ def _scope(subjects: list[Subject]) -> str:
     bases = [f"Async{subject.title}" for subject in within if not subject.collection] or ["AsyncService"]
     lines = [
         f"class AsyncCampaignScope({', '.join(bases)}):",
-        '    """One campaign: everything in it, and its search."""',
+        '    """One campaign: its services, and its search."""',
         "",
         "    def __init__(self, transport: AsyncTransport, at: str) -> None:",
         "        super().__init__(transport, at)",
@@ -75,11 +75,11 @@ def _client(subjects: list[Subject]) -> str:
     of_platform = [subject for subject in subjects if subject.resource in _PLATFORM and subject.collection]
     lines = [
         "class AsyncClient(AsyncConnection):",
-        '    """A client of one server, with one key: `async with AsyncClient(address, key) as client: …`."""',
+        '    """A client of one server, with one API key: `async with AsyncClient(address, key) as client: …`."""',
         "",
         *(_attribute(subject) for subject in of_platform),
         "    def campaign(self, campaign: str | int) -> AsyncCampaignScope:",
-        '        """A campaign, by slug or number; nothing is sent yet."""',
+        '        """Returns a campaign by slug or number, without sending a request."""',
         '        return AsyncCampaignScope(self._transport, f"/v1/campaigns/{part(campaign)}")',
     ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The client's `errors.py` files: a class for each kind of error, and below it one for each code, by service."""
+"""Generates the client's `errors.py` files: a class for each kind of error, with a subclass for each code."""
 
 from functools import cache
 
@@ -7,8 +7,8 @@ from ovasabi.errors import Kind
 from ovasabi.gateway.error_registry import Code, codes
 from ovasabi.gateway.status_codes import STATUS_CODES
 
-DOC = '''"""The errors that a server tells: a class for each kind, and below it one for each code."""'''
-_ROOMS = (
+DOC = '''"""The errors of the API: a class for each kind, with a subclass for each code."""'''
+_MODULES = (
     "ovasabi.errors",
     "ovasabi.kernel",
     "ovasabi.security",
@@ -16,77 +16,77 @@ _ROOMS = (
     "ovasabi.services",
     "ovasabi.gateway",
 )
-"""Where the errors of calls are; those of commands are never told by a server."""
+"""The modules with the errors of calls. Those of commands are never sent by a server."""
 _BEFORE_ANY_CALL = ("internal", "setting_invalid", "start_failed")
 _KINDS = {
-    Kind.INVALID: ("Invalid", "The request is not valid; `field` says which field."),
-    Kind.UNAUTHENTICATED: ("Unauthenticated", "There is no valid key."),
-    Kind.DENIED: ("Denied", "The key may not do that."),
-    Kind.NOT_FOUND: ("NotFound", "There is no such thing here."),
-    Kind.CONFLICT: ("Conflict", "It conflicts with what is there, or with what others do."),
-    Kind.EXISTS: ("Exists", "What was to be new is there already."),
-    Kind.PRECONDITION: ("NotInThisState", "It is not possible in this state."),
-    Kind.EXHAUSTED: ("Exhausted", "More is asked for than there is room for; try again later."),
-    Kind.UNAVAILABLE: ("Unavailable", "The server cannot do it just now; try again later."),
-    Kind.DEADLINE: ("OutOfTime", "The call took longer than it may."),
-    Kind.INTERNAL: ("Internal", "Something failed that should not have; the server's log has the details."),
+    Kind.INVALID: ("Invalid", "The request is not valid; `field` names the invalid field."),
+    Kind.UNAUTHENTICATED: ("Unauthenticated", "A valid API key is required."),
+    Kind.DENIED: ("Denied", "The API key does not permit this call."),
+    Kind.NOT_FOUND: ("NotFound", "The requested resource was not found."),
+    Kind.CONFLICT: ("Conflict", "The request conflicts with the current state or with a concurrent change."),
+    Kind.EXISTS: ("Exists", "The resource already exists."),
+    Kind.PRECONDITION: ("NotInThisState", "The request is not allowed in the current state."),
+    Kind.EXHAUSTED: ("Exhausted", "The server is overloaded, or a limit was reached; try again later."),
+    Kind.UNAVAILABLE: ("Unavailable", "The server is temporarily unavailable; try again later."),
+    Kind.DEADLINE: ("OutOfTime", "The call exceeded its deadline."),
+    Kind.INTERNAL: ("Internal", "An internal error; the server's log has the details."),
 }
-# The first kind of a status is what a code stands for that this client does not know.
-_STATUSES = {door.http: kind for kind, door in reversed(STATUS_CODES.items())}
+# An unknown code is raised as the first kind with its status.
+_STATUSES = {code.http: kind for kind, code in reversed(STATUS_CODES.items())}
 _STATUSES |= {412: Kind.CONFLICT, 413: Kind.INVALID, 502: Kind.UNAVAILABLE}
 
 
 def errors_file() -> str:
-    """The file of the kinds, and of the codes of no single service."""
+    """Returns the file of the kinds, and of the codes that belong to no service."""
     kinds = {_KINDS[kind][0]: _kind(kind) for kind in Kind}
-    told = _told("")
-    classes = [_code(name, code) for name, code in told.items() if name not in kinds]
+    classes_by_name = _codes_of("")
+    classes = [_code(name, code) for name, code in classes_by_name.items() if name not in kinds]
     tables = [
         "CODES |= {",
-        *(f'    "{code.code}": {name},' for name, code in told.items() if name in kinds),
+        *(f'    "{code.code}": {name},' for name, code in classes_by_name.items() if name in kinds),
         "}",
         "STATUSES: dict[int, type[ApiError]] = {",
         *(f"    {status}: {_KINDS[kind][0]}," for status, kind in sorted(_STATUSES.items())),
-        '}\n"""The class of a status, for codes that this client does not know."""\n',
+        '}\n"""The class for each status, for codes that this client does not know."""\n',
     ]
-    names = exported({*kinds, *told})
+    names = exported({*kinds, *classes_by_name})
     head = f"{GENERATED}{DOC}\n\nfrom ovasabi_client.failures import CODES, ApiError\n\n{names}\n\n"
     return head + "\n\n".join([*kinds.values(), *classes, "\n".join(tables)])
 
 
 def service_errors_file(service: str) -> str:
-    """The file of the codes of one service."""
-    told = _told(service)
-    classes = [_code(name, code) for name, code in told.items()]
-    kinds = imports("ovasabi_client.errors", {_KINDS[code.kind][0] for code in told.values()})
-    doc = f'"""What the service {service} refuses: a class for each code."""'
-    return f"{GENERATED}{doc}\n\n{kinds}\n\n{exported(told)}\n\n" + "\n\n".join(classes)
+    """Returns the file of the codes of one service."""
+    classes_by_name = _codes_of(service)
+    classes = [_code(name, code) for name, code in classes_by_name.items()]
+    kinds = imports("ovasabi_client.errors", {_KINDS[code.kind][0] for code in classes_by_name.values()})
+    doc = f'"""The errors of the {service} service: a class for each code."""'
+    return f"{GENERATED}{doc}\n\n{kinds}\n\n{exported(classes_by_name)}\n\n" + "\n\n".join(classes)
 
 
 def service_errors_names(service: str) -> list[str]:
-    """The names of the classes of one service."""
-    return list(_told(service))
+    """Returns the names of the error classes of one service."""
+    return list(_codes_of(service))
 
 
 @cache
 def error_names() -> frozenset[str]:
-    """The names of all classes of errors."""
+    """Returns the names of all error classes."""
     return frozenset({name for name, _ in _KINDS.values()} | {_camel(code.code) for code in _codes()})
 
 
-def _told(service: str) -> dict[str, Code]:
-    """The codes of a service by the name of their class; of none, what every call may meet."""
+def _codes_of(service: str) -> dict[str, Code]:
+    """Returns the codes of a service by class name; for the empty name, the errors of any call."""
     return {_camel(code.code): code for code in _codes() if _service(code) == service}
 
 
 @cache
 def _codes() -> tuple[Code, ...]:
-    return tuple(c for c in codes() if c.module.startswith(_ROOMS) and c.code not in _BEFORE_ANY_CALL)
+    return tuple(c for c in codes() if c.module.startswith(_MODULES) and c.code not in _BEFORE_ANY_CALL)
 
 
 def _service(code: Code) -> str:
-    _, room, *rest = code.module.split(".")
-    return rest[0] if room in ("system", "services") else ""
+    _, package, *rest = code.module.split(".")
+    return rest[0] if package in ("system", "services") else ""
 
 
 def _kind(kind: Kind) -> str:

@@ -1,4 +1,4 @@
-"""The client's functions: one for each declared method, and two for a list: item by item, and page by page."""
+"""Generates the client's functions: one for each method, and for a list two, by item and by page."""
 
 import typing
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from ovasabi.kernel.declare.methods import Method, MethodKind, Resource
 from ovasabi.kernel.store.listing import Page
 
 TOKENS = {"next_page_token": "page_token", "next_cursor": "after"}
-"""Where an answer holds the place of the next page, and which part of the request takes it."""
+"""The field of the response with the next page's token, and the parameter of the request that takes it."""
 _OF_PAGES = ("page_token", "include_total")
 _RESERVED = {"self", "reference", "expected_version", "idempotency_key", "as_of"}
 
 
 class Paging(msgspec.Struct, frozen=True):
-    """How the pages of a list follow each other."""
+    """The pagination of a list."""
 
     items: str
     token: str
@@ -29,12 +29,12 @@ class Paging(msgspec.Struct, frozen=True):
 
     @property
     def parameter(self) -> str:
-        """What the request of the next page takes."""
+        """The parameter that requests the next page."""
         return TOKENS[self.token]
 
 
 def functions_of(method: Method) -> list[str]:
-    """The source of the functions of a method, with asyncio."""
+    """Returns the source of the asynchronous functions of a method."""
     paging = paging_of(method)
     if method.operation is MethodKind.WATCH:
         return [_streaming(method)]
@@ -42,7 +42,7 @@ def functions_of(method: Method) -> list[str]:
 
 
 def paging_of(method: Method) -> Paging | None:
-    """How the pages of a list follow each other; None if it has no pages."""
+    """Returns the pagination of a list; None if the method has no pages."""
     if method.operation is not MethodKind.LIST or method.request is None:
         return None
     if typing.get_origin(method.response) is Page:
@@ -55,15 +55,15 @@ def paging_of(method: Method) -> Paging | None:
     return Paging(lists[0], tokens[0], typing.get_args(hints[lists[0]])[0])
 
 
-def answer_of(method: Method) -> str:
-    """The annotation of the answer."""
+def response_type_of(method: Method) -> str:
+    """Returns the annotation of the response."""
     return text_of(method.response)
 
 
 def _plain(method: Method, name: str) -> str:
     parts = _parts(method)
     lines = [
-        _lines(4, f"async def {name}(", _parameters(method, parts), f") -> {answer_of(method)}:"),
+        _lines(4, f"async def {name}(", _parameters(method, parts), f") -> {response_type_of(method)}:"),
         docstring(8, _doc(method), _notes(method, parts)),
         _lines(8, "return await self._transport.send(", [_request(method, parts)], ")"),
     ]
@@ -73,7 +73,7 @@ def _plain(method: Method, name: str) -> str:
 def _all(method: Method, paging: Paging) -> str:
     parts = [part for part in _parts(method) if part.name not in _OF_PAGES]
     item = text_of(paging.item)
-    doc = f"{_doc(method)}\n\nFetches page after page while they are looked at; `page` answers a single one."
+    doc = f"{_doc(method)}\n\nFetches further pages as needed; `page` returns a single page."
     arguments: list[str | Group] = [_request(method, parts), item, _paging(paging)]
     lines = [
         _lines(4, "def list(", _parameters(method, parts), f") -> AsyncIterator[{item}]:"),
@@ -85,23 +85,23 @@ def _all(method: Method, paging: Paging) -> str:
 
 def _streaming(method: Method) -> str:
     parts = _parts(method)
-    doc = f"{_doc(method)}\n\nGoes on until it is left; after a broken connection from the last answer on."
-    name, answer = _told(method)
-    arguments: list[str | Group] = [_request(method, parts), answer, f'"{name}"']
+    doc = f"{_doc(method)}\n\nIterate as long as needed. After a lost connection it resumes after the last message."
+    name, item = _payload(method)
+    arguments: list[str | Group] = [_request(method, parts), item, f'"{name}"']
     lines = [
-        _lines(4, f"def {method.name}(", _parameters(method, parts), f") -> AsyncIterator[{answer}]:"),
+        _lines(4, f"def {method.name}(", _parameters(method, parts), f") -> AsyncIterator[{item}]:"),
         docstring(8, doc, _notes(method, parts)),
         _lines(8, "return self._transport.watch(", arguments, ")"),
     ]
     return _joined(lines)
 
 
-def _told(method: Method) -> tuple[str, str]:
-    """What a watch tells beside its cursor, which the client keeps: its name and its annotation."""
-    telling = [part for part in parts_of(method.response) if part.name != "cursor"]
-    if len(telling) != 1:
-        return "", answer_of(method)
-    return telling[0].name, text_of(telling[0].hint).removesuffix(" | None")
+def _payload(method: Method) -> tuple[str, str]:
+    """Returns the name and annotation of what a watch yields besides its cursor, which the client handles."""
+    payload = [part for part in parts_of(method.response) if part.name != "cursor"]
+    if len(payload) != 1:
+        return "", response_type_of(method)
+    return payload[0].name, text_of(payload[0].hint).removesuffix(" | None")
 
 
 def _lines(indent: int, before: str, parts: Sequence[str | Group], after: str) -> str:
@@ -113,12 +113,12 @@ def _joined(lines: list[str]) -> str:
 
 
 def _parameters(method: Method, parts: list[Part]) -> list[str]:
-    """What the function takes: the entity, what must be given, what may be, and how it is called."""
+    """Returns the function's parameters: the entity, required and optional values, and options of the call."""
     first = [part for part in parts if part.required and method.operation is MethodKind.SEARCH]
-    named = [f"{part.name}: {text_of(part.hint, taken=True)}" for part in parts if part.required and part not in first]
+    named = [f"{part.name}: {text_of(part.hint, sent=True)}" for part in parts if part.required and part not in first]
     optional = [f"{part.name}: {_optional(part)} = UNSET" for part in parts if not part.required]
     before = ["self", *(["reference: Reference", "/"] if method.on_entity else [])]
-    before += [f"{part.name}: {text_of(part.hint, taken=True)}" for part in first]
+    before += [f"{part.name}: {text_of(part.hint, sent=True)}" for part in first]
     after = [*named, *optional, *_of_the_call(method)]
     return [*before, *(["*", *after] if after else [])]
 
@@ -132,25 +132,27 @@ def _of_the_call(method: Method) -> list[str]:
 
 
 def takes_as_of(method: Method) -> bool:
-    """Whether a moment of the past may be asked for."""
+    """Returns whether a method can read the entity as of a past time."""
     return method.operation is MethodKind.GET and method.subject.entity is not None
 
 
 def _optional(part: Part) -> str:
-    text = text_of(without_unset(part.hint), taken=True)
+    text = text_of(without_unset(part.hint), sent=True)
     return f"{text.removesuffix(' | None')} | UnsetType{' | None' if text.endswith(' | None') else ''}"
 
 
 def _request(method: Method, parts: list[Part]) -> Group:
-    """The request that the function sends."""
-    values = [f'"{part.sent}": {part.name}' for part in parts]
+    """Returns the request that the function sends."""
+    values = [f'"{part.json_name}": {part.name}' for part in parts]
     response = method.response
     paged = typing.get_origin(response) is Page
-    answer = answer_of(method)
+    response_type = response_type_of(method)
     described: list[str | Group] = [
         f'method="{verb_of(method)}"',
         f"path={path_of(method)}",
-        f"answer={answer}" if " | " not in answer else f'answer=cast("type[{answer}]", {answer})',
+        f"answer={response_type}"
+        if " | " not in response_type
+        else f'answer=cast("type[{response_type}]", {response_type})',
     ]
     if response is None:
         described[-1] = "answer=type(None)"
@@ -168,7 +170,7 @@ def _request(method: Method, parts: list[Part]) -> Group:
 
 
 def path_of(method: Method) -> str:
-    """The path as source, below that of the campaign or of the platform."""
+    """Returns the path as source, below that of the campaign or of the platform."""
     address = addresses_of(method)[0]
     within = method.resource in (Resource.CAMPAIGN, Resource.EITHER)
     path = address.removeprefix(SCOPED if within else ROOT)
@@ -183,7 +185,7 @@ def _paging(paging: Paging) -> str:
 def _parts(method: Method) -> list[Part]:
     parts = [] if method.request is None else parts_of(method.request)
     if clashing := _RESERVED & {part.name for part in parts}:
-        raise TypeError(f"{method.id} cannot take {', '.join(sorted(clashing))}: the client has its own.")
+        raise TypeError(f"{method.id} cannot have parameters named {', '.join(sorted(clashing))}: they are reserved.")
     return parts
 
 
@@ -192,24 +194,24 @@ def _names(method: Method) -> set[str]:
 
 
 def _doc(method: Method) -> str:
-    return f"{method.doc or method.name}\n\nNeeds the role {method.role.value}."
+    return f"{method.doc or method.name}\n\nRequires the `{method.role.value}` role."
 
 
 def _notes(method: Method, parts: list[Part]) -> list[tuple[str, str]]:
     notes = [("reference", _reference(method))] if method.on_entity else []
     notes += [(part.name, note) for part in parts if (note := f"{part.note} {_default(part)}".strip())]
     if method.takes_key:
-        text = "The same again under the same key makes nothing new. Without one the client makes its own."
+        text = "Repeating the call with the same key has no further effect. If omitted, a key is generated."
         notes.append(("idempotency_key", text))
     if takes_as_of(method):
-        notes.append(("as_of", "The entity as it was then; a moment with its time zone."))
+        notes.append(("as_of", "Return the entity as it was at this time, which needs a time zone."))
     if method.takes_version:
-        notes.append(("expected_version", "Refused with VersionConflict if the entity is at another version."))
+        notes.append(("expected_version", "Raises VersionConflict if the entity is at another version."))
     return notes
 
 
 def _reference(method: Method) -> str:
-    return "The campaign, by slug or number." if method.resource is Resource.ITSELF else "By id or uuid."
+    return "The campaign, by slug or number." if method.resource is Resource.ITSELF else "The id or uuid."
 
 
 def _default(part: Part) -> str:

@@ -1,4 +1,4 @@
-"""The client's `types.py` files: the enums and structs of all answers, and of what requests hold, by service."""
+"""Generates the client's `types.py` files: the enums and structs of responses and requests, by service."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
@@ -25,7 +25,7 @@ from ovasabi.kernel.store.listing import Page
 SHARED = "ovasabi"
 """The folder of what belongs to no service."""
 _BASES = '''class Choice(StrEnum):
-    """Base of the enums. A value that a newer server has, and this client does not know, is kept as it is."""
+    """Base of the enums. Values of a newer server that this client does not know are preserved."""
 
     @classmethod
     def _missing_(cls, value: object) -> "Choice | None":
@@ -37,19 +37,19 @@ _BASES = '''class Choice(StrEnum):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """Base of the structs. Fields that this client does not know are passed over."""
+    """Base of the structs. Fields that this client does not know are ignored."""
 '''
-_SHARED_DOC = '"""What the server answers, and what it takes, whatever the service: entities, matches and pages."""'
+_SHARED_DOC = '"""The types of requests and responses that services share: entities, matches and pages."""'
 _BASE_NAMES = ("Answer", "Choice")
 
 
 class Types:
-    """The enums and structs that some methods name, by the service that they belong to."""
+    """The enums and structs that some methods use, by service."""
 
     def __init__(self, methods: Iterable[Method]) -> None:
         self._of: dict[str, list[type]] = {SHARED: []}
         self.modules = dict.fromkeys(_BASE_NAMES, module_of(SHARED))
-        """The module that a name is to be imported from."""
+        """The module from which each name is imported."""
         for kind in _in_order(methods):
             self._of.setdefault(folder_of(kind), []).append(kind)
         for folder in self._of:
@@ -62,29 +62,29 @@ class Types:
         return self._of.keys() - {SHARED}
 
     def names(self, folder: str) -> list[str]:
-        """The names that the types of a service have: its own, and the values of each enum as text."""
+        """Returns the names that a service's types define, including the aliases for enum values as text."""
         kinds = self._of.get(folder, [])
         return [kind.__name__ for kind in kinds] + [f"{kind.__name__}Name" for kind in kinds if issubclass(kind, Enum)]
 
     def shared_file(self) -> str:
-        """The file of what belongs to no service."""
+        """Returns the file of the shared types."""
         return self._file(SHARED, _SHARED_DOC, f"{_BASES}\n\n")
 
     def service_file(self, folder: str) -> str:
-        """The file of a service."""
-        return self._file(folder, f'"""What the service {folder} answers, and what it takes."""')
+        """Returns the file of a service."""
+        return self._file(folder, f'"""The types of requests and responses of the {folder} service."""')
 
     def _file(self, folder: str, doc: str, bases: str = "") -> str:
         kinds = self._of[folder]
         body = bases + "\n\n".join(_source(kind) for kind in kinds)
         variables = sorted({name for kind in kinds for name in _variables(kind)})
-        made = "".join(f'{name} = TypeVar("{name}")\n' for name in variables)
+        type_variables = "".join(f'{name} = TypeVar("{name}")\n' for name in variables)
         head = f"{GENERATED}{doc}\n\n{self._imports(body, folder, bool(variables))}\n\n"
-        return f"{head}{exported(self.names(folder))}{f'{chr(10)}{made}' if made else ''}\n\n{body}"
+        return f"{head}{exported(self.names(folder))}{f'{chr(10)}{type_variables}' if type_variables else ''}\n\n{body}"
 
     def _add(self, name: str, module: str) -> None:
         if self.modules.setdefault(name, module) is not module or name in error_names():
-            raise TypeError(f"The client would have two classes called {name}: {module} names one of them.")
+            raise TypeError(f"The client would have two classes named {name}, one of them in {module}.")
 
     def _imports(self, body: str, folder: str, generic: bool) -> str:
         words = words_in(body)
@@ -96,19 +96,19 @@ class Types:
             lines.setdefault("typing", set()).update({"Generic", "TypeVar"})
         standard = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(lines.items())]
         others = ({"Struct"} if folder == SHARED else set()) | ({"UNSET", "UnsetType"} & words)
-        theirs = ["import msgspec"] if "msgspec" in words else []
-        theirs += [imports("msgspec", others)] if others else []
-        parts = ["\n".join(standard), "\n".join(theirs), imported(self.modules, words, module_of(folder))]
+        third_party = ["import msgspec"] if "msgspec" in words else []
+        third_party += [imports("msgspec", others)] if others else []
+        parts = ["\n".join(standard), "\n".join(third_party), imported(self.modules, words, module_of(folder))]
         return "\n\n".join(part for part in parts if part)
 
 
 def module_of(folder: str) -> str:
-    """The module with the types of a service."""
+    """Returns the module with the types of a service."""
     return "ovasabi_client.types" if folder == SHARED else f"ovasabi_client.services.{folder}.types"
 
 
 def imported(modules: Mapping[str, str], words: set[str], here: str = "") -> str:
-    """Imports of those names among words that are not of the module itself."""
+    """Returns imports of the names used in `words`, except those defined in the module `here` itself."""
     wanted: dict[str, list[str]] = {}
     for name in words & modules.keys():
         if modules[name] != here:
@@ -117,7 +117,7 @@ def imported(modules: Mapping[str, str], words: set[str], here: str = "") -> str
 
 
 def _in_order(methods: Iterable[Method]) -> Sequence[type]:
-    """The types by name, but each after those that it needs itself; a type more changes nothing for the others."""
+    """Returns the types by name, each after those that it uses; adding a type does not reorder the others."""
     found: dict[str, type] = {}
     for method in methods:
         for hint in [method.response, method.result, *_inside(method.request)]:
@@ -148,7 +148,7 @@ def _enum(kind: Any) -> str:
 
 
 def text_of_value(value: Any) -> str:
-    """A value of an enum as source."""
+    """Returns a value of an enum as source."""
     return msgspec.json.encode(value).decode()
 
 
@@ -172,8 +172,8 @@ def _own_parts(kind: type[msgspec.Struct], entity: bool) -> Iterator[Part]:
 
 
 def _value(part: Part) -> str:
-    """What a field is in its class: its default, and its name in JSON where that is another."""
-    arguments = [] if part.name == part.sent else [f'name="{part.sent}"']
+    """Returns the value of a field in its class: its default, and its name in JSON if that differs."""
+    arguments = [] if part.name == part.json_name else [f'name="{part.json_name}"']
     if part.factory is not msgspec.NODEFAULT:
         arguments.append(f"default_factory={part.factory.__name__}")
     elif arguments and not part.required:

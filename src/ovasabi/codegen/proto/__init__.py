@@ -1,1 +1,1 @@
-"""The protobuf contract as files: their text, the released contract, and what would break it."""
+"""The protobuf contract as files: their text, the released contract, and breaking changes."""

@@ -1,6 +1,6 @@
-"""The released contract: what programs of others may rely on, as protobuf's own descriptors in JSON.
+"""The released contract, on which clients rely, as protobuf descriptors in JSON.
 
-The record is complete in itself, so that other programs read it too: `buf breaking api --against api/released.json`.
+The record is self-contained, so other programs can read it too: `buf breaking api --against api/released.json`.
 """
 
 from pathlib import Path
@@ -18,26 +18,26 @@ NAME = "released.json"
 
 
 def released(folder: Path) -> list[FileDescriptorProto]:
-    """The files of the last release, without those of protobuf's own."""
+    """Returns the files of the last release, without the standard files of protobuf."""
     files = json_format.Parse((folder / NAME).read_text(), FileDescriptorSet()).file
     return [file for file in files if file.name not in STANDARD.values()]
 
 
 def broken(folder: Path, contract: Contract) -> list[Break]:
-    """What the present contract breaks of the released one; nothing if none was released."""
+    """Returns the breaking changes of the current contract against the released one; none if none was released."""
     if not (folder / NAME).exists():
         return []
     return breaks(released(folder), present(contract))
 
 
 def record(folder: Path, contract: Contract) -> str:
-    """Makes the present contract the released one; answers the path of the record."""
+    """Records the current contract as the released one; returns the path of the record."""
     (folder / NAME).write_text(text_of(contract))
     return f"{folder.name}/{NAME}"
 
 
 def text_of(contract: Contract) -> str:
-    """The record of a release: a FileDescriptorSet in JSON, with a line for each file."""
+    """Returns the record of a release: a FileDescriptorSet in JSON, with a line for each file."""
     own = present(contract)
     imported = {path for file in own for path in file.dependency}
     standard = [FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb) for module in STANDARD_FILES]
@@ -47,5 +47,5 @@ def text_of(contract: Contract) -> str:
 
 
 def present(contract: Contract) -> list[FileDescriptorProto]:
-    """The files of a contract."""
+    """Returns the files of a contract."""
     return [descriptor_of(file) for file in contract.files]

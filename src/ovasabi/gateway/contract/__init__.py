@@ -1,1 +1,1 @@
-"""The contract of the API, made from the declared methods at start."""
+"""The API contract, generated from the declared methods at startup."""

@@ -1,1 +1,1 @@
-"""Concurrent calls of one kind as one statement, and one answer for callers who ask the same."""
+"""Merges concurrent calls of one kind into one statement, and identical concurrent reads into one."""

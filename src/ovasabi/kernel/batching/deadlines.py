@@ -1,4 +1,4 @@
-"""Ending waits at their deadlines: one timer for all that end in the same moment, since a timer for each is dear."""
+"""Ends waits at their deadlines, with one timer for all that end in the same tick: a timer for each is expensive."""
 
 import asyncio
 from math import ceil
@@ -7,18 +7,18 @@ from typing import Protocol
 import msgspec
 
 TICK_SECONDS = 0.01
-"""How much later than its deadline a wait may end."""
+"""How long after its deadline a wait may end."""
 
 
 class Waiting(Protocol):
-    """What waits for something, and for so long only."""
+    """A wait that can expire."""
 
     def expire(self) -> None:
         """Ends the wait."""
 
 
 class Tick(msgspec.Struct, eq=False):
-    """What ends in the same moment."""
+    """The waits that end at the same time."""
 
     timer: asyncio.TimerHandle
     waiting: set[Waiting]
@@ -29,7 +29,7 @@ _ticks: dict[Moment, Tick] = {}
 
 
 def expire_at(deadline: float, waiting: Waiting) -> Moment:
-    """Ends a wait at a deadline, in seconds of the loop's clock, unless it is over before: see `forget`."""
+    """Ends a wait at a deadline on the event loop's clock, in seconds, unless `forget` is called before."""
     loop = asyncio.get_running_loop()
     moment = (loop, ceil(deadline / TICK_SECONDS))
     tick = _ticks.get(moment)
@@ -41,7 +41,7 @@ def expire_at(deadline: float, waiting: Waiting) -> Moment:
 
 
 def forget(moment: Moment, waiting: Waiting) -> None:
-    """Says that a wait is over."""
+    """Removes a wait that is over."""
     tick = _ticks.get(moment)
     if tick is None:
         return

@@ -1,4 +1,4 @@
-"""Callers who ask the same thing at the same time are given one answer, which was begun after each of them asked."""
+"""Single flight: identical concurrent reads share one result, whose read starts after each of them has arrived."""
 
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
@@ -11,31 +11,30 @@ ONE_AT_A_TIME = Limits(statements=1)
 
 
 class SingleFlight:
-    """Pages and searches that several callers want at once. Answers are shared, so nobody may change them.
+    """Pages and searches that several callers request at once. Results are shared, so callers must not modify them.
 
-    While one answer is on its way, those who come later wait for the next: what a caller wrote before it asked is in
-    what it is given.
+    Callers that arrive while a read is running wait for the next one, so that each caller sees its own earlier writes.
     """
 
     def __init__(self) -> None:
         self._batchers: dict[Hashable, Batcher[None, Any]] = {}
 
-    async def answer(self, question: Hashable, campaign: int, ask: Callable[[], Awaitable[T]]) -> T:
-        """The answer of `ask`, which runs for the campaign alone, without the rest of any caller's context."""
+    async def answer(self, key: Hashable, campaign: int, read: Callable[[], Awaitable[T]]) -> T:
+        """Returns the result of `read`, which runs in the campaign but without any caller's context."""
         if not mergeable():
-            return await ask()
-        batcher = self._batchers.get((campaign, question))
+            return await read()
+        batcher = self._batchers.get((campaign, key))
         if batcher is None:
 
             async def once(callers: list[None]) -> list[T]:
                 with in_campaign(campaign):
-                    return [await ask()] * len(callers)
+                    return [await read()] * len(callers)
 
-            batcher = self._batchers[campaign, question] = Batcher(once, ONE_AT_A_TIME)
+            batcher = self._batchers[campaign, key] = Batcher(once, ONE_AT_A_TIME)
         try:
-            answer: T = await batcher.call(None, campaign=campaign)
-            return answer
+            result: T = await batcher.call(None, campaign=campaign)
+            return result
         finally:
-            # Who was answered first may have asked again already: that is another batcher, which others are to share.
-            if batcher.idle and self._batchers.get((campaign, question)) is batcher:
-                del self._batchers[campaign, question]
+            # A caller that got its result may have called again already, with a new batcher that others must share.
+            if batcher.idle and self._batchers.get((campaign, key)) is batcher:
+                del self._batchers[campaign, key]

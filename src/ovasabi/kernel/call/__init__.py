@@ -1,1 +1,1 @@
-"""Who calls, for which campaign, until when; the errors that a call can meet, and its transaction and tenant scope."""
+"""The context of a call (caller, campaign, deadline), the errors it can raise, its transaction and its tenant scope."""

@@ -1,4 +1,4 @@
-"""The context of a call: who calls, for which campaign, until when; carried in one context variable."""
+"""The context of a call (caller, campaign, deadline), held in one context variable."""
 
 import asyncio
 import secrets
@@ -17,20 +17,20 @@ PLATFORM = 0
 
 
 class Role(StrEnum):
-    """What a principal may do; each role includes the ones before it."""
+    """What a principal may do. Each role includes the permissions of the preceding ones."""
 
     READER = "reader"
     WRITER = "writer"
     ADMIN = "admin"
 
     def covers(self, needed: "Role") -> bool:
-        """Whether this role is enough where another is needed."""
+        """Returns whether this role grants everything that `needed` grants."""
         order = list(Role)
         return order.index(self) >= order.index(needed)
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who calls: a name for the event log, the campaign that it is confined to (0: none), and its role."""
+    """The caller: its name in the event log, the campaign it is confined to (0: any campaign) and its role."""
 
     name: str
     campaign_id: int
@@ -38,14 +38,14 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 class Fence(msgspec.Struct, frozen=True):
-    """The lease under which a call writes."""
+    """The lease under which a call writes, and its fencing token."""
 
     name: str
     token: int
 
 
 class Context(msgspec.Struct, frozen=True):
-    """All that a call carries with it. `deadline` is in seconds of the event loop's clock."""
+    """Everything that a call carries with it. `deadline` is a time on the event loop's clock, in seconds."""
 
     principal: Principal
     campaign_id: int | None = None
@@ -60,16 +60,16 @@ class NoContext(OvasabiError):
 
     kind = Kind.DENIED
     code = "no_context"
-    message = "The call has no context: nobody is known to be calling."
+    message = "The call has no context, so its caller is unknown."
     hint = "Run it inside `with acting(Context(...))`."
 
 
 class NoCampaign(OvasabiError):
-    """A scoped call came without a campaign. It is refused; it never means «all campaigns»."""
+    """A scoped call does not name a campaign. It is refused: a missing campaign never means all campaigns."""
 
     kind = Kind.DENIED
     code = "no_campaign"
-    message = "The call names no campaign."
+    message = "The call does not name a campaign."
     hint = "Set the campaign in the context of the call."
 
 
@@ -77,7 +77,7 @@ _current: ContextVar[Context | None] = ContextVar("ovasabi_context", default=Non
 
 
 def current() -> Context:
-    """The context of the running call; an error if there is none."""
+    """Returns the context of the current call; raises `NoContext` if there is none."""
     context = _current.get()
     if context is None:
         raise NoContext
@@ -85,12 +85,12 @@ def current() -> Context:
 
 
 def current_or_none() -> Context | None:
-    """The context of the running call, if there is one."""
+    """Returns the context of the current call, if there is one."""
     return _current.get()
 
 
 def current_campaign() -> int:
-    """The campaign of the running call; an error if there is none."""
+    """Returns the campaign of the current call; raises `NoCampaign` if there is none."""
     campaign = current().campaign_id
     if campaign is None:
         raise NoCampaign
@@ -99,7 +99,7 @@ def current_campaign() -> int:
 
 @contextmanager
 def acting(context: Context) -> Iterator[Context]:
-    """Runs a block in a context of its own."""
+    """Runs a block in the given context."""
     token = _current.set(context)
     try:
         yield context
@@ -109,7 +109,7 @@ def acting(context: Context) -> Iterator[Context]:
 
 @contextmanager
 def in_campaign(campaign_id: int) -> Iterator[Context]:
-    """Runs a block for one campaign; a principal confined to another one is refused."""
+    """Runs a block for one campaign. A principal confined to another campaign is refused."""
     context = current()
     confined = context.principal.campaign_id
     if confined not in (PLATFORM, campaign_id):
@@ -120,39 +120,42 @@ def in_campaign(campaign_id: int) -> Iterator[Context]:
 
 @contextmanager
 def on_platform(reason: str) -> Iterator[Context]:
-    """Leaves the campaign for the platform's own rows, for a stated reason. The one way out of a campaign's scope."""
+    """Runs a block on the platform's own rows, for a stated reason: the only way to leave a campaign's scope."""
     if not reason:
-        raise NoCampaign(hint="Say why the campaign is left.")
+        raise NoCampaign(hint="Give the reason for leaving the campaign.")
     with acting(msgspec.structs.replace(current(), campaign_id=PLATFORM)) as inner:
         yield inner
 
 
 def system_context(name: str, campaign_id: int | None = None) -> Context:
-    """A context for the platform's own work (start, background, command line)."""
+    """Returns a context for the platform's own work (startup, background tasks, command line)."""
     principal = Principal(name=f"system:{name}", campaign_id=PLATFORM, role=Role.ADMIN)
     return Context(principal=principal, campaign_id=campaign_id, correlation_id=new_correlation_id())
 
 
 def nobodys_context() -> Variables:
-    """Context variables for work that is done for many callers at once: it has no campaign, so it can take nobody's."""
+    """Returns context variables for work shared by many callers. They name no campaign, so none can leak into it."""
     variables = Variables()
     variables.run(_current.set, system_context("lane"))
     return variables
 
 
 def new_correlation_id() -> str:
-    """A random correlation id of 22 characters."""
+    """Returns a random correlation id of 22 characters."""
     return secrets.token_urlsafe(16)
 
 
 def deadline() -> float | None:
-    """When the running call has to end, in seconds of the event loop's clock; None if it may take its time."""
+    """Returns the deadline of the current call on the event loop's clock, in seconds; None if it has none."""
     context = _current.get()
     return context.deadline if context is not None else None
 
 
 def remaining() -> float | None:
-    """Seconds until the deadline of the running call; None if it has none, an error if it has passed."""
+    """Returns the seconds until the deadline of the current call; None if it has none.
+
+    Raises `DeadlineExceeded` if the deadline has passed.
+    """
     if (end := deadline()) is None:
         return None
     left = end - asyncio.get_running_loop().time()

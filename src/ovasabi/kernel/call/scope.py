@@ -1,6 +1,6 @@
-"""The tenant scope of a statement, as a value; how it gets into the statement is in `ovasabi.database.sql`."""
+"""The tenant scope of a statement, as a value; `ovasabi.database.sql` inserts it into statements."""
 
 
 def scope_of(*campaigns: int) -> str:
-    """The tenant scope as PostgreSQL reads it, such as `{1,2}`."""
+    """Returns the tenant scope as PostgreSQL's array literal, such as `{1,2}`."""
     return "{" + ",".join(str(campaign) for campaign in sorted(set(campaigns))) + "}"

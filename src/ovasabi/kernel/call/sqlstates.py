@@ -1,16 +1,16 @@
-"""The SQLSTATEs of our own: with which our functions and policies refuse, and nobody else. The one list of them."""
+"""The SQLSTATEs that only our own functions and policies raise. This is the only list of them."""
 
 from enum import StrEnum
 
 
 class OwnSqlState(StrEnum):
-    """A refusal of the database that is ours. PostgreSQL has no class OV: none of its own errors looks like one."""
+    """Errors raised by our own SQL. PostgreSQL has no class OV, so none of its own errors can be confused with them."""
 
     APPEND_ONLY = "OV001"
-    """The event log is changed."""
+    """A statement tried to change the event log."""
     LEASE_LOST = "OV002"
-    """A write carries the token of a lease that somebody else holds now."""
+    """A write carries the token of a lease that another holder has taken over."""
     OUT_OF_SCOPE = "OV003"
-    """A row, or the campaign that a function is asked for, is outside the scope of the statement."""
+    """A row, or the campaign passed to a function, is outside the scope of the statement."""
     NO_PARTITIONS = "OV004"
-    """A partition is asked for of a table that has none."""
+    """A partition was requested for a table that is not partitioned."""

@@ -1,4 +1,4 @@
-"""Units of work: one statement by itself, or several in one transaction, with the caller's deadline and lease."""
+"""Units of work: a single statement, or several in one transaction, under the caller's deadline and lease."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -23,18 +23,18 @@ _transaction: ContextVar[asyncpg.Connection | None] = ContextVar("ovasabi_transa
 
 
 async def read(database: Database, sql: str, *args: Any, pool: Pool = Pool.READ) -> list[Row]:
-    """Runs a reading statement: inside the running transaction if there is one."""
+    """Runs a reading statement, inside the current transaction if there is one."""
     connection = _transaction.get()
     try:
         if connection is not None:
             return await connection.fetch(sql, *args)
         return await database.read(sql, *args, timeout=remaining(), pool=pool)
     except asyncpg.DataError as error:
-        raise InvalidValue(problem="A value is out of the range that the database takes.") from error
+        raise InvalidValue(problem="A value is outside the range that the database accepts.") from error
 
 
 async def write(database: Database, sql: str, *args: Any, again: bool = False, pool: Pool = Pool.WRITE) -> list[Row]:
-    """Runs a writing statement: inside the running transaction, else by itself, behind the lease of the context."""
+    """Runs a writing statement inside the current transaction, or by itself, guarded by the lease of the context."""
     connection = _transaction.get()
     if connection is not None:
         return await connection.fetch(sql, *args)
@@ -46,7 +46,7 @@ async def write(database: Database, sql: str, *args: Any, again: bool = False, p
 
 @asynccontextmanager
 async def transaction(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """Makes the writes of a block one transaction; inside another one, a part of it."""
+    """Runs a block as one transaction; inside another transaction, as a savepoint of it."""
     running = _transaction.get()
     if running is not None:
         async with running.transaction():
@@ -68,7 +68,7 @@ async def transaction(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def atomically(database: Database, block: Callable[[], Awaitable[T]]) -> T:
-    """Runs a block as one transaction, again from its start where others got in between; inside another, as a part."""
+    """Runs a block as one transaction and retries it on a concurrent change; inside a transaction, as a savepoint."""
     if in_transaction():
         async with transaction(database):
             return await block()
@@ -84,12 +84,12 @@ async def atomically(database: Database, block: Callable[[], Awaitable[T]]) -> T
 
 
 def contended(error: Exception) -> bool:
-    """Whether others got in between, so that the same may succeed when it is begun again."""
+    """Returns whether a concurrent change caused the error, so that a retry from the start may succeed."""
     return isinstance(error, Contended)
 
 
 def in_transaction() -> bool:
-    """Whether a unit of work is open."""
+    """Returns whether a transaction is open in this context."""
     return _transaction.get() is not None
 
 

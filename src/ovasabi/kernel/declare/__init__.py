@@ -1,1 +1,1 @@
-"""What a declaration says: entities, fields, ids, methods, states and metadata. Nothing here reads or writes."""
+"""Declarations: entities, fields, ids, methods, state machines and metadata. Nothing here performs I/O."""

@@ -1,4 +1,4 @@
-"""The declaration of an entity: a typed class, from which its table, statements, schemas and doors follow."""
+"""The declaration of an entity: a typed class from which its table, statements, schemas and API are derived."""
 
 import uuid
 from collections.abc import Callable, Iterable
@@ -32,35 +32,35 @@ class Scope(StrEnum):
     CAMPAIGN = "campaign"
     """In a campaign; the table is partitioned by campaign and month."""
     ROOT = "root"
-    """The campaign itself: its row carries its own number; the table is not partitioned."""
+    """The campaign itself: its row contains its own number, and the table is not partitioned."""
     GLOBAL = "global"
     """On the platform, without a campaign."""
 
 
 class Entity(msgspec.Struct, kw_only=True, frozen=True):
-    """What every entity has, whatever its service. Set by the kernel; a client sends only `metadata`."""
+    """The fields that every entity has. The kernel sets them; clients send only `metadata`."""
 
-    id: Annotated[Id, Meta(description="The integer id: 53 bits, ordered by time.")]
-    uuid: Annotated[uuid.UUID, Meta(description="The public reference, a version 7 UUID.")]
-    campaign_id: Annotated[int, Meta(ge=0, description="The number of its campaign; 0 is the platform.")]
-    version: Annotated[int, Meta(ge=1, description="Rises by one with each change; the ETag.")]
+    id: Annotated[Id, Meta(description="The integer id: 53 bits, ordered by creation time.")]
+    uuid: Annotated[uuid.UUID, Meta(description="The public identifier, a version 7 UUID.")]
+    campaign_id: Annotated[int, Meta(ge=0, description="The number of the entity's campaign; 0 is the platform.")]
+    version: Annotated[int, Meta(ge=1, description="Incremented by each change; also sent as the ETag.")]
     created_at: Annotated[
-        datetime, Meta(tz=True, description="When it was created, to the millisecond: the time in the id.")
+        datetime, Meta(tz=True, description="When the entity was created, in milliseconds, as encoded in the id.")
     ]
-    updated_at: Annotated[datetime, Meta(tz=True, description="When it was last changed.")]
+    updated_at: Annotated[datetime, Meta(tz=True, description="When the entity was last changed.")]
     metadata: Annotated[
-        dict[str, Any], Meta(description="Free attributes, by namespace; merged on update, 64 KiB at most.")
+        dict[str, Any], Meta(description="Custom attributes by namespace; merged on update, at most 64 KiB.")
     ] = msgspec.field(default_factory=dict)
 
 
 E = TypeVar("E", bound=Entity)
 
-KEPT = ("id", "uuid", "campaign_id", "version", "created_at", "updated_at")
-"""The fields of every entity that the kernel alone sets."""
+SYSTEM_FIELDS = ("id", "uuid", "campaign_id", "version", "created_at", "updated_at")
+"""The fields of every entity that only the kernel sets."""
 
 
 class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
-    """An entity as declared: its names, its scope and its fields."""
+    """An entity type as declared: its names, scope and fields."""
 
     cls: type[Entity]
     name: str
@@ -91,17 +91,17 @@ class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     @cached_property
     def stored(self) -> tuple[Field, ...]:
-        """The fields that are written: all but those that the database derives."""
+        """The stored fields: all except those that the database derives."""
         return tuple(field for field in self.fields if not field.has(FromMetadata))
 
     @cached_property
     def shown(self) -> tuple[Field, ...]:
-        """The fields that are read: all but secrets."""
+        """The readable fields: all except secrets."""
         return tuple(field for field in self.fields if not field.has(Secret))
 
     @cached_property
     def searched(self) -> tuple[Field, ...]:
-        """The fields of full-text search."""
+        """The fields included in full-text search."""
         return tuple(field for field in self.fields if field.has(Search))
 
     @cached_property
@@ -111,12 +111,12 @@ class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     @cached_property
     def counter(self) -> Counter | None:
-        """Where it is counted by the entity that it refers to, if it is."""
+        """The counter of its counted reference, if it has one."""
         found = counted_reference(self.name, self.fields)
         if found is None or (parent := declared.get(found[1].type)) is None:
             return None
         if (self.scope, parent.scope) != (Scope.CAMPAIGN, Scope.CAMPAIGN):
-            raise TypeError(f"{self.name} is counted by {parent.name}: both must be of a campaign")
+            raise TypeError(f"{self.name} is counted by {parent.name}: both must belong to a campaign")
         return counter_of(self.name, *found, parent.by_name)
 
     @cached_property
@@ -127,42 +127,42 @@ class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     @cached_property
     def draft(self) -> type[msgspec.Struct]:
-        """What a create takes: every field that a client may set."""
+        """The request of a create: every field that a client may set."""
         fields = [
-            (field.name, field.given) if field.required else (field.name, field.given, _default(field))
+            (field.name, field.request_type) if field.required else (field.name, field.request_type, _default(field))
             for field in self.stored
             if not field.has(Output)
         ]
-        return _struct(f"{self.cls.__name__}Draft", fields, f"A {self.name} to create.")
+        return _struct(f"{self.cls.__name__}Draft", fields, f"The {self.name} to create.")
 
     @cached_property
     def patch(self) -> type[msgspec.Struct]:
-        """What an update takes: any of the fields that a client may change; what is left out stays."""
+        """The request of an update: any of the fields that a client may change. Omitted fields are not changed."""
         fields = [
-            (field.name, field.given | msgspec.UnsetType, UNSET)
+            (field.name, field.request_type | msgspec.UnsetType, UNSET)
             for field in self.stored
             if not field.has(Output, Immutable)
         ]
-        return _struct(f"{self.cls.__name__}Patch", fields, f"Changes to a {self.name}.", metadata=UNSET)
+        return _struct(f"{self.cls.__name__}Patch", fields, f"The fields of the {self.name} to change.", metadata=UNSET)
 
     @cached_property
     def written(self) -> type[msgspec.Struct] | None:
-        """How a request writes the decimals, which their type alone does not say; None if there are none to be set."""
+        """The accepted forms of decimals in requests, which the type alone does not say; None if none can be set."""
         decimals = [field for field in self.stored if field.base is Decimal and not field.has(Output)]
         fields = [(field.name, field.written | msgspec.UnsetType, UNSET) for field in decimals]
         return msgspec.defstruct(f"{self.cls.__name__}Written", fields, kw_only=True) if fields else None
 
     def action(self, verb: str) -> str:
-        """A verb as the event log names it: `create` of the service's main entity, `create_comment` of another."""
+        """Returns a verb as named in the event log: `create` for the main entity, `create_comment` for another one."""
         return verb if self.table in ("main", "master") else f"{verb}_{self.name}"
 
     def event_type(self, verb: str, state: str = "success") -> str:
-        """`service:action:v1:state`."""
+        """Returns an event type: `service:action:v1:state`."""
         return f"{self.service}:{self.action(verb)}:v1:{state}"
 
 
 declared: dict[str, EntityType] = {}
-"""Every entity that was declared, by its type name."""
+"""All declared entity types, by name."""
 
 _by_class: dict[type[Entity], EntityType] = {}
 
@@ -177,22 +177,22 @@ def entity(
     stream: str = "operational",
     unique: Iterable[tuple[str, ...]] = (),
 ) -> Callable[[type[E]], type[E]]:
-    """Declares a class as an entity. The service is the folder that the class stands in.
+    """Declares a class as an entity. The service is named after the folder that contains the class.
 
-    `title` is the field that names it in the registry, `unique` lists natural keys of several fields, `stream` is the
-    retention stream of its events.
+    `title` is the field that names the entity in the registry, `unique` lists natural keys of several fields, and
+    `stream` is the retention stream of its events.
     """
 
     def declare(cls: type[E]) -> type[E]:
         fields = read_fields(cls, set(Entity.__struct_fields__))
         type_name = name or cls.__name__.lower()
         if type_name in declared and declared[type_name].cls.__module__ != cls.__module__:
-            raise TypeError(f"entity {type_name!r} is declared in {declared[type_name].cls.__module__} already")
+            raise TypeError(f"entity {type_name!r} is already declared in {declared[type_name].cls.__module__}")
         single = tuple((field.name,) for field in fields if field.has(Unique))
         known = {field.name for field in fields}
-        for wanted in (title, *(part for group in unique for part in group)):
-            if wanted not in known:
-                raise TypeError(f"entity {type_name!r} has no field {wanted!r}")
+        for field_name in (title, *(part for group in unique for part in group)):
+            if field_name not in known:
+                raise TypeError(f"entity {type_name!r} has no field {field_name!r}")
         declared[type_name] = _by_class[cls] = EntityType(
             cls=cls,
             name=type_name,
@@ -216,19 +216,19 @@ def entity(
 
 
 def _check_counters() -> None:
-    """Refuses a counter that could not be kept right, whichever of its two entities is declared last."""
-    taken: dict[tuple[str, str], str] = {}
+    """Refuses a counter that could become wrong, whichever of its two entities is declared last."""
+    counted_by: dict[tuple[str, str], str] = {}
     for child in declared.values():
-        counter = msgspec.structs.replace(child).counter  # not kept: what counts it may be yet to come
+        counter = msgspec.structs.replace(child).counter  # of a copy, since its parent may be declared later
         if counter is None:
             continue
-        other = taken.setdefault((counter.parent, counter.field.name), child.name)
+        other = counted_by.setdefault((counter.parent, counter.field.name), child.name)
         if other != child.name:
-            raise TypeError(f"{counter.parent}.{counter.field.name} would count {other} and {child.name}")
+            raise TypeError(f"{counter.parent}.{counter.field.name} would count both {other} and {child.name}")
 
 
 def type_of(cls: type[Entity]) -> EntityType:
-    """The declaration of an entity class."""
+    """Returns the declaration of an entity class."""
     try:
         return _by_class[cls]
     except KeyError:
@@ -244,7 +244,7 @@ def _default(field: Field) -> Any:
 
 
 def _struct(name: str, fields: list[Any], doc: str, metadata: Any = None) -> type[msgspec.Struct]:
-    kind = Annotated[dict[str, Any], Meta(description="Free attributes, by namespace.")]
+    kind = Annotated[dict[str, Any], Meta(description="Custom attributes by namespace.")]
     last = (
         ("metadata", kind | msgspec.UnsetType, UNSET)
         if metadata is UNSET

@@ -1,4 +1,4 @@
-"""What an annotation says of a field beyond its type: one declaration, from which column, checks and doors follow."""
+"""Fields of entities: markers in annotations, from which columns, checks and API schemas are derived."""
 
 import datetime
 import types
@@ -17,33 +17,33 @@ from ovasabi.kernel.declare.ids import MAX_ID
 
 
 class Marker(msgspec.Struct, frozen=True):
-    """Base of the markers: `title: Annotated[str, Meta(max_length=200), Search("A")]`."""
+    """Base class of markers in annotations: `title: Annotated[str, Meta(max_length=200), Search("A")]`."""
 
 
 M = TypeVar("M", bound=Marker)
 
 
 class Unique(Marker, frozen=True):
-    """A natural key within the campaign (of the platform for a global entity); `fold` ignores case."""
+    """A natural key within the campaign (within the platform for a global entity); `fold` ignores case."""
 
     fold: bool = False
 
 
 class Search(Marker, frozen=True):
-    """Part of full-text search, with PostgreSQL's weight: A (titles) to D."""
+    """Included in full-text search, with PostgreSQL's weight from A (titles) to D."""
 
     weight: str = "B"
 
 
 Refusal = type[OvasabiError]
-"""Named here, since inside the class below `type` is a field."""
+"""Defined here because `type` is a field in the class below."""
 
 
 class Reference(Marker, frozen=True):
-    """The id of another entity, of the named type; in the same campaign, or of a global type.
+    """The id of another entity of the named type, in the same campaign or of a global type.
 
-    `counted_in` names a field of that entity, which counts those that refer to it: each create, delete and restore is
-    counted. In a state of `closed_in` that entity takes no more, and `refusal` says so.
+    `counted_in` names a field of that entity that counts the entities referring to it; each create, delete and restore
+    updates it. In a state listed in `closed_in` the entity accepts no more references, and `refusal` is the error.
     """
 
     type: str
@@ -53,79 +53,79 @@ class Reference(Marker, frozen=True):
 
 
 class Filter(Marker, frozen=True):
-    """May be filtered by, and ordered by if it is one value; such a column is indexed."""
+    """Lists can be filtered by it, and ordered by it if it is a single value. Its column is indexed."""
 
 
 class Personal(Marker, frozen=True):
-    """Data about a person: what masking and erasure act upon."""
+    """Personal data, subject to masking and erasure."""
 
 
 class Immutable(Marker, frozen=True):
-    """Set when the entity is created, never changed."""
+    """Set when the entity is created, and never changed."""
 
 
 class Output(Marker, frozen=True):
-    """Set by the service's own verbs; not accepted from a client."""
+    """Set only by the service's own verbs; not accepted from clients."""
 
 
 class Secret(Marker, frozen=True):
-    """Accepted, sealed by `seal` and kept in `<name>_hash`; in no answer, no event and no log.
+    """Accepted from clients, hashed by `seal` and stored in `<name>_hash`; never in a response, an event or a log.
 
-    Declared as `Annotated[str, Secret(seal)] | UnsetType = UNSET`, since an entity that was read does not have it.
+    Declared as `Annotated[str, Secret(seal)] | UnsetType = UNSET`, because an entity that was read does not include it.
     """
 
     seal: Callable[[str], str]
 
 
 class Numeric(Marker, frozen=True):
-    """Digits of a decimal: in all, and after the point."""
+    """The precision and scale of a decimal: its total digits, and its digits after the decimal point."""
 
     precision: int = 20
     scale: int = 8
 
     @property
-    def most(self) -> int:
-        """Every value is less than this."""
+    def limit(self) -> int:
+        """The exclusive upper bound of every value."""
         return int(10 ** (self.precision - self.scale))
 
     def pattern(self, *, signed: bool) -> str:
-        """How a value is written: digits, and maybe a point and digits. No exponent, no plus, no spaces."""
+        """Returns the pattern of a value: digits, optionally with a fraction; no exponent, plus sign or spaces."""
         fraction = rf"(\.[0-9]{{1,{self.scale}}})?" if self.scale else ""
         return rf"^{'-?' if signed else ''}[0-9]{{1,{self.precision - self.scale}}}{fraction}$(?!\n)"
 
     def problem(self, value: Decimal) -> str | None:
-        """What the column would refuse or round off, if anything: an answer must be what is kept."""
+        """Returns why the column would reject or round a value, if it would: a response must equal what is stored."""
         if not value.is_finite():
             return "must be a finite number"
         digits, exponent = value.as_tuple().digits, int(value.as_tuple().exponent)
         zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
         if value and -(exponent + zeros) > self.scale:
-            return f"may have {self.scale} digits after the point"
+            return f"must have at most {self.scale} digits after the decimal point"
         if value and value.adjusted() >= self.precision - self.scale:
-            return f"may have {self.precision - self.scale} digits before the point"
+            return f"must have at most {self.precision - self.scale} digits before the decimal point"
         return None
 
 
 class Bounds(Marker, frozen=True):
-    """The least (`ge`, or more than `gt`) and greatest (`le`) of a decimal; other numbers say it with `Meta`."""
+    """The bounds of a decimal: at least `ge`, greater than `gt`, at most `le`. Other numbers use `Meta`."""
 
     ge: int | None = None
     gt: int | None = None
     le: int | None = None
 
     def problem(self, value: Decimal) -> str | None:
-        """What is wrong with a value, if anything."""
+        """Returns which bound a value violates, if any."""
         if self.ge is not None and not value >= self.ge:
-            return f"must be {self.ge} or more"
+            return f"must be at least {self.ge}"
         if self.gt is not None and not value > self.gt:
-            return f"must be more than {self.gt}"
+            return f"must be greater than {self.gt}"
         if self.le is not None and not value <= self.le:
-            return f"must be {self.le} or less"
+            return f"must be at most {self.le}"
         return None
 
 
 class FromMetadata(Marker, frozen=True):
-    """A hot key: derived by the database from this path of the metadata, indexed, read-only."""
+    """A hot key: a read-only, indexed field that the database derives from this path in the metadata."""
 
     path: str
 
@@ -144,16 +144,16 @@ class Field(msgspec.Struct, frozen=True):
     description: str | None
 
     def get(self, kind: type[M]) -> M | None:
-        """The field's marker of a kind, if it has one."""
+        """Returns the field's marker of a kind, if it has one."""
         return next((marker for marker in self.markers if isinstance(marker, kind)), None)
 
     def has(self, *kinds: type[Marker]) -> bool:
-        """Whether the field has a marker of one of the kinds."""
+        """Returns whether the field has a marker of one of the kinds."""
         return any(isinstance(marker, kinds) for marker in self.markers)
 
     @property
-    def given(self) -> Any:
-        """Its annotation where a client gives it: an integer is one that the column takes, a reference can be an id."""
+    def request_type(self) -> Any:
+        """Its annotation in requests: integers are limited to the column's range, and references to possible ids."""
         if self.base is not int:
             return self.annotation
         least, most = (1, MAX_ID) if self.has(Reference) else (-(1 << 63), (1 << 63) - 1)
@@ -164,33 +164,33 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def written(self) -> Any:
-        """The type of a decimal as a request writes it: in digits and a point, or as a number."""
+        """The type of a decimal in requests: a string of digits with an optional fraction, or a number."""
         digits, bounds = self.get(Numeric) or Numeric(), self.get(Bounds) or Bounds()
         signed = bounds.ge is None and bounds.gt is None
         pattern = Annotated[str, Meta(pattern=digits.pattern(signed=signed))]
-        limits: dict[str, Any] = {"gt": -digits.most} if signed else {"ge": bounds.ge, "gt": bounds.gt}
-        limits |= {"lt": digits.most} if bounds.le is None else {"le": bounds.le}
+        limits: dict[str, Any] = {"gt": -digits.limit} if signed else {"ge": bounds.ge, "gt": bounds.gt}
+        limits |= {"lt": digits.limit} if bounds.le is None else {"le": bounds.le}
         form = pattern | Annotated[float, Meta(**limits)]
         return form | None if self.nullable else form
 
     @property
     def column(self) -> str:
-        """The column's name; a secret is kept only as its hash."""
+        """The column's name; only the hash of a secret is stored."""
         return f"{self.name}_hash" if self.has(Secret) else self.name
 
     @property
     def required(self) -> bool:
-        """Whether a create must give it."""
+        """Whether a create must set it."""
         return self.default is NODEFAULT and self.default_factory is NODEFAULT
 
     @property
     def is_list(self) -> bool:
-        """Whether it is a list of plain values, kept as an array."""
+        """Whether it is a list of scalars, stored as an array."""
         return typing.get_origin(self.base) is list and _scalar_type(typing.get_args(self.base)[0]) is not None
 
     @property
     def sql_type(self) -> str:
-        """The column's type in PostgreSQL's words."""
+        """The column's type in PostgreSQL."""
         if self.is_list:
             return f"{_scalar_type(typing.get_args(self.base)[0])}[]"
         if self.has(Secret):
@@ -204,16 +204,16 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def filterable(self) -> bool:
-        """Whether lists may be filtered by it."""
+        """Whether lists can be filtered by it."""
         return self.has(Filter, Unique, Reference, FromMetadata)
 
     @property
     def sortable(self) -> bool:
-        """Whether lists may be ordered by it."""
+        """Whether lists can be ordered by it."""
         return self.filterable and not self.is_list and self.sql_type != "jsonb"
 
     def initial(self) -> Any:
-        """The value of a field that was not given."""
+        """Returns the value of the field if it is omitted."""
         return self.default_factory() if self.default_factory is not NODEFAULT else self.default
 
 
@@ -238,7 +238,7 @@ def _scalar_type(base: Any) -> str | None:
 
 
 def read_fields(cls: type[msgspec.Struct], inherited: set[str]) -> tuple[Field, ...]:
-    """The fields that a struct class declares itself, in order of declaration."""
+    """Returns the fields that a struct class itself declares, in order of declaration."""
     hints = typing.get_type_hints(cls, include_extras=True)
     defaults = {field.name: field for field in msgspec.structs.fields(cls)}
     return tuple(

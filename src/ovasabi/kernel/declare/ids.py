@@ -1,4 +1,4 @@
-"""Ids of 53 bits that carry their time, and the version 7 UUIDs that carry their id."""
+"""53-bit ids that contain their creation time, and version 7 UUIDs that contain their id."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -12,21 +12,21 @@ _OFFSET = 1_577_836_800_000  # EPOCH in Unix milliseconds
 _MILLISECOND = timedelta(milliseconds=1)
 MAX_ID = (1 << 53) - 1
 Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
-"""The id of an entity or event, as a request or an answer gives it."""
+"""The id of an entity or event in requests and responses."""
 
 
 def id_time(id: int) -> datetime:
-    """The moment that an id carries, UTC, to the millisecond. Equal to the SQL function `id_time`."""
+    """Returns the time in an id, in UTC, to the millisecond. Equivalent to the SQL function `id_time`."""
     return _UNIX + ((id >> 12) + _OFFSET) * _MILLISECOND
 
 
 def time_id(at: datetime) -> int:
-    """The smallest id of a moment. Equal to the SQL function `time_id`."""
+    """Returns the smallest id of a given time. Equivalent to the SQL function `time_id`."""
     return ((at - EPOCH) // _MILLISECOND) << 12
 
 
 def uuid_id(reference: uuid.UUID) -> int | None:
-    """The id inside a UUID of ours; None if it cannot be one. Equal to the SQL function `uuid_id` for ours."""
+    """Returns the id in one of our UUIDs; None for any other. Equivalent, for ours, to the SQL function `uuid_id`."""
     value = reference.int
     if (value >> 76) & 0xF != 7:
         return None
@@ -35,9 +35,9 @@ def uuid_id(reference: uuid.UUID) -> int | None:
 
 
 def parse_reference(text: str) -> tuple[int, uuid.UUID | None] | None:
-    """An id, and the UUID if the text was one; None if the text is neither.
+    """Returns the id, and the UUID if the text is one; None if the text is neither an id nor a UUID.
 
-    The integer form is plain decimal digits; the UUID form is canonical (RFC 9562), in either case.
+    An id is written in decimal digits, a UUID in its canonical form (RFC 9562), in lower or upper case.
     """
     if text.isascii() and text.isdigit():
         id = int(text) if len(text) <= 16 else MAX_ID + 1
@@ -46,6 +46,6 @@ def parse_reference(text: str) -> tuple[int, uuid.UUID | None] | None:
         reference = uuid.UUID(text) if len(text) == 36 else None
     except ValueError:
         return None
-    # uuid.UUID is lenient: it takes dashes anywhere, spaces, and the digits of other scripts.
+    # uuid.UUID is lenient: it accepts dashes anywhere, spaces, and the digits of other scripts.
     id_or_none = uuid_id(reference) if reference and str(reference) == text.lower() else None
     return None if id_or_none is None else (id_or_none, reference)

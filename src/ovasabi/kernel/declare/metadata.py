@@ -1,4 +1,4 @@
-"""Metadata: free attributes in namespaces, limited in size, merged on update (JSON Merge Patch, RFC 7396)."""
+"""Metadata: custom attributes in namespaces, limited in size and merged on update (JSON Merge Patch, RFC 7396)."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from ovasabi.kernel.declare.entity import EntityType, declared
 
 MAX_BYTES = 65_536
 MAX_DEPTH = 20
-"""Of objects and lists within each other: readers of protobuf stop at 100 messages, of which an object takes three."""
+"""Nesting of objects and lists: protobuf parsers stop at 100 nested messages, and an object takes three."""
 ROOTS = (
     "tags",
     "categories",
@@ -25,19 +25,19 @@ ROOTS = (
     "knowledge_graph",
     "service_specific",
 )
-"""The keys that metadata may have. What belongs to one service or use goes to `service_specific.<namespace>`."""
+"""The allowed root keys of metadata. Data of a single service or use goes to `service_specific.<namespace>`."""
 
 NAMESPACE = "[a-z][a-z0-9_]{0,62}"
 _NAMESPACE = re.compile(NAMESPACE)
 
 
 def check_metadata(metadata: dict[str, Any], service: str) -> None:
-    """Refuses unknown roots, malformed namespaces, another service's namespace, and what is too large or too deep."""
+    """Refuses unknown root keys, invalid namespaces, namespaces of other services, and values too large or too deep."""
     for root in metadata:
         if root not in ROOTS:
             near = get_close_matches(root, ROOTS, 1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Put it under service_specific.{service}."
-            raise InvalidValue(field=f"metadata.{root}", problem=f"Metadata has no root key {root!r}.", hint=hint)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Use service_specific.{service} instead."
+            raise InvalidValue(field=f"metadata.{root}", problem=f"{root!r} is not a root key of metadata.", hint=hint)
     namespaces = metadata.get("service_specific")
     if namespaces is not None and not isinstance(namespaces, dict):
         raise InvalidValue(
@@ -47,7 +47,7 @@ def check_metadata(metadata: dict[str, Any], service: str) -> None:
     for name, value in (namespaces or {}).items():
         field = f"metadata.service_specific.{name}"
         if not _NAMESPACE.fullmatch(name):
-            raise InvalidValue(field=field, problem="A namespace is lower case letters, digits and underscores.")
+            raise InvalidValue(field=field, problem="A namespace has only lowercase letters, digits and underscores.")
         if name in others:
             raise InvalidValue(
                 field=field, problem=f"The namespace {name} belongs to the service {name}, not {service}."
@@ -55,13 +55,13 @@ def check_metadata(metadata: dict[str, Any], service: str) -> None:
         if value is not None and not isinstance(value, dict):
             raise InvalidValue(field=field, problem="A namespace must be an object.")
     if _is_deeper(metadata, MAX_DEPTH):
-        raise InvalidValue(field="metadata", problem=f"Metadata may be nested {MAX_DEPTH} deep at most.")
+        raise InvalidValue(field="metadata", problem=f"Metadata must be nested at most {MAX_DEPTH} levels deep.")
     if len(msgspec.json.encode(metadata)) > MAX_BYTES:
-        raise InvalidValue(field="metadata", problem=f"Metadata may take {MAX_BYTES} bytes at most.")
+        raise InvalidValue(field="metadata", problem=f"Metadata must be at most {MAX_BYTES} bytes long.")
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Whether objects and lists are nested deeper than that; without recursion, which itself has an end."""
+    """Returns whether objects and lists are nested deeper than `levels`; iterative, because recursion is limited."""
     level = [value]
     for _ in range(levels):
         level = [inner for outer in level for inner in _within(outer)]
@@ -75,7 +75,7 @@ def _within(value: Any) -> Iterable[Any]:
 
 
 def merge(target: Any, patch: Any) -> Any:
-    """Objects merge, null removes, anything else replaces. Equal to the SQL function `metadata_merge`."""
+    """Merges a patch: objects merge, null removes, anything else replaces. Equivalent to the SQL `metadata_merge`."""
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}
@@ -88,7 +88,7 @@ def merge(target: Any, patch: Any) -> Any:
 
 
 def derived(of: EntityType, metadata: dict[str, Any]) -> dict[str, Any]:
-    """The hot keys of an entity, as the database derives them from its metadata."""
+    """Returns the hot keys of an entity, as the database derives them from its metadata."""
     values: dict[str, Any] = {}
     for name, path in of.derived:
         value: Any = metadata
@@ -99,12 +99,12 @@ def derived(of: EntityType, metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _jsonb_text(value: Any) -> str:
-    """A JSON value as PostgreSQL writes a jsonb: shorter keys first, spaces after the marks, no exponents."""
+    """Returns a JSON value as PostgreSQL prints jsonb: shorter keys first, spaces after separators, no exponents."""
     if isinstance(value, dict):
         order = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
         return "{" + ", ".join(f"{_jsonb_text(key)}: {_jsonb_text(value[key])}" for key in order) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_jsonb_text, value)) + "]"
     if isinstance(value, float):
-        return format(Decimal(msgspec.json.encode(value + 0.0).decode()), "f")  # a jsonb has no negative zero
+        return format(Decimal(msgspec.json.encode(value + 0.0).decode()), "f")  # jsonb has no negative zero
     return json.dumps(value, ensure_ascii=False)

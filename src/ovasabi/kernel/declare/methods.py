@@ -1,4 +1,4 @@
-"""What a service offers: methods declared once, with typed request and answer, and the call of one, for every door."""
+"""The methods of a service, declared once with typed requests and responses for every protocol, and calls of them."""
 
 import inspect
 import keyword
@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class MethodKind(StrEnum):
-    """What a method does. All but the last four are the same for every entity."""
+    """What kind of operation a method is. All but the last four are the same for every entity."""
 
     CREATE = "create"
     GET = "get"
@@ -29,95 +29,95 @@ class MethodKind(StrEnum):
     DELETE = "delete"
     RESTORE = "restore"
     READ = "read"
-    """A service's own question: it changes nothing."""
+    """A service's own reading method: it changes nothing."""
     VERB = "verb"
     """A service's own verb."""
     WATCH = "watch"
-    """Answers for as long as the caller listens."""
+    """Streams responses until the caller stops listening."""
     LONG = "long"
-    """Answers at once with an operation, which goes on."""
+    """Returns immediately with an operation, which continues in the background."""
 
 
 READING = frozenset({MethodKind.GET, MethodKind.LIST, MethodKind.SEARCH, MethodKind.READ, MethodKind.WATCH})
 STANDARD = frozenset({MethodKind.CREATE, MethodKind.GET, MethodKind.LIST, MethodKind.UPDATE, MethodKind.DELETE})
-"""What needs no name in an address: the method of HTTP says it."""
+"""The operations that the HTTP method identifies, so that their name is not part of the address."""
 OFFERED = STANDARD | {MethodKind.SEARCH, MethodKind.RESTORE}
-"""What every entity has, unless its service says otherwise."""
+"""The operations that every entity offers, unless its service declares otherwise."""
 OPERATION = "operation"
-"""The entity type that a long method answers with."""
+"""The entity type that a long method returns."""
 
 
 class Resource(StrEnum):
-    """What a method is called on."""
+    """The resource that a method is called on."""
 
     CAMPAIGN = "campaign"
-    """One campaign, which the call names."""
+    """The campaign that the call names."""
     ITSELF = "itself"
-    """The campaign itself: it is the entity."""
+    """The campaign as the entity itself."""
     PLATFORM = "platform"
     EITHER = "either"
     """The campaign that the call names, or the platform if it names none."""
 
 
 class Subject(msgspec.Struct, frozen=True, eq=False):
-    """What the methods of a service are about."""
+    """What a service is about: its names, its part of the address, and its entity."""
 
     label: str
-    """The service's name among all, such as `contents`."""
+    """The unique name of the service, such as `contents`."""
     title: str
-    """The name of its class, such as `Contents`."""
+    """The name of the service's class, such as `Contents`."""
     folder: str
-    """The folder that the class stands in, such as `content`."""
+    """The folder that contains the class, such as `content`."""
     singular: str
     plural: str
     collection: str
-    """Its part of the address; none if it is the campaign's own."""
+    """Its part of the address; empty if its methods belong to the campaign."""
     doc: str
     resource: Resource
     entity: type[Entity] | None = None
 
     @property
     def of(self) -> EntityType | None:
-        """The declaration of its entity, if it is of one."""
+        """The declaration of its entity, if it has one."""
         return None if self.entity is None else type_of(self.entity)
 
     def reached(self, on_entity: bool) -> Resource:
-        """What a method is called on: of one campaign, it is the campaign itself."""
+        """Returns the resource that a method is called on; for a method of one campaign, the campaign itself."""
         root = self.of is not None and self.of.scope is Scope.ROOT
         return Resource.ITSELF if root and on_entity else self.resource
 
 
 class Method(msgspec.Struct, frozen=True, eq=False):
-    """A method of a service, as every door offers it. `on_entity` says that it is of one entity, not of all."""
+    """A method of a service, as every protocol offers it. `on_entity`: whether it is called on one entity."""
 
     subject: Subject
     name: str
     operation: MethodKind
     on_entity: bool
     request: Any
-    """The type of the request, a struct; None if there is nothing to say."""
+    """The type of the request, a struct; None if there is no request."""
     response: Any
-    """The type of the answer, or of each answer to a watch; None if there is nothing to tell."""
+    """The type of the response, or of each message of a watch; None if the response is empty."""
     role: Role
     doc: str
     result: Any = None
-    """Of a long method: the type of the operation's result."""
+    """For a long method: the type of the operation's result."""
     move: Move | None = None
-    """Of a verb that moves the entity's state: from where to where."""
+    """For a verb that moves the entity's state: its move."""
 
     @property
     def function(self) -> str:
-        """The name of its function, which has an underscore where Python keeps the name for itself."""
+        """The name of its function, with an underscore appended if the name is a Python keyword."""
         return f"{self.name}_" if keyword.iskeyword(self.name) else self.name
 
     @property
     def id(self) -> str:
-        """Its name among all methods, such as `contents_publish`."""
+        """Its unique name, such as `contents_publish`."""
         return f"{self.subject.label}_{self.name}"
 
     @property
     def resource(self) -> Resource:
-        """What it is called on."""
+        """The resource that it is called on."""
         return self.subject.reached(self.on_entity)
 
     @property
@@ -127,44 +127,44 @@ class Method(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def takes_key(self) -> bool:
-        """Whether a caller may give a key, under which the same again has the same answer."""
+        """Whether a caller may pass an idempotency key, so that repeating the call has no further effect."""
         return self.operation in (MethodKind.CREATE, MethodKind.LONG)
 
     @property
     def takes_version(self) -> bool:
-        """Whether a caller may say which version of the entity it means."""
+        """Whether a caller may pass the expected version of the entity."""
         return self.on_entity and self.operation in (MethodKind.UPDATE, MethodKind.DELETE, MethodKind.VERB)
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One call of a method, whichever door it came through."""
+    """One call of a method, over any protocol."""
 
     method: Method
     campaign: str | None = None
-    """The campaign by slug or number; None is the platform."""
+    """The campaign by slug or number; None for the platform."""
     target: str | None = None
-    """The entity by id or uuid, if the method is of one."""
+    """The entity by id or uuid, if the method is called on one."""
     request: Any = None
     expected_version: int | None = None
     key: str | None = None
-    """Of a create or a start: the same again under the same key has the same answer."""
+    """The idempotency key of a create or a start: repeating the call with the same key has no further effect."""
     as_of: datetime | None = None
-    """Of a get: the entity as it was then."""
+    """For a get: the time as of which the entity is read."""
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of the answers to a watch: `cursor` is where to resume. One with nothing else is only a sign of life."""
+    """Base of the messages of a watch; `cursor` is where to resume. A message with only a cursor is a heartbeat."""
 
-    cursor: Annotated[str, Meta(description="Where to resume after it.")]
+    cursor: Annotated[str, Meta(description="The cursor at which to resume after this message.")]
 
     @property
     def silent(self) -> bool:
-        """Whether it tells nothing but where the watch is."""
+        """Whether it is a heartbeat: it contains only the cursor."""
         return all(getattr(self, name) is None for name in self.__struct_fields__ if name != "cursor")
 
 
 class Declared(msgspec.Struct, frozen=True):
-    """What a decorator said of a function."""
+    """What a decorator declares about a function."""
 
     operation: MethodKind
     role: Role | None
@@ -175,41 +175,42 @@ def verb(role: Role = Role.WRITER) -> Callable[[F], F]:
     """Declares a method of a service as its own verb.
 
     `async def publish(self, content: Content) -> Content` is a verb of one entity; `async def f(self, request: R) -> A`
-    one of all. A second parameter is the request, a typed struct. The answer's type is the return annotation.
+    is one of the collection. A second parameter is the request, a typed struct. The response type is the return
+    annotation.
     """
     return _declaring(MethodKind.VERB, role)
 
 
 def read(role: Role = Role.READER) -> Callable[[F], F]:
-    """Declares a method that only reads: as a verb, but asked with GET, its request in the query.
+    """Declares a method that only reads: like a verb, but called with GET, with its request in the query string.
 
-    Methods called `get`, `list` and `search` need no name in their address, as those of every entity. One that takes
-    `reference: str` is of the one that the address names.
+    Methods named `get`, `list` and `search` have addresses without a name, like those of every entity. A method with
+    the parameter `reference: str` is called on the entity that the address names.
     """
     return _declaring(MethodKind.READ, role)
 
 
 def watch(role: Role = Role.READER) -> Callable[[F], F]:
-    """Declares a method that answers for as long as the caller listens.
+    """Declares a method that streams messages until the caller stops listening.
 
-    `def watch(self, request: R) -> AsyncGenerator[A, None]`: a bad request is refused when it is called, and each
-    answer is a `Watched`, which says where to resume.
+    `def watch(self, request: R) -> AsyncGenerator[A, None]`: an invalid request is refused when the method is called.
+    Each message is a `Watched`, whose cursor says where to resume.
     """
     return _declaring(MethodKind.WATCH, role)
 
 
 def long(role: Role | None = Role.WRITER) -> Callable[[F], F]:
-    """Declares a method that may take long: its answer is an operation, which tells how far it is, and its result.
+    """Declares a method that may take a long time: it returns an operation, which has its progress and result.
 
-    `async def export(self, request: R, progress: Progress) -> A`; with an entity before the request, it is of that
-    one. It tells `progress` what it has done, and goes on from there when it is called again. `role=None` is the role
-    that changing the service's entities needs. See `kernel/work/long_methods.py`.
+    `async def export(self, request: R, progress: Progress) -> A`; with an entity before the request, it is called on
+    that entity. It reports to `progress` what it has done, and resumes from there when it is called again.
+    `role=None` is the role required to change the service's entities. See `kernel/work/long_methods.py`.
     """
     return _declaring(MethodKind.LONG, role)
 
 
 def own_methods(cls: type, subject: Subject) -> list[Method]:
-    """The methods that a class declares by decorator, by name; long ones only where there are operations."""
+    """Returns the methods that a class declares by decorator, by name; long ones only if operations are available."""
     found = inspect.getmembers(cls, lambda member: inspect.isfunction(member) and hasattr(member, "__declared__"))
     offered = [(name, function) for name, function in found if not _internal(function)]
     methods = [_method(cls, subject, name, function) for name, function in offered]
@@ -217,12 +218,12 @@ def own_methods(cls: type, subject: Subject) -> list[Method]:
 
 
 def values_of(request: msgspec.Struct) -> dict[str, Any]:
-    """The values of a draft or patch that were given."""
+    """Returns the values that are set in a draft or patch."""
     return {k: v for k, v in msgspec.structs.asdict(request).items() if v is not msgspec.UNSET}
 
 
 def ordered(methods: list[Method]) -> list[Method]:
-    """The methods in the order of their folders and services, whichever was imported first."""
+    """Returns the methods in the order of their folders and services, regardless of the order of imports."""
     return sorted(methods, key=lambda method: (method.subject.folder, method.subject.title))
 
 
@@ -246,42 +247,42 @@ def _method(cls: type, subject: Subject, name: str, function: Callable[..., Any]
     parameters = [hints[parameter] for parameter in list(inspect.signature(function).parameters)[1:]]
     on_entity = bool(parameters) and parameters[0] in (subject.entity, str)
     rest = parameters[1:] if on_entity else parameters
-    said: Declared = function.__declared__  # type: ignore[attr-defined]
-    long_ = said.operation is MethodKind.LONG
-    answer, doc = hints["return"], inspect.getdoc(function) or ""
+    declaration: Declared = function.__declared__  # type: ignore[attr-defined]
+    long_ = declaration.operation is MethodKind.LONG
+    returned, doc = hints["return"], inspect.getdoc(function) or ""
     if long_:
-        rest = rest[:-1]  # the last one is its progress
-        doc += f"\n\nAnswers at once with an operation, whose result is {_named(answer)}."
+        rest = rest[:-1]  # the last parameter is its progress
+        doc += f"\n\nReturns an operation immediately. {_result_text(returned)}"
     return Method(
         subject=subject,
         name=name.rstrip("_"),
-        operation=said.operation,
+        operation=declaration.operation,
         on_entity=on_entity,
         request=rest[0] if rest else None,
-        response=_response(said, subject, answer),
-        role=said.role or cls.manages,  # type: ignore[attr-defined]
+        response=_response(declaration, subject, returned),
+        role=declaration.role or cls.manages,  # type: ignore[attr-defined]
         doc=doc,
-        result=_answer(answer) if long_ else None,
-        move=said.move,
+        result=_none_or(returned) if long_ else None,
+        move=declaration.move,
     )
 
 
-def _response(said: Declared, subject: Subject, answer: Any) -> Any:
-    """What a method answers, by what it was declared as: a move, whatever its function says, answers the entity."""
-    if said.move is not None:
+def _response(declaration: Declared, subject: Subject, returned: Any) -> Any:
+    """Returns the response type of a method. A move always returns the entity, whatever its function returns."""
+    if declaration.move is not None:
         return subject.entity
-    if said.operation is MethodKind.LONG:
+    if declaration.operation is MethodKind.LONG:
         return _operation()
-    return typing.get_args(answer)[0] if said.operation is MethodKind.WATCH else _answer(answer)
+    return typing.get_args(returned)[0] if declaration.operation is MethodKind.WATCH else _none_or(returned)
 
 
 def _operation() -> type[Entity] | None:
     return declared[OPERATION].cls if OPERATION in declared else None
 
 
-def _named(answer: Any) -> str:
-    return "empty" if answer is type(None) else f"`{answer.__name__}`"
+def _result_text(returned: Any) -> str:
+    return "Its result is empty." if returned is type(None) else f"Its result is of type `{returned.__name__}`."
 
 
-def _answer(hint: Any) -> Any:
+def _none_or(hint: Any) -> Any:
     return None if hint is type(None) else hint

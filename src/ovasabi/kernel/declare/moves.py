@@ -1,4 +1,4 @@
-"""`@move`: a verb that is declared by the states that it leads from and to."""
+"""`@move`: declares a verb by its source states and its target state."""
 
 import functools
 import inspect
@@ -29,20 +29,21 @@ def move(
 ) -> Callable[[Own[E, P]], Verb[E, P]]:
     """Declares a verb of one entity that moves its state: `@move(from_=[DRAFT], to=PUBLISHED)`.
 
-    The function holds only what is the verb's own. It is called once the verb is known to apply, may refuse by an
-    error, and answers further values to set, if any; a second parameter is the request. The verb then sets state and
-    values under its own event, and answers the entity. The state's field is the one of the enum of `to`; `field` names
-    it where there are several. A move that is `internal` is made by the service itself, and no door offers it.
+    The function contains only what is specific to the verb. It is called when the verb is allowed; it may refuse by
+    raising an error, and may return further values to set. A second parameter is the request. The verb then sets the
+    state and the values, logs its own event, and returns the entity. The state is stored in the field whose type is
+    the enum of `to`; if there are several, `field` names it. An `internal` move is made only by the service itself and
+    is not part of the API.
     """
     if isinstance(from_, str):
-        raise TypeError(f"from_ is {from_!r}: it takes a list of states, such as [{from_!r}]")
+        raise TypeError(f"from_ is {from_!r}: it must be a list of states, such as [{from_!r}]")
 
     def declare(function: Own[E, P]) -> Verb[E, P]:
         name = function.__name__.rstrip("_")
         if hasattr(function, "__declared__"):
-            raise TypeError(f"{name} is declared as a method already")
+            raise TypeError(f"{name} is already declared as a method")
         if name in OFFERED:
-            raise TypeError(f"{name} is an operation of every entity: a move needs a name of its own")
+            raise TypeError(f"{name} is an operation of every entity: a move needs a different name")
 
         @functools.wraps(function)
         async def verb(self: Any, entity: E, /, *args: P.args, **kwargs: P.kwargs) -> E:
@@ -60,7 +61,7 @@ def move(
 
 
 def moves_of(cls: type) -> list[Move]:
-    """The moves that a class declares, in order of declaration."""
+    """Returns the moves that a class declares, in order of declaration."""
     members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
     found: list[Move] = []
     for name, member in members.items():

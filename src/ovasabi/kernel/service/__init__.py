@@ -1,4 +1,4 @@
-"""What a service is: its methods, declared once, and the operations that every entity has."""
+"""Services: methods, declared once, and the operations that every entity has."""
 
 from ovasabi.kernel.service.base import Service, declared_methods, services
 from ovasabi.kernel.service.entity_service import EntityService

@@ -1,4 +1,4 @@
-"""The base of every service: what it is about, its methods, and how a call of one is answered."""
+"""The base class of services: their subject, their methods, and how calls are dispatched."""
 
 import inspect
 from collections.abc import AsyncGenerator
@@ -13,29 +13,29 @@ from ovasabi.kernel.work.long_methods import Lookup, start
 
 S = TypeVar("S", bound="Service")
 Methods = list[Method]
-"""Named here, since inside a service `list` is a method."""
+"""Defined here because `list` is a method in the classes of services."""
 
 services: "list[type[Service]]" = []
-"""Every service class that was declared."""
+"""All declared service classes."""
 
 
 class Services(Lookup, Protocol):
-    """The running services, as one of them sees the others."""
+    """The running services, as seen by one of them."""
 
     subscriptions: Subscriptions
     result_cache: ResultCache
 
     def named(self, entity_type: str) -> Entities[Any]:
-        """The running service of an entity type, here or elsewhere."""
+        """Returns the running service of an entity type, in this process or another."""
 
     def service(self, kind: type[S]) -> S:
-        """The service of a class that runs in this process, as those of one folder do."""
+        """Returns the service of a class that runs in this process, as all services of one folder do."""
 
 
 class Service:
-    """Base of the services. One of an entity is an `EntityService`; this alone is for those that only ask and tell.
+    """Base class of services. A service of an entity is an `EntityService`; others derive directly from this class.
 
-    `singular` and `plural` name what it is about; `collection` is its part of the address, none for the campaign's own.
+    `singular` and `plural` name its subject; `collection` is its part of the address, empty if there is none.
     """
 
     singular: ClassVar[str] = ""
@@ -56,19 +56,19 @@ class Service:
 
     @classmethod
     def methods(cls) -> Methods:
-        """The methods that every door offers."""
+        """Returns the methods that every protocol offers."""
         return own_methods(cls, cls.subject)
 
     async def run(self, call: Call) -> Any:
-        """Answers a call of one of its methods; a long one with the operation that goes on."""
+        """Runs a call of one of its methods; for a long method, starts it and returns its operation."""
         if call.method.operation is MethodKind.LONG:
             return await start(self.registry, call)
         return await self._function(call)
 
     async def stream(self, call: Call) -> AsyncGenerator[Watched, None]:
-        """The answers to a call of a method that goes on answering; a bad call is refused before the first."""
-        answers: AsyncGenerator[Watched, None] = self._function(call)
-        return answers
+        """Returns the messages of a call of a watch. An invalid call is refused before the first message."""
+        messages: AsyncGenerator[Watched, None] = self._function(call)
+        return messages
 
     def _function(self, call: Call) -> Any:
         arguments = [argument for argument in (call.target, call.request) if argument is not None]
@@ -89,5 +89,5 @@ class Service:
 
 
 def declared_methods() -> Methods:
-    """All methods of all services, wherever they run."""
+    """Returns all methods of all services, in this process or others."""
     return [method for service in services for method in service.methods()]

@@ -1,4 +1,4 @@
-"""The service of an entity: create, read, list, search, change, delete and restore, import and export."""
+"""The service of an entity: create, get, list, search, update, delete and restore, import and export."""
 
 import inspect
 import typing
@@ -32,25 +32,25 @@ E = TypeVar("E", bound=Entity)
 T = TypeVar("T")
 R = TypeVar("R")
 TRANSFERS = frozenset({MethodKind.CREATE, MethodKind.LIST})
-"""What a service has to offer for its entities to be imported and exported."""
+"""The operations that a service must offer for its entities to be imported and exported."""
 
 
 class EntityService(Service, Rules[E], Generic[E], base=True):
-    """Base of the services of an entity: `class Contents(EntityService[Content]): …`.
+    """Base class of the services of an entity: `class Contents(EntityService[Content]): …`.
 
-    Every operation of an entity is there; `Rules` says how a service adds to it.
+    It has every operation of an entity; override the methods of `Rules` to add rules to them.
     """
 
     entity: ClassVar[type[Entity]]
     offers: ClassVar[frozenset[MethodKind]] = OFFERED
-    """What the doors offer of what every entity has; import and export where there are create and list."""
+    """The operations that the API offers. Import and export require create and list."""
     manages: ClassVar[Role] = Role.WRITER
-    """The role that creating, updating and deleting need."""
+    """The role required to create, update and delete."""
     machine: ClassVar[StateMachine]
-    """The moves that the class declares with `@move`; a class without any has no machine."""
+    """The moves that the class declares with `@move`; not set for a class without moves."""
 
     hooks: ClassVar[frozenset[str]]
-    """Those of the methods for rules that the class overrides."""
+    """The methods of `Rules` that the class overrides."""
 
     import_ = import_entities
     export = export_entities
@@ -69,7 +69,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         self.repository: Repository[E] = Repository(database, typing.cast("type[E]", self.entity))
 
     async def run(self, call: Call) -> Any:
-        """Answers a call of one of its methods."""
+        """Runs a call of one of its methods."""
         reference, version = str(call.target), call.expected_version
         match call.method.operation:
             case MethodKind.CREATE:
@@ -91,7 +91,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         return await self._own(call)
 
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> E:
-        """Creates one."""
+        """Creates an entity; repeating the call with the same key has no further effect."""
         self.check(values, None)
         if "prepare" not in self.hooks:
             return await self.repository.create(values, key=key)
@@ -101,35 +101,35 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         return await self.repository.create(draft.values, key=draft.key, number=draft.number)
 
     async def create_many(self, drafts: Sequence[NewEntity]) -> list[E | OvasabiError]:
-        """Creates many in one statement, under the same rules; an error in the place of each that was refused."""
+        """Creates entities in one statement, under the same rules; returns an error in place of each refused one."""
         checked = [self._refusal(draft.values) or draft for draft in drafts]
         prepared = await _through(self.prepare, checked)
         return await _through(self.repository.create_many, prepared)
 
     async def get(self, reference: int | str, *, as_of: datetime | None = None) -> E:
-        """Reads one by id or uuid; with `as_of`, as it was then."""
+        """Returns an entity by id or uuid; with `as_of`, as it was at that time."""
         if as_of is None:
             return await self.repository.get(reference)
         id, _ = self.repository.resolve(reference)
         return await state_at(self.database, self.repository.cls, id, as_of)
 
     async def get_many(self, ids: Sequence[int]) -> dict[int, E]:
-        """Those that are there, by id."""
+        """Returns those of the entities that exist, by id."""
         return await self.repository.get_many(ids)
 
     async def list(self, request: ListRequest) -> Page[E]:
-        """Lists a page of them, the newest first."""
+        """Returns a page of entities."""
         return await list_page(self.repository, request)
 
     async def search(self, request: SearchRequest) -> SearchAnswer[E]:
-        """Searches their text, best first."""
-        question = (type(self), request)
-        return await self.registry.result_cache.answer(question, current_campaign(), lambda: self._search(request))
+        """Searches the text of the entities; the best matches come first."""
+        key = (type(self), request)
+        return await self.registry.result_cache.answer(key, current_campaign(), lambda: self._search(request))
 
     async def update(
         self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None
     ) -> E:
-        """Changes the fields that are given; metadata is merged."""
+        """Changes the given fields; metadata is merged."""
         id, uuid = self.repository.resolve(reference)
         if uuid is not None:
             id = (await self.get(reference)).id
@@ -140,7 +140,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         return await self._checked_update(id, values, expected_version)
 
     async def delete(self, reference: int | str, *, expected_version: int | None = None) -> E:
-        """Deletes one, softly: it can be restored."""
+        """Soft-deletes an entity, which can then be restored."""
         if self.hooks.isdisjoint(("before_delete", "after_delete")):
             entity = await self.get(reference)
             return await self.repository.delete(entity.id, expected_version=expected_version)
@@ -155,7 +155,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         return await atomically(self.database, deleted)
 
     async def restore(self, reference: int | str) -> E:
-        """Takes a delete back."""
+        """Undoes the delete of an entity."""
         id, _ = self.repository.resolve(reference)
         if "after_restore" not in self.hooks:
             return await self.repository.restore(id)
@@ -168,15 +168,15 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         return await atomically(self.database, restored)
 
     async def change(self, entity: E, verb: str, /, **values: Any) -> E:
-        """What a verb does to its entity: sets fields, under the verb's own event, if nobody changed it meanwhile."""
+        """Sets fields for a verb and logs the verb's event; raises `VersionConflict` on a concurrent change."""
         return await self.repository.update(entity.id, values, expected_version=entity.version, verb=verb)
 
     async def allowed_moves(self, entity: E) -> AllowedMoves:
-        """Which verbs apply now, the state that each leads to, and the role that it needs."""
+        """Returns the verbs that are currently allowed, with the state each leads to and the role it requires."""
         return self.machine.allowed_moves(entity)
 
     async def _own(self, call: Call) -> Any:
-        """Runs a verb; where others got in between and the caller named no version, again on what is there now."""
+        """Runs one of the service's own methods; retries it on a concurrent change unless a version is expected."""
         method, version = call.method, call.expected_version
         function = getattr(self, method.function)
         arguments = () if call.request is None else (call.request,)
@@ -186,10 +186,10 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         async def attempt() -> Any:
             return await function(await self._at(str(call.target), version), *arguments)
 
-        return await _on_what_is_there(attempt, version)
+        return await _retried(attempt, version)
 
     async def _at(self, reference: int | str, version: int | None) -> E:
-        """The entity as it is, which must be at that version if there is one."""
+        """Returns the current entity; raises `VersionConflict` unless it is at the given version, if any."""
         entity = await self.get(reference)
         if version is not None and entity.version != version:
             of = type_of(self.entity).name
@@ -205,7 +205,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         )
 
     async def _checked_update(self, id: int, values: Mapping[str, Any], expected_version: int | None) -> E:
-        """The rule is judged by what is there, so the change holds only if nobody changed that meanwhile."""
+        """Checks the update against the current entity, and retries both if the entity changes in between."""
 
         async def attempt() -> E:
             before = await self.repository.get(id)
@@ -214,7 +214,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
             return await self.repository.update(id, values, expected_version=version)
 
         try:
-            return await _on_what_is_there(attempt, expected_version)
+            return await _retried(attempt, expected_version)
         except VersionConflict as error:
             if expected_version is not None:
                 raise
@@ -229,7 +229,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
 
     @classmethod
     def methods(cls) -> Methods:
-        """The methods that every door offers: the operations of every entity, then the service's own."""
+        """Returns the methods that every protocol offers: the operations of every entity, then the service's own."""
         own = own_methods(cls, cls.subject)
         return operations_of(cls) + [
             method for method in own if method.name not in ("import", "export") or cls.offers >= TRANSFERS
@@ -256,21 +256,21 @@ async def _through(
     step: Callable[[Sequence[NewEntity]], Awaitable[Sequence[T | OvasabiError]]],
     drafts: Sequence[NewEntity | OvasabiError],
 ) -> list[T | OvasabiError]:
-    """What a step makes of the drafts that are not refused yet, each in its place."""
-    left = [draft for draft in drafts if isinstance(draft, NewEntity)]
-    made = await step(left) if left else []
-    if len(made) != len(left):
-        raise TypeError(f"{len(left)} drafts were given to {step}, which answered {len(made)}")
-    answers = iter(made)
-    return [next(answers) if isinstance(draft, NewEntity) else draft for draft in drafts]
+    """Runs a step on the drafts that are not refused yet; returns its results and the errors in the drafts' order."""
+    accepted = [draft for draft in drafts if isinstance(draft, NewEntity)]
+    results = await step(accepted) if accepted else []
+    if len(results) != len(accepted):
+        raise TypeError(f"{step} received {len(accepted)} drafts, but returned {len(results)} results")
+    remaining = iter(results)
+    return [next(remaining) if isinstance(draft, NewEntity) else draft for draft in drafts]
 
 
-async def _on_what_is_there(attempt: Callable[[], Awaitable[R]], version: int | None) -> R:
-    """Runs it again where others got in between, unless the caller named the version on which it rests."""
+async def _retried(attempt: Callable[[], Awaitable[R]], version: int | None) -> R:
+    """Retries an attempt on a concurrent change, unless the caller named the version that it requires."""
     if version is not None:
         return await attempt()
-    return await retry(attempt, CONTENTION, on=_others_changed_it, deadline=deadline())
+    return await retry(attempt, CONTENTION, on=_changed_concurrently, deadline=deadline())
 
 
-def _others_changed_it(error: Exception) -> bool:
+def _changed_concurrently(error: Exception) -> bool:
     return isinstance(error, (VersionConflict, Contended))

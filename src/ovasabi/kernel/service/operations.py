@@ -1,4 +1,4 @@
-"""The operations that every entity has, as methods: what each takes and answers, and what its service adds to it."""
+"""The operations that every entity has, as methods with their requests, responses and documentation."""
 
 import inspect
 from typing import Any
@@ -11,16 +11,27 @@ from ovasabi.kernel.service.protocol import SearchAnswer, SearchRequest
 from ovasabi.kernel.service.rules import HOOKS
 from ovasabi.kernel.store.listing import ListRequest, Page
 
+_DOCS = {
+    MethodKind.CREATE: "Creates a new {singular}.",
+    MethodKind.GET: "Returns the {singular} with the given id or uuid; with `as_of`, as it was at that time.",
+    MethodKind.LIST: "Returns a page of {plural}, by default the newest first.",
+    MethodKind.SEARCH: "Searches the text of {plural}. The best matches come first.",
+    MethodKind.UPDATE: "Changes the given fields of the {singular}; metadata is merged.",
+    MethodKind.DELETE: "Deletes the {singular}, which can then be restored.",
+    MethodKind.RESTORE: "Restores the deleted {singular}.",
+}
+"""What each operation does, unless the service overrides and documents it."""
+
 
 def operations_of(cls: Any) -> list[Method]:
-    """The operations of a service of an entity, and the question for the moves that apply if it has any."""
+    """Returns the operations of a service of an entity, and `allowed_moves` if it has moves."""
     of: EntityType = type_of(cls.entity)
-    page, answer = Page[cls.entity], SearchAnswer[cls.entity]
+    page, matches = Page[cls.entity], SearchAnswer[cls.entity]
     standard = [
         (MethodKind.CREATE, False, of.draft, cls.entity, cls.manages),
         (MethodKind.GET, True, None, cls.entity, Role.READER),
         (MethodKind.LIST, False, ListRequest, page, Role.READER),
-        (MethodKind.SEARCH, False, SearchRequest, answer, Role.READER),
+        (MethodKind.SEARCH, False, SearchRequest, matches, Role.READER),
         (MethodKind.UPDATE, True, of.patch, cls.entity, cls.manages),
         (MethodKind.DELETE, True, None, cls.entity, cls.manages),
         (MethodKind.RESTORE, True, None, cls.entity, cls.manages),
@@ -38,12 +49,16 @@ def operations_of(cls: Any) -> list[Method]:
 
 
 def _doc(cls: Any, operation: MethodKind, of: EntityType) -> str:
-    """What an operation does, and what the service's own rules say of it."""
+    """Returns the documentation of an operation: what it does, and the service's own rules for it."""
     function = getattr(cls, operation.value)
     text = inspect.getdoc(function) or ""
     if function.__qualname__.startswith("EntityService."):
-        text = f"{of.plural.capitalize()}. {text}"
+        text = _DOCS[operation].format(singular=_words(of.name), plural=_words(of.plural))
     rules = [inspect.getdoc(getattr(cls, hook)) or "" for hook in HOOKS.get(operation, ()) if hook in cls.hooks]
     if of.counter is not None and operation in (MethodKind.CREATE, MethodKind.DELETE, MethodKind.RESTORE):
-        rules.append(f"The {of.counter.parent}'s {of.counter.field.name} is updated with it.")
+        rules.append(f"Also updates the {_words(of.counter.parent)}'s {of.counter.field.name}.")
     return "\n\n".join([text, *rules])
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

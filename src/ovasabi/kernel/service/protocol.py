@@ -1,4 +1,4 @@
-"""What one service may ask of another, which is the same whether that one runs in this process or elsewhere."""
+"""The interfaces through which services call each other, in the same process or across processes."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
@@ -17,14 +17,14 @@ E = TypeVar("E", bound=Entity)
 
 
 class Found(msgspec.Struct, Generic[E], frozen=True):
-    """An entity that a search found, and how well it matches."""
+    """An entity found by a search, and how well it matches."""
 
     rank: float
     entity: E
 
 
 class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to search for."""
+    """A search request."""
 
     q: Annotated[str, Meta(description='Words, "phrases", -exclusions, OR, prefix*.', min_length=1, max_length=500)]
     page_size: Annotated[int, Meta(ge=1, le=100)] = 20
@@ -34,48 +34,48 @@ class SearchAnswer(msgspec.Struct, Generic[E], frozen=True):
     """The best matches of one type."""
 
     hits: list[Found[E]]
-    total: Annotated[int, Meta(description="How many were found; 200 means at least as many.")]
+    total: Annotated[int, Meta(description="The number of matches; 200 means 200 or more.")]
     corrected: bool
 
 
 class Served(Protocol):
-    """Any service: what answers the calls of its methods, for the caller and in the campaign of the context."""
+    """Any service: runs calls of its methods, on behalf of the caller and in the campaign of the context."""
 
     async def run(self, call: Call) -> Any:
-        """Answers a call of one of its methods; a long one with the operation that goes on."""
+        """Runs a call of one of its methods; for a long method, starts it and returns its operation."""
 
     async def stream(self, call: Call) -> AsyncGenerator[Watched, None]:
-        """The answers to a call of a method that goes on answering; a bad call is refused before the first."""
+        """Returns the messages of a call of a watch. An invalid call is refused before the first message."""
 
 
 class Entities(Served, Protocol[E]):
-    """A service of an entity: the operations of every entity, beside the calls of its methods."""
+    """A service of an entity: the operations of every entity, in addition to calls of its methods."""
 
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> E:
-        """Creates one; with a `key`, the same again has the same answer."""
+        """Creates an entity; repeating the call with the same `key` has no further effect."""
 
     async def create_many(self, drafts: Sequence[NewEntity]) -> Sequence[E | OvasabiError]:
-        """Creates many under the same rules; an error in the place of each that was refused."""
+        """Creates entities under the same rules; returns an error in place of each refused one."""
 
     async def get(self, reference: int | str, *, as_of: datetime | None = None) -> E:
-        """Reads one by id or uuid; with `as_of`, as it was then."""
+        """Returns an entity by id or uuid; with `as_of`, as it was at that time."""
 
     async def get_many(self, ids: Sequence[int]) -> Mapping[int, E]:
-        """Those that are there, by id."""
+        """Returns those of the entities that exist, by id."""
 
     async def list(self, request: ListRequest) -> Page[E]:
-        """Lists a page of them."""
+        """Returns a page of entities."""
 
     async def search(self, request: SearchRequest) -> SearchAnswer[E]:
-        """Searches their text, best first."""
+        """Searches the text of the entities; the best matches come first."""
 
     async def update(
         self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None
     ) -> E:
-        """Changes the fields that are given."""
+        """Changes the given fields."""
 
     async def delete(self, reference: int | str, *, expected_version: int | None = None) -> E:
-        """Deletes one, softly."""
+        """Soft-deletes an entity."""
 
     async def restore(self, reference: int | str) -> E:
-        """Takes a delete back."""
+        """Undoes the delete of an entity."""

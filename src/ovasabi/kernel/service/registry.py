@@ -1,4 +1,4 @@
-"""The running services: one instance of each, here or in another process."""
+"""The running services: one instance of each, in this process or another."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +14,11 @@ from ovasabi.kernel.service.protocol import Entities, Served
 from ovasabi.kernel.work.long_methods import Starter
 
 Elsewhere = Callable[[type[Service]], Entities[Any] | None]
-"""What finds a service that runs in another process; none if it runs in this one."""
+"""Returns the proxy of a service that runs in another process; None if it runs in this process."""
 
 
 class ServiceRegistry:
-    """The services, one instance of each; through it one service calls another, also one that runs elsewhere."""
+    """The services, one instance of each; through it services call each other, including those in other processes."""
 
     def __init__(self, database: Database, elsewhere: Elsewhere | None = None, *, kept_bytes: int = MOST_BYTES) -> None:
         self.database = database
@@ -27,34 +27,34 @@ class ServiceRegistry:
         self.services: dict[str, Served] = {}
         self._entities: dict[str, Entities[Any]] = {}
         self._local: dict[str, Service] = {}
-        self._beside: dict[type[Service], Service] = {}
+        self._additional: dict[type[Service], Service] = {}
         for kind in services:
             self._add(kind, elsewhere(kind) if elsewhere is not None else None)
 
     def named(self, entity_type: str) -> Entities[Any]:
-        """The running service of an entity type, here or elsewhere."""
+        """Returns the running service of an entity type, in this process or another."""
         return self._entities[declared[entity_type].plural]
 
     def service(self, kind: type[S]) -> S:
-        """The service of a class that runs in this process, as those of one folder do."""
+        """Returns the service of a class that runs in this process, as all services of one folder do."""
         running = self._local.get(kind.subject.label)
         if not isinstance(running, kind):
-            raise TypeError(f"{kind.__name__} does not run in this process: ask for it by its entity type")
+            raise TypeError(f"{kind.__name__} does not run in this process: use named() with its entity type")
         return running
 
     def here(self, kind: type[S]) -> S:
-        """The service of a class in this process, if need be beside the one elsewhere."""
-        running = self._local.get(kind.subject.label) or self._beside.get(kind)
+        """Returns an instance of a service in this process, even if the service runs in another one."""
+        running = self._local.get(kind.subject.label) or self._additional.get(kind)
         if not isinstance(running, kind):
-            running = self._beside[kind] = kind(self.database, self)
+            running = self._additional[kind] = kind(self.database, self)
         return running
 
     @property
     def operations(self) -> Starter:
-        """What accepts long work, in this process."""
+        """The service that accepts long methods, in this process."""
         starter = self.here(service_class(OPERATION))
         if not isinstance(starter, Starter):
-            raise TypeError(f"{type(starter).__name__} does not accept long work")
+            raise TypeError(f"{type(starter).__name__} does not accept long methods")
         return starter
 
     @property
@@ -75,7 +75,7 @@ class ServiceRegistry:
 
 
 def service_class(entity_type: str) -> type[EntityService[Any]]:
-    """The class of the service of an entity type."""
+    """Returns the service class of an entity type."""
     label = declared[entity_type].plural
     (found,) = (kind for kind in services if kind.subject.label == label and issubclass(kind, EntityService))
     return found

@@ -1,1 +1,1 @@
-"""The SQL of an entity, generated once from its declaration."""
+"""The SQL statements of an entity, generated once from its declaration."""

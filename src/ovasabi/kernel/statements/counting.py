@@ -1,7 +1,7 @@
-"""The part of a create that counts: the parents of the new rows, each updated once, before the rows are written.
+"""The part of a create that updates counters: each parent of the new rows once, before the rows are written.
 
-A row whose parent was not counted, since it is deleted or closed meanwhile, is not written. Parents are locked in order
-of their ids, and before any natural key is claimed, so that creates do not wait for each other in a circle.
+A row whose parent was deleted or closed in the meantime, and so not counted, is not written. Parents are locked in the
+order of their ids and before any natural key is claimed, so that concurrent creates do not deadlock.
 """
 
 from ovasabi.database.sql import SCOPE_FIRST
@@ -9,14 +9,15 @@ from ovasabi.kernel.declare.counters import Counter
 from ovasabi.kernel.declare.entity import EntityType, declared
 from ovasabi.kernel.statements.reading import by_primary_key
 
-# Always true, and rare to the planner: it then looks each row up by itself, and does not read all of the campaigns.
+# Always true, but selective to the planner, which then looks each row up instead of reading whole campaigns.
 FEW = "i.position + 0 = i.position AND i.id + 0 = i.id"
 
 
 def counting(of: EntityType, counter: Counter) -> str:
-    """From `wanted` to `kept`: $10 campaigns of the parents, $11 their ids in order, $12 their created_ats.
+    """Returns the CTEs from `wanted` to `accepted`: $10 campaigns of the parents, $11 their ids in order, $12 their
+    created_ats.
 
-    Each new row has an event of its own at the parent, with the count as it was with that row.
+    Each new row logs its own event at the parent, with the count including that row.
     """
     parent, column, reference = declared[counter.parent], counter.field.column, counter.reference.column
     uncounted = f" OR (w.n).{reference} IS NULL" if counter.reference.nullable else ""
@@ -32,19 +33,19 @@ counted AS (
   WHERE {SCOPE_FIRST} AND {FEW} AND {by_primary_key("i", "$12")}
     AND s.deleted_at IS NULL{_open(counter)}
   RETURNING i.campaign_id, i.id, i.number, s.{column} AS total),
-kept AS MATERIALIZED (
+accepted AS MATERIALIZED (
   SELECT w.*, c.id AS parent,
     c.total - c.number + row_number() OVER (PARTITION BY w.campaign_id, c.id ORDER BY w.position) AS count
   FROM wanted AS w LEFT JOIN counted AS c ON c.campaign_id = w.campaign_id AND c.id = (w.n).{reference}
   WHERE c.id IS NOT NULL{uncounted}),
-told AS (
+count_logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, actor, correlation_id,
                              causation_id, payload)
   SELECT '{parent.stream}', id_time(e.event_id), e.event_id, e.campaign_id, e.parent,
          '{parent.event_type(f"count_{of.plural}")}', e.actor, e.correlation_id, e.causation_id,
          jsonb_build_object('{column}', e.count)
   FROM (SELECT k.*, next_id() AS event_id
-        FROM (SELECT * FROM kept WHERE parent IS NOT NULL ORDER BY position) AS k) AS e),"""
+        FROM (SELECT * FROM accepted WHERE parent IS NOT NULL ORDER BY position) AS k) AS e),"""
 
 
 def _open(counter: Counter) -> str:

@@ -1,4 +1,4 @@
-"""Natural keys: what of a row must be unique in its campaign, as SQL."""
+"""Natural keys: values that must be unique in a campaign, as SQL."""
 
 import msgspec
 
@@ -6,24 +6,24 @@ from ovasabi.kernel.declare.fields import Field, Unique
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A natural key: the field (or fields, joined by +) that it is named after, and its parts."""
+    """A natural key: its name (its field, or its fields joined by +) and its parts."""
 
     name: str
     parts: tuple[Field, ...]
 
     def value(self, row: str) -> str:
-        """The SQL of the key's text, from a row of the entity's own type."""
+        """Returns the SQL of the key's text for a row of the entity's own type."""
         texts = (
             f"lower({row}.{p.column})" if (u := p.get(Unique)) and u.fold else f"{row}.{p.column}::text"
             for p in self.parts
         )
         return f"key_value({', '.join(texts)})"
 
-    def touched(self, patch: str) -> str:
-        """Whether a patch sets it. Only keys of one field can change: the parts of the others are immutable."""
+    def is_set(self, patch: str) -> str:
+        """Returns the SQL for whether a patch sets it. Only keys of one field can change: the others are immutable."""
         return f"{patch} ? '{self.parts[0].column}'"
 
     @property
-    def plain(self) -> str:
-        """Its name as a part of column names."""
+    def column_suffix(self) -> str:
+        """Its name as used in column names."""
         return self.name.replace("+", "_")

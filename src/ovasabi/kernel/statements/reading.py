@@ -1,4 +1,4 @@
-"""The SQL that reads an entity, generated once from its declaration: each sets its own scope, and prunes."""
+"""The SQL that reads an entity, generated once from its declaration. Each statement sets its scope and prunes."""
 
 from functools import cached_property
 
@@ -26,17 +26,17 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     @cached_property
     def get(self) -> str:
-        """$1 scope, $2 campaigns, $3 created_ats in order, $4 their ids; answers the rows that are there, each with the
-        campaign that it was `asked_by`.
+        """$1 scope, $2 campaigns, $3 created_ats in order, $4 their ids. Returns the rows that exist, each with the
+        campaign of its request in `asked_by`.
 
-        Each key is looked up by itself (the OFFSETs see to it): a planner that takes a new campaign for small would
-        rather read all of it.
+        The OFFSETs make the planner look each key up separately: it would read all of a campaign that it believes to be
+        small, as a new one is.
         """
         return self._look_up(f"k.campaign_id AS asked_by, {self.columns}")
 
     @cached_property
     def secrets(self) -> str:
-        """As `get`: the sealed fields, which no other statement reads."""
+        """Like `get`, but returns the secret fields, which no other statement reads."""
         return self._look_up(", ".join(f"s.{field.column}" for field in self.of.stored if field.has(Secret)))
 
     def _look_up(self, columns: str) -> str:
@@ -60,9 +60,9 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     @cached_property
     def search(self) -> str:
-        """$1 scope, $2 campaign, then as `search_entities`: the best matches with their rank, and how many there are.
+        """$1 scope, $2 campaign, then as `search_entities`. Returns the best matches with their rank, and their number.
 
-        Of functions alone, so that no table is planned each time: see docs/decisions/0013.
+        It calls only functions, so that no table is planned on each call: see docs/decisions/0013.
         """
         body = f"""
   SELECT h.ranks[array_position(h.ids, s.master_id)] AS rank, h.matched, h.corrected, {self.columns}
@@ -75,7 +75,7 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
         return scoped(body, Scoping.READ)
 
     def list(self, condition: str, order: str, limit: str) -> str:
-        """$1 scope, $2 campaign, then the parameters of `condition` and `limit`: text made of declared columns only."""
+        """$1 scope, $2 campaign, then the parameters of `condition` and `limit`, which use only declared columns."""
         body = f"""
   SELECT {self.columns}
   FROM (SELECT s.* FROM {self.table} AS s
@@ -87,7 +87,7 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
         return scoped(body, Scoping.READ)
 
     def count(self, condition: str) -> str:
-        """As `list`: how many rows meet the condition."""
+        """Like `list`, but counts the rows that meet the condition."""
         body = f"""
   SELECT count(*) AS total FROM {self.table} AS s
   WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}"""
@@ -95,13 +95,13 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     @cached_property
     def columns(self) -> str:
-        """What a read selects, in the order of the entity's fields."""
-        kept = "m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata"
-        return ", ".join([kept, *(f"s.{field.column}" for field in self.of.shown)])
+        """The columns that a read selects, in the order of the entity's fields."""
+        registry = "m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata"
+        return ", ".join([registry, *(f"s.{field.column}" for field in self.of.shown)])
 
     @property
     def campaign_is(self) -> str:
-        """The predicate that confines a read to its campaign. The root's list, on the platform, is of all campaigns."""
+        """The predicate that confines a read to its campaign. On the platform, campaigns are all listed."""
         match self.of.scope:
             case Scope.GLOBAL:
                 return "$2::int = 0"
@@ -115,16 +115,18 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
 
 
 def by_primary_key(row: str, created_ats: str) -> str:
-    """The entity's row of another `row` (campaign_id, at, id), where campaigns are $2 and moments in order are another.
+    """Returns the predicate for the entity's row that another `row` (campaign_id, at, id) refers to.
 
-    One way in is left to the planner. Time and id are compared as one, which the primary key alone has in this order:
-    as two equalities they would suit each index that begins with the campaign and ends with the id, and without
-    statistics all of those seem to find one row, though they read all of a campaign. The partitions are found in a
-    condition that prunes and that no index takes: said in two ways, with an OR. As plain conditions they would be
-    searched by as well, campaign by campaign.
+    $2 are the campaigns, and `created_ats` is the parameter with the times in order.
+
+    The predicate leaves the planner only the primary key. Time and id are compared as one row value, in an order that
+    only the primary key has: two equalities would match every index that begins with the campaign and ends with the
+    id, and without statistics each of those seems to find one row, although it reads all of a campaign. The partitions
+    are pruned by a condition that no index can use, because it is written in two equivalent ways joined by OR. As
+    plain conditions, indexes would be searched by them too, campaign by campaign.
     """
-    moments, campaigns = f"({created_ats}::timestamptz[])", "$2::int[]"
-    first, last = f"{moments}[1]", f"{moments}[cardinality({moments})]"
+    times, campaigns = f"({created_ats}::timestamptz[])", "$2::int[]"
+    first, last = f"{times}[1]", f"{times}[cardinality({times})]"
     at = f"s.created_at = {row}.at"
     return f"""s.campaign_id = {row}.campaign_id
       AND (s.created_at, s.master_id) >= ({row}.at, {row}.id) AND (s.created_at, s.master_id) <= ({row}.at, {row}.id)

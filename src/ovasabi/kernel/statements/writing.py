@@ -1,8 +1,8 @@
-"""The SQL of an entity, generated once from its declaration: one statement per write, for N rows at a time.
+"""The SQL that writes an entity, generated once from its declaration: one statement per write, for N rows at a time.
 
-Every statement sets the tenant scope for itself alone (`scope`), reads nothing before that is done, and carries the
-campaign as a value besides, so that plans prune. A write answers for each row, by position, with a verdict: null for
-done, else why that row alone was not written.
+Every statement sets the tenant scope for itself only (`scope`), reads nothing before the scope is set, and has the
+campaign as a value as well, so that plans prune. A write returns a verdict for each row, by position: null if the row
+was written, otherwise why that row was not.
 """
 
 from functools import cached_property
@@ -21,11 +21,11 @@ UNCOUNTED = "uncounted"
 MISSING = "missing:"
 TAKEN = "taken:"
 
-KEPT_NOW = "b.id, b.uuid, b.campaign_id, b.version, b.created_at"
+REGISTRY_COLUMNS = "b.id, b.uuid, b.campaign_id, b.version, b.created_at"
 
 
 class Statements(ReadStatements, frozen=True, dict=True, eq=False):
-    """The statements of one entity type: what `ReadStatements` has, and the writes."""
+    """The statements of one entity type: those of `ReadStatements`, and the writes."""
 
     @cached_property
     def keys(self) -> tuple[Key, ...]:
@@ -34,18 +34,18 @@ class Statements(ReadStatements, frozen=True, dict=True, eq=False):
 
     @cached_property
     def adjustable(self) -> tuple[Field, ...]:
-        """The fields that `adjust` can add to."""
+        """The fields that `adjust` can change."""
         numbers = (f for f in self.of.stored if f.base is int or f.sql_type.startswith("numeric"))
         return tuple(f for f in numbers if not f.has(Reference))
 
     @cached_property
     def create(self) -> str:
         """$1 scope, $2 campaigns, $3 rows (JSON), $4 client keys, $5 digests, $6 event types, $7 actors,
-        $8 correlation ids, $9 causation ids; answers position, verdict, id, uuid in order of position.
+        $8 correlation ids, $9 causation ids. Returns position, verdict, id and uuid, in order of position.
 
-        Where the rows are counted, $10 to $12 are their parents: see `counting`."""
+        For counted references, $10 to $12 are the parents: see `counting`."""
         counter = self.of.counter
-        rows = "wanted" if counter is None else "kept"
+        rows = "wanted" if counter is None else "accepted"
         columns = [field.column for field in self.of.stored]
         campaign = ["campaign_id"] if self.has_campaign else []
         names = ", ".join([*campaign, "created_at", "master_id", *columns, "metadata", "updated_at"])
@@ -93,7 +93,7 @@ logged AS (
     @cached_property
     def update(self) -> str:
         """$1 scope, $2 campaigns, $3 ids in order, $4 created_ats, $5 expected versions or null, $6 patches (JSON),
-        $7 event types, $8 actors, $9 correlation ids, $10 causation ids; answers verdict and the row as it is now."""
+        $7 event types, $8 actors, $9 correlation ids, $10 causation ids. Returns the verdict and the updated row."""
         title = self.of.by_name[self.of.title].column
         sets = ",\n    ".join(
             f"{c} = CASE WHEN i.data ? '{c}' THEN (i.n).{c} ELSE s.{c} END"
@@ -113,13 +113,13 @@ stored AS (
     updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
   WHERE {self._target()} AND s.deleted_at IS NULL
-  RETURNING b.position, {KEPT_NOW}, {self._now_columns}),
+  RETURNING b.position, {REGISTRY_COLUMNS}, {self._now_columns}),
 {self._logged(self._public("i.data"))}
 SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position"""
 
     @cached_property
     def delete(self) -> str:
-        """As `update`, with nothing in $6: marks the row, keeps a tombstone, and frees its natural keys."""
+        """Like `update`, with nulls in $6: marks the row as deleted, leaves a tombstone, and frees its natural keys."""
         freed = """
 freed AS (
   DELETE FROM master_key AS k USING bumped AS b JOIN decided AS i USING (position)
@@ -128,14 +128,14 @@ freed AS (
 
     @cached_property
     def restore(self) -> str:
-        """As `delete`, the other way: the natural keys are claimed again, which may be refused."""
+        """Undoes `delete`, with the same parameters: claims the natural keys again, which may be refused."""
         row = f"{self.table} AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i USING (position)"
         claim = self._insert_keys("keyed", row, self._target(), row="s") if self._registry_keys else ""
         return self._mark("2", "status = 1", "NULL", "IS NOT NULL", claim)
 
     @cached_property
     def adjust(self) -> str:
-        """As `update`, with amounts to add in $6: counters move without being read; registry and version stay."""
+        """Like `update`, with amounts to add in $6: changes counters without reading them, or changing the version."""
         counters = self.adjustable
         if not counters:
             raise TypeError(f"entity {self.of.name!r} has no counters to adjust")
@@ -169,11 +169,11 @@ ORDER BY d.position"""
             return "SELECT position, verdict, id, uuid FROM decided ORDER BY position"
         uncounted = f"CASE WHEN k.position IS NULL THEN '{UNCOUNTED}' END"
         return f"""SELECT d.position, coalesce(d.verdict, {uncounted}) AS verdict, d.id, d.uuid
-FROM decided AS d LEFT JOIN kept AS k USING (position) ORDER BY d.position"""
+FROM decided AS d LEFT JOIN accepted AS k USING (position) ORDER BY d.position"""
 
     @property
     def _home(self) -> str:
-        """The campaign within which keys are unique; for campaigns themselves, the platform."""
+        """The campaign in which keys are unique; for campaigns themselves, the platform."""
         return "0" if self.of.scope is Scope.ROOT else "i.campaign_id"
 
     @property
@@ -188,16 +188,16 @@ FROM decided AS d LEFT JOIN kept AS k USING (position) ORDER BY d.position"""
     def _contested(self, key: Key) -> str:
         value = key.value("(i.n)")
         return (
-            f",\n    {value} AS key_{key.plain}, {value} IS NOT NULL AND row_number() OVER "
-            f"(PARTITION BY {self._home}, {value} ORDER BY i.position) > 1 AS contested_{key.plain}"
+            f",\n    {value} AS key_{key.column_suffix}, {value} IS NOT NULL AND row_number() OVER "
+            f"(PARTITION BY {self._home}, {value} ORDER BY i.position) > 1 AS contested_{key.column_suffix}"
         )
 
     def _create_verdict(self) -> str:
         whens = [f"WHEN i.known IS NOT NULL THEN i.known WHEN i.repeated THEN '{AGAIN}'"]
         whens += [self._missing(field, "true") for field in self.of.references]
         whens += [
-            f"WHEN {self._holder(key, f'i.key_{key.plain}')} IS NOT NULL THEN '{TAKEN}{key.name}'\n    "
-            f"WHEN i.contested_{key.plain} THEN '{AGAIN}'"
+            f"WHEN {self._holder(key, f'i.key_{key.column_suffix}')} IS NOT NULL THEN '{TAKEN}{key.name}'\n    "
+            f"WHEN i.contested_{key.column_suffix} THEN '{AGAIN}'"
             for key in self.keys
         ]
         return "CASE " + "\n    ".join(whens) + " END"
@@ -205,7 +205,7 @@ FROM decided AS d LEFT JOIN kept AS k USING (position) ORDER BY d.position"""
     def _update_verdict(self) -> str:
         whens = [self._missing(field, f"i.data ? '{field.column}'") for field in self.of.references]
         whens += [
-            f"WHEN {key.touched('i.data')} AND {self._holder(key, key.value('(i.n)'))} <> i.id THEN '{TAKEN}{key.name}'"
+            f"WHEN {key.is_set('i.data')} AND {self._holder(key, key.value('(i.n)'))} <> i.id THEN '{TAKEN}{key.name}'"
             for key in self.keys
             if len(key.parts) == 1
         ]
@@ -224,11 +224,11 @@ FROM decided AS d LEFT JOIN kept AS k USING (position) ORDER BY d.position"""
 
     def _holder(self, key: Key, value: str) -> str:
         if self.of.scope is Scope.ROOT:
-            # Column by column, as the unique index has it: through key_value() all campaigns would be read.
+            # Column by column, as in the unique index: with key_value() all campaigns would be read.
             same = " AND ".join(f"h.{part.column} = (i.n).{part.column}" for part in key.parts)
             return f"(SELECT h.master_id FROM {self.table} AS h WHERE {same} AND h.deleted_at IS NULL)"
-        # The value in a SELECT of its own: a function in the condition could tell of a row by its error, so PostgreSQL
-        # (15.20) checks such a condition behind the policy, where it bounds no index: all keys would be read.
+        # The value is in a SELECT of its own: a function in the condition could leak a row through its error, so that
+        # PostgreSQL (15.20) evaluates such a condition after the policy, without an index: all keys would be read.
         return (
             f"(SELECT k.master_id FROM master_key AS k "
             f"WHERE k.campaign_id = i.campaign_id AND k.type = '{self.of.name}' "
@@ -252,21 +252,19 @@ FROM decided AS d LEFT JOIN kept AS k USING (position) ORDER BY d.position"""
                 raise TypeError(f"{self.of.name}: the parts of the natural key {key.name} must be Immutable")
         if not single:
             return ""
-        rows = ", ".join(f"('{k.name}', {k.value('(i.n)')}, {k.touched('i.data')})" for k in single)
-        changed = (
-            f"bumped AS b JOIN decided AS i USING (position), LATERAL (VALUES {rows}) AS v (field, value, touched)"
-        )
+        rows = ", ".join(f"('{k.name}', {k.value('(i.n)')}, {k.is_set('i.data')})" for k in single)
+        changed = f"bumped AS b JOIN decided AS i USING (position), LATERAL (VALUES {rows}) AS v (field, value, is_set)"
         own = f"k.type = '{self.of.name}' AND k.field = v.field"
-        # By the entity alone: without statistics the index that begins with the campaign seems as good, and is not.
+        # By the entity only: without statistics an index that begins with the campaign seems as good, but is not.
         held = f"k.campaign_id + 0 = i.campaign_id AND k.master_id = i.id AND {own}"
         return f"""
 freed AS (
   DELETE FROM master_key AS k USING {changed}
-  WHERE v.touched AND {held} AND k.value IS DISTINCT FROM v.value),
+  WHERE v.is_set AND {held} AND k.value IS DISTINCT FROM v.value),
 keyed AS (
   INSERT INTO master_key (campaign_id, type, field, value, master_id)
   SELECT i.campaign_id, '{self.of.name}', v.field, v.value, i.id FROM {changed}
-  WHERE v.touched AND v.value IS NOT NULL
+  WHERE v.is_set AND v.value IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM master_key AS k WHERE {held} AND k.value = v.value)
   ORDER BY i.campaign_id, v.field, v.value),"""
 
@@ -316,7 +314,7 @@ stored AS (
   UPDATE {self.table} AS s SET deleted_at = {deleted_at}, updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
   WHERE {self._target()} AND s.deleted_at {deleted_is}
-  RETURNING b.position, {KEPT_NOW}, {self._now_columns}),
+  RETURNING b.position, {REGISTRY_COLUMNS}, {self._now_columns}),
 {self._logged("coalesce(i.data, '{}')")}
 SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position"""
 

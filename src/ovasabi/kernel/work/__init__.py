@@ -1,1 +1,1 @@
-"""Long operations: what a long method reports, how it is started and resumed."""
+"""Long methods: how they are started, report their progress, and are resumed."""

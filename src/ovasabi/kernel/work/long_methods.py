@@ -1,4 +1,4 @@
-"""Long-running work: what a long method tells of itself, how it is started, and how it is carried out, or resumed."""
+"""Long methods: how they are started, report their progress, run, and are resumed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -11,7 +11,7 @@ from ovasabi.kernel.declare.methods import Call, Method
 
 
 class Cancelled(OvasabiError):
-    """Somebody cancelled the operation: its method ends at its next step."""
+    """The operation was cancelled; its method ends at its next step."""
 
     kind = Kind.PRECONDITION
     code = "operation_cancelled"
@@ -19,32 +19,32 @@ class Cancelled(OvasabiError):
 
 
 class Progress(Protocol):
-    """How far a long method is: it tells so after each step, and whoever calls it again goes on from there.
+    """The progress of a long method: the method reports it after each step, and resumes from there when called again.
 
-    A step may be done twice, where its process was killed before it could tell: it must be such that the second time
-    changes nothing. What is written under `progress`, output and marker, is written at once or not at all.
+    A step may run twice if its process is killed before it reports the step, so steps must be idempotent. The marker
+    and the output of a step are written atomically.
     """
 
     operation_id: int
-    """An id: what was created later than the operation was accepted has a greater one."""
+    """The id of the operation: entities created after the operation was accepted have greater ids."""
     marker: Any
-    """What was told last, if the work was begun before; else None."""
+    """The marker reported last, if the work was started before; otherwise None."""
     so_far: Any
-    """The result told last, as plain values; else None."""
+    """The partial result reported last, as plain values; otherwise None."""
 
     async def step(
         self, done: int, total: int | None = None, *, marker: Any = None, so_far: Any = None, output: Sequence[str] = ()
     ) -> None:
-        """Tells that `done` of `total` are done; ends the method if it was cancelled, by an error to be let through.
+        """Reports that `done` of `total` items are done. Raises `Cancelled`, which must not be caught, if cancelled.
 
-        `marker` is what the next call needs to go on, `so_far` the result if it ended here, and `output` is text that
-        the operation's `download` gives, after what was put out before. Without output it may be called as often as
-        one likes: it is written now and then only.
+        `marker` is what the next call needs to resume, `so_far` is the result if the method ended here, and `output` is
+        text appended to what the operation's `download` returns. Without output it may be called as often as needed,
+        because progress is then written only from time to time.
         """
 
 
 class Reading(Protocol):
-    """What reads entities of one type, wherever it runs."""
+    """A service that reads entities of one type, in this process or another."""
 
     async def get(self, reference: int | str) -> Any:
         """Reads one by id or uuid."""
@@ -52,14 +52,14 @@ class Reading(Protocol):
 
 @runtime_checkable
 class Starter(Protocol):
-    """What makes an operation of a call, to be carried out by whichever process has room."""
+    """Turns a call into an operation, which any process with free capacity runs."""
 
     async def accept(self, call: Call) -> Entity:
-        """Accepts the work, and answers with its operation."""
+        """Accepts the call, and returns its operation."""
 
 
 class Lookup(Protocol):
-    """Where the running services are found."""
+    """Looks up the running services."""
 
     @property
     def services(self) -> Mapping[str, object]:
@@ -67,14 +67,14 @@ class Lookup(Protocol):
 
     @property
     def operations(self) -> Starter:
-        """What accepts long work."""
+        """The service that accepts long methods."""
 
     def named(self, entity_type: str) -> Reading:
-        """The running service of an entity type."""
+        """Returns the running service of an entity type."""
 
 
 async def start(registry: Lookup, call: Call) -> Entity:
-    """Starts a long method: answers at once, with its operation. Of one entity, it must be there."""
+    """Starts a long method and returns its operation immediately. Its entity, if it is called on one, must exist."""
     subject = call.method.subject
     if call.method.on_entity and subject.of is not None:
         await registry.named(subject.of.name).get(str(call.target))
@@ -82,7 +82,7 @@ async def start(registry: Lookup, call: Call) -> Entity:
 
 
 async def carry_out(registry: Lookup, method: Method, target: str | None, request: str, progress: Progress) -> Any:
-    """Calls a long method, from its start or from where it was; answers its result. `request` is JSON."""
+    """Runs a long method, from the start or from where it stopped, and returns its result. `request` is JSON."""
     service, of = registry.services[method.subject.label], method.subject.of
     arguments: list[Any] = []
     if method.on_entity:

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from ovasabi.codegen.proto.writing import text_of
 from ovasabi.gateway.contract.protobuf import field_numbers
 from ovasabi.gateway.contract.protobuf.contract import Contract
-from ovasabi.gateway.contract.protobuf.field_numbers import Given
+from ovasabi.gateway.contract.protobuf.field_numbers import Assigned
 from ovasabi.gateway.contract.protobuf.schema import ContractRefused
 from ovasabi.kernel.declare.methods import Method, MethodKind, Resource
 from ovasabi.kernel.events.log import Event
@@ -89,7 +89,7 @@ def test_the_contract_does_not_depend_on_the_order_of_imports() -> None:
 def test_comments_say_what_a_method_does_and_who_may_call_it() -> None:
     (file,) = [text_of(file) for file in CONTRACT.files if file.path == "ovasabi/content/v1/content.proto"]
     assert (
-        "  // Publishes a draft immediately.\n  //\n  // Needs the role writer. Over HTTP:\n"
+        "  // Publishes a draft immediately.\n  //\n  // Requires the `writer` role. Over HTTP:\n"
         "  // POST /v1/campaigns/{campaign}/contents/{id}:publish\n"
         "  rpc PublishContent(PublishContentRequest) returns (Content);\n"
     ) in file
@@ -117,20 +117,20 @@ class Nothing(StrEnum):
 @pytest.mark.parametrize(
     ("kind", "problem"),
     [
-        (struct("R", ("campaign", str)), "has a field 'campaign', which names something else"),
-        (struct("R", ("id", int)), "has a field 'id', which names something else"),
+        (struct("R", ("campaign", str)), "has a field 'campaign', whose name is reserved"),
+        (struct("R", ("id", int)), "has a field 'id', whose name is reserved"),
         (struct("R", ("expected_version", int)), "has a field 'expected_version'"),
-        (struct("R", ("tags", list[str] | None)), "R.tags: protobuf does not tell null from an empty list"),
+        (struct("R", ("tags", list[str] | None)), "R.tags: protobuf cannot tell null from an empty list"),
         (
             struct("R", ("tags", list[str], msgspec.field(default_factory=lambda: ["a"]))),
-            "R.tags: a list or map that is left out can only be empty",
+            "R.tags: the default of a list or map must be empty",
         ),
-        (struct("R", ("tags", list[str] | UnsetType, UNSET)), "'tags': protobuf would not tell left out from null"),
-        (struct("R", ("size", int | None, 5)), "'size': protobuf would not tell null from its default"),
-        (struct("R", ("either", int | str)), "R.either: a field has one type"),
-        (struct("R", ("rows", list[list[int]])), "R.rows: a list or map holds values"),
-        (struct("R", ("span", timedelta)), "R.span: protobuf has nothing for TimeDeltaType"),
-        (struct("R", ("level", Literal[1, 2])), "R.level: protobuf has nothing for LiteralType"),
+        (struct("R", ("tags", list[str] | UnsetType, UNSET)), "'tags': protobuf cannot tell omitted from null"),
+        (struct("R", ("size", int | None, 5)), "'size': protobuf cannot tell null from its default"),
+        (struct("R", ("either", int | str)), "R.either: a field must have one type"),
+        (struct("R", ("rows", list[list[int]])), "R.rows: the items of a list or map must not be null"),
+        (struct("R", ("span", timedelta)), "R.span: protobuf has no type for TimeDeltaType"),
+        (struct("R", ("level", Literal[1, 2])), "R.level: protobuf has no type for LiteralType"),
         (struct("R", ("clash", Clash)), "Two values of Clash have the same name"),
         (struct("R", ("clash", Nothing)), "Two values of Nothing have the same name"),
     ],
@@ -144,9 +144,9 @@ def test_what_cannot_be_said_is_refused_when_the_contract_is_made(kind: Any, pro
 def test_two_things_of_one_name_are_refused() -> None:
     one = probe("ask", MethodKind.VERB, None, struct("Answer", ("a", int)))
     other = probe("tell", MethodKind.VERB, None, struct("Answer", ("b", int)))
-    with pytest.raises(ContractRefused, match=r"Two things are called ovasabi\.probe\.v1\.Answer"):
+    with pytest.raises(ContractRefused, match=r"Two types are named ovasabi\.probe\.v1\.Answer"):
         Contract([one, other], {})
-    with pytest.raises(ContractRefused, match=r"Two methods of ovasabi\.probe\.v1\.Probes are called AskProbes"):
+    with pytest.raises(ContractRefused, match=r"Two methods of ovasabi\.probe\.v1\.Probes are named AskProbes"):
         Contract([one, one], {})
 
 
@@ -154,7 +154,7 @@ def test_files_that_would_import_each_other_are_refused() -> None:
     inner = msgspec.defstruct("Inner", [("a", int)], module="ovasabi.services.probe.entity")
     outer = msgspec.defstruct("Outer", [("inner", inner)], module="ovasabi.services.other.entity")
     top = msgspec.defstruct("Top", [("outer", outer)], module="ovasabi.services.probe.entity")
-    with pytest.raises(ContractRefused, match=r"in a circle: ovasabi/other/v1/other\.proto"):
+    with pytest.raises(ContractRefused, match=r"import cycle: ovasabi/other/v1/other\.proto"):
         Contract([probe("ask", MethodKind.VERB, None, top)], {})
 
 
@@ -171,20 +171,20 @@ SECOND = struct("Answer", ("z", int), ("c", int), ("a", int))
 
 def test_fields_keep_their_numbers_new_ones_get_the_next_and_removed_ones_are_never_used_again() -> None:
     before = field_numbers.read(text(probe("ask", MethodKind.VERB, None, FIRST)), "one")
-    assert before["ovasabi.probe.v1.Answer"] == Given({"a": 1, "b": 2, "c": 3})
+    assert before["ovasabi.probe.v1.Answer"] == Assigned({"a": 1, "b": 2, "c": 3})
     written = text(probe("ask", MethodKind.VERB, None, SECOND), given=before)
     assert '  reserved 2;\n  reserved "b";\n  int64 z = 4;\n  int64 c = 3;\n  int64 a = 1;\n}' in written
     after = field_numbers.read(written, "two")
-    assert after["ovasabi.probe.v1.Answer"] == Given({"z": 4, "c": 3, "a": 1}, {2}, {"b"})
+    assert after["ovasabi.probe.v1.Answer"] == Assigned({"z": 4, "c": 3, "a": 1}, {2}, {"b"})
     third = text(probe("ask", MethodKind.VERB, None, struct("Answer", ("c", int), ("y", int))), given=after)
     assert '  reserved 1, 2, 4;\n  reserved "a", "b", "z";\n  int64 c = 3;\n  int64 y = 5;\n}' in third
-    with pytest.raises(ContractRefused, match="Answer had a b once"):
+    with pytest.raises(ContractRefused, match=r"The name b in ovasabi\.probe\.v1\.Answer is reserved"):
         text(probe("ask", MethodKind.VERB, None, FIRST), given=after)
 
 
 def test_values_of_an_enum_keep_their_numbers_too() -> None:
     method = RPCS["contents_react"].method
-    given = {"ovasabi.content.v1.ReactionKind": Given({"REACTION_KIND_UNSPECIFIED": 0, "REACTION_KIND_SAD": 9}, {4})}
+    given = {"ovasabi.content.v1.ReactionKind": Assigned({"REACTION_KIND_UNSPECIFIED": 0, "REACTION_KIND_SAD": 9}, {4})}
     contract = Contract([method], given)
     enum = contract.pool.FindEnumTypeByName("ovasabi.content.v1.ReactionKind")
     by_name = {value.name.removeprefix("REACTION_KIND_"): value.number for value in enum.values}
@@ -211,7 +211,7 @@ def test_the_reader_finds_every_number_of_every_file_that_is_written(tmp_path: P
 )
 def test_a_line_that_is_not_in_our_form_is_refused_by_its_place(line: str) -> None:
     written = text(probe("ask", MethodKind.VERB, None, FIRST)) + line + "\n"
-    with pytest.raises(ContractRefused, match=rf"Line {written.count(chr(10))} of probe\.proto cannot be read"):
+    with pytest.raises(ContractRefused, match=rf"Line {written.count(chr(10))} of probe\.proto cannot be parsed"):
         field_numbers.read(written, "probe.proto")
 
 

@@ -73,7 +73,7 @@ def test_an_error_of_a_class_that_is_not_here_keeps_its_code_kind_and_words_over
     remote = error_of(status)
     assert type(remote) is RemoteError
     assert (remote.code, remote.kind, remote.field) == ("voucher_used_up", Kind.EXISTS, "slug")
-    assert str(remote) == "Another voucher has this slug already."
+    assert str(remote) == "Another voucher already has this slug."
     beyond = error_of(sent(remote))
     assert (said(beyond), beyond.values) == (said(remote), remote.values)
     assert RemoteError.code == "remote_error"
@@ -112,7 +112,7 @@ def test_the_details_name_the_code_the_field_the_hint_and_the_call() -> None:
     assert (info.domain, info.reason) == ("ovasabi", "ALREADY_EXISTS")
     assert dict(info.metadata) == {"type": "content", "key": "slug", "code": "already_exists", "kind": "exists"}
     (violation,) = found["BadRequest"].field_violations
-    assert (violation.field, violation.description) == ("slug", "Another content has this slug already.")
+    assert (violation.field, violation.description) == ("slug", "Another content already has this slug.")
     (link,) = found["Help"].links
     assert (link.description, link.url) == (KeyTaken.hint, "urn:ovasabi:error:already_exists")
     assert found["RequestInfo"].request_id == CORRELATION

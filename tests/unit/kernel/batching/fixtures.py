@@ -78,7 +78,7 @@ async def answers(callers: list[Any]) -> list[Any]:
 
 def nothing_is_left(batcher: Batcher[Any, Any]) -> bool:
     """Whether the lane remembers nobody."""
-    return (len(batcher._queues), batcher._rows, batcher._bytes, len(batcher._under_way), len(batcher._targets)) == (
+    return (len(batcher._queues), batcher._rows, batcher._bytes, len(batcher._running), len(batcher._targets)) == (
         0,
         0,
         0,

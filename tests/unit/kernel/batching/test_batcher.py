@@ -183,7 +183,7 @@ async def test_a_caller_who_stays_is_told_when_the_statement_is_cancelled_from_o
     batcher = lane_of(server)
     caller = asked(batcher.call(1, campaign=1))
     await moment()
-    for task in list(batcher._under_way):
+    for task in list(batcher._running):
         task.cancel()
     (answer,) = await answers([caller])
     assert isinstance(answer, DatabaseUnavailable)

@@ -106,7 +106,7 @@ async def test_of_patience_and_deadline_the_shorter_one_counts() -> None:
     patient = asked(ask(batcher, "waits", 30))
     await moment()
     (call,) = batcher._queues[1].calls
-    assert call.until - asyncio.get_running_loop().time() <= 0.05
+    assert call.expires_at - asyncio.get_running_loop().time() <= 0.05
     await asyncio.sleep(0.06)
     await server.finish_all()
     assert [type(answer) for answer in await answers([patient])] == [DeadlineExceeded]

@@ -92,20 +92,20 @@ def test_only_the_create_of_what_is_counted_updates_anything() -> None:
 @pytest.mark.parametrize(
     ("mark", "markers", "problem"),
     [
-        (counted("gusts"), [Immutable()], "guest.room_id is counted in 'gusts', which is no field of room"),
+        (counted("gusts"), [Immutable()], "guest.room_id is counted in 'gusts', which is not a field of room"),
         (counted(), [], "guest.room_id is counted, so it must be Immutable"),
-        (counted("beds"), [Immutable()], "guest.room_id is counted in room.beds, which must be an int that is Output"),
-        (counted("rate"), [Immutable()], "guest.room_id is counted in room.rate, which must be an int that is Output"),
-        (counted("most"), [Immutable()], "guest.room_id is counted in room.most, which must be an int that is Output"),
+        (counted("beds"), [Immutable()], "guest.room_id is counted in room.beds, which must be an Output int"),
+        (counted("rate"), [Immutable()], "guest.room_id is counted in room.rate, which must be an Output int"),
+        (counted("most"), [Immutable()], "guest.room_id is counted in room.most, which must be an Output int"),
         (
             counted(closed_in=(Weather.WET,)),
             [Immutable()],
-            "guest.room_id has closed_in, which needs counted_in and a refusal",
+            "guest.room_id has closed_in, which requires counted_in and refusal",
         ),
         (
             counted(closed_in=(ContentState.DRAFT,), refusal=Full),
             [Immutable()],
-            "guest.room_id is closed in draft, which is not of one field of room",
+            "guest.room_id is closed in draft, which room must have exactly one field for",
         ),
     ],
 )
@@ -120,7 +120,7 @@ def test_a_count_that_cannot_be_right_is_refused_when_it_is_declared(
 
 def test_it_is_refused_as_well_when_the_one_that_counts_is_declared_last() -> None:
     guest(counted("gusts"), Immutable())
-    with pytest.raises(TypeError, match="which is no field of room"):
+    with pytest.raises(TypeError, match="which is not a field of room"):
 
         @entity(plural="rooms", title="name")
         class Room(Entity, frozen=True):
@@ -132,13 +132,13 @@ def test_it_is_refused_as_well_when_the_one_that_counts_is_declared_last() -> No
 
 
 def test_what_is_of_the_platform_is_not_counted_in_a_campaign(room: Any) -> None:
-    with pytest.raises(TypeError, match="guest is counted by room: both must be of a campaign"):
+    with pytest.raises(TypeError, match="guest is counted by room: both must belong to a campaign"):
         guest(counted(), Immutable(), scope=Scope.GLOBAL)
 
 
 def test_one_field_counts_one_type_and_one_reference_is_counted(room: Any) -> None:
     guest(counted(), Immutable())
-    with pytest.raises(TypeError, match=r"room\.guests would count guest and visitor"):
+    with pytest.raises(TypeError, match=r"room\.guests would count both guest and visitor"):
 
         @entity(plural="visitors", title="name")
         class Visitor(Entity, frozen=True):
@@ -147,7 +147,7 @@ def test_one_field_counts_one_type_and_one_reference_is_counted(room: Any) -> No
             name: str
             room_id: Annotated[int, counted(), Immutable()]
 
-    with pytest.raises(TypeError, match="tenant is counted by room_id and other_id: one counts it at most"):
+    with pytest.raises(TypeError, match="tenant is counted by room_id and other_id: only one is allowed"):
 
         @entity(plural="tenants", title="name")
         class Tenant(Entity, frozen=True):

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, UnsetType
 
-from ovasabi.kernel.declare.entity import KEPT, Entity, Scope, declared, entity, type_of
+from ovasabi.kernel.declare.entity import SYSTEM_FIELDS, Entity, Scope, declared, entity, type_of
 from ovasabi.kernel.declare.fields import (
     Filter,
     FromMetadata,
@@ -130,7 +130,7 @@ def test_a_draft_takes_what_a_client_may_set_and_nothing_else(declare) -> None:
     for wrong in ({}, {"name": None}, {"name": "n" * 41}, {"name": "n", "secret": "abc"}, {"name": "n", "mood": "bad"}):
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(wrong, draft)
-    for name in ("count", "hot", "unknown", *KEPT):
+    for name in ("count", "hot", "unknown", *SYSTEM_FIELDS):
         with pytest.raises(msgspec.ValidationError, match="unknown field"):
             msgspec.convert({"name": "n", name: 1}, draft)
 

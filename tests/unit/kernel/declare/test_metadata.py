@@ -161,6 +161,6 @@ def test_metadata_is_nested_so_deep_and_no_deeper(wrap: Callable[[Any], Any]) ->
     for _ in range(MAX_DEPTH - 1):
         deep = wrap(deep)
     check_metadata({"tags": deep}, "content")
-    with pytest.raises(InvalidValue, match=f"nested {MAX_DEPTH} deep at most") as caught:
+    with pytest.raises(InvalidValue, match=f"nested at most {MAX_DEPTH} levels deep") as caught:
         check_metadata({"tags": wrap(deep)}, "content")
     assert caught.value.field == "metadata"

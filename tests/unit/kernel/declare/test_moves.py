@@ -84,7 +84,7 @@ def test_a_refusal_in_a_last_state_says_that_nothing_can_be_done() -> None:
     state = type(Operations.machine.moves[0].target)
     with pytest.raises(MoveRefused) as refused:
         Operations.machine.after("cancel", content(state("failed")))  # type: ignore[arg-type]
-    assert refused.value.hint == "Allowed from: queued, running. Nothing can be done from failed."
+    assert refused.value.hint == "Allowed from: queued, running. No verb is allowed from failed."
 
 
 def test_what_is_allowed_now_leaves_out_what_only_the_service_does() -> None:
@@ -111,13 +111,13 @@ def test_where_there_are_moves_one_can_ask_for_those_that_apply() -> None:
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        (Move("shut", (), SHUT, field="front"), "house.shut has no state to come from"),
-        (Move("shut", (Light.ON,), SHUT, field="front"), "house.shut moves between states of different enums"),
+        (Move("shut", (), SHUT, field="front"), "house.shut has no source states"),
+        (Move("shut", (Light.ON,), SHUT, field="front"), "house.shut mixes states of different enums"),
         (Move("shut", (OPEN, OPEN), SHUT, field="front"), "house.shut names a state twice"),
-        (Move("shut", (SHUT,), SHUT, field="front"), "house.shut moves from shut to shut, which is no move"),
-        (Move("shut", (OPEN,), SHUT), "house.shut could set front, back: name the field with field=…"),
+        (Move("shut", (SHUT,), SHUT, field="front"), "house.shut moves from shut to shut, which is not a move"),
+        (Move("shut", (OPEN,), SHUT), "house.shut could set any of front, back: choose one with field=…"),
         (Move("shut", (OPEN,), SHUT, field="light"), "house.shut needs a field 'light' of Door, which house does not"),
-        (Move("dim", (Light.ON,), Light.OFF, field="lamp"), "house.dim sets lamp, which may be null"),
+        (Move("dim", (Light.ON,), Light.OFF, field="lamp"), "house.dim sets lamp, which must not be nullable"),
         (Move("publish", (ContentState.DRAFT,), ContentState.PUBLISHED), "house.publish needs a field of ContentState"),
     ],
 )
@@ -136,7 +136,7 @@ def test_moves_that_contradict_each_other_are_refused(house: Any) -> None:
 
 
 def test_a_state_that_a_client_could_set_has_no_moves(house: Any) -> None:
-    with pytest.raises(TypeError, match=r"house\.light has moves, so no client may set it: mark it Output"):
+    with pytest.raises(TypeError, match=r"house\.light has moves, so clients must not set it: mark it Output"):
 
         class Houses(EntityService[house]):
             """Houses."""
@@ -147,7 +147,7 @@ def test_a_state_that_a_client_could_set_has_no_moves(house: Any) -> None:
 
 
 def test_a_function_is_declared_once_and_under_its_own_name(house: Any) -> None:
-    with pytest.raises(TypeError, match="publish is declared as a method already"):
+    with pytest.raises(TypeError, match="publish is already declared as a method"):
 
         @move(from_=[OPEN], to=SHUT)
         @verb()  # type: ignore[arg-type]
@@ -174,7 +174,7 @@ def test_a_function_is_declared_once_and_under_its_own_name(house: Any) -> None:
 
 
 def test_one_state_instead_of_a_list_is_refused() -> None:
-    with pytest.raises(TypeError, match="it takes a list of states"):
+    with pytest.raises(TypeError, match="it must be a list of states"):
         move(from_=OPEN, to=SHUT)  # type: ignore[arg-type]
 
 

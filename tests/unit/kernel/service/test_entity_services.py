@@ -44,7 +44,7 @@ def test_a_service_whose_rules_an_import_would_bypass_is_refused(thing: Any, nam
         types.new_class("Things", (EntityService[thing],), exec_body=lambda body: body.update({name: own}))
     assert str(refused.value) == (
         f"Things overrides {name}, which an import would bypass: "
-        "put the rule into check or prepare, which every create runs"
+        "move the rule to check or prepare, which every create runs"
     )
     assert services == before
 
@@ -65,8 +65,8 @@ def test_the_rules_of_a_service_are_told_with_the_operations_that_they_are_about
 
     services.remove(Things)
     docs = {method.operation: method.doc for method in Things.methods()}
-    counted = "The thing's parts is updated with it."
-    created = ["Things. Creates one.", "Some names are not taken.", "Some places are full.", counted]
+    counted = "Also updates the thing's parts."
+    created = ["Creates a new thing.", "Some names are not taken.", "Some places are full.", counted]
     assert docs[MethodKind.CREATE].split("\n\n") == created
     assert docs[MethodKind.UPDATE].endswith("\n\nSome names are not taken.")
     assert docs[MethodKind.DELETE].split("\n\n")[1:] == ["Some are kept.", counted]

@@ -52,7 +52,7 @@ def test_a_long_method_answers_with_an_operation_and_says_what_its_result_is() -
     assert found.takes_key
     assert found.writes
     assert not found.takes_version
-    assert "whose result is `ImportResult`" in found.doc
+    assert "Its result is of type `ImportResult`." in found.doc
     assert methods_of(Contents)["export"].request is ExportRequest
 
 
@@ -66,7 +66,7 @@ def test_a_long_method_may_be_of_one_entity_and_may_have_no_request() -> None:
     assert (render.name, render.on_entity, render.request, render.role) == ("render", True, Request, Role.READER)
     assert (sweep.name, sweep.on_entity, sweep.request, sweep.role) == ("sweep", False, None, Role.ADMIN)
     assert sweep.result is None
-    assert "whose result is empty" in sweep.doc
+    assert "Its result is empty." in sweep.doc
 
 
 async def test_it_is_called_with_its_entity_its_request_and_its_progress() -> None:

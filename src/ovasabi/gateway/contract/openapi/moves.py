@@ -1,4 +1,4 @@
-"""The moves of state machines, as the OpenAPI document tells them: at each verb, and at the entity's state."""
+"""The moves of state machines in the OpenAPI document: at each verb, and at the entity's state."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ from ovasabi.kernel.declare.state_machine import Move
 
 
 def move_text(move: Move | None) -> str:
-    """From where to where a verb leads, as a paragraph; nothing of a verb that is no move."""
+    """Returns a paragraph on the states that a verb leads from and to; empty if the verb is not a move."""
     if move is None:
         return ""
     return f"Allowed from: {', '.join(move.sources)}. Leads to: {move.target}.\n\n"
 
 
 def describe_states(methods: list[Method], components: dict[str, Any]) -> None:
-    """Adds to the state of each entity which verbs lead from which states to which."""
+    """Adds the moves to the description of each entity's state."""
     for method in methods:
         of, move = method.subject.of, method.move
         if of is None or move is None:
             continue
         properties = components[of.cls.__name__]["properties"]
         name = move.field or next(field.name for field in of.fields if field.base is type(move.target))
-        known = properties[name].get("description", "Moved by its verbs.")
-        told = f"{move.verb}: from {' or '.join(move.sources)} to {move.target}."
-        properties[name] = properties[name] | {"description": f"{known} {told}"}
+        description = properties[name].get("description", "Changed by verbs.")
+        move_line = f"{move.verb}: from {' or '.join(move.sources)} to {move.target}."
+        properties[name] = properties[name] | {"description": f"{description} {move_line}"}

@@ -1,4 +1,4 @@
-"""The JSON Schemas of what the API takes and gives: as the types say, and what only the platform's rules add."""
+"""The JSON Schemas of requests and responses: derived from their types, with the rules of the platform added."""
 
 import re
 import typing
@@ -19,7 +19,7 @@ _CLASS = re.compile(r"\[(?:[^\]\\]|\\.)*\]|\\[wd]")
 
 
 class Schemas:
-    """The schemas of some methods: `components` by name, and of each type a reference or the schema itself."""
+    """The schemas of some methods: `components` by name, and for each type a reference or the schema itself."""
 
     def __init__(self, methods: list[Method]) -> None:
         subjects = {method.subject.label: method.subject.of for method in methods}
@@ -32,61 +32,62 @@ class Schemas:
             _write_decimals(of, self.components)
             _write_metadata(of, self.components)
         _translate_patterns(self.components)
-        self._complete_answers({str(Problem), *(str(method.request) for method in methods)})
+        self._complete_responses({str(Problem), *(str(method.request) for method in methods)})
 
     def of(self, kind: Any) -> Schema:
-        """The schema of a type; of none, it is null."""
+        """Returns the schema of a type; for None, null."""
         return {"type": "null"} if kind is None else self._of[str(kind)]
 
-    def answer(self, method: Method) -> Schema:
-        """The schema of what a method answers; of a long one, an operation with its result."""
+    def response(self, method: Method) -> Schema:
+        """Returns the schema of a method's response; for a long method, an operation with its result."""
         if is_page(method):
             return self._page(method)
-        answer = self.of(method.response)
+        response = self.of(method.response)
         if method.result is None:
-            return answer
+            return response
         result = {"anyOf": [self.of(method.result), {"type": "null"}]}
-        return {"allOf": [answer, {"type": "object", "properties": {"result": result}}]}
+        return {"allOf": [response, {"type": "object", "properties": {"result": result}}]}
 
     def _page(self, method: Method) -> Schema:
-        """The schema of a page of entities."""
+        """Returns the schema of a page of entities."""
         properties = {
             method.subject.plural: {"type": "array", "items": self.of(method.subject.entity)},
-            "next_page_token": {"type": "string", "description": "Empty on the last page."},
-            "total_size": {"type": "integer", "minimum": 0, "description": "Only with include_total."},
+            "next_page_token": {"type": "string", "description": "The token of the next page; empty on the last page."},
+            "total_size": {"type": "integer", "minimum": 0, "description": "Set only with include_total."},
         }
         return {"type": "object", "properties": properties, "required": [method.subject.plural, "next_page_token"]}
 
-    def _complete_answers(self, taken: set[str]) -> None:
-        """An answer holds all of its fields, also those with a default; a request need not."""
-        requests = _reached([self._of[kind] for kind in taken if kind in self._of], self.components)
+    def _complete_responses(self, request_types: set[str]) -> None:
+        """Marks all fields of responses as required: unlike requests, they include fields with a default."""
+        requests = _reached([self._of[kind] for kind in request_types if kind in self._of], self.components)
         for name, schema in self.components.items():
             if name not in requests and "properties" in schema:
                 schema["required"] = list(schema["properties"])
 
 
 def is_page(method: Method) -> bool:
-    """Whether it answers a page of entities."""
+    """Returns whether a method returns a page of entities."""
     return typing.get_origin(method.response) is Page
 
 
 def query_schemas(kind: Any) -> tuple[dict[str, Schema], list[str]]:
-    """The schema of each parameter of a query, whole in itself, and the names of those that must be there."""
+    """Returns the self-contained schema of each query parameter, and the names of the required ones."""
     schema = msgspec.json.schema(kind)
-    known = schema["$defs"]
-    described = known[schema["$ref"].rpartition("/")[2]]
-    return {name: _whole(part, known) for name, part in described["properties"].items()}, described.get("required", [])
+    definitions = schema["$defs"]
+    described = definitions[schema["$ref"].rpartition("/")[2]]
+    query = {name: _inlined(part, definitions) for name, part in described["properties"].items()}
+    return query, described.get("required", [])
 
 
-def _whole(part: Any, known: dict[str, Schema]) -> Any:
-    """A schema with what it refers to in the place of the reference."""
+def _inlined(part: Any, definitions: dict[str, Schema]) -> Any:
+    """Returns a schema with its references replaced by the schemas they refer to."""
     if isinstance(part, list):
-        return [_whole(inner, known) for inner in part]
+        return [_inlined(inner, definitions) for inner in part]
     if not isinstance(part, dict):
         return part
     name = str(part.get("$ref", "")).removeprefix("#/$defs/")
-    rest = {key: _whole(inner, known) for key, inner in part.items() if key != "$ref"}
-    return {**_whole(known[name], known), **rest} if name in known else {**part, **rest}
+    rest = {key: _inlined(inner, definitions) for key, inner in part.items() if key != "$ref"}
+    return {**_inlined(definitions[name], definitions), **rest} if name in definitions else {**part, **rest}
 
 
 def _kinds(methods: list[Method], entities: list[EntityType]) -> list[Any]:
@@ -101,26 +102,26 @@ def _generic(kind: Any) -> bool:
 
 
 def _hide_secrets(of: EntityType, components: dict[str, Schema]) -> None:
-    """A secret is taken, and never given: it is no property of what is read."""
+    """Removes secrets, which are never returned, from the schema of an entity."""
     for field in of.fields:
         if field.has(Secret):
             components[of.cls.__name__]["properties"].pop(field.name, None)
 
 
 def _write_decimals(of: EntityType, components: dict[str, Schema]) -> None:
-    """What a request may write for a decimal is said once, by the entity: the components refer to that."""
+    """Describes the accepted forms of decimals in the schemas of requests."""
     if of.written is None:
         return
     forms = components.pop(of.written.__name__)["properties"]
     for kind in (of.draft, of.patch):
         properties = components.get(kind.__name__, {}).get("properties", {})
         for name in forms.keys() & properties.keys():
-            kept = {key: value for key, value in properties[name].items() if key in ("description", "default")}
-            properties[name] = forms[name] | kept
+            annotations = {key: value for key, value in properties[name].items() if key in ("description", "default")}
+            properties[name] = forms[name] | annotations
 
 
 def close_namespaces(methods: list[Method], components: dict[str, Schema]) -> None:
-    """Closes the namespaces of other services in each service's metadata: a new service closes one more in all."""
+    """Excludes the namespaces of other services from the metadata of each service."""
     services = {method.subject.of.service for method in methods if method.subject.of is not None}
     for service in services:
         if (metadata := components.get(_metadata_of(service))) is not None:
@@ -134,9 +135,9 @@ def _metadata_of(service: str) -> str:
 
 
 def _write_metadata(of: EntityType, components: dict[str, Schema]) -> None:
-    """Metadata has roots of the platform's own, and namespaces."""
-    taken = [kind.__name__ for kind in (of.draft, of.patch) if kind.__name__ in components]
-    if not taken:
+    """Describes metadata in requests: its root keys, and its namespaces."""
+    requests = [kind.__name__ for kind in (of.draft, of.patch) if kind.__name__ in components]
+    if not requests:
         return
     namespaces = {
         "type": ["object", "null"],
@@ -146,17 +147,17 @@ def _write_metadata(of: EntityType, components: dict[str, Schema]) -> None:
     name = _metadata_of(of.service)
     components[name] = {
         "title": name,
-        "description": "Free attributes, by namespace; 64 KiB and 20 levels at most.",
+        "description": "Custom attributes by namespace; at most 64 KiB and 20 levels.",
         "type": "object",
         "properties": {root: namespaces if root == "service_specific" else {} for root in ROOTS},
         "additionalProperties": False,
     }
-    for kind in taken:
+    for kind in requests:
         components[kind]["properties"]["metadata"] = {"$ref": REF.format(name=name)}
 
 
 def _translate_patterns(part: Any) -> None:
-    """Patterns are Python's, and to be read as ECMA-262: there, letters and digits are only those of ASCII."""
+    """Translates patterns from Python to ECMA-262, where letters and digits are only those of ASCII."""
     if isinstance(part, list):
         for inner in part:
             _translate_patterns(inner)
@@ -168,13 +169,13 @@ def _translate_patterns(part: Any) -> None:
 
 
 def _unicode(text: str) -> str:
-    """A class of characters, or a shorthand by itself, by the properties of Unicode."""
+    """Returns a character class, or a single shorthand, in terms of Unicode properties."""
     within = text.replace(r"\w", r"\p{L}\p{N}_").replace(r"\d", r"\p{Nd}")
     return within if text.startswith("[") or within == text else f"[{within}]"
 
 
 def _reached(schemas: list[Schema], components: dict[str, Schema]) -> set[str]:
-    """The names of the components that schemas refer to, directly or through others."""
+    """Returns the names of the components that schemas refer to, directly or indirectly."""
     found: set[str] = set()
     rest: list[Any] = list(schemas)
     while rest:

@@ -1,7 +1,7 @@
-"""Structs to messages and back, by functions that are put together once for each type.
+"""Converts structs to messages and back, with functions that are composed once for each type.
 
-`writer`: from a value to the arguments of its message. `loader`: from a message to the value, as it was. `reader`: from
-a message that a caller sent to plain values, which are then checked as those of JSON are.
+`writer`: from a value to the arguments of its message. `loader`: from a message back to the original value. `reader`:
+from a message of a caller to plain values, which are then validated like those of JSON.
 """
 
 import math
@@ -14,7 +14,13 @@ from msgspec import NODEFAULT, UNSET
 
 from ovasabi.gateway.contract.protobuf.naming import value_name
 from ovasabi.gateway.contract.protobuf.type_mapping import Form, Part, TypeMapping, parts_of
-from ovasabi.gateway.contract.protobuf.values import Unsayable, moment_of, object_writer, read_object, timestamp_of
+from ovasabi.gateway.contract.protobuf.values import (
+    NotRepresentable,
+    moment_of,
+    object_writer,
+    read_object,
+    timestamp_of,
+)
 
 Convert = Callable[[Any], Any]
 
@@ -31,46 +37,46 @@ class Choices:
         self._names = {number: name for name, number in numbers.items()}
 
     def read(self, number: int) -> Any:
-        """The value of a member; of a number that is none, something that is no value, to be refused by its name."""
+        """Returns the value of a member; for an unknown number, its name or digits, which validation then rejects."""
         if (value := self._values.get(number)) is not None:
             return value
         return self._names.get(number, str(number))
 
     def load(self, number: int) -> Any:
-        """The member of a number."""
+        """Returns the member with a number."""
         try:
             return self._members[number]
         except KeyError:
-            raise Unsayable(f"The answer holds a value that is not known here: {number}") from None
+            raise NotRepresentable(f"The response contains an unknown enum value: {number}") from None
 
 
 class Codec:
-    """Makes and keeps the conversions of each type. `struct` is the class of the pool's Struct."""
+    """Creates and caches the conversions of each type. `struct` is the class of the pool's Struct."""
 
     def __init__(self, struct: type, enums: Callable[[Any], dict[str, int]]) -> None:
         self._enums = enums
         self._write_object = object_writer(struct)
         self._choices: dict[Any, Choices] = {}
-        self._made: dict[tuple[str, Any], Convert] = {}
+        self._cache: dict[tuple[str, Any], Convert] = {}
 
     def writer(self, kind: Any) -> Convert:
-        """From a struct to the arguments of its message; what is null or unset is left out."""
+        """Returns the conversion of a struct to the arguments of its message, without null and unset values."""
         return self._once("write", kind, lambda: _writing(parts_of(kind), self.write_of))
 
     def loader(self, kind: Any) -> Convert:
-        """From a message to the struct, every value as it was."""
+        """Returns the conversion of a message to the original struct."""
         return self._once("load", kind, lambda: _loading(kind, self.load_of))
 
     def reader(self, kind: Any, *, whole: bool = True) -> Convert:
-        """From a message to plain values by name; if not `whole`, empty lists are left out as anything else is."""
+        """Returns the conversion of a message to plain values by name; unless `whole`, omits empty lists as well."""
         return self._once(f"read {whole}", kind, lambda: self.reading(parts_of(kind), whole=whole))
 
     def reading(self, parts: Iterable[Part], *, whole: bool = True) -> Convert:
-        """From a message to plain values of some of its fields."""
+        """Returns the conversion of a message to plain values of some of its fields."""
         return _reading(tuple(parts), self.read_of, whole)
 
     def write_of(self, shape: TypeMapping) -> Convert | None:
-        """How a value is written; None if it is as it is."""
+        """Returns the conversion that writes a value; None if it is written unchanged."""
         match shape.form:
             case Form.MOMENT:
                 return timestamp_of
@@ -87,11 +93,11 @@ class Codec:
         return shape.write
 
     def load_of(self, shape: TypeMapping) -> Convert | None:
-        """How a value is read as it was; None if it is as it is."""
+        """Returns the conversion that restores a value; None if it is used unchanged."""
         return self._back(shape, self.load_of, shape.read, lambda cls: self._choice(cls).load, self.loader)
 
     def read_of(self, shape: TypeMapping) -> Convert | None:
-        """How a value is read to be checked; None if it is as it is."""
+        """Returns the conversion that reads a value for validation; None if it is used unchanged."""
         finite = _finite if shape.word == "double" else None
         return self._back(shape, self.read_of, finite, lambda cls: self._choice(cls).read, self.reader)
 
@@ -124,11 +130,11 @@ class Codec:
         return self._choices[cls]
 
     def _once(self, what: str, kind: Any, make: Callable[[], Convert]) -> Convert:
-        """A conversion, made when it is first asked for; within itself it is looked up when it is called."""
-        if (what, kind) not in self._made:
-            self._made[what, kind] = lambda value: self._made[what, kind](value)
-            self._made[what, kind] = make()
-        return self._made[what, kind]
+        """Returns a cached conversion, created on first use; a recursive type looks itself up when it is called."""
+        if (what, kind) not in self._cache:
+            self._cache[what, kind] = lambda value: self._cache[what, kind](value)
+            self._cache[what, kind] = make()
+        return self._cache[what, kind]
 
 
 def _writing(parts: tuple[Part, ...], of: Callable[[TypeMapping], Convert | None]) -> Convert:
@@ -138,22 +144,22 @@ def _writing(parts: tuple[Part, ...], of: Callable[[TypeMapping], Convert | None
     take = _taking(plain)
 
     def write(value: Any) -> dict[str, Any]:
-        given = dict(zip(plain, take(value), strict=True))  # protobuf leaves out what is None
+        arguments = dict(zip(plain, take(value), strict=True))  # protobuf omits arguments that are None
         for name, get, convert in others:
             item = get(value)
             if item is not None and item is not UNSET:
-                given[name] = item if convert is None else convert(item)
-        return given
+                arguments[name] = item if convert is None else convert(item)
+        return arguments
 
     return write
 
 
 def _loading(kind: Any, of: Callable[[TypeMapping], Convert | None]) -> Convert:
     conversions = [(part, of(part.shape)) for part in parts_of(kind)]
-    plain = [part.name for part, convert in conversions if convert is None and not _may_lack(part)]
+    plain = [part.name for part, convert in conversions if convert is None and not _may_be_absent(part)]
     others = [(p, convert) for p, convert in conversions if p.name not in plain]
-    always = [(p.name, attrgetter(p.name), convert or _same) for p, convert in others if not _may_lack(p)]
-    maybe = [(p.name, attrgetter(p.name), convert or _same, _absent(p)) for p, convert in others if _may_lack(p)]
+    always = [(p.name, attrgetter(p.name), convert or _same) for p, convert in others if not _may_be_absent(p)]
+    maybe = [(p.name, attrgetter(p.name), convert or _same, _absent(p)) for p, convert in others if _may_be_absent(p)]
     take = _taking(plain)
     cls = typing.get_origin(kind) or kind
 
@@ -165,7 +171,7 @@ def _loading(kind: Any, of: Callable[[TypeMapping], Convert | None]) -> Convert:
             if message.HasField(name):
                 values[name] = convert(get(message))
             elif absent is NODEFAULT:
-                raise Unsayable(f"The answer has no {name}")
+                raise NotRepresentable(f"The response lacks the field {name}")
             else:
                 values[name] = absent
         return cls(**values)
@@ -174,11 +180,11 @@ def _loading(kind: Any, of: Callable[[TypeMapping], Convert | None]) -> Convert:
 
 
 def _reading(parts: tuple[Part, ...], of: Callable[[TypeMapping], Convert | None], whole: bool) -> Convert:
-    """By name: a message lists what it holds, so that what is not there costs nothing."""
+    """Reads fields by name: a message lists those that are set, so unset ones cost nothing."""
     conversions = {part.name: of(part.shape) for part in parts}
-    needed = [part for part in parts if whole and part.default is NODEFAULT]
-    empty = {part.name: _EMPTY[part.shape.form] for part in needed if part.shape.gathers}
-    null = [part.name for part in needed if part.shape.nullable]
+    required = [part for part in parts if whole and part.default is NODEFAULT]
+    empty = {part.name: _EMPTY[part.shape.form] for part in required if part.shape.gathers}
+    null = [part.name for part in required if part.shape.nullable]
 
     def read(message: Any) -> dict[str, Any]:
         values: dict[str, Any] = {name: make() for name, make in empty.items()}
@@ -189,7 +195,7 @@ def _reading(parts: tuple[Part, ...], of: Callable[[TypeMapping], Convert | None
                 convert = conversions[name]
                 try:
                     values[name] = item if convert is None else convert(item)
-                except Unsayable as error:
+                except NotRepresentable as error:
                     raise error.at(name) from None
         return values
 
@@ -199,14 +205,14 @@ def _reading(parts: tuple[Part, ...], of: Callable[[TypeMapping], Convert | None
 _EMPTY: dict[Form, Callable[[], Any]] = {Form.LIST: list, Form.MAP: dict}
 
 
-def _may_lack(part: Part) -> bool:
-    """Whether it must be asked if the field is there: it may be null, or has no zero that could stand for it."""
+def _may_be_absent(part: Part) -> bool:
+    """Returns whether the field's presence must be checked: it may be null, or has no zero value to stand for it."""
     absent = part.shape.nullable or part.unsettable
     return not part.shape.gathers and (absent or part.shape.form in (Form.MOMENT, Form.RECORD))
 
 
 def _absent(part: Part) -> Any:
-    """What it means that a field is not there; NODEFAULT if it must be."""
+    """Returns the value of an absent field; NODEFAULT if the field is required."""
     if part.unsettable:
         return UNSET
     return None if part.shape.nullable else NODEFAULT
@@ -217,7 +223,7 @@ def _same(value: Any) -> Any:
 
 
 def _taking(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """Several attributes at once."""
+    """Returns a getter of several attributes at once."""
     if len(names) > 1:
         return attrgetter(*names)
     return lambda value: tuple(getattr(value, name) for name in names)
@@ -232,7 +238,7 @@ def _each_value(convert: Convert | None) -> Convert | None:
 
 
 def _finite(number: float) -> float | str:
-    """What is no number in JSON is none here, and is refused by its name."""
+    """Returns a number; NaN and infinity, which JSON does not have, as text that validation rejects."""
     return number if math.isfinite(number) else str(number)
 
 

@@ -1,4 +1,4 @@
-"""The contract: every method as a remote procedure, with its message classes and the conversions to and from calls."""
+"""The contract: every method as a remote procedure, with its message classes and conversions."""
 
 import typing
 from collections.abc import Callable
@@ -20,39 +20,39 @@ from ovasabi.kernel.store.listing import Page
 
 
 class Rpc(msgspec.Struct, frozen=True, eq=False):
-    """A method as a remote procedure. A server reads calls and writes answers, a client the other way round."""
+    """A method as a remote procedure. A server reads calls and writes responses; a client does the reverse."""
 
     service: str
     """The full name of its service, such as `ovasabi.content.v1.Contents`."""
     name: str
     method: Method
     streams: bool
-    """Whether it goes on answering."""
+    """Whether it streams its responses."""
     request_class: type[Message]
     answer_class: type[Message]
     campaign: Callable[[Any], str | None]
-    """The campaign that a request names; None is the platform."""
+    """Returns the campaign that a request names; None for the platform."""
     call: Callable[[Any], Call]
-    """What a request asks for, checked; a `BadRequest` with the field if it cannot be."""
+    """Returns the call of a request, validated; raises `BadRequest` with the field if it is invalid."""
     answer: Callable[[Any], Any]
-    """The message of an answer."""
+    """Returns the message of a response."""
     request: Callable[[Call], Any]
-    """The message that asks for what a call does."""
+    """Returns the request message of a call."""
     value: Callable[[Any], Any]
-    """The answer that a message holds."""
+    """Returns the response in a message."""
 
     @property
     def path(self) -> str:
-        """Where it is called, such as `/ovasabi.content.v1.Contents/CreateContent`."""
+        """The path of the procedure, such as `/ovasabi.content.v1.Contents/CreateContent`."""
         return f"/{self.service}/{self.name}"
 
 
 class Contract:
-    """What all methods are in protobuf; `given` are the numbers that fields have already."""
+    """All methods in protobuf; `assigned` are the numbers that fields already have."""
 
-    def __init__(self, methods: list[Method], given: field_numbers.Numbers) -> None:
+    def __init__(self, methods: list[Method], assigned: field_numbers.Numbers) -> None:
         declaration = declare(methods)
-        self.files: tuple[File, ...] = field_numbers.numbered(declaration.files, given)
+        self.files: tuple[File, ...] = field_numbers.numbered(declaration.files, assigned)
         """The files, each after those that it imports."""
         self.pool: DescriptorPool = pool_of(self.files)
         self._codec = Codec(class_of(self.pool, "google.protobuf.Struct"), self._values)
@@ -65,7 +65,7 @@ class Contract:
         request_class = class_of(self.pool, declared.request)
         answer_class = class_of(self.pool, declared.answer)
         requests = Requests(method, declared.layout, self._codec, request_class)
-        write, value = self._answers(method)
+        write, value = self._response_conversions(method)
         return Rpc(
             service=declared.service,
             name=declared.name,
@@ -80,8 +80,8 @@ class Contract:
             value=value,
         )
 
-    def _answers(self, method: Method) -> tuple[Convert, Convert]:
-        """How an answer is written, and read as it was."""
+    def _response_conversions(self, method: Method) -> tuple[Convert, Convert]:
+        """Returns the conversions that write a response, and that restore it."""
         response = method.response
         if response is None:
             return lambda value: {}, lambda message: None
@@ -90,19 +90,19 @@ class Contract:
         return self._codec.writer(response), self._codec.loader(response)
 
     def _values(self, cls: Any) -> dict[str, int]:
-        """The numbers of the values of an enum."""
+        """Returns the numbers of the values of an enum."""
         name = message_name(cls)
         (enum,) = (enum for file in self.files for enum in file.enums if enum.name == name)
         return {value.name: value.number for value in enum.values}
 
 
 def contract_of(methods: list[Method]) -> Contract:
-    """The contract of methods, with the numbers that the files of `api` keep."""
+    """Returns the contract of methods, with the numbers assigned in the files of `api`."""
     return Contract(methods, field_numbers.known(field_numbers.folder()))
 
 
 def _pages(codec: Codec, method: Method) -> tuple[Convert, Convert]:
-    """A page has its items under the plural of what they are."""
+    """Returns the conversions of a page, whose items are in a field named after the entity's plural."""
     (kind,) = typing.get_args(method.response)
     write, load, plural = codec.writer(kind), codec.loader(kind), method.subject.plural
 

@@ -1,10 +1,10 @@
-"""From methods to files: a gRPC service for each of ours, the messages of its methods, and what is in them."""
+"""Builds the files of the contract from methods: a gRPC service for each service, and the messages of its methods."""
 
 import typing
 
 import msgspec
 
-from ovasabi.gateway.contract.protobuf.layout import Layout, layout_of, reached_by
+from ovasabi.gateway.contract.protobuf.layout import Layout, layout_of, request_structs
 from ovasabi.gateway.contract.protobuf.messages import TIMESTAMP, Messages
 from ovasabi.gateway.contract.protobuf.naming import file_of, package_of, rpc_name, service_name
 from ovasabi.gateway.contract.protobuf.schema import (
@@ -24,20 +24,22 @@ from ovasabi.kernel.declare.methods import Method, MethodKind, ordered
 from ovasabi.kernel.store.listing import Page
 
 EMPTY = "google.protobuf.Empty"
-_WORD = Type("string")
-_WHOLE = Type("int64")
-_KEY = Field("idempotency_key", _WORD, Label.OPTIONAL, "The same request again under the same key has the same answer.")
+_STRING = Type("string")
+_INT64 = Type("int64")
+_KEY = Field(
+    "idempotency_key", _STRING, Label.OPTIONAL, "Repeating the request with the same key has no further effect."
+)
 _MASK = Field(
     "update_mask",
     Type("google.protobuf.FieldMask", Sort.MESSAGE),
-    doc="Exactly these fields are set; those that are not there are emptied. Without it, those that are there are set.",
+    doc="The fields to set; those without a value are cleared. If omitted, the fields that have a value are set.",
 )
-_VERSION = Field("expected_version", _WHOLE, Label.OPTIONAL, "The version that the entity must still have.")
-_AS_OF = Field("as_of", TIMESTAMP, doc="The entity as it was then.")
+_VERSION = Field("expected_version", _INT64, Label.OPTIONAL, "The expected version of the entity.")
+_AS_OF = Field("as_of", TIMESTAMP, doc="Return the entity as it was at this time.")
 
 
 class Declared(msgspec.Struct, frozen=True):
-    """A method as it is in the contract."""
+    """A method in the contract."""
 
     method: Method
     service: str
@@ -48,20 +50,20 @@ class Declared(msgspec.Struct, frozen=True):
 
     @property
     def streams(self) -> bool:
-        """Whether it goes on answering."""
+        """Whether it streams its responses."""
         return self.method.operation is MethodKind.WATCH
 
 
 class Declaration(msgspec.Struct, frozen=True):
-    """All methods as they are in the contract, and the files that say so."""
+    """All methods in the contract, and its files."""
 
     methods: tuple[Declared, ...]
     files: tuple[File, ...]
 
 
 def declare(methods: list[Method]) -> Declaration:
-    """The contract of methods; nothing has a number yet."""
-    messages = Messages(reached_by(methods))
+    """Returns the contract of methods, without field numbers."""
+    messages = Messages(request_structs(methods))
     declared = [_method(messages, method) for method in ordered(methods)]
     return Declaration(tuple(declared), _files(messages, declared))
 
@@ -69,7 +71,7 @@ def declare(methods: list[Method]) -> Declaration:
 def _method(messages: Messages, method: Method) -> Declared:
     layout, package, name = layout_of(method), package_of(method.subject.folder), rpc_name(method)
     fields = _fields(messages, method, layout)
-    request = Message(f"{package}.{name}Request", fields, f"Asks for {method.subject.title}.{name}.")
+    request = Message(f"{package}.{name}Request", fields, f"The request of {method.subject.title}.{name}.")
     messages.add(request)
     answer = _answer(messages, method, f"{package}.{name}Response")
     return Declared(method, service_name(method), name, layout, request.name, answer)
@@ -79,19 +81,19 @@ def _fields(messages: Messages, method: Method, layout: Layout) -> tuple[Field, 
     fields: list[Field] = []
     if layout.campaign:
         label = Label.OPTIONAL if layout.campaign_optional else Label.PLAIN
-        text = "The campaign, by slug or number" + ("; the platform if left out." if layout.campaign_optional else ".")
-        fields.append(Field("campaign", _WORD, label, text))
+        text = "The campaign, by slug or number" + (". If omitted, the platform." if layout.campaign_optional else ".")
+        fields.append(Field("campaign", _STRING, label, text))
     if layout.target:
-        fields.append(Field("id", _WORD, doc=f"The {method.subject.singular}, by id or uuid."))
+        fields.append(Field("id", _STRING, doc=f"The {method.subject.singular}, by id or uuid."))
     if layout.body:
-        fields.append(Field(layout.body, Type(_drafted(messages, method), Sort.MESSAGE)))
-    fields += [messages.field(part, taken=True) for part in layout.values]
-    there = ((layout.key, _KEY), (layout.mask, _MASK), (layout.version, _VERSION), (layout.as_of, _AS_OF))
-    return (*fields, *(field for wanted, field in there if wanted))
+        fields.append(Field(layout.body, Type(_body_message(messages, method), Sort.MESSAGE)))
+    fields += [messages.field(part, sent=True) for part in layout.values]
+    optional = ((layout.key, _KEY), (layout.mask, _MASK), (layout.version, _VERSION), (layout.as_of, _AS_OF))
+    return (*fields, *(field for included, field in optional if included))
 
 
-def _drafted(messages: Messages, method: Method) -> str:
-    """A draft or patch stands in the folder of its entity; its class is made in the kernel."""
+def _body_message(messages: Messages, method: Method) -> str:
+    """Declares a draft or patch in the folder of its entity, since its class is created by the kernel."""
     name = f"{package_of(method.subject.folder)}.{method.request.__name__}"
     return messages.declare(method.request, name, masked=method.operation is MethodKind.UPDATE)
 
@@ -103,7 +105,7 @@ def _answer(messages: Messages, method: Method, name: str) -> str:
     if typing.get_origin(response) is Page:
         return messages.add(_page(messages, method, name))
     if not issubclass(typing.get_origin(response) or response, msgspec.Struct):
-        raise ContractRefused(problem=f"{method.id} answers {response}, which is no struct.")
+        raise ContractRefused(problem=f"{method.id} returns {response}, which is not a struct.")
     return messages.declare(response, name if typing.get_args(response) else None)
 
 
@@ -111,10 +113,10 @@ def _page(messages: Messages, method: Method, name: str) -> Message:
     (kind,) = typing.get_args(method.response)
     fields = (
         Field(method.subject.plural, Type(messages.declare(kind), Sort.MESSAGE), Label.REPEATED),
-        Field("next_page_token", _WORD, doc="Empty on the last page."),
-        Field("total_size", _WHOLE, Label.OPTIONAL, "Only with include_total."),
+        Field("next_page_token", _STRING, doc="The token of the next page; empty on the last page."),
+        Field("total_size", _INT64, Label.OPTIONAL, "Set only with include_total."),
     )
-    return Message(name, fields, f"One page of {method.subject.plural}.")
+    return Message(name, fields, f"A page of {method.subject.plural}.")
 
 
 def _files(messages: Messages, declared: list[Declared]) -> tuple[File, ...]:
@@ -123,13 +125,13 @@ def _files(messages: Messages, declared: list[Declared]) -> tuple[File, ...]:
         services.setdefault(each.service, []).append(each)
     paths = dict.fromkeys(map(file_of, (*services, *messages.messages, *messages.enums)))
     files = [_file(path, messages, {n: d for n, d in services.items() if file_of(n) == path}) for path in sorted(paths)]
-    return _downwards(files)
+    return _in_import_order(files)
 
 
 def _file(path: str, messages: Messages, services: dict[str, list[Declared]]) -> File:
     inside = [message for name, message in messages.messages.items() if file_of(name) == path]
     enums = [enum for name, enum in messages.enums.items() if file_of(name) == path]
-    if not services:  # what all share: its order does not tell which service was the first to use it
+    if not services:  # shared types: their order must not depend on which service uses them first
         inside.sort(key=lambda message: message.name)
         enums.sort(key=lambda enum: enum.name)
     used = {field.type.name for message in inside for field in message.fields if field.type.sort is not Sort.SCALAR}
@@ -147,26 +149,26 @@ def _file(path: str, messages: Messages, services: dict[str, list[Declared]]) ->
 def _service(name: str, methods: list[Declared]) -> Service:
     names = [each.name for each in methods]
     if twice := {each for each in names if names.count(each) > 1}:
-        raise ContractRefused(problem=f"Two methods of {name} are called {min(twice)}.")
+        raise ContractRefused(problem=f"Two methods of {name} are named {min(twice)}.")
     procedures = [Procedure(each.name, each.request, each.answer, each.streams, _doc(each.method)) for each in methods]
     return Service(name, tuple(procedures), methods[0].method.subject.doc)
 
 
 def _doc(method: Method) -> str:
     routes = "\n".join(f"{verb_of(method)} {address}" for address in addresses_of(method))
-    return f"{method.doc}\n\nNeeds the role {method.role.value}. Over HTTP:\n{routes}"
+    return f"{method.doc}\n\nRequires the `{method.role.value}` role. Over HTTP:\n{routes}"
 
 
-def _downwards(files: list[File]) -> tuple[File, ...]:
-    """The files, each after those that it imports; refused if they import each other in a circle."""
-    left, done = {file.path: file for file in files}, list[File]()
-    while left:
-        there = {*STANDARD.values(), *(file.path for file in done)}
-        ready = [file for file in left.values() if there.issuperset(file.imports)]
+def _in_import_order(files: list[File]) -> tuple[File, ...]:
+    """Returns the files, each after those that it imports; raises `ContractRefused` on an import cycle."""
+    pending, done = {file.path: file for file in files}, list[File]()
+    while pending:
+        importable = {*STANDARD.values(), *(file.path for file in done)}
+        ready = [file for file in pending.values() if importable.issuperset(file.imports)]
         if not ready:
-            circle = ", ".join(sorted(left))
-            hint = "A type that several services use belongs to the lowest of them, or to the kernel."
-            raise ContractRefused(problem=f"These files would import each other in a circle: {circle}.", hint=hint)
+            cycle = ", ".join(sorted(pending))
+            hint = "Move types used by several services to the lowest of them, or to the kernel."
+            raise ContractRefused(problem=f"These files would form an import cycle: {cycle}.", hint=hint)
         done += ready
-        left = {path: file for path, file in left.items() if file not in ready}
+        pending = {path: file for path, file in pending.items() if file not in ready}
     return tuple(done)

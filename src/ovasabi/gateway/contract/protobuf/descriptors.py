@@ -1,4 +1,4 @@
-"""Files of the contract as protobuf's own descriptors, in a pool of their own, and the classes of their messages."""
+"""Converts files of the contract to protobuf descriptors, in a separate pool, and to message classes."""
 
 from google.protobuf import empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FieldDescriptorProto
@@ -22,7 +22,7 @@ _NAMED = {Sort.MESSAGE: FieldDescriptorProto.TYPE_MESSAGE, Sort.ENUM: FieldDescr
 
 
 def pool_of(files: tuple[File, ...]) -> DescriptorPool:
-    """A pool with the files, in the order in which they import each other, and what they need of protobuf's own."""
+    """Returns a pool with the files, which must be in import order, and the standard files that they import."""
     pool = DescriptorPool()
     for module in STANDARD_FILES:
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
@@ -32,12 +32,12 @@ def pool_of(files: tuple[File, ...]) -> DescriptorPool:
 
 
 def class_of(pool: DescriptorPool, name: str) -> type[ProtoMessage]:
-    """The class of a message of the pool."""
+    """Returns the class of a message in the pool."""
     return GetMessageClass(pool.FindMessageTypeByName(name))
 
 
 def descriptor_of(file: File) -> FileProto:
-    """The descriptor of a file."""
+    """Returns the descriptor of a file."""
     made = FileProto(name=file.path, package=file.package, syntax="proto3", dependency=file.imports)
     made.message_type.extend(_message(message) for message in file.messages)
     made.enum_type.extend(_enum(enum) for enum in file.enums)
@@ -75,7 +75,7 @@ def _message(message: Message) -> DescriptorProto:
 
 
 def _entry(made: DescriptorProto, field: Field) -> str:
-    """The message that protobuf makes of each entry of a map."""
+    """Adds the message that represents an entry of a map."""
     entry = made.nested_type.add(name=f"{camel(field.name)}Entry")
     entry.options.map_entry = True
     key = entry.field.add(name="key", number=1, json_name="key", label=FieldDescriptorProto.LABEL_OPTIONAL)

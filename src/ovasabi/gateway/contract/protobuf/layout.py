@@ -1,4 +1,4 @@
-"""How the request of a method is laid out: where it is called, on what, and with which values."""
+"""The layout of a method's request message: its campaign, its entity and its values."""
 
 from typing import Any
 
@@ -10,26 +10,26 @@ from ovasabi.kernel.declare.methods import Method, MethodKind, Resource
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """The parts of the request message of a method."""
+    """The parts of a method's request message."""
 
     campaign: bool
-    """Whether it names its campaign."""
+    """Whether it has a field for the campaign."""
     campaign_optional: bool
     target: bool
-    """Whether it names its entity."""
+    """Whether it has a field for the entity."""
     body: str
-    """The field of a draft or patch; empty if the values stand by themselves."""
+    """The field of a draft or patch; empty if the values are fields of the request itself."""
     key: bool
     mask: bool
     version: bool
     as_of: bool
     values: tuple[Part, ...]
-    """What stands by itself."""
+    """The values that are fields of the request itself."""
 
     @property
     def own(self) -> tuple[str, ...]:
-        """The fields that are not the caller's values."""
-        given = {
+        """The fields other than the caller's values."""
+        fields = {
             "campaign": self.campaign,
             "id": self.target,
             self.body: bool(self.body),
@@ -38,11 +38,11 @@ class Layout(msgspec.Struct, frozen=True):
             "expected_version": self.version,
             "as_of": self.as_of,
         }
-        return tuple(name for name, there in given.items() if there)
+        return tuple(name for name, included in fields.items() if included)
 
 
 def layout_of(method: Method) -> Layout:
-    """The layout of a method's request; refused if a value would have the name of something else."""
+    """Returns the layout of a method's request; raises `ContractRefused` if the name of a value is reserved."""
     drafted = method.operation in (MethodKind.CREATE, MethodKind.UPDATE) and method.subject.entity is not None
     target = method.on_entity and method.resource is not Resource.ITSELF
     layout = Layout(
@@ -56,31 +56,31 @@ def layout_of(method: Method) -> Layout:
         as_of=method.operation is MethodKind.GET and method.subject.entity is not None,
         values=() if drafted or method.request is None else parts_of(method.request),
     )
-    taken = {part.name for part in layout.values} & set(layout.own)
-    if taken:
-        problem = f"The request of {method.id} has a field {min(taken)!r}, which names something else in every call."
-        raise ContractRefused(problem=problem, hint="Give the field another name.")
+    clashing = {part.name for part in layout.values} & set(layout.own)
+    if clashing:
+        problem = f"The request of {method.id} has a field {min(clashing)!r}, whose name is reserved in every call."
+        raise ContractRefused(problem=problem, hint="Rename the field.")
     return layout
 
 
-def reached_by(methods: list[Method]) -> frozenset[Any]:
-    """The struct classes that callers send: the requests, and whatever is in them."""
+def request_structs(methods: list[Method]) -> frozenset[Any]:
+    """Returns the struct classes that callers send: the requests, and the structs in them."""
     found: set[Any] = set()
-    ahead = [method.request for method in methods if method.request is not None]
-    while ahead:
-        if (kind := ahead.pop()) in found:
+    pending = [method.request for method in methods if method.request is not None]
+    while pending:
+        if (kind := pending.pop()) in found:
             continue
         found.add(kind)
         for part in parts_of(kind):
             shape = part.shape.inner or part.shape
             if shape.form is Form.RECORD:
-                ahead.append(shape.cls)
+                pending.append(shape.cls)
     return frozenset(found)
 
 
 def _body(method: Method) -> str:
-    """The entity's own name, unless the call names its campaign or entity by it."""
+    """Returns the name of the body's field: the entity's own name, unless that is a reserved field."""
     name = method.subject.singular
-    others = {"campaign", "id", "idempotency_key", "update_mask", "expected_version"}
+    reserved = {"campaign", "id", "idempotency_key", "update_mask", "expected_version"}
     kind = "draft" if method.operation is MethodKind.CREATE else "patch"
-    return f"{name}_{kind}" if name in others else name
+    return f"{name}_{kind}" if name in reserved else name

@@ -1,4 +1,4 @@
-"""The messages and enums that struct classes become, each declared once under its full name."""
+"""Declares messages and enums for struct classes, each once under its full name."""
 
 import typing
 from typing import Any
@@ -14,38 +14,38 @@ STRUCT = Type("google.protobuf.Struct", Sort.MESSAGE)
 
 
 class Messages:
-    """What was declared so far. `taken` are the struct classes that callers send."""
+    """The messages and enums declared so far. `sent` are the struct classes that callers send."""
 
-    def __init__(self, taken: frozenset[Any]) -> None:
+    def __init__(self, sent: frozenset[Any]) -> None:
         self.messages: dict[str, Message] = {}
         self.enums: dict[str, Enum] = {}
-        self._taken = taken
+        self._sent = sent
         self._kinds: dict[str, Any] = {}
 
     def declare(self, kind: Any, name: str | None = None, *, masked: bool = False) -> str:
-        """Declares a struct class, and whatever is in it; answers its full name.
+        """Declares a struct class and the types in it; returns its full name.
 
-        `masked` says that a mask comes with it, which tells what is left out from what is empty.
+        `masked`: an update mask accompanies the message, which distinguishes omitted fields from empty ones.
         """
         full = name or message_name(kind)
         if self._is_new(full, kind):
-            taken = kind in self._taken
-            fields = tuple(self.field(part, taken, masked) for part in parts_of(kind))
+            sent = kind in self._sent
+            fields = tuple(self.field(part, sent, masked) for part in parts_of(kind))
             self.messages[full] = Message(full, fields, doc_of(typing.get_origin(kind) or kind))
         return full
 
     def add(self, message: Message) -> str:
-        """Adds a message that no struct class stands for."""
+        """Adds a message that does not correspond to a struct class."""
         if self._is_new(message.name, message):
             self.messages[message.name] = message
         return message.name
 
-    def field(self, part: Part, taken: bool, masked: bool = False) -> Field:
-        """The field of a part of a struct; `taken` says that callers send it."""
+    def field(self, part: Part, sent: bool, masked: bool = False) -> Field:
+        """Returns the field of a part of a struct; `sent`: whether callers send it."""
         shape = part.shape
         if not masked:
-            _check(part, taken)
-        return Field(part.name, self._type(shape.inner or shape), _label(part, taken), shape.doc)
+            _check(part, sent)
+        return Field(part.name, self._type(shape.inner or shape), _label(part, sent), shape.doc)
 
     def _type(self, shape: TypeMapping) -> Type:
         match shape.form:
@@ -70,32 +70,32 @@ class Messages:
         return full
 
     def _is_new(self, full: str, kind: Any) -> bool:
-        """Whether it is declared for the first time; refused if something else has its name."""
+        """Returns whether it is declared for the first time; raises `ContractRefused` if the name is already used."""
         if full not in self._kinds:
             self._kinds[full] = kind
             return True
         if self._kinds[full] != kind:
-            raise ContractRefused(problem=f"Two things are called {full}.", hint="Give one of them another name.")
+            raise ContractRefused(problem=f"Two types are named {full}.", hint="Rename one of them.")
         return False
 
 
 def doc_of(cls: type) -> str:
-    """What a class says of itself; not what its base says."""
+    """Returns a class's own docstring, not that of a base class."""
     return (vars(cls).get("__doc__") or "").strip()
 
 
-def _check(part: Part, taken: bool) -> None:
-    """Refuses what protobuf cannot tell apart: it says null, left out and an empty list all in the same way."""
+def _check(part: Part, sent: bool) -> None:
+    """Refuses a field whose null, omitted and empty values protobuf could not distinguish."""
     shape = part.shape
     if part.unsettable and (shape.nullable or shape.gathers):
-        raise ContractRefused(problem=f"The field {part.name!r}: protobuf would not tell left out from null or empty.")
-    if taken and shape.nullable and part.default is not None and part.default is not msgspec.NODEFAULT:
-        raise ContractRefused(problem=f"The field {part.name!r}: protobuf would not tell null from its default.")
+        raise ContractRefused(problem=f"The field {part.name!r}: protobuf cannot tell omitted from null or empty.")
+    if sent and shape.nullable and part.default is not None and part.default is not msgspec.NODEFAULT:
+        raise ContractRefused(problem=f"The field {part.name!r}: protobuf cannot tell null from its default.")
 
 
-def _label(part: Part, taken: bool) -> Label:
+def _label(part: Part, sent: bool) -> Label:
     shape = part.shape
     if shape.gathers:
         return Label.MAP if shape.form is Form.MAP else Label.REPEATED
-    told = shape.form in (Form.SCALAR, Form.CHOICE) and (taken or shape.nullable or part.unsettable)
-    return Label.OPTIONAL if told else Label.PLAIN
+    has_presence = shape.form in (Form.SCALAR, Form.CHOICE) and (sent or shape.nullable or part.unsettable)
+    return Label.OPTIONAL if has_presence else Label.PLAIN

@@ -1,4 +1,4 @@
-"""Names in protobuf, made from the names of services, methods and types; the form is that of Google's AIP."""
+"""Names in protobuf, derived from the names of services, methods and types, in the style of Google's AIPs."""
 
 import re
 import typing
@@ -12,17 +12,17 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 
 def camel(name: str) -> str:
-    """GiftCard for gift_card."""
+    """Returns a name in camel case: GiftCard for gift_card."""
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
 def package_of(folder: str) -> str:
-    """The package of a folder of a service; what is of no service is in that without a folder."""
+    """Returns the package of a service's folder; shared types are in a package without a folder."""
     return "ovasabi.v1" if folder == "ovasabi" else f"ovasabi.{folder}.v1"
 
 
 def file_of(full_name: str) -> str:
-    """The file that a message, enum or service is in, such as ovasabi/content/v1/content.proto."""
+    """Returns the file of a message, enum or service, such as ovasabi/content/v1/content.proto."""
     if full_name in STANDARD:
         return STANDARD[full_name]
     package, _, _ = full_name.rpartition(".")
@@ -31,18 +31,18 @@ def file_of(full_name: str) -> str:
 
 
 def service_name(method: Method) -> str:
-    """The full name of the service that has a method, such as ovasabi.content.v1.Contents."""
+    """Returns the full name of a method's service, such as ovasabi.content.v1.Contents."""
     return f"{package_of(method.subject.folder)}.{method.subject.title}"
 
 
 def rpc_name(method: Method) -> str:
-    """The verb, and what it is about: PublishContent of one, ListContents of all."""
+    """Returns the verb and its subject: PublishContent for one entity, ListContents for the collection."""
     one = method.on_entity or method.operation is MethodKind.CREATE
     return camel(method.name) + camel(method.subject.singular if one else method.subject.plural)
 
 
 def message_name(kind: Any) -> str:
-    """The full name of the message of a struct class: ovasabi.content.v1.FoundContent for Found[Content]."""
+    """Returns the full name of a struct's message: ovasabi.content.v1.FoundContent for Found[Content]."""
     if not (arguments := typing.get_args(kind)):
         return f"{package_of(folder_of(kind))}.{kind.__name__}"
     name = typing.get_origin(kind).__name__ + "".join(argument.__name__ for argument in arguments)
@@ -50,11 +50,11 @@ def message_name(kind: Any) -> str:
 
 
 def folder_of(cls: type) -> str:
-    """The folder of the service that a class belongs to; `ovasabi` for what belongs to none."""
+    """Returns the folder of a class's service; `ovasabi` for a class that belongs to no service."""
     root, package, *rest = cls.__module__.split(".")
     return "ovasabi" if root == "ovasabi" and package not in ("system", "services") else rest[0]
 
 
 def value_name(enum: str, value: str) -> str:
-    """The name of an enum's value: CONTENT_KIND_ARTICLE for article of ContentKind."""
+    """Returns the name of an enum's value: CONTENT_KIND_ARTICLE for article of ContentKind."""
     return f"{_WORDS.sub('_', enum)}_{_NO_NAME.sub('_', value)}".upper()

@@ -1,4 +1,4 @@
-"""Calls to request messages and back: what HTTP says in path, query, headers and body, a message says in its fields."""
+"""Converts calls to request messages and back: message fields replace HTTP's path, query, headers and body."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,13 +9,13 @@ import msgspec
 from ovasabi.gateway.contract.protobuf.codec import Codec
 from ovasabi.gateway.contract.protobuf.layout import Layout
 from ovasabi.gateway.contract.protobuf.type_mapping import Form, Part, parts_of
-from ovasabi.gateway.contract.protobuf.values import Unsayable, moment_of, timestamp_of
+from ovasabi.gateway.contract.protobuf.values import NotRepresentable, moment_of, timestamp_of
 from ovasabi.gateway.wire.headers import CLIENT_KEY, idempotency_key
 from ovasabi.gateway.wire.problems import BadRequest, unreadable
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, values_of
 
-_MOST = 2**31 - 1
-"""The greatest version that there can be."""
+_MAX_VERSION = 2**31 - 1
+"""The greatest possible version."""
 
 Reader = Callable[[Any], Any]
 
@@ -31,15 +31,15 @@ class Requests:
         self._write = None if method.request is None else codec.writer(method.request)
 
     def campaign(self, message: Any) -> str | None:
-        """The campaign that the message names; None if it is for the platform."""
+        """Returns the campaign that the message names; None for the platform."""
         layout = self._layout
         if not layout.campaign or (layout.campaign_optional and not message.HasField("campaign")):
             return None
-        named: str = message.campaign or _missing("campaign")
-        return named
+        campaign: str = message.campaign or _missing("campaign")
+        return campaign
 
     def call(self, message: Any) -> Call:
-        """What the message asks for, checked as over HTTP."""
+        """Returns the call of the message, validated as over HTTP."""
         layout = self._layout
         return Call(
             method=self._method,
@@ -52,23 +52,23 @@ class Requests:
         )
 
     def message(self, call: Call) -> Any:
-        """The message that asks for what the call does."""
+        """Returns the request message of the call."""
         layout = self._layout
-        given = self._given(call)
+        fields = self._values(call)
         if layout.campaign:
-            given["campaign"] = call.campaign
+            fields["campaign"] = call.campaign
         if layout.target:
-            given["id"] = call.target
+            fields["id"] = call.target
         if layout.version:
-            given["expected_version"] = call.expected_version
+            fields["expected_version"] = call.expected_version
         if call.key is not None:
-            given["idempotency_key"] = _client_key(call.key)
+            fields["idempotency_key"] = _client_key(call.key)
         if call.as_of is not None:
-            given["as_of"] = timestamp_of(call.as_of)
-        return self._message(**given)
+            fields["as_of"] = timestamp_of(call.as_of)
+        return self._message(**fields)
 
     def _reader(self, codec: Codec) -> Reader | None:
-        """How the values of the request are read, none if it has none."""
+        """Returns the conversion that reads the request's values; None if the method has no request."""
         body, request = self._layout.body, self._method.request
         if request is None:
             return None
@@ -86,23 +86,23 @@ class Requests:
             return msgspec.convert(self._read(message), kind)  # type: ignore[misc]
         except msgspec.ValidationError as error:
             raise unreadable(error, kind) from None
-        except Unsayable as error:
+        except NotRepresentable as error:
             raise BadRequest(field=".".join(error.path).replace(".[", "["), problem=f"{error.problem}.") from None
 
-    def _given(self, call: Call) -> dict[str, Any]:
+    def _values(self, call: Call) -> dict[str, Any]:
         if self._write is None:
             return {}
         values: dict[str, Any] = self._write(call.request)
         if not self._layout.body:
             return values
-        given: dict[str, Any] = {self._layout.body: values}
+        fields: dict[str, Any] = {self._layout.body: values}
         if self._method.operation is MethodKind.UPDATE and (names := list(values_of(call.request))):
-            given["update_mask"] = {"paths": names}
-        return given
+            fields["update_mask"] = {"paths": names}
+        return fields
 
 
 def _masked(values: dict[str, Any], mask: Any, empty: dict[str, Any], kind: Any) -> dict[str, Any]:
-    """The values that the mask names, those that are not there emptied; without a mask, those that are there."""
+    """Returns the values that the mask names, empty where they are absent; without a mask, the values present."""
     if not mask:
         return values
     for name in mask:
@@ -119,8 +119,8 @@ def _version(message: Any) -> int | None:
     if not message.HasField("expected_version"):
         return None
     version: int = message.expected_version
-    if not 1 <= version <= _MOST:
-        raise BadRequest(field="expected_version", problem=f"The expected_version is between 1 and {_MOST}.")
+    if not 1 <= version <= _MAX_VERSION:
+        raise BadRequest(field="expected_version", problem=f"expected_version must be between 1 and {_MAX_VERSION}.")
     return version
 
 
@@ -130,16 +130,16 @@ def _key(message: Any) -> str | None:
 
 
 def _client_key(key: str) -> str:
-    """The key as the client gave it. One that no client gave is of this process alone, and cannot be sent."""
+    """Returns the key as the client passed it. Keys of this process itself cannot be sent."""
     if not key.startswith(CLIENT_KEY):
-        raise ValueError(f"the key {key!r} is of this process")
+        raise ValueError(f"the key {key!r} is internal to this process")
     return key.removeprefix(CLIENT_KEY)
 
 
 def _as_of(message: Any) -> datetime | None:
     try:
         return moment_of(message.as_of) if message.HasField("as_of") else None
-    except Unsayable as error:
+    except NotRepresentable as error:
         raise BadRequest(field="as_of", problem=f"{error.problem}.") from None
 
 

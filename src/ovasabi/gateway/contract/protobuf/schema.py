@@ -1,4 +1,4 @@
-"""A protobuf file as plain data: what is written as text, made into descriptors, and given its numbers."""
+"""A protobuf file as plain data, from which its text and its descriptors are generated."""
 
 from enum import StrEnum
 
@@ -8,16 +8,16 @@ from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class ContractRefused(OvasabiError):
-    """What is declared cannot be said in protobuf, or breaks what was promised."""
+    """A declaration cannot be expressed in protobuf, or breaks the released contract."""
 
     kind = Kind.PRECONDITION
     code = "contract_refused"
     message = "{problem}"
-    example = such_as(problem="A request of PublishContent already has a field campaign.")
+    example = such_as(problem="The request of PublishContent already has a field named campaign.")
 
 
 class Sort(StrEnum):
-    """What the name of a type stands for."""
+    """What the name of a type refers to."""
 
     SCALAR = "scalar"
     MESSAGE = "message"
@@ -25,26 +25,26 @@ class Sort(StrEnum):
 
 
 class Label(StrEnum):
-    """How often a field is there."""
+    """The cardinality of a field."""
 
     PLAIN = "plain"
-    """Once; what is not sent is the type's zero."""
+    """Singular; if omitted, the zero value of its type."""
     OPTIONAL = "optional"
-    """Once or not at all, and the two are told apart."""
+    """Singular, with presence: omitted and zero are distinct."""
     REPEATED = "repeated"
     MAP = "map"
-    """By a key that is text."""
+    """A map with string keys."""
 
 
 class Type(msgspec.Struct, frozen=True):
-    """The type of a field: a scalar by its word, a message or an enum by its full name."""
+    """The type of a field: the keyword of a scalar, or the full name of a message or an enum."""
 
     name: str
     sort: Sort = Sort.SCALAR
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A field of a message; its number is 0 until it is given one."""
+    """A field of a message; its number is 0 until one is assigned."""
 
     name: str
     type: Type
@@ -61,14 +61,14 @@ class Value(msgspec.Struct, frozen=True):
 
 
 class Reserved(msgspec.Struct, frozen=True):
-    """What was there once, and is never used for anything else."""
+    """Numbers and names that were used once and must never be reused."""
 
     numbers: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A message, by its full name."""
+    """A message, with its full name."""
 
     name: str
     fields: tuple[Field, ...]
@@ -77,7 +77,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Enum(msgspec.Struct, frozen=True):
-    """An enum, by its full name."""
+    """An enum, with its full name."""
 
     name: str
     values: tuple[Value, ...]
@@ -96,7 +96,7 @@ class Procedure(msgspec.Struct, frozen=True):
 
 
 class Service(msgspec.Struct, frozen=True):
-    """A service, by its full name."""
+    """A service, with its full name."""
 
     name: str
     procedures: tuple[Procedure, ...]
@@ -104,7 +104,7 @@ class Service(msgspec.Struct, frozen=True):
 
 
 class File(msgspec.Struct, frozen=True):
-    """One `.proto` file: a package and what is in it."""
+    """One `.proto` file: a package and its contents."""
 
     path: str
     package: str
@@ -123,4 +123,4 @@ STANDARD = {
         ("Timestamp", "timestamp"),
     )
 }
-"""The messages of protobuf's own that are used, and the files that they are in."""
+"""The standard messages of protobuf that the contract uses, and their files."""

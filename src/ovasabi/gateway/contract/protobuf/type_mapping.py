@@ -1,4 +1,4 @@
-"""What a Python type is to protobuf: one shape for each, with the conversions that it needs, or a refusal."""
+"""Maps Python types to protobuf, with the conversions that they need; unsupported types are refused."""
 
 import typing
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from ovasabi.kernel.declare.entity import Entity, type_of
 
 
 class Form(StrEnum):
-    """The ways in which a value is carried."""
+    """How a value is represented in protobuf."""
 
     SCALAR = "scalar"
     MOMENT = "moment"
@@ -26,23 +26,23 @@ class Form(StrEnum):
     CHOICE = "choice"
     """An enum."""
     OBJECT = "object"
-    """Anything that JSON can say of an object: a Struct."""
+    """Any JSON object: a Struct."""
     RECORD = "record"
-    """A struct of ours: a message."""
+    """A struct class: a message."""
     LIST = "list"
     MAP = "map"
 
 
 class TypeMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """How a type is carried."""
+    """The representation of a Python type in protobuf."""
 
     form: Form
     word: str = ""
-    """The scalar's type in protobuf."""
+    """The keyword of the scalar's type in protobuf."""
     cls: Any = None
     """The class of an enum or a struct."""
     inner: "TypeMapping | None" = None
-    """Of a list or a map: of what."""
+    """The type of the items of a list or a map."""
     nullable: bool = False
     doc: str = ""
     write: Callable[[Any], Any] | None = None
@@ -52,7 +52,7 @@ class TypeMapping(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def gathers(self) -> bool:
-        """Whether it holds many: protobuf does not tell none from an empty one."""
+        """Whether it is a list or a map: protobuf does not distinguish an absent one from an empty one."""
         return self.form in (Form.LIST, Form.MAP)
 
 
@@ -62,11 +62,11 @@ class Part(msgspec.Struct, frozen=True):
     name: str
     shape: TypeMapping
     default: Any
-    """The value if it is left out; NODEFAULT if it must not be."""
+    """The value if the field is omitted; NODEFAULT if it is required."""
 
     @property
     def unsettable(self) -> bool:
-        """Whether it can be left out, and is then neither a value nor null."""
+        """Whether it can be omitted, which is distinct from null."""
         return self.default is UNSET
 
 
@@ -85,7 +85,7 @@ _SCALARS: dict[type, TypeMapping] = {
 
 @cache
 def parts_of(kind: Any) -> tuple[Part, ...]:
-    """The fields of a struct class that are ever shown or taken; of an entity first what all have, and no secrets."""
+    """Returns the fields of a struct class; for an entity, the common fields first, and no secrets."""
     struct = typing.get_origin(kind) or kind
     fields = {field.name: field for field in typing.cast("mi.StructType", mi.type_info(kind)).fields}
     names = _of_entity(struct) if issubclass(struct, Entity) else list(fields)
@@ -97,12 +97,12 @@ def _of_entity(cls: type[Entity]) -> list[str]:
     return [*Entity.__struct_fields__, *(field.name for field in type_of(cls).shown)]
 
 
-def _part(place: str, field: mi.Field, default: Any) -> Part:
-    shape = _shape(place, field.type)
+def _part(path: str, field: mi.Field, default: Any) -> Part:
+    shape = _shape(path, field.type)
     if shape.gathers and shape.nullable:
-        raise ContractRefused(problem=f"{place}: protobuf does not tell null from an empty list or map.")
+        raise ContractRefused(problem=f"{path}: protobuf cannot tell null from an empty list or map.")
     if shape.gathers and default is not NODEFAULT and default is not UNSET and default:
-        raise ContractRefused(problem=f"{place}: a list or map that is left out can only be empty.")
+        raise ContractRefused(problem=f"{path}: the default of a list or map must be empty.")
     return Part(field.name, shape, default)
 
 
@@ -110,25 +110,25 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
     return field.default if field.default_factory is NODEFAULT else field.default_factory()
 
 
-def _shape(place: str, described: Any) -> TypeMapping:
+def _shape(path: str, described: Any) -> TypeMapping:
     doc = ""
     while isinstance(described, mi.Metadata):
         doc = doc or (described.extra_json_schema or {}).get("description", "")
         described = described.type
     if isinstance(described, mi.UnionType):
-        return _nullable(place, described, doc)
-    return msgspec.structs.replace(_bare(place, described), doc=doc)
+        return _nullable(path, described, doc)
+    return msgspec.structs.replace(_bare(path, described), doc=doc)
 
 
-def _nullable(place: str, described: mi.UnionType, doc: str) -> TypeMapping:
+def _nullable(path: str, described: mi.UnionType, doc: str) -> TypeMapping:
     arms = [arm for arm in described.types if not isinstance(arm, mi.NoneType)]
     if len(arms) != 1:
-        raise ContractRefused(problem=f"{place}: a field has one type, and may be null beside it.")
-    shape = _shape(place, arms[0])
+        raise ContractRefused(problem=f"{path}: a field must have one type, which may be nullable.")
+    shape = _shape(path, arms[0])
     return msgspec.structs.replace(shape, nullable=True, doc=doc or shape.doc)
 
 
-def _bare(place: str, described: Any) -> TypeMapping:
+def _bare(path: str, described: Any) -> TypeMapping:
     match described:
         case mi.EnumType(cls=cls):
             return TypeMapping(form=Form.CHOICE, cls=cls)
@@ -137,18 +137,18 @@ def _bare(place: str, described: Any) -> TypeMapping:
         case mi.StructType(cls=cls):
             return TypeMapping(form=Form.RECORD, cls=cls)
         case mi.ListType(item_type=item):
-            return TypeMapping(form=Form.LIST, inner=_single(place, item))
+            return TypeMapping(form=Form.LIST, inner=_single(path, item))
         case mi.DictType(value_type=mi.AnyType()):
             return TypeMapping(form=Form.OBJECT)
         case mi.DictType(key_type=mi.StrType(), value_type=value):
-            return TypeMapping(form=Form.MAP, inner=_single(place, value))
+            return TypeMapping(form=Form.MAP, inner=_single(path, value))
     if type(described) not in _SCALARS:
-        raise ContractRefused(problem=f"{place}: protobuf has nothing for {type(described).__name__}.")
+        raise ContractRefused(problem=f"{path}: protobuf has no type for {type(described).__name__}.")
     return _SCALARS[type(described)]
 
 
-def _single(place: str, described: Any) -> TypeMapping:
-    shape = _shape(place, described)
+def _single(path: str, described: Any) -> TypeMapping:
+    shape = _shape(path, described)
     if shape.nullable or shape.gathers:
-        raise ContractRefused(problem=f"{place}: a list or map holds values, no nulls and no lists or maps.")
+        raise ContractRefused(problem=f"{path}: the items of a list or map must not be null, lists or maps.")
     return shape

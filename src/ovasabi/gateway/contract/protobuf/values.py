@@ -1,4 +1,4 @@
-"""Single values between Python and protobuf: moments, and objects of any JSON."""
+"""Converts single values between Python and protobuf: timestamps, and arbitrary JSON objects."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,41 +9,41 @@ import msgspec
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXACT = 2**53
-"""Up to here a double holds every whole number."""
+"""Up to this value, a double represents every integer exactly."""
 
 
-class Unsayable(ValueError):
-    """A value that protobuf carries and the platform does not take; `path` is where, from the inside out."""
+class NotRepresentable(ValueError):
+    """A value that protobuf can represent and the platform does not accept, or the reverse; `path` is its field."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
         self.problem = problem
         self.path: list[str] = []
 
-    def at(self, name: str) -> "Unsayable":
-        """The same, of what is inside the field of that name."""
+    def at(self, name: str) -> "NotRepresentable":
+        """Returns the error with the name of an enclosing field added to its path."""
         self.path.insert(0, name)
         return self
 
 
 def timestamp_of(moment: datetime) -> dict[str, int]:
-    """The fields of a Timestamp, to the microsecond."""
+    """Returns the fields of a Timestamp, to the microsecond."""
     since = moment - _EPOCH
     return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1_000}
 
 
 def moment_of(timestamp: Any) -> datetime:
-    """The moment of a Timestamp, in UTC."""
+    """Returns the time of a Timestamp, in UTC."""
     try:
         if 0 <= timestamp.nanos < 1_000_000_000:
             return _EPOCH + timedelta(0, timestamp.seconds, timestamp.nanos // 1_000)
     except OverflowError:
         pass
-    raise Unsayable("It is no moment of the years 1 to 9999")
+    raise NotRepresentable("The time must be in the years 1 to 9999")
 
 
 def object_writer(struct: type) -> Callable[[Mapping[str, Any]], Any]:
-    """Makes Structs of mappings; `struct` is the class of the pool."""
+    """Returns a function that converts mappings to Structs; `struct` is the class of the pool."""
 
     def write(values: Mapping[str, Any]) -> Any:
         made = struct()
@@ -55,7 +55,7 @@ def object_writer(struct: type) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def read_object(struct: Any) -> dict[str, Any]:
-    """The mapping that a Struct holds; whole numbers as int, as far as a double holds all of them."""
+    """Returns the mapping in a Struct; integers are int as far as a double represents them exactly."""
     return {key: _READ[value.WhichOneof("kind")](value) for key, value in struct.fields.items()}
 
 
@@ -65,47 +65,47 @@ def _fill(struct: Any, values: Mapping[str, Any]) -> None:
         _set(fields[key], value)
 
 
-def _set(place: Any, value: Any) -> None:
+def _set(target: Any, value: Any) -> None:
     setter = _SET.get(type(value))
-    if setter is None:  # what JSON has no type for, as JSON says it
+    if setter is None:  # types that JSON does not have, as they are encoded in JSON
         value = msgspec.to_builtins(value)
         setter = _SET[type(value)]
-    setter(place, value)
+    setter(target, value)
 
 
-def _set_null(place: Any, value: None) -> None:
-    place.null_value = 0
+def _set_null(target: Any, value: None) -> None:
+    target.null_value = 0
 
 
-def _set_bool(place: Any, value: bool) -> None:
-    place.bool_value = value
+def _set_bool(target: Any, value: bool) -> None:
+    target.bool_value = value
 
 
-def _set_number(place: Any, value: float) -> None:
-    place.number_value = value
+def _set_number(target: Any, value: float) -> None:
+    target.number_value = value
 
 
-def _set_whole(place: Any, value: int) -> None:
+def _set_whole(target: Any, value: int) -> None:
     try:
-        place.number_value = value
-    except OverflowError:  # more than any double, which JSON can say
-        place.string_value = str(value)
+        target.number_value = value
+    except OverflowError:  # JSON allows integers beyond the range of a double
+        target.string_value = str(value)
 
 
-def _set_text(place: Any, value: str) -> None:
-    place.string_value = value
+def _set_text(target: Any, value: str) -> None:
+    target.string_value = value
 
 
-def _set_list(place: Any, values: list[Any]) -> None:
-    inside = place.list_value
+def _set_list(target: Any, values: list[Any]) -> None:
+    inside = target.list_value
     inside.SetInParent()
     for value in values:
         _set(inside.values.add(), value)
 
 
-def _set_object(place: Any, values: Mapping[str, Any]) -> None:
-    place.struct_value.SetInParent()
-    _fill(place.struct_value, values)
+def _set_object(target: Any, values: Mapping[str, Any]) -> None:
+    target.struct_value.SetInParent()
+    _fill(target.struct_value, values)
 
 
 _SET: dict[type, Callable[[Any, Any], None]] = {
@@ -123,7 +123,7 @@ _SET: dict[type, Callable[[Any, Any], None]] = {
 def _number(value: Any) -> int | float:
     number: float = value.number_value
     if not math.isfinite(number):
-        raise Unsayable("It holds a number that is not finite")
+        raise NotRepresentable("It contains a number that is not finite")
     return int(number) if -_EXACT <= number <= _EXACT and number.is_integer() else number
 
 
