@@ -126,7 +126,7 @@ async def test_keep_running_starts_a_killed_server_again_at_the_same_address(hom
         assert server.url() == url
         assert await read(server) == 42
         keeper.cancel()
-    assert "PostgreSQL ended unexpectedly; starting it again." in said
+    assert "PostgreSQL exited unexpectedly; restarting it." in said
 
 
 async def test_a_second_start_is_refused_and_leaves_the_first_alone(home: Path) -> None:
@@ -206,7 +206,7 @@ async def test_a_stale_pid_file_with_a_living_strangers_pid_does_not_hinder(home
 async def test_data_of_another_major_version_is_refused(home: Path) -> None:
     async with EmbeddedServer(home / "postgres", 16):
         pass
-    with pytest.raises(StartError, match="written by PostgreSQL 16, and this is PostgreSQL 18"):
+    with pytest.raises(StartError, match="written by PostgreSQL 16, but this is PostgreSQL 18"):
         await EmbeddedServer(home / "postgres", 18).start()
 
 

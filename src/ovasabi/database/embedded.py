@@ -115,7 +115,7 @@ class EmbeddedServer:
             await self.stop()
             raise StartError(
                 problem=f"The database in {self.data} cannot be started: {error}.",
-                hint=f"Check the permissions and the free space there, and see {self.log}.",
+                hint=f"Check its permissions and free space, and see {self.log}.",
             ) from error
         except BaseException:
             await self.stop()
@@ -134,21 +134,21 @@ class EmbeddedServer:
                 await asyncio.sleep(0.2)
             failures = failures + 1 if time.monotonic() - started < READY_WITHIN else 1
             if failures > RESTARTS:
-                raise StartError(problem=f"PostgreSQL ended again and again: {last_words(self.log)}.")
-            self._progress("PostgreSQL ended unexpectedly; starting it again.")
+                raise StartError(problem=f"PostgreSQL keeps exiting: {last_words(self.log)}.")
+            self._progress("PostgreSQL exited unexpectedly; restarting it.")
             await self._start_locked()
 
     async def _start_locked(self) -> None:
         account = os_user_for(self.data)
         binaries = self._binaries or wheel_binaries(self.version)
         for parent in (*account.let_pass(self.data), *account.let_pass(binaries / "postgres")):
-            self._progress(f"{parent} is now passable (o+x) for the user {account.name}, whom PostgreSQL runs as.")
+            self._progress(f"Added o+x to {parent}, so that the user {account.name} can run PostgreSQL.")
         self._rotate_log()
         if not is_initialised(self.data, self.version):
-            self._progress(f"Making a PostgreSQL {self.version} database in {self.data}.")
+            self._progress(f"Creating a PostgreSQL {self.version} database in {self.data}.")
             await initialise(self.data, self.version, binaries, account, self.log)
         if await asyncio.to_thread(postmaster.stop_leftovers, self.data):
-            self._progress("Stopped a PostgreSQL that an earlier process had left running.")
+            self._progress("Stopped a PostgreSQL server that an earlier process had left running.")
         self._socket = _socket_directory(self.data, account)
         await self._launch(binaries, account)
         await self._create_database()
@@ -183,12 +183,14 @@ class EmbeddedServer:
                 return
             waited = time.monotonic() - begun
             if waited > READY_WITHIN:
-                raise StartError(problem=f"PostgreSQL was not ready in {READY_WITHIN:.0f} s.", hint=f"See {self.log}.")
+                raise StartError(
+                    problem=f"PostgreSQL was not ready within {READY_WITHIN:.0f} s.", hint=f"See {self.log}."
+                )
             if waited > SAY_SOMETHING_AFTER and not said:
                 said = True
                 self._progress("PostgreSQL is recovering from an interruption; this may take a minute.")
             await asyncio.sleep(0.02)
-        raise StartError(problem=f"PostgreSQL ended: {last_words(self.log, log_offset)}.", hint=f"See {self.log}.")
+        raise StartError(problem=f"PostgreSQL exited: {last_words(self.log, log_offset)}.", hint=f"See {self.log}.")
 
     async def _create_database(self) -> None:
         try:
@@ -200,7 +202,7 @@ class EmbeddedServer:
                 await connection.close(timeout=10)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise StartError(
-                problem=f"PostgreSQL started but does not answer: {error}.", hint=f"See {self.log}."
+                problem=f"PostgreSQL started but does not respond: {error}.", hint=f"See {self.log}."
             ) from error
 
     def _stop(self) -> None:

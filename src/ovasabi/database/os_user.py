@@ -59,7 +59,7 @@ def os_user_for(data: Path) -> OsUser:
         if (user := _find(name) or (_create(name) if name == CREATED else None)) is not None:
             return OsUser(user.pw_uid, user.pw_gid, user.pw_name, ours=False)
     raise StartError(
-        problem="PostgreSQL does not run as root, and there is no other user that it could run as.",
+        problem="PostgreSQL cannot run as root, and no other user for it was found.",
         hint=f"Create one (useradd --system {CREATED}), or run as an ordinary user.",
     )
 

@@ -28,7 +28,7 @@ async def ensure_roles(url: str) -> None:
             await connection.execute(statement["sql"])
     except asyncpg.InsufficientPrivilegeError as error:
         raise StartError(
-            problem="The database login may not create the roles that OVASABI needs.",
+            problem="The database login is not allowed to create the roles that OVASABI needs.",
             hint="Run `ovasabi migrate` once with a login that has CREATEROLE and owns the database, or create the "
             f"roles {OWNER_ROLE}, {APP_ROLE} and {SEARCH_ROLE} and grant the first two to the login.",
         ) from error

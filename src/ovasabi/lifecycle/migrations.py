@@ -33,22 +33,22 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 class MigrationFailed(OvasabiError):
-    """A migration stopped; its transaction was rolled back."""
+    """A migration failed; its transaction was rolled back."""
 
     kind = Kind.PRECONDITION
     code = "migration_failed"
-    message = "The migration stopped: {problem}."
-    hint = "Nothing of that step was kept. Mend the cause and run `ovasabi migrate` again."
+    message = "The migration failed: {problem}."
+    hint = "That step was rolled back. Fix the cause and run `ovasabi migrate` again."
     example = such_as(problem="0005: canceling statement due to lock timeout")
 
 
 class DatabaseAhead(OvasabiError):
-    """The database was migrated by a newer program, or one with other services."""
+    """The database was migrated by a newer version, or by one with other services."""
 
     kind = Kind.PRECONDITION
     code = "database_ahead"
-    message = "The database is at migration {revision}, which this program does not know."
-    hint = "Run the program that made it, with its migrations, or use another database."
+    message = "The database is at migration {revision}, which is unknown to this version."
+    hint = "Run the version that applied it, or use another database."
     example = such_as(revision="0009")
 
 
@@ -80,7 +80,7 @@ async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) ->
         progress(f"migrating the database to {head()}")
         await upgrade_tables(url)
     elif changed := state.outdated():
-        progress(f"bringing the database's functions and policies up to date ({len(changed)} have changed)")
+        progress(f"updating the functions and policies of the database ({len(changed)} changed)")
     else:
         return
     try:

@@ -36,12 +36,12 @@ _DROPS = re.compile(r"^-- drops: (\S+)$", re.MULTILINE)
 
 
 class ObjectUnknown(OvasabiError):
-    """The database has an object that the program does not: it was applied by a newer one, or taken out of the tree."""
+    """The database has an object that this version lacks: a newer version applied it, or its file was removed."""
 
     kind = Kind.PRECONDITION
     code = "object_unknown"
-    message = "The database has the object {name}, which is neither in sql/ nor in sql/dropped.sql."
-    hint = "Run the program that made it; if you took its file away, say how to drop it in sql/dropped.sql."
+    message = "The database has the object {name}, which is in neither sql/ nor sql/dropped.sql."
+    hint = "Run the version that applied it; if you removed its file, drop the object in sql/dropped.sql."
     example = such_as(name="search/search_entities")
 
 

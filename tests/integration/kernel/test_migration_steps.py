@@ -70,7 +70,7 @@ async def test_a_migration_that_fails_half_way_leaves_nothing_behind(empty_url: 
     copy.add("CREATE TABLE half (id int); ALTER TABLE master ADD COLUMN half int; SELECT 1 / 0")
     succeeded, said = await copy.run(empty_url)
     assert not succeeded
-    assert said == "migration_failed: The migration stopped: division by zero."
+    assert said == "migration_failed: The migration failed: division by zero."
     assert await schema_of(empty_url) == done
     assert await migrations.current_revision(empty_url) == migrations.head()
     copy.add("CREATE TABLE half (id int)")
@@ -105,7 +105,7 @@ async def test_a_blocked_migration_fails_with_one_clear_error_instead_of_hanging
             await connection.execute("SELECT 1 FROM master")
             succeeded, said = await copy.run(empty_url)
         assert not succeeded
-        assert said == "migration_failed: The migration stopped: canceling statement due to lock timeout."
+        assert said == "migration_failed: The migration failed: canceling statement due to lock timeout."
         assert await schema_of(empty_url) == done
         assert await copy.run(empty_url) == (True, "")
 

@@ -177,9 +177,7 @@ async def test_a_constant_is_changed_by_one_edit_which_is_planned_then_applied_a
         ("sql/search/search_entities.sql", "replaced")
     ]
     assert "101" not in await source_of(empty_url, "search_entities")
-    assert (await copy.run(empty_url, UP))[1] == (
-        "bringing the database's functions and policies up to date (1 have changed)"
-    )
+    assert (await copy.run(empty_url, UP))[1] == ("updating the functions and policies of the database (1 changed)")
     assert "sample CONSTANT int := 101" in await source_of(empty_url, "search_entities")
     async with admin(empty_url) as connection:
         now = dict(await connection.fetch("SELECT name, applied_at FROM sql_object"))
@@ -244,7 +242,7 @@ async def test_an_object_that_fails_leaves_everything_as_it_was_and_is_named(
     (copy.folder / "sql/search/loosened.sql").write_text(f"-- Wrong.\n{fault}")
     succeeded, said = await copy.run(empty_url)
     assert not succeeded
-    assert said.startswith("migration_failed: The migration stopped: sql/search/loosened.sql: ")
+    assert said.startswith("migration_failed: The migration failed: sql/search/loosened.sql: ")
     assert await schema_of(empty_url) == done
     assert await sql_objects.outdated(empty_url) == []
 

@@ -191,7 +191,7 @@ class LeaseLost(Conflict):
 
 
 class LockHeld(Conflict):
-    """Somebody else holds the lock."""
+    """The lock is held by someone else."""
 
     code = "lock_held"
 
@@ -227,7 +227,7 @@ class NotHere(Unavailable):
 
 
 class NotImportable(Invalid):
-    """The import cannot begin: the file, its header or the way it was asked for is wrong as a whole."""
+    """The import cannot start: the file, its header or an option is invalid."""
 
     code = "not_importable"
 
@@ -251,7 +251,7 @@ class Overloaded(Exhausted):
 
 
 class ParentDeleted(NotInThisState):
-    """What the entity belongs to is deleted; its count could not follow."""
+    """The parent of the entity is deleted."""
 
     code = "parent_deleted"
 
@@ -299,7 +299,7 @@ class TableMissing(Internal):
 
 
 class TooManyWatchers(Exhausted):
-    """As many watch as may."""
+    """The maximum number of watchers is reached."""
 
     code = "too_many_watchers"
 
@@ -311,13 +311,13 @@ class VersionConflict(Conflict):
 
 
 class WatchEnded(Unavailable):
-    """The process stops, and its watches with it."""
+    """The process is shutting down, which ends its watches."""
 
     code = "watch_ended"
 
 
 class WatcherTooSlow(Exhausted):
-    """A watcher's buffer was full. What it held is let go: the watcher resumes after what it was given last."""
+    """The buffer of a watcher was full, and its contents were discarded. Resume after the last event received."""
 
     code = "watcher_too_slow"
 

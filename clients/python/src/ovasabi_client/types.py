@@ -96,31 +96,31 @@ class AllowedMoves(Answer, frozen=True, kw_only=True):
 
 
 class Event(Answer, frozen=True, kw_only=True):
-    """Something that happened to an entity. `payload` holds what it set."""
+    """Something that happened to an entity. `payload` contains the fields that it set."""
 
     id: int
-    """The event's own id, ordered by time."""
+    """The id of the event, ordered by time."""
     type: str
-    """service:action:vN:state."""
+    """The event type, as service:action:vN:state."""
     campaign_id: int
     master_id: int
-    """The entity that it happened to."""
+    """The id of the entity that the event is about."""
     version: int | None
-    """The entity's version since; null where it did not rise."""
+    """The version of the entity after the event; null if the event did not change it."""
     occurred_at: datetime
     actor: str
-    """Who did it."""
+    """Who caused the event."""
     correlation_id: str | None
     causation_id: int | None
-    """The event that caused it."""
+    """The id of the event that caused this one."""
     payload: dict[str, Any]
-    """The fields that it set."""
+    """The fields that the event set."""
     cursor: str
-    """Where to read on after it."""
+    """Pass it as after to continue after this event."""
 
 
 class ExportResult(Answer, frozen=True, kw_only=True):
-    """What was put out: read it with the operation's `download`."""
+    """The result of an export; read the lines with the `download` method of the operation."""
 
     entities: int = 0
     bytes: int = 0
@@ -166,7 +166,7 @@ class Found(Answer, Generic[E], frozen=True, kw_only=True):
 
 
 class Reject(Answer, frozen=True, kw_only=True):
-    """A line that is not in."""
+    """A line that was rejected."""
 
     line: int
     reason: str
@@ -174,14 +174,14 @@ class Reject(Answer, frozen=True, kw_only=True):
 
 
 class ImportResult(Answer, frozen=True, kw_only=True):
-    """What became of the lines."""
+    """The result of an import."""
 
     created: int = 0
     present: int = 0
-    """What was in already."""
+    """The number of lines that were already imported."""
     rejected: int = 0
     rejects: list[Reject] = msgspec.field(default_factory=list)
-    """The first 100 that were rejected."""
+    """The first 100 rejected lines."""
 
 
 class Record(Answer, frozen=True, kw_only=True):
@@ -199,7 +199,7 @@ class Record(Answer, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     rank: float | None = None
-    """In a search, how well it matches."""
+    """In a search, how well the name matches."""
 
 
 class RecordPage(Answer, frozen=True, kw_only=True):

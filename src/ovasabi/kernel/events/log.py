@@ -29,19 +29,21 @@ _SQL = load(__file__)
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that happened to an entity. `payload` holds what it set."""
+    """Something that happened to an entity. `payload` contains the fields that it set."""
 
-    id: Annotated[Id, Meta(description="The event's own id, ordered by time.")]
-    type: Annotated[str, Meta(description="service:action:vN:state.")]
+    id: Annotated[Id, Meta(description="The id of the event, ordered by time.")]
+    type: Annotated[str, Meta(description="The event type, as service:action:vN:state.")]
     campaign_id: int
-    master_id: Annotated[Id, Meta(description="The entity that it happened to.")]
-    version: Annotated[int | None, Meta(description="The entity's version since; null where it did not rise.")]
+    master_id: Annotated[Id, Meta(description="The id of the entity that the event is about.")]
+    version: Annotated[
+        int | None, Meta(description="The version of the entity after the event; null if the event did not change it.")
+    ]
     occurred_at: Annotated[datetime, Meta(tz=True)]
-    actor: Annotated[str, Meta(description="Who did it.")]
+    actor: Annotated[str, Meta(description="Who caused the event.")]
     correlation_id: str | None
-    causation_id: Annotated[int | None, Meta(description="The event that caused it.")]
-    payload: Annotated[dict[str, Any], Meta(description="The fields that it set.")]
-    cursor: Annotated[str, Meta(description="Where to read on after it.")]
+    causation_id: Annotated[int | None, Meta(description="The id of the event that caused this one.")]
+    payload: Annotated[dict[str, Any], Meta(description="The fields that the event set.")]
+    cursor: Annotated[str, Meta(description="Pass it as after to continue after this event.")]
 
 
 async def read_events(
@@ -85,7 +87,7 @@ def parse_cursor(cursor: str | None) -> tuple[int, int]:
         return 0, 0
     match = _CURSOR.fullmatch(cursor)
     if match is None or int(match[1]) >= 1 << 64 or int(match[2]) >= 1 << 53:
-        raise InvalidValue(field="after", problem="The cursor is not one that this feed gave.")
+        raise InvalidValue(field="after", problem="The cursor was not issued by this feed.")
     return int(match[1]), int(match[2])
 
 
@@ -98,7 +100,7 @@ def check_event_type(name: str) -> str:
     """The name, if it is a well-formed event type; else an error."""
     if not EVENT_TYPE.fullmatch(name):
         raise InvalidValue(
-            field="type", problem=f"{name!r} is not an event type.", hint="Use service:action:vN:state, lower case."
+            field="type", problem=f"{name!r} is not an event type.", hint="Use service:action:vN:state, in lower case."
         )
     return name
 

@@ -29,12 +29,12 @@ class WatchLimits(msgspec.Struct, frozen=True):
 
 
 class WatcherTooSlow(OvasabiError):
-    """A watcher's buffer was full. What it held is let go: the watcher resumes after what it was given last."""
+    """The buffer of a watcher was full, and its contents were discarded. Resume after the last event received."""
 
     kind = Kind.EXHAUSTED
     code = "watcher_too_slow"
-    message = "The reader was slower than the events came, and was dropped. Resume from the cursor {cursor}."
-    hint = "Watch again after this cursor; read faster, or watch fewer types."
+    message = "The watcher did not keep up with the events and was disconnected. Resume from the cursor {cursor}."
+    hint = "Watch again from this cursor; read faster, or watch fewer types."
     example = such_as(cursor="4711-890616592048128")
 
     @property

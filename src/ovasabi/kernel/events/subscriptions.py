@@ -33,22 +33,22 @@ _CATCHING_UP = 4
 
 
 class TooManyWatchers(OvasabiError):
-    """As many watch as may."""
+    """The maximum number of watchers is reached."""
 
     kind = Kind.EXHAUSTED
     code = "too_many_watchers"
-    message = "There are {count} watchers of {what} already."
-    hint = "Close some, or share one watch between readers."
+    message = "There are already {count} watchers of {what}."
+    hint = "Close some watches, or share one watch between readers."
     example = such_as(count=1000, what="this campaign")
 
 
 class WatchEnded(OvasabiError):
-    """The process stops, and its watches with it."""
+    """The process is shutting down, which ends its watches."""
 
     kind = Kind.UNAVAILABLE
     code = "watch_ended"
-    message = "The platform stops. Resume from the cursor {cursor}."
-    hint = "Watch again after this cursor, in a moment."
+    message = "The server is shutting down. Resume from the cursor {cursor}."
+    hint = "Watch again from this cursor in a moment."
     example = such_as(cursor="4711-890616592048128")
 
     @property
@@ -87,7 +87,9 @@ class Subscriptions:
         place = None if after == NOW else parse_cursor(after)
         wanted = frozenset(map(check_event_type, types)) if types else None
         if not heartbeat_seconds > 0:
-            raise InvalidValue(field="heartbeat_seconds", problem="The time between heartbeats is more than 0 seconds.")
+            raise InvalidValue(
+                field="heartbeat_seconds", problem="The heartbeat interval must be greater than 0 seconds."
+            )
         tail = self._admit(campaign, after or "")
         subscriber = Subscriber(wanted, entity_id, self._limits)
         tail.watchers.add(subscriber)

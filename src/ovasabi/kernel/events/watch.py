@@ -17,7 +17,7 @@ NOW = "now"
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """Nothing came for a while. All before the cursor was seen: resume from it."""
+    """No event occurred for a while. Everything up to the cursor was read: resume from it."""
 
     cursor: str
 

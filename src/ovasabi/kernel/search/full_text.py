@@ -40,15 +40,17 @@ class Hit(msgspec.Struct, frozen=True):
 
     type: str
     id: int
-    rank: Annotated[float, Meta(description="How well it matches; comparable within one answer.")]
+    rank: Annotated[float, Meta(description="How well the entity matches; comparable within one response.")]
 
 
 class Hits(msgspec.Struct, frozen=True):
-    """What matches, best first, and how many of each type were found (200 means «at least»)."""
+    """The matches, best first, and the number found of each type (200 means at least 200)."""
 
     hits: list[Hit]
     facets: dict[str, int]
-    corrected: Annotated[bool, Meta(description="Whether typing errors were forgiven, since nothing matched exactly.")]
+    corrected: Annotated[
+        bool, Meta(description="Whether typing errors were corrected because nothing matched exactly.")
+    ]
 
 
 async def search_rows(database: Database, sql: ReadStatements, query: str, limit: int) -> list[Row]:
@@ -62,8 +64,8 @@ async def search(database: Database, query: str, *, types: Sequence[str] | None 
     names = searchable_types(current_campaign()) if types is None else list(types)
     for name in names:
         if name not in declared or not declared[name].searched:
-            known = ", ".join(searchable_types(current_campaign()))
-            raise InvalidValue(field="types", problem=f"{name!r} cannot be searched.", hint=f"There are: {known}.")
+            allowed = ", ".join(searchable_types(current_campaign()))
+            raise InvalidValue(field="types", problem=f"{name!r} cannot be searched.", hint=f"Allowed: {allowed}.")
     rows = await _ask(database, _SQL["search"], query, names, limit)
     found = sorted(
         (Hit(row["type"], row["master_id"], row["rank"]) for row in rows), key=lambda hit: (-hit.rank, -hit.id)
@@ -74,7 +76,7 @@ async def search(database: Database, query: str, *, types: Sequence[str] | None 
 
 async def _ask(database: Database, sql: str, query: str, names: list[str], limit: int) -> list[Row]:
     if not 1 <= limit <= 100:
-        raise InvalidValue(field="page_size", problem="A search gives from 1 to 100 hits.")
+        raise InvalidValue(field="page_size", problem="page_size must be between 1 and 100.")
     terms, campaign = parse_query(query), current_campaign()
     return await read(
         database, sql, scope_of(campaign), campaign, names, terms.required, terms.words, terms.excluded, terms.whole,
@@ -96,7 +98,7 @@ def names_in(text: str) -> list[str] | None:
 def parse_query(text: str) -> Terms:
     """Takes a query apart. Whatever is typed is a query; one that names no word is refused."""
     if len(text) > MAX_LENGTH:
-        raise InvalidValue(field="q", problem=f"A query may have {MAX_LENGTH} characters at most.")
+        raise InvalidValue(field="q", problem=f"A query can have at most {MAX_LENGTH} characters.")
     required: list[str] = []
     words: list[str | None] = []
     excluded: list[str] = []
@@ -123,7 +125,9 @@ def parse_query(text: str) -> Terms:
             words.append(word)
         joined = False
     if not required:
-        raise InvalidValue(field="q", problem="The query names no word to look for.", hint="Such as: q=asynchronous.")
+        raise InvalidValue(
+            field="q", problem="The query contains no word to search for.", hint="For example: q=asynchronous."
+        )
     return Terms(required, words, excluded, whole)
 
 

@@ -1,4 +1,4 @@
-"""What is said where a count cannot follow: the parent is deleted, or takes no more."""
+"""The errors for a child that its parent cannot count: the parent is deleted, or accepts no more children."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from ovasabi.kernel.declare.counters import Counter
 
 
 class ParentDeleted(OvasabiError):
-    """What the entity belongs to is deleted; its count could not follow."""
+    """The parent of the entity is deleted."""
 
     kind = Kind.PRECONDITION
     code = "parent_deleted"
@@ -18,7 +18,7 @@ class ParentDeleted(OvasabiError):
 
 
 def why_uncounted(type: str, counter: Counter, parent: Any | None) -> OvasabiError:
-    """Why a parent did not take another one, which was looked at only after that."""
+    """Returns the error for a child that its parent did not count; the parent was read only afterwards."""
     if parent is None:
         return ParentDeleted(field=counter.reference.name, type=type, parent=counter.parent)
-    return counter.refuse(parent) or Contended()  # it was closed, and is open again
+    return counter.refuse(parent) or Contended()  # it was closed at the time, and is open again

@@ -1,4 +1,4 @@
-"""Filters of lists: a part of AIP-160, parsed into SQL over declared fields, with every value as a parameter."""
+"""Filters of lists: a subset of AIP-160, parsed into SQL over declared fields, with every value as a parameter."""
 
 import re
 from datetime import datetime
@@ -18,43 +18,43 @@ _UNFIT = re.compile("[\0\ud800-\udfff]")
 _TIMES = {"created_at": datetime, "updated_at": datetime}
 _SIGNS = {"=": "=", "!=": "IS DISTINCT FROM", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 MAX_LENGTH = 2_000
-HINT = 'Such as: state = "published" AND created_at >= "2026-01-01T00:00:00Z".'
+HINT = 'For example: state = "published" AND created_at >= "2026-01-01T00:00:00Z".'
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """A condition in SQL, to be appended to a WHERE, and its parameters in order."""
+    """A condition in SQL, to be appended to a WHERE clause, and its parameters in order."""
 
     sql: str
     values: tuple[Any, ...]
 
 
 def parse_filter(of: EntityType, text: str, first: int) -> Condition:
-    """The SQL of a filter on an entity's filterable fields; its parameters are numbered from `first`.
+    """Returns the SQL of a filter on an entity's filterable fields; its parameters are numbered from `first`.
 
     Comparisons (= != < <= > >=, and : for an element of a list), AND, OR, NOT and parentheses; AND binds tighter.
     """
     if not text.strip():
         return Condition("", ())
     if len(text) > MAX_LENGTH:
-        raise _wrong(f"A filter may have {MAX_LENGTH} characters at most.")
+        raise _wrong(f"A filter can have at most {MAX_LENGTH} characters.")
     if _UNFIT.search(text):
-        raise _wrong("A filter may not hold the character U+0000, nor half a character.")
+        raise _wrong("A filter must not contain the character U+0000 or a lone surrogate.")
     parser = _Parser(of, _tokens(text), first)
     sql = parser.either()
     if parser.rest:
-        raise _wrong(f"The filter goes on with {parser.rest[0][1]!r} where AND or OR should stand.")
+        raise _wrong(f"Expected AND or OR in the filter, found {parser.rest[0][1]!r}.")
     return Condition(f" AND ({sql})", tuple(parser.values))
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    tokens, place = [], 0
-    while place < len(text.rstrip()):
-        match = _TOKEN.match(text, place)
+    tokens, position = [], 0
+    while position < len(text.rstrip()):
+        match = _TOKEN.match(text, position)
         if match is None:
-            raise _wrong(f"The filter cannot be read from {text[place:].strip()[:20]!r} on.")
+            raise _wrong(f"The filter cannot be parsed at {text[position:].strip()[:20]!r}.")
         kind = str(match.lastgroup)
         tokens.append((kind, match[kind]))
-        place = match.end()
+        position = match.end()
     return tokens
 
 
@@ -65,21 +65,21 @@ class _Parser:
         self.depth = 0
 
     def either(self) -> str:
-        """Terms joined by OR."""
+        """Parses terms joined by OR."""
         terms = [self.both()]
         while self._accept("or"):
             terms.append(self.both())
         return " OR ".join(terms)
 
     def both(self) -> str:
-        """Terms joined by AND."""
+        """Parses terms joined by AND."""
         terms = [self.single()]
         while self._accept("and"):
             terms.append(self.single())
         return " AND ".join(terms)
 
     def single(self) -> str:
-        """A comparison, NOT of a term, or a filter in parentheses."""
+        """Parses a comparison, NOT before a term, or a filter in parentheses."""
         if self._accept("not"):
             return f"NOT ({self.single()})"
         if self.rest and self.rest[0] == ("mark", "("):
@@ -89,7 +89,7 @@ class _Parser:
             self._take("mark")
             inner = self.either()
             if self._take("mark") != ")":
-                raise _wrong("A parenthesis of the filter is not closed.")
+                raise _wrong("A parenthesis in the filter is not closed.")
             return f"({inner})"
         return self._comparison()
 
@@ -97,7 +97,7 @@ class _Parser:
         name = self._take("word")
         sign = self._take("sign")
         if not self.rest or self.rest[0][0] not in ("string", "word"):
-            raise _wrong(f"The filter gives no value for {name}.")
+            raise _wrong(f"The filter has no value for {name}.")
         kind, text = self.rest.pop(0)
         value = re.sub(r"\\(.)", r"\1", text[1:-1]) if kind == "string" else text
         field = self.of.by_name.get(name)
@@ -112,20 +112,20 @@ class _Parser:
 
     def _element(self, field: Field, sign: str, value: str) -> str:
         if sign not in (":", "=") or not field.filterable:
-            raise _wrong(f"{field.name} is a list: ask for an element with {field.name}:value.")
+            raise _wrong(f"{field.name} is a list: match an element with {field.name}:value.")
         self.values.append(value)
         return f"${self.first + len(self.values) - 1}::text = ANY (s.{field.column})"
 
     def _parameter(self, name: str, value: str, base: Any) -> str:
         try:
-            # Not strict, so that a word can be a number; a moment is strict, or a number would be taken for seconds.
+            # Not strict, so that a word can be a number; a timestamp is strict, or a number would be taken for seconds.
             converted = msgspec.convert(value, base, strict=base is datetime)
         except (msgspec.ValidationError, ValueError) as error:
-            raise _wrong(f"{value!r} is no value of {name}.") from error
+            raise _wrong(f"{value!r} is not a valid value for {name}.") from error
         if isinstance(converted, datetime) and converted.tzinfo is None:
-            raise _wrong(f"{value!r} has no time zone; write it with Z or an offset.")
+            raise _wrong(f"{value!r} has no time zone: add Z or an offset.")
         if isinstance(converted, int) and not -(1 << 63) <= converted < 1 << 63:
-            raise _wrong(f"{value!r} is no value of {name}: it is too large.")
+            raise _wrong(f"{value!r} is out of range for {name}.")
         self.values.append(converted.value if hasattr(converted, "value") else converted)
         return f"${self.first + len(self.values) - 1}"
 
@@ -137,23 +137,23 @@ class _Parser:
 
     def _take(self, kind: str) -> str:
         if not self.rest or self.rest[0][0] != kind:
-            found = repr(self.rest[0][1]) if self.rest else "its end"
-            wanted = {"word": "a field", "sign": "a comparison", "mark": "a parenthesis"}[kind]
-            raise _wrong(f"The filter has {found} where {wanted} should stand.")
+            found = repr(self.rest[0][1]) if self.rest else "the end"
+            expected = {"word": "a field", "sign": "a comparison operator", "mark": "a parenthesis"}[kind]
+            raise _wrong(f"Expected {expected} in the filter, found {found}.")
         return self.rest.pop(0)[1]
 
 
 def filtered_column(of: EntityType, name: str) -> tuple[str, Any]:
-    """The column and type of a field that may be filtered by; an error that names the others if it may not."""
+    """Returns the column and type of a filterable field; otherwise raises an error that lists the filterable fields."""
     if name in _TIMES:
         return name, _TIMES[name]
     if name == "id":
         return "master_id", int
     field = of.by_name.get(name)
     if field is None or not field.filterable:
-        known = ", ".join(sorted(["id", *_TIMES, *(f.name for f in of.fields if f.filterable)]))
+        allowed = ", ".join(sorted(["id", *_TIMES, *(f.name for f in of.fields if f.filterable)]))
         raise InvalidValue(
-            field="filter", problem=f"{of.name} cannot be filtered by {name!r}.", hint=f"It can by: {known}."
+            field="filter", problem=f"{of.name} cannot be filtered by {name!r}.", hint=f"Allowed: {allowed}."
         )
     return field.column, field.base
 

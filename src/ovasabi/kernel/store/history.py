@@ -45,7 +45,7 @@ async def state_at(database: Database, cls: type[E], id: int, at: datetime, *, v
         of, id, campaign, [row for row in rows if version is None or (row["version"] or version + 1) <= version]
     )
     if state is None:
-        raise EntityNotFound(type=of.name, reference=id, hint=f"It was not there at {at.isoformat()}.")
+        raise EntityNotFound(type=of.name, reference=id, hint=f"It did not exist at {at.isoformat()}.")
     return msgspec.convert(state, cls, strict=False)
 
 

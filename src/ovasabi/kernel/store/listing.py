@@ -27,14 +27,14 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to list: `filter` and `order_by` over declared fields, a page at a time."""
 
     page_size: Annotated[int, Meta(ge=1, le=MAX_SIZE)] = DEFAULT_SIZE
-    page_token: Annotated[str, Meta(description="The next_page_token of the page before.")] = ""
-    filter: Annotated[str, Meta(description='Such as: state = "published" AND tags:python.')] = ""
-    order_by: Annotated[str, Meta(description="A field, then asc or desc.")] = ""
-    include_total: Annotated[bool, Meta(description="Whether total_size is counted.")] = False
+    page_token: Annotated[str, Meta(description="The next_page_token of the previous page.")] = ""
+    filter: Annotated[str, Meta(description='For example: state = "published" AND tags:python.')] = ""
+    order_by: Annotated[str, Meta(description="A field, optionally followed by asc or desc.")] = ""
+    include_total: Annotated[bool, Meta(description="Whether to compute total_size.")] = False
 
 
 class Page(msgspec.Struct, Generic[E], frozen=True):
-    """One page. `next_page_token` is empty on the last; `total_size` is counted only if asked for."""
+    """One page. `next_page_token` is empty on the last page; `total_size` is set only if it was requested."""
 
     items: list[E]
     next_page_token: str = ""
@@ -58,7 +58,7 @@ async def list_page(repository: Repository[E], request: ListRequest) -> Page[E]:
     """One page of the entities of the context's campaign; by default the newest first."""
     campaign = current_campaign()
     if not 1 <= request.page_size <= MAX_SIZE:
-        raise InvalidValue(field="page_size", problem=f"page_size must be from 1 to {MAX_SIZE}.")
+        raise InvalidValue(field="page_size", problem=f"page_size must be between 1 and {MAX_SIZE}.")
     return await repository.single_flight.answer(request, campaign, lambda: _page(repository, request, campaign))
 
 
@@ -90,15 +90,15 @@ def _parse_order(of: EntityType, text: str) -> _Order:
         return _Order("created_at", "created_at", datetime, True)
     name = words[0]
     if len(words) > 2 or (len(words) == 2 and words[1].lower() not in ("asc", "desc")) or "," in text:
-        raise InvalidValue(field="order_by", problem="order_by takes one field, then asc or desc.")
+        raise InvalidValue(field="order_by", problem="order_by must be one field, optionally followed by asc or desc.")
     descending = len(words) == 2 and words[1].lower() == "desc"
     if name == "created_at":
         return _Order(name, name, datetime, descending)
     field = of.by_name.get(name)
     if field is None or not field.sortable or field.nullable:
-        known = ", ".join(["created_at", *(f.name for f in of.fields if f.sortable and not f.nullable)])
+        allowed = ", ".join(["created_at", *(f.name for f in of.fields if f.sortable and not f.nullable)])
         raise InvalidValue(
-            field="order_by", problem=f"{of.name} cannot be ordered by {name!r}.", hint=f"It can by: {known}."
+            field="order_by", problem=f"{of.name} cannot be ordered by {name!r}.", hint=f"Allowed: {allowed}."
         )
     return _Order(field.column, name, field.base, descending)
 
@@ -115,7 +115,9 @@ def _place(order: _Order, request: ListRequest, query: str, first: int) -> Condi
             return Condition("", ())
         return Condition(f" AND s.created_at <= ${first}", (datetime.now(UTC) + _AHEAD,))
     wrong = InvalidValue(
-        field="page_token", problem="The page token does not belong to this list.", hint="Leave it out to begin anew."
+        field="page_token",
+        problem="The page token does not belong to this list.",
+        hint="Omit it to start from the first page.",
     )
     try:
         raw = base64.urlsafe_b64decode(request.page_token.encode() + b"==")

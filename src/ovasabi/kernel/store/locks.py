@@ -19,12 +19,12 @@ _SQL = load(__file__)
 
 
 class LockHeld(OvasabiError):
-    """Somebody else holds the lock."""
+    """The lock is held by someone else."""
 
     kind = Kind.CONFLICT
     code = "lock_held"
-    message = "The lock {name} is held by somebody else."
-    hint = "Try again when its holder is done, or its lease has run out."
+    message = "The lock {name} is held by someone else."
+    hint = "Try again after its holder has released it or its lease has expired."
     example = such_as(name="nightly-report")
 
 

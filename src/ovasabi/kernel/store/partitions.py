@@ -51,7 +51,7 @@ async def patiently(database: Database, sql: str, *args: object) -> None:
     except asyncpg.DuplicateTableError:
         return
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
-        reason = "a partition could not be made: its table is locked by a long transaction"
+        reason = "a partition could not be created: its table is locked by a long transaction"
         raise DatabaseUnavailable(reason=reason) from error
 
 

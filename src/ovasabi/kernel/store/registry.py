@@ -35,7 +35,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     version: Annotated[int, Meta(ge=1)]
     created_at: Annotated[datetime, Meta(tz=True)]
     updated_at: Annotated[datetime, Meta(tz=True)]
-    rank: Annotated[float | None, Meta(description="In a search, how well it matches.")] = None
+    rank: Annotated[float | None, Meta(description="In a search, how well the name matches.")] = None
 
 
 class RecordPage(msgspec.Struct, frozen=True):
@@ -75,7 +75,7 @@ class EntityRegistry:
     ) -> RecordPage:
         """Records in order of their ids, the oldest first."""
         if not 1 <= page_size <= 1000:
-            raise InvalidValue(field="page_size", problem="page_size must be from 1 to 1000.")
+            raise InvalidValue(field="page_size", problem="page_size must be between 1 and 1000.")
         if page_token and not (page_token.isascii() and page_token.isdigit() and len(page_token) <= 18):
             raise InvalidValue(field="page_token", problem="The page token does not belong to this list.")
         _check_types([type] if type else None)
@@ -90,7 +90,9 @@ class EntityRegistry:
     ) -> Records:
         """By name, best first: `text`: all words; `fuzzy`: one typing error a word; `pattern`: with * and ?."""
         if not 1 <= limit <= 500 or not query.strip() or len(query) > 500:
-            raise InvalidValue(field="q", problem="A search takes 1 to 500 characters, and a limit of 1 to 500.")
+            raise InvalidValue(
+                field="q", problem="The query must have 1 to 500 characters, and the limit must be between 1 and 500."
+            )
         _check_types(types)
         wanted = _pattern(query) if mode == "pattern" else query
         campaign, among = current_campaign(), list(types) if types else None
@@ -101,8 +103,8 @@ class EntityRegistry:
 def _check_types(types: Sequence[str] | None) -> None:
     for type in types or ():
         if type not in declared:
-            known = ", ".join(sorted(declared))
-            raise InvalidValue(field="type", problem=f"There is no entity type {type!r}.", hint=f"There are: {known}.")
+            allowed = ", ".join(sorted(declared))
+            raise InvalidValue(field="type", problem=f"{type!r} is not an entity type.", hint=f"Allowed: {allowed}.")
 
 
 def _pattern(query: str) -> str:

@@ -144,7 +144,7 @@ class Codec(Generic[E]):
         try:
             return {**values, **{name: at.astimezone(UTC) for name, at in given.items()}} if given else values
         except OverflowError:
-            problem = "A time is before the year 1 or after the year 9999, in UTC."
+            problem = "A timestamp must be between the years 1 and 9999, in UTC."
             raise InvalidValue(field=next(iter(given)), problem=problem) from None
 
     async def _sealed(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -170,9 +170,9 @@ def encoded(values: Mapping[str, Any], *, order: Literal["sorted"] | None = None
     try:
         text = msgspec.json.encode(values, order=order).decode()
     except UnicodeEncodeError as error:
-        raise InvalidValue(problem="Text may not hold half a character (a lone surrogate).") from error
+        raise InvalidValue(problem="Text must not contain a lone surrogate.") from error
     if "\\u0000" in text and _NUL.search(text):
-        raise InvalidValue(problem="Text may not hold the character U+0000.")
+        raise InvalidValue(problem="Text must not contain the character U+0000.")
     return text
 
 

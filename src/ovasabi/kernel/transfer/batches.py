@@ -66,4 +66,4 @@ def read_batches(
     if batch.size:
         yield batch
     if empty:
-        raise NotImportable(problem="There is nothing in the file to import.")
+        raise NotImportable(problem="The file is empty.")

@@ -28,17 +28,18 @@ SHOWN_REJECTS, SHOWN_REASON = 100, 300
 
 
 class ImportRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to import."""
+    """The lines to import."""
 
-    data: Annotated[str, Meta(min_length=1, description="The lines, as `ovasabi import` takes them in a file.")]
+    data: Annotated[str, Meta(min_length=1, description="The lines, as in a file for `ovasabi import`.")]
     format: Format = "jsonl"
     key: Annotated[
-        str | None, Meta(description="The field, or an extra one, that tells the lines apart; else all of a line does.")
+        str | None,
+        Meta(description="The field, or an extra field, that identifies a line; by default, the whole line."),
     ] = None
 
 
 class Reject(msgspec.Struct, frozen=True):
-    """A line that is not in."""
+    """A line that was rejected."""
 
     line: int
     reason: str
@@ -46,26 +47,27 @@ class Reject(msgspec.Struct, frozen=True):
 
 
 class ImportResult(msgspec.Struct, frozen=True):
-    """What became of the lines."""
+    """The result of an import."""
 
     created: int = 0
-    present: Annotated[int, Meta(description="What was in already.")] = 0
+    present: Annotated[int, Meta(description="The number of lines that were already imported.")] = 0
     rejected: int = 0
-    rejects: Annotated[list[Reject], Meta(description="The first 100 that were rejected.")] = []
+    rejects: Annotated[list[Reject], Meta(description="The first 100 rejected lines.")] = []
 
 
 class ExportRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to export."""
+    """The entities to export."""
 
-    filter: Annotated[str, Meta(description="As in a list; all if left out.")] = ""
+    filter: Annotated[str, Meta(description="A filter, as in a list; all entities by default.")] = ""
     format: Literal["jsonl"] = "jsonl"
-    whole: Annotated[bool, Meta(description="Also ids, versions, states and what else an import would not take.")] = (
-        False
-    )
+    whole: Annotated[
+        bool,
+        Meta(description="Whether to include ids, versions, states and other fields that an import does not accept."),
+    ] = False
 
 
 class ExportResult(msgspec.Struct, frozen=True):
-    """What was put out: read it with the operation's `download`."""
+    """The result of an export; read the lines with the `download` method of the operation."""
 
     entities: int = 0
     bytes: int = 0
@@ -77,18 +79,18 @@ class Collection(Creating, Protocol):
     entity: ClassVar[type[Entity]]
 
     async def list(self, request: ListRequest) -> Page[Any]:
-        """A page of them."""
+        """Returns a page of the entities."""
 
 
 @long(role=None)
 async def import_entities(service: Collection, request: ImportRequest, progress: Progress) -> ImportResult:
-    """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once."""
+    """Creates entities from lines of JSON or CSV. Reports invalid lines; creates all others, each exactly once."""
     return await _imported(service, request, progress)
 
 
 @long()
 async def export_entities(service: Collection, request: ExportRequest, progress: Progress) -> ExportResult:
-    """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes."""
+    """Writes the entities that exist when it is called, oldest first, as lines of JSON that `import` accepts."""
     return await _exported(service, request, progress)
 
 
@@ -100,7 +102,7 @@ class _Rejects:
 
     def write(self, line: Line, refusal: OvasabiError) -> None:
         reason = (
-            "An earlier line with this key said something else." if isinstance(refusal, KeyReused) else str(refusal)
+            "An earlier line with this key had different values." if isinstance(refusal, KeyReused) else str(refusal)
         )
         if len(self.kept) < SHOWN_REJECTS:
             reason = reason[:SHOWN_REASON].replace("\0", "\N{REPLACEMENT CHARACTER}")  # which no jsonb can hold

@@ -251,8 +251,8 @@ def type_named(plural: str) -> str:
     plurals = {of.plural: name for name, of in declared.items()}
     if plural not in plurals:
         near = get_close_matches(plural, plurals, 1, cutoff=0.5)
-        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(plurals))}."
-        raise NotImportable(problem=f"There is no entity type {plural!r}.", hint=hint)
+        hint = f"Did you mean {near[0]}?" if near else f"Allowed: {', '.join(sorted(plurals))}."
+        raise NotImportable(problem=f"{plural!r} is not an entity type.", hint=hint)
     return plurals[plural]
 
 

@@ -59,17 +59,17 @@ class LineDecoder:
         if line.problem:
             raise NotImportable(problem=line.problem)
         columns = [cell.strip() for cell in line.cells or []]
-        for place, column in enumerate(columns, 1):
+        for position, column in enumerate(columns, 1):
             if not column:
-                raise NotImportable(problem=f"Column {place} of the CSV's header has no name.")
+                raise NotImportable(problem=f"Column {position} of the CSV header has no name.")
             if columns.count(column) > 1:
-                raise NotImportable(problem=f"The CSV's header names {column} twice.")
+                raise NotImportable(problem=f"The CSV header contains {column} twice.")
             if any(other.startswith(f"{column}.") for other in columns):
-                raise NotImportable(problem=f"The CSV's header names {column} and a part of it.")
+                raise NotImportable(problem=f"The CSV header contains {column} and a part of it.")
             if column != self._key_field:
                 self._check_column(column)
         if self._key_field is not None and self._key_field not in columns:
-            raise NotImportable(problem=f"The CSV has no column {self._key_field}, which --key names.")
+            raise NotImportable(problem=f"The CSV has no column {self._key_field}, as required by --key.")
         self._header = [column.split(".") if column != self._key_field else [column] for column in columns]
 
     def from_csv(self, line: Line) -> NewEntity:
@@ -78,7 +78,7 @@ class LineDecoder:
         if line.problem:
             raise InvalidValue(problem=line.problem)
         if len(cells) != len(header):
-            raise InvalidValue(problem=f"The record has {len(cells)} cells, and the header {len(header)} columns.")
+            raise InvalidValue(problem=f"The record has {len(cells)} cells, but the header has {len(header)} columns.")
         values: dict[str, Any] = {}
         for path, cell in zip(header, cells, strict=True):
             if cell != "":
@@ -101,7 +101,7 @@ class LineDecoder:
             try:
                 return msgspec.json.decode(cell)
             except msgspec.MsgspecError as error:
-                raise InvalidValue(field=path[0], problem=f"{path[0]}: the cell is no JSON: {error}.") from None
+                raise InvalidValue(field=path[0], problem=f"{path[0]}: the cell is not valid JSON: {error}.") from None
         return [part.strip() for part in cell.split(";") if part.strip()] if lists else cell
 
     def _check_column(self, column: str) -> None:
@@ -109,10 +109,10 @@ class LineDecoder:
         field = self.of.by_name.get(name)
         if name not in self.known:
             near = get_close_matches(name, self.known, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(self.known)}."
-            raise NotImportable(problem=f"The CSV's column {column} is not one that a {self.of.name} takes.", hint=hint)
+            hint = f"Did you mean {near[0]}?" if near else f"Allowed: {', '.join(self.known)}."
+            raise NotImportable(problem=f"The CSV column {column} is not a field of {self.of.name}.", hint=hint)
         if dot and not _is_object(name, field):
-            raise NotImportable(problem=f"The CSV's column {column} is wrong: {name} has no parts.")
+            raise NotImportable(problem=f"The CSV column {column} is not valid: {name} has no parts.")
 
     def _draft(self, draft: msgspec.Struct, key: Any) -> NewEntity:
         values = {name: value for name, value in msgspec.structs.asdict(draft).items() if value is not UNSET}
@@ -121,7 +121,7 @@ class LineDecoder:
     def _given_key(self, value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
             name = self._key_field
-            raise InvalidValue(field=name, problem=f"{name}: the key of the line is missing, or no text or number.")
+            raise InvalidValue(field=name, problem=f"{name}: the key of the line must be a text or a number.")
         key = f"import:{self.of.name}:{value}"
         return (
             key if len(key) <= MAX_KEY else f"import:{self.of.name}:sha256:{hashlib.sha256(key.encode()).hexdigest()}"
@@ -146,13 +146,13 @@ class LineDecoder:
         if named := _NAMED.search(text):
             name = f"{path}.{named[2]}" if path else named[2]
             if named[1].startswith("missing"):
-                return InvalidValue(field=name, problem=f"{name}: the field is missing.")
+                return InvalidValue(field=name, problem=f"{name}: the field is required.")
             near = get_close_matches(named[2], self.known, 1)
-            meant = f"; did you mean {near[0]}?" if near else "."
-            return InvalidValue(field=name, problem=f"{name}: a {self.of.name} takes no such field{meant}")
+            meant = f" Did you mean {near[0]}?" if near else ""
+            return InvalidValue(field=name, problem=f"{name}: not a field of {self.of.name}.{meant}")
         if isinstance(error, msgspec.ValidationError):
             return InvalidValue(field=path or None, problem=f"{path}: {problem}." if path else f"{problem}.")
-        return InvalidValue(problem=f"The line is no JSON: {problem}.")
+        return InvalidValue(problem=f"The line is not valid JSON: {problem}.")
 
 
 class _Ordinals:

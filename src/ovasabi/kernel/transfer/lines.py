@@ -16,12 +16,12 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class NotImportable(OvasabiError):
-    """The import cannot begin: the file, its header or the way it was asked for is wrong as a whole."""
+    """The import cannot start: the file, its header or an option is invalid."""
 
     kind = Kind.INVALID
     code = "not_importable"
     message = "{problem}"
-    example = such_as(problem="The CSV's header names title twice.")
+    example = such_as(problem="The CSV header contains title twice.")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ def json_lines(file: BinaryIO) -> Iterator[Line]:
             continue
         if first and line.raw.startswith(b"["):
             raise NotImportable(
-                problem="The file is one JSON array, not JSON Lines.", hint="Write one object a line: jq -c '.[]' FILE"
+                problem="The file is a JSON array, not JSON Lines.", hint="Write one object per line: jq -c '.[]' FILE"
             )
         first = False
         yield line
@@ -67,7 +67,7 @@ def csv_records(file: BinaryIO) -> Iterator[Line]:
         except StopIteration:
             return
         except csv.Error as error:
-            problem = f"The CSV cannot be read: {error}."
+            problem = f"The CSV is not valid: {error}."
         if cells is not None and not any(cell.strip() for cell in cells):
             continue  # as spreadsheets leave them at the end
         raw = b"".join(line.raw for line in taken)
@@ -80,7 +80,7 @@ def not_utf8(raw: bytes) -> str | None:
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        return f"The line is not UTF-8: byte {error.start + 1} of it is {raw[error.start]:#04x}."
+        return f"The line is not valid UTF-8: its byte {error.start + 1} is {raw[error.start]:#04x}."
     return None
 
 
@@ -95,7 +95,7 @@ def _lines(file: BinaryIO) -> Iterator[Line]:
         if number == 1:
             if raw.startswith(_UTF_16):
                 raise NotImportable(
-                    problem="The file is UTF-16, and only UTF-8 is read.",
+                    problem="The file is UTF-16; it must be UTF-8.",
                     hint="Convert it: iconv -f UTF-16 -t UTF-8 FILE",
                 )
             raw = raw.removeprefix(_BOM)

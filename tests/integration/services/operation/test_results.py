@@ -131,7 +131,7 @@ async def test_a_field_tells_lines_apart_and_csv_is_taken(registry: ServiceRegis
             done = await finished(registry, accepted.id)
         assert done.result is not None
         assert (done.result["created"], done.result["present"], done.result["rejected"]) == (2, 1, 1)
-        assert "said something else" in done.result["rejects"][0]["reason"]
+        assert "had different values" in done.result["rejects"][0]["reason"]
         assert (done.done, done.total) == (4, 4)
 
 

@@ -101,8 +101,8 @@ class AsyncComments(AsyncService):
 
         Args:
             page_size: Default: 50.
-            filter: Such as: state = "published" AND tags:python.
-            order_by: A field, then asc or desc.
+            filter: For example: state = "published" AND tags:python.
+            order_by: A field, optionally followed by asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -131,10 +131,10 @@ class AsyncComments(AsyncService):
 
         Args:
             page_size: Default: 50.
-            page_token: The next_page_token of the page before.
-            filter: Such as: state = "published" AND tags:python.
-            order_by: A field, then asc or desc.
-            include_total: Whether total_size is counted. Default: false.
+            page_token: The next_page_token of the previous page.
+            filter: For example: state = "published" AND tags:python.
+            order_by: A field, optionally followed by asc or desc.
+            include_total: Whether to compute total_size. Default: false.
         """
         return await self._transport.send(
             Request(
@@ -240,16 +240,17 @@ class AsyncComments(AsyncService):
         whole: bool | UnsetType = UNSET,
         idempotency_key: str | None = None,
     ) -> Operation:
-        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+        """Writes the entities that exist when it is called, oldest first, as lines of JSON that `import` accepts.
 
         Returns an operation immediately. Its result is of type `ExportResult`.
 
         Requires the `writer` role.
 
         Args:
-            filter: As in a list; all if left out.
+            filter: A filter, as in a list; all entities by default.
             format: Default: jsonl.
-            whole: Also ids, versions, states and what else an import would not take. Default: false.
+            whole: Whether to include ids, versions, states and other fields that an import does not accept.
+                Default: false.
             idempotency_key: Repeating the call with the same key has no further effect. If omitted, a key is
                 generated.
         """
@@ -271,16 +272,16 @@ class AsyncComments(AsyncService):
         key: str | UnsetType | None = UNSET,
         idempotency_key: str | None = None,
     ) -> Operation:
-        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+        """Creates entities from lines of JSON or CSV. Reports invalid lines; creates all others, each exactly once.
 
         Returns an operation immediately. Its result is of type `ImportResult`.
 
         Requires the `writer` role.
 
         Args:
-            data: The lines, as `ovasabi import` takes them in a file.
+            data: The lines, as in a file for `ovasabi import`.
             format: Default: jsonl.
-            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            key: The field, or an extra field, that identifies a line; by default, the whole line.
             idempotency_key: Repeating the call with the same key has no further effect. If omitted, a key is
                 generated.
         """
@@ -381,8 +382,8 @@ class AsyncContents(AsyncService):
 
         Args:
             page_size: Default: 50.
-            filter: Such as: state = "published" AND tags:python.
-            order_by: A field, then asc or desc.
+            filter: For example: state = "published" AND tags:python.
+            order_by: A field, optionally followed by asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -411,10 +412,10 @@ class AsyncContents(AsyncService):
 
         Args:
             page_size: Default: 50.
-            page_token: The next_page_token of the page before.
-            filter: Such as: state = "published" AND tags:python.
-            order_by: A field, then asc or desc.
-            include_total: Whether total_size is counted. Default: false.
+            page_token: The next_page_token of the previous page.
+            filter: For example: state = "published" AND tags:python.
+            order_by: A field, optionally followed by asc or desc.
+            include_total: Whether to compute total_size. Default: false.
         """
         return await self._transport.send(
             Request(
@@ -600,16 +601,17 @@ class AsyncContents(AsyncService):
         whole: bool | UnsetType = UNSET,
         idempotency_key: str | None = None,
     ) -> Operation:
-        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+        """Writes the entities that exist when it is called, oldest first, as lines of JSON that `import` accepts.
 
         Returns an operation immediately. Its result is of type `ExportResult`.
 
         Requires the `writer` role.
 
         Args:
-            filter: As in a list; all if left out.
+            filter: A filter, as in a list; all entities by default.
             format: Default: jsonl.
-            whole: Also ids, versions, states and what else an import would not take. Default: false.
+            whole: Whether to include ids, versions, states and other fields that an import does not accept.
+                Default: false.
             idempotency_key: Repeating the call with the same key has no further effect. If omitted, a key is
                 generated.
         """
@@ -631,16 +633,16 @@ class AsyncContents(AsyncService):
         key: str | UnsetType | None = UNSET,
         idempotency_key: str | None = None,
     ) -> Operation:
-        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+        """Creates entities from lines of JSON or CSV. Reports invalid lines; creates all others, each exactly once.
 
         Returns an operation immediately. Its result is of type `ImportResult`.
 
         Requires the `writer` role.
 
         Args:
-            data: The lines, as `ovasabi import` takes them in a file.
+            data: The lines, as in a file for `ovasabi import`.
             format: Default: jsonl.
-            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            key: The field, or an extra field, that identifies a line; by default, the whole line.
             idempotency_key: Repeating the call with the same key has no further effect. If omitted, a key is
                 generated.
         """
@@ -833,8 +835,8 @@ class AsyncReactions(AsyncService):
 
         Args:
             page_size: Default: 50.
-            filter: Such as: state = "published" AND tags:python.
-            order_by: A field, then asc or desc.
+            filter: For example: state = "published" AND tags:python.
+            order_by: A field, optionally followed by asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -863,10 +865,10 @@ class AsyncReactions(AsyncService):
 
         Args:
             page_size: Default: 50.
-            page_token: The next_page_token of the page before.
-            filter: Such as: state = "published" AND tags:python.
-            order_by: A field, then asc or desc.
-            include_total: Whether total_size is counted. Default: false.
+            page_token: The next_page_token of the previous page.
+            filter: For example: state = "published" AND tags:python.
+            order_by: A field, optionally followed by asc or desc.
+            include_total: Whether to compute total_size. Default: false.
         """
         return await self._transport.send(
             Request(
@@ -953,16 +955,17 @@ class AsyncReactions(AsyncService):
         whole: bool | UnsetType = UNSET,
         idempotency_key: str | None = None,
     ) -> Operation:
-        """Puts out those that are there when it is asked, the oldest first, as lines of JSON that `import` takes.
+        """Writes the entities that exist when it is called, oldest first, as lines of JSON that `import` accepts.
 
         Returns an operation immediately. Its result is of type `ExportResult`.
 
         Requires the `writer` role.
 
         Args:
-            filter: As in a list; all if left out.
+            filter: A filter, as in a list; all entities by default.
             format: Default: jsonl.
-            whole: Also ids, versions, states and what else an import would not take. Default: false.
+            whole: Whether to include ids, versions, states and other fields that an import does not accept.
+                Default: false.
             idempotency_key: Repeating the call with the same key has no further effect. If omitted, a key is
                 generated.
         """
@@ -984,16 +987,16 @@ class AsyncReactions(AsyncService):
         key: str | UnsetType | None = UNSET,
         idempotency_key: str | None = None,
     ) -> Operation:
-        """Creates them from lines of JSON, or of CSV. Lines that are wrong are told; all others go in, each once.
+        """Creates entities from lines of JSON or CSV. Reports invalid lines; creates all others, each exactly once.
 
         Returns an operation immediately. Its result is of type `ImportResult`.
 
         Requires the `writer` role.
 
         Args:
-            data: The lines, as `ovasabi import` takes them in a file.
+            data: The lines, as in a file for `ovasabi import`.
             format: Default: jsonl.
-            key: The field, or an extra one, that tells the lines apart; else all of a line does.
+            key: The field, or an extra field, that identifies a line; by default, the whole line.
             idempotency_key: Repeating the call with the same key has no further effect. If omitted, a key is
                 generated.
         """

@@ -49,8 +49,8 @@ class AsyncOperations(AsyncService):
 
         Args:
             page_size: Default: 50.
-            filter: Such as: state = "published" AND tags:python.
-            order_by: A field, then asc or desc.
+            filter: For example: state = "published" AND tags:python.
+            order_by: A field, optionally followed by asc or desc.
         """
         return self._transport.pages(
             Request(
@@ -79,10 +79,10 @@ class AsyncOperations(AsyncService):
 
         Args:
             page_size: Default: 50.
-            page_token: The next_page_token of the page before.
-            filter: Such as: state = "published" AND tags:python.
-            order_by: A field, then asc or desc.
-            include_total: Whether total_size is counted. Default: false.
+            page_token: The next_page_token of the previous page.
+            filter: For example: state = "published" AND tags:python.
+            order_by: A field, optionally followed by asc or desc.
+            include_total: Whether to compute total_size. Default: false.
         """
         return await self._transport.send(
             Request(
