@@ -1,214 +1,190 @@
-"""Each statement that touches a table of campaigns sets its scope, waits for it, and names its campaign."""
+"""Each statement that touches a table of campaigns sets its scope, waits for it, and is bound to its campaign."""
 
-import ast
-import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import postgast
 import pytest
 
 import ovasabi
-from ovasabi.database.sql import Scoping, blocks
+from ovasabi.database.sql import SET_SCOPE, Scoping, blocks
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.statements.catalog import statements_of
-from tests.unit.kernel.statements.scope_rule import FUNCTIONS, TABLES, WITHOUT_CAMPAIGN, findings
+from ovasabi.kernel.statements.writing import Statements
+from ovasabi.kernel.store.filters import parse_filter
+from tests.unit.kernel.statements.mutations import mutations, with_opposite_gates
+from tests.unit.kernel.statements.relations import Given
+from tests.unit.kernel.statements.scope_rule import findings, of_statement
+from tests.unit.kernel.statements.scope_tables import FUNCTIONS, NAMING_ONLY, ROOT, SQL, TABLES, WITHOUT_CAMPAIGN
+from tests.unit.kernel.statements.sql_in_python import sql_of
+from tests.unit.kernel.statements.syntax import body_of, function_name, walk
 
 PACKAGE = Path(ovasabi.__file__).parent
-SQL = re.compile(r"\s*(WITH|SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|GRANT|REVOKE|SET|DO|CALL|TRUNCATE)\s")
 
 SLUG = "a slug is unique on the whole platform, and its index has no campaign"
 EXCEPTIONS = {
-    ("campaign: create", "service_campaign_main: its campaign is not compared with a value"): SLUG,
-    ("campaign: update", "service_campaign_main: its campaign is not compared with a value"): SLUG,
-    ("system/campaign/directory.sql: find", "service_campaign_main: its campaign is not compared with a value"): SLUG,
-    ("kernel/store/history.sql: by_key", "master: its campaign is not compared with a value"): (
+    ("campaign: create", "service_campaign_main: its campaign is not bound"): SLUG,
+    ("campaign: update", "service_campaign_main: its campaign is not bound"): SLUG,
+    ("system/campaign/directory.sql: find", "service_campaign_main: its campaign is not bound"): SLUG,
+    ("kernel/store/history.sql: by_key", "master: its campaign is not bound"): (
         "a campaign is created under a key of the platform and lives in itself; the key's row names its id"
     ),
-    ("runtime.sql: campaigns", "service_campaign_main: its campaign is not compared with a value"): (
+    ("runtime.sql: campaigns", "service_campaign_main: its campaign is not bound"): (
         "the number of all campaigns, for who runs the platform"
     ),
+    ("system/operation/running.sql: due", "due_operations: called before the scope is set"): (
+        "the one look over all campaigns: numbers, and nothing of what is in them"
+    ),
+    ("system/operation/running.sql: due", "due_operations: its campaign is not bound"): (
+        "the one look over all campaigns: numbers, and nothing of what is in them"
+    ),
 }
-"""What stands alone, and why: on the platform, which sees all campaigns."""
-
-PUT_TOGETHER = {
-    "database/connection.py": "SET takes no parameters; the number is ours",
-    "database/embedded.py": "CREATE DATABASE takes no parameters; the name is a constant",
-    "database/sql.py": "here the scope is put into every other one",
-    "lifecycle/migrations.py": "SET takes no parameters; the role and the limits are constants",
-    "lifecycle/sql_objects.py": "the text of a plan, to be read and run; names and hashes are of the tree",
+"""What rightly spans campaigns, or is of the platform, and why."""
+CAMPAIGN_IN: dict[str, int] = {
+    "kernel/events/log.sql: tail": 3,
+    "kernel/store/history.sql: events": 5,
+    "kernel/store/locks.sql: entity": 1,
+    "SELECT require_lease($1, $2, $3)": 1,
 }
-"""Where SQL is put together from parts by hand, outside of `kernel/statements`, and why."""
+"""In which parameter the campaign is, where it is not the second."""
+IN_TRANSACTION = {"SELECT require_lease($1, $2, $3)": "SET_SCOPE is run before it, in the same transaction"}
+"""Statements in Python that are part of a transaction which has set the scope, and where it does."""
 
 
-def product() -> Iterator[tuple[str, str, bool]]:
-    """Every statement: where it is, its text, and whether it is part of a transaction that has a scope."""
+class Statement(msgspec.Struct, frozen=True):
+    """A statement of the product: where it is, its text, and whether a transaction sets its scope."""
+
+    where: str
+    text: str
+    in_transaction: bool = False
+
+    @property
+    def given(self) -> Given:
+        """In which parameter its campaign is."""
+        return Given(CAMPAIGN_IN.get(self.where, CAMPAIGN_IN.get(self.text, 2)))
+
+    def findings(self) -> list[str]:
+        """What is wrong with it."""
+        return findings(self.text, self.given, in_transaction=self.in_transaction)
+
+
+def product() -> Iterator[Statement]:
+    """Every statement of the product."""
     for of in declared.values():
         if of.cls.__module__.startswith("ovasabi."):
             for name, statement in statements_of(of).items():
-                yield f"{of.name}: {name}", statement.text, False
+                yield Statement(f"{of.name}: {name}", statement.text)
     for file in sorted(PACKAGE.rglob("*.sql")):
         for block in blocks(file.read_text(), file.name):
-            in_transaction = block.scoping is Scoping.TRANSACTION
-            yield f"{file.relative_to(PACKAGE)}: {block.name}", block.text, in_transaction
+            where = f"{file.relative_to(PACKAGE)}: {block.name}"
+            yield Statement(where, block.text, block.scoping is Scoping.TRANSACTION)
     for file in sorted(PACKAGE.rglob("*.py")):
-        for text in literals(file.read_text()):
-            yield f"{file.relative_to(PACKAGE)}: {text[:60]}", text, False
+        if file.parent == PACKAGE / "kernel" / "statements":
+            continue  # What is there are parts of what was just read.
+        for text in sql_of(file.read_text()).statements:
+            yield Statement(f"{file.relative_to(PACKAGE)}: {text[:60]}", text, text in IN_TRANSACTION)
 
 
-def literals(source: str) -> Iterator[str]:
-    """The string constants of a module that PostgreSQL's grammar takes for statements; docstrings are none."""
-    tree = ast.parse(source)
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
-    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in parts | said:
-            continue
-        if SQL.match(node.value) and is_sql(node.value):
-            yield node.value
+def touched(text: str) -> set[str]:
+    """The tables of campaigns that a statement names, and the functions that read them."""
+    nodes = list(walk(_parsed(text)))
+    names = {node.relname for kind, node in nodes if kind == "range_var"} & TABLES
+    return names | {function_name(node) for kind, node in nodes if kind == "func_call"} & FUNCTIONS.keys()
 
 
-def is_sql(text: str) -> bool:
-    """Whether PostgreSQL's grammar takes it."""
-    try:
-        return bool(postgast.parse(text).stmts)
-    except postgast.PgQueryError:
-        return False
+def _parsed(text: str) -> Any:
+    return body_of(postgast.parse(text).stmts[0].stmt)
 
 
-def put_together(source: str) -> bool:
-    """Whether a module has an f-string, a `%` or a `format` that begins like a statement."""
-    begun: list[ast.AST] = []
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.JoinedStr(values=[first, _, *_]):
-                begun.append(first)
-            case ast.Call(func=ast.Attribute(value=first, attr="format")) | ast.BinOp(left=first, op=ast.Mod()):
-                begun.append(first)
-    return any(isinstance(first, ast.Constant) and SQL.match(str(first.value)) for first in begun)
+def representatives() -> set[str]:
+    """Types of which the statements are all that the generator writes: each has something that the others have not."""
+    kinds: dict[Any, str] = {}
+    for of in declared.values():
+        if of.cls.__module__.startswith("ovasabi."):
+            keys, counter = Statements(of).keys, of.counter
+            of_counter = counter and (counter.reference.nullable, counter.state is None)
+            kinds.setdefault((of.scope, of_counter, {len(key.parts) for key in keys} == {1}, bool(keys)), of.name)
+    return set(kinds.values())
 
 
 STATEMENTS = list(product())
+OTHERS = declared.keys() - representatives()
+SCOPED = [each for each in STATEMENTS if each.where.partition(": ")[0] not in OTHERS and touched(each.text)]
 
 
 def test_every_statement_of_the_product_keeps_the_rule() -> None:
-    found = {
-        (where, finding)
-        for where, text, in_transaction in STATEMENTS
-        for finding in findings(text, in_transaction=in_transaction)
-    }
+    found = {(each.where, finding) for each in STATEMENTS for finding in each.findings()}
     assert found - EXCEPTIONS.keys() == set()
     assert EXCEPTIONS.keys() - found == set(), "an exception that is no longer one is to be taken out"
     assert all(EXCEPTIONS.values())
 
 
 def test_the_statements_that_are_looked_at_are_all_there() -> None:
-    where = {place.partition(": ")[0] for place, *_ in STATEMENTS}
+    where = {each.where.partition(": ")[0] for each in STATEMENTS}
     assert {"content", "campaign", "user", "kernel/events/log.sql", "system/operation/work.sql"} <= where
+    assert "kernel/call/transaction.py" in where
     assert len(STATEMENTS) > 100
+    assert CAMPAIGN_IN.keys() | IN_TRANSACTION.keys() <= {each.where for each in STATEMENTS} | {
+        each.text for each in STATEMENTS
+    }
+
+
+def test_the_tables_and_functions_that_hold_rows_of_campaigns_are_known() -> None:
     assert {"master", "service_event", "lease", "operation_work", "service_content_main"} <= TABLES
     assert {"service_user_master"} == WITHOUT_CAMPAIGN
-    assert {"search_entities", "search_names", "found_entities", "entity_exists"} <= FUNCTIONS
+    assert {"service_campaign_main"} == ROOT
+    reading = {"search_entities", "search_names", "found_entities", "entity_exists", "due_operations", "require_lease"}
+    assert reading <= FUNCTIONS.keys()
+    assert all(list(SQL.rglob(f"{name}.sql")) for name in NAMING_ONLY)
 
 
-def test_no_sql_is_put_together_by_hand_outside_of_the_generator() -> None:
-    found = {
-        str(file.relative_to(PACKAGE))
-        for file in PACKAGE.rglob("*.py")
-        if "statements" not in file.parts and put_together(file.read_text())
-    }
-    assert found == PUT_TOGETHER.keys()
+@pytest.mark.parametrize("statement", SCOPED, ids=[each.where for each in SCOPED])
+def test_a_statement_without_one_of_its_campaigns_is_refused(statement: Statement) -> None:
+    excepted = [finding for where, finding in EXCEPTIONS if where == statement.where]
+    parsed = _parsed(statement.text)
+    as_it_is = Counter(_of(statement, parsed))
+    for mutation in mutations(parsed):
+        more = Counter(_of(statement, mutation.statement)) - as_it_is
+        known = any(finding.startswith(mutation.of) for finding in excepted)
+        assert known or any(finding.startswith(mutation.of) for finding in more), (mutation.what, mutation.of)
 
 
-def test_what_is_put_together_is_found() -> None:
-    assert put_together('x = f"SELECT {columns} FROM master"')
-    assert put_together('x = "SELECT {} FROM master".format(columns)')
-    assert not put_together('x = f"no {statement} here"')
-    assert list(literals('"""SELECT 1"""\nrun("SELECT 2", "Update the page", f"SELECT {x}")')) == ["SELECT 2"]
+@pytest.mark.parametrize("statement", SCOPED, ids=[each.where for each in SCOPED])
+def test_a_statement_that_waits_for_no_scope_is_refused(statement: Statement) -> None:
+    if not statement.in_transaction and "due_operations" not in statement.text:
+        found = _of(statement, with_opposite_gates(_parsed(statement.text)))
+        assert any("before the scope is set" in finding for finding in found)
 
 
-SCOPE = "SELECT set_config('ovasabi.campaigns', $1, true) AS s"
-LATERAL = f"SELECT x.* FROM ({SCOPE} OFFSET 0) AS scope, LATERAL ({{body}} OFFSET 0) AS x"
-CTE = f"WITH scope AS MATERIALIZED ({SCOPE}) {{body}}"
-FIRST = "(SELECT scope.s FROM scope) IS NOT NULL"
-
-GOOD = [
-    LATERAL.format(body="SELECT * FROM master AS m WHERE m.campaign_id = $2 AND scope.s IS NOT NULL"),
-    LATERAL.format(body="SELECT * FROM master WHERE campaign_id = ANY ($2::int[]) AND scope.s IS NOT NULL"),
-    LATERAL.format(
-        body="SELECT m.* FROM service_event e JOIN master m ON m.campaign_id = e.campaign_id "
-        "WHERE e.campaign_id = $2 AND scope.s IS NOT NULL"
-    ),
-    LATERAL.format(body="SELECT * FROM search_names($2, '{}', $3, 'text', 1) AS n WHERE scope.s IS NOT NULL"),
-    CTE.format(body=f"UPDATE lease AS l SET token = 1 WHERE {FIRST} AND l.campaign_id = $2"),
-    CTE.format(body="INSERT INTO lease (campaign_id, name) SELECT $2, $3 FROM scope WHERE scope.s IS NOT NULL"),
-    CTE.format(body=f"DELETE FROM operation_work AS w WHERE {FIRST} AND w.campaign_id + 0 = $2"),
-    "SELECT * FROM entity_type",
-]
-BAD = [
-    ("SELECT * FROM master AS m WHERE m.campaign_id = $2", ["scope is not set", "before the scope"]),
-    (LATERAL.format(body="SELECT * FROM master AS m WHERE m.campaign_id = $2"), ["before the scope"]),
-    (LATERAL.format(body="SELECT * FROM master AS m WHERE scope.s IS NOT NULL"), ["not compared"]),
-    (
-        LATERAL.format(body="SELECT * FROM master m WHERE m.campaign_id = m.campaign_id AND scope.s IS NOT NULL"),
-        ["not compared"],
-    ),
-    (
-        LATERAL.format(body="SELECT * FROM master m WHERE (m.campaign_id = $2 OR m.id = $3) AND scope.s IS NOT NULL"),
-        ["not compared"],
-    ),
-    (LATERAL.format(body="SELECT * FROM master m WHERE m.campaign_id <> $2 AND scope.s IS NOT NULL"), ["not compared"]),
-    (
-        LATERAL.format(
-            body="SELECT m.* FROM master m JOIN service_event e ON m.campaign_id = e.campaign_id "
-            "WHERE scope.s IS NOT NULL"
-        ),
-        ["not compared", "not compared"],
-    ),
-    (
-        LATERAL.format(
-            body="SELECT (SELECT count(*) FROM service_event) FROM master m "
-            "WHERE m.campaign_id = $2 AND scope.s IS NOT NULL"
-        ),
-        ["not compared"],
-    ),
-    (
-        LATERAL.format(
-            body="SELECT * FROM unnest($2::int[]) AS k (n), (SELECT * FROM lease WHERE campaign_id = $3) AS l "
-            "WHERE scope.s IS NOT NULL"
-        ),
-        ["before the scope"],
-    ),
-    (CTE.format(body="UPDATE lease AS l SET token = 1 WHERE l.campaign_id = $2"), ["before the scope"]),
-    (CTE.format(body=f"UPDATE lease AS l SET token = 1 WHERE {FIRST}"), ["not compared"]),
-    (CTE.format(body="INSERT INTO lease (campaign_id, name) VALUES ($2, $3)"), ["before the scope"]),
-    (CTE.format(body=f"INSERT INTO lease (name) SELECT $3 WHERE {FIRST}"), ["no campaign"]),
-    ("UPDATE service_user_master SET username = $1", ["scope is not set", "before the scope"]),
-    ("SELECT * FROM search_names($1, '{}', $2, 'text', 1)", ["scope is not set"]),
-    (
-        f"WITH scope AS ({SCOPE}), a AS (SELECT * FROM lease WHERE campaign_id = $2) SELECT * FROM a WHERE {FIRST}",
-        ["before the scope"],
-    ),
-    (
-        "SELECT set_config('ovasabi.campaigns', '{1}', true), (SELECT count(*) FROM lease)",
-        ["not set", "not compared", "before the scope"],
-    ),
-]
+def test_a_statement_has_a_mutation_for_each_of_its_tables() -> None:
+    for where, tables in {"campaign: delete": 3, "kernel/store/registry.sql: search": 2}.items():
+        (statement,) = [each for each in STATEMENTS if each.where == where]
+        assert len(list(mutations(_parsed(statement.text)))) == tables
 
 
-@pytest.mark.parametrize("sql", GOOD)
-def test_what_keeps_the_rule_is_let_through(sql: str) -> None:
-    assert findings(sql) == []
+FILTERS = ["{field} != 1 OR id > 2", "NOT ({field} = 1) OR NOT (id = 1 AND {field} = 2)", "{field} = null OR id = 1"]
 
 
-@pytest.mark.parametrize(("sql", "expected"), BAD)
-def test_what_breaks_the_rule_is_found(sql: str, expected: list[str]) -> None:
-    found = findings(sql)
-    assert len(found) == len(expected), found
-    for part in expected:
-        assert any(part in finding for finding in found), (part, found)
+@pytest.mark.parametrize("text", FILTERS)
+def test_a_filter_of_a_caller_does_not_free_a_list_from_its_campaign(text: str) -> None:
+    for of in declared.values():
+        if of.cls.__module__.startswith("ovasabi."):
+            condition, sql = parse_filter(of, text.format(field="id"), 3), Statements(of)
+            assert findings(sql.list(condition.sql, "s.created_at DESC", "$9")) == []
+            assert findings(sql.count(condition.sql)) == []
 
 
-def test_in_a_transaction_the_scope_is_set_before_and_the_campaign_is_compared_still() -> None:
-    assert findings("SELECT 1 FROM master WHERE campaign_id = $1 FOR UPDATE", in_transaction=True) == []
-    assert findings("SELECT 1 FROM master WHERE id = $1 FOR UPDATE", in_transaction=True) != []
+def test_a_condition_without_its_parentheses_would_free_a_list() -> None:
+    sql = Statements(declared["content"])
+    assert findings(sql.count(" OR s.master_id = $3")) != []
+
+
+def test_the_scope_of_a_transaction_is_set_as_that_of_a_statement() -> None:
+    assert findings(SET_SCOPE) == []
+
+
+def _of(statement: Statement, parsed: Any) -> list[str]:
+    return of_statement(parsed, statement.given, in_transaction=statement.in_transaction)
