@@ -15,12 +15,12 @@ from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.statements.catalog import statements_of
 from ovasabi.kernel.statements.writing import Statements
 from ovasabi.kernel.store.filters import parse_filter
-from tests.unit.kernel.statements.mutations import mutations, with_opposite_gates
-from tests.unit.kernel.statements.relations import Given
-from tests.unit.kernel.statements.scope_rule import findings, of_statement
-from tests.unit.kernel.statements.scope_tables import FUNCTIONS, NAMING_ONLY, ROOT, SQL, TABLES, WITHOUT_CAMPAIGN
-from tests.unit.kernel.statements.sql_in_python import sql_of
-from tests.unit.kernel.statements.syntax import body_of, function_name, walk
+from tests.unit.kernel.statements.rule.findings import findings, of_statement
+from tests.unit.kernel.statements.rule.mutations import mutations, with_opposite_gates
+from tests.unit.kernel.statements.rule.relations import Given
+from tests.unit.kernel.statements.rule.sql_in_python import sql_of
+from tests.unit.kernel.statements.rule.syntax import body_of, function_name, walk
+from tests.unit.kernel.statements.rule.tables import FUNCTIONS, NAMING_ONLY, ROOT, SQL, TABLES, WITHOUT_CAMPAIGN
 
 PACKAGE = Path(ovasabi.__file__).parent
 

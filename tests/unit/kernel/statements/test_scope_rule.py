@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.unit.kernel.statements.relations import Given
-from tests.unit.kernel.statements.scope_rule import findings
+from tests.unit.kernel.statements.rule.findings import findings
+from tests.unit.kernel.statements.rule.relations import Given
 
 SCOPE = "SELECT set_config('ovasabi.campaigns', $1, true) AS s"
 FIRST = "(SELECT scope.s FROM scope) IS NOT NULL"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import ovasabi
-from tests.unit.kernel.statements.sql_in_python import sql_of
+from tests.unit.kernel.statements.rule.sql_in_python import sql_of
 
 PACKAGE = Path(ovasabi.__file__).parent
 

@@ -6,9 +6,17 @@ from typing import Any
 import msgspec
 from postgast import pg_query_pb2
 
-from tests.unit.kernel.statements.relations import CAMPAIGN
-from tests.unit.kernel.statements.scope_tables import FUNCTIONS, TABLES, WITHOUT_CAMPAIGN
-from tests.unit.kernel.statements.syntax import body_of, column, conjuncts, function_name, kind_of, of_this_level, walk
+from tests.unit.kernel.statements.rule.relations import CAMPAIGN
+from tests.unit.kernel.statements.rule.syntax import (
+    body_of,
+    column,
+    conjuncts,
+    function_name,
+    kind_of,
+    of_this_level,
+    walk,
+)
+from tests.unit.kernel.statements.rule.tables import FUNCTIONS, TABLES, WITHOUT_CAMPAIGN
 
 ELSE = 99
 """A parameter that no statement has."""

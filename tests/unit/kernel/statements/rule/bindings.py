@@ -5,8 +5,8 @@ from typing import Any
 
 from postgast import pg_query_pb2
 
-from tests.unit.kernel.statements.relations import Place, Relation, Scene, is_platform, rows_of_root
-from tests.unit.kernel.statements.syntax import body_of, column, conjuncts, kind_of, operator, uncast
+from tests.unit.kernel.statements.rule.relations import Place, Relation, Scene, is_platform, rows_of_root
+from tests.unit.kernel.statements.rule.syntax import body_of, column, conjuncts, kind_of, operator, uncast
 
 Condition = tuple[Any, Collection[str] | None]
 """A condition, and the sources that it restricts; None for all of them."""

@@ -64,5 +64,7 @@ def _functions() -> dict[str, Asking]:
     }
 
 
-FUNCTIONS = _functions()
+OF_BRANCH = "of_branch"
+"""A function of a branch, which `let_search_text` makes, wherever its name is put together."""
+FUNCTIONS = {**_functions(), OF_BRANCH: Asking(0, beyond=False)}
 """The functions of `sql/` that read rows of campaigns, by name."""

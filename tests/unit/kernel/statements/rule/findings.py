@@ -6,10 +6,10 @@ from typing import Any
 
 import postgast
 
-from tests.unit.kernel.statements.levels import Reader
-from tests.unit.kernel.statements.relations import Given, is_known, sets_scope
-from tests.unit.kernel.statements.scope_tables import TABLES
-from tests.unit.kernel.statements.syntax import QUERIES, body_of, kind_of, walk
+from tests.unit.kernel.statements.rule.levels import Reader
+from tests.unit.kernel.statements.rule.relations import Given, is_known, sets_scope
+from tests.unit.kernel.statements.rule.syntax import QUERIES, body_of, kind_of, walk
+from tests.unit.kernel.statements.rule.tables import TABLES
 
 _UTILITIES = {"create_stmt", "comment_stmt", "grant_stmt", "transaction_stmt", "variable_set_stmt"}
 """Other statements that may be; none of them may name a table of campaigns or contain a query."""

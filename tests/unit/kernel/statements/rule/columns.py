@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from tests.unit.kernel.statements.relations import Column, Place, Scene
-from tests.unit.kernel.statements.syntax import body_of, column, function_name, kind_of
+from tests.unit.kernel.statements.rule.relations import Column, Place, Scene
+from tests.unit.kernel.statements.rule.syntax import body_of, column, function_name, kind_of
 
 
 def columns_of(scene: Scene, target: Any) -> list[tuple[Column, Place | None]]:

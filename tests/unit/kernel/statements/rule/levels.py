@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from postgast import pg_query_pb2
 
-from tests.unit.kernel.statements.bindings import Condition, bind, waits_for_scope
-from tests.unit.kernel.statements.columns import columns_of
-from tests.unit.kernel.statements.relations import (
+from tests.unit.kernel.statements.rule.bindings import Condition, bind, waits_for_scope
+from tests.unit.kernel.statements.rule.columns import columns_of
+from tests.unit.kernel.statements.rule.relations import (
     CAMPAIGN,
     Column,
     Given,
@@ -21,9 +21,8 @@ from tests.unit.kernel.statements.relations import (
     sets_scope,
     table_columns,
 )
-from tests.unit.kernel.statements.scope_tables import FUNCTIONS, TABLES, WITHOUT_CAMPAIGN
-from tests.unit.kernel.statements.sources import From, Source
-from tests.unit.kernel.statements.syntax import (
+from tests.unit.kernel.statements.rule.sources import From, Source
+from tests.unit.kernel.statements.rule.syntax import (
     QUERIES,
     body_of,
     column,
@@ -33,6 +32,7 @@ from tests.unit.kernel.statements.syntax import (
     kind_of,
     of_this_level,
 )
+from tests.unit.kernel.statements.rule.tables import FUNCTIONS, TABLES, WITHOUT_CAMPAIGN
 
 _RUNS_TEXT = ("query_to_", "table_to_", "cursor_to_", "schema_to_", "database_to_", "dblink", "ts_stat", "ts_rewrite")
 """Functions that run SQL which they are given as text, or read a table that they are given the name of."""

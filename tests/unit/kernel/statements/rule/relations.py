@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tests.unit.kernel.statements.scope_tables import FUNCTIONS, ROOT, TABLES, UNSCOPED, WITHOUT_CAMPAIGN
-from tests.unit.kernel.statements.syntax import (
+from tests.unit.kernel.statements.rule.syntax import (
     body_of,
     column,
     function_name,
@@ -16,6 +15,7 @@ from tests.unit.kernel.statements.syntax import (
     text_of,
     uncast,
 )
+from tests.unit.kernel.statements.rule.tables import FUNCTIONS, ROOT, TABLES, UNSCOPED, WITHOUT_CAMPAIGN
 
 CAMPAIGN = "campaign_id"
 Place = tuple[str, str | None]

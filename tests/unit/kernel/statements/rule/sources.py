@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from postgast import pg_query_pb2
 
-from tests.unit.kernel.statements.bindings import Condition
-from tests.unit.kernel.statements.syntax import body_of, conjuncts, kind_of
+from tests.unit.kernel.statements.rule.bindings import Condition
+from tests.unit.kernel.statements.rule.syntax import body_of, conjuncts, kind_of
 
 
 class Source(msgspec.Struct):
