@@ -11,6 +11,7 @@ import pytest
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import Context, acting
 from ovasabi.kernel.call.errors import EntityNotFound, KeyTaken, ReferenceMissing
+from ovasabi.kernel.declare.entity import type_of
 from ovasabi.kernel.declare.state_machine import MoveRefused
 from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.kernel.store.history import state_at
@@ -18,6 +19,7 @@ from ovasabi.services.product.entity import Product, Variant
 from ovasabi.services.product.errors import NotReserved, OutOfStock, ProductHasVariants
 from ovasabi.services.product.inventory import Quantity
 from ovasabi.services.product.service import Products, Variants
+from tests.conformance.fixtures import events_of
 from tests.integration.services.calls import call
 
 
@@ -53,6 +55,23 @@ async def test_goods_are_promised_given_back_and_taken(registry: ServiceRegistry
         now = await variants.get(variant.id)
         assert (now.stock, now.reserved, now.version) == (7, 1, 1)
         assert await state_at(variants.database, Variant, variant.id, datetime.now(UTC)) == now
+
+
+async def test_a_verb_logs_its_own_event_of_whatever_it_changes(registry: ServiceRegistry, context: Context) -> None:
+    variants = registry.service(Variants)
+    with acting(context):
+        product = await new_product(registry)
+        variant = await new_variant(registry, product)
+        steps = [("restock", Quantity(9)), ("reserve", Quantity(3)), ("take", Quantity(1)), ("make_default", None)]
+        for verb, request in steps:
+            await call(variants, verb, variant.id, request)
+        await variants.delete(variant.id)
+    for entity, verbs in (
+        (variant, ["create", "restock", "reserve", "take", "delete"]),
+        (product, ["create", "count_variants", "make_default", "clear_default", "count_variants"]),
+    ):
+        logged = [event.type for event in await events_of(variants.database, entity)]
+        assert logged == [type_of(type(entity)).event_type(verb) for verb in verbs]
 
 
 async def test_of_a_hundred_who_want_one_of_thirty_thirty_get_it(registry: ServiceRegistry, context: Context) -> None:

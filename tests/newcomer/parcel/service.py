@@ -87,7 +87,7 @@ class Parcels(EntityService[Parcel]):
     @verb()
     async def scan(self, parcel: Parcel) -> None:
         """Counts that it was seen."""
-        await self.repository.adjust(parcel.id, {"scan_count": 1}, verb="scan")
+        await self.repository.adjust(parcel.id, {"scan_count": 1})
 
     @verb()
     async def sweep(self, request: Scanning) -> Scanned:

@@ -6,12 +6,13 @@ import typing
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
 
 from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.call.verb import named
 from ovasabi.kernel.declare.entity import Entity, EntityType, Scope, declared, type_of
 from ovasabi.kernel.declare.state_machine import Move
 
@@ -176,9 +177,13 @@ def verb(role: Role = Role.WRITER) -> Callable[[F], F]:
 
     `async def publish(self, content: Content) -> Content` is a verb of one entity; `async def f(self, request: R) -> A`
     is one of the collection. A second parameter is the request, a typed struct. The response type is the return
-    annotation.
+    annotation. What it changes with `change` or `adjust` is logged under its name.
     """
-    return _declaring(MethodKind.VERB, role)
+
+    def declare(function: F) -> F:
+        return _declaring(MethodKind.VERB, role)(cast(F, named(function)))
+
+    return declare
 
 
 def read(role: Role = Role.READER) -> Callable[[F], F]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.call.verb import named
 from ovasabi.kernel.declare.entity import Entity
 from ovasabi.kernel.declare.methods import OFFERED, Declared, MethodKind
 from ovasabi.kernel.declare.state_machine import Move
@@ -39,7 +40,7 @@ def move(
         raise TypeError(f"from_ is {from_!r}: it must be a list of states, such as [{from_!r}]")
 
     def declare(function: Own[E, P]) -> Verb[E, P]:
-        name = function.__name__.rstrip("_")
+        name, own = function.__name__.rstrip("_"), named(function)
         if hasattr(function, "__declared__"):
             raise TypeError(f"{name} is already declared as a method")
         if name in OFFERED:
@@ -49,7 +50,7 @@ def move(
         async def verb(self: Any, entity: E, /, *args: P.args, **kwargs: P.kwargs) -> E:
             machine = self.machine
             target = machine.after(name, entity)
-            values = await function(self, entity, *args, **kwargs)
+            values = await own(self, entity, *args, **kwargs)
             changed: E = await self.change(entity, name, **{machine.field: target}, **(values or {}))
             return changed
 

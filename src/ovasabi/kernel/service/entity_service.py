@@ -12,6 +12,7 @@ from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import Role, current_campaign, deadline
 from ovasabi.kernel.call.errors import Contended, VersionConflict
 from ovasabi.kernel.call.transaction import atomically
+from ovasabi.kernel.call.verb import running_verb
 from ovasabi.kernel.declare.entity import Entity, Scope, type_of
 from ovasabi.kernel.declare.methods import OFFERED, Call, MethodKind, Resource, Subject, own_methods, values_of
 from ovasabi.kernel.declare.moves import moves_of
@@ -167,8 +168,12 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
 
         return await atomically(self.database, restored)
 
-    async def change(self, entity: E, verb: str, /, **values: Any) -> E:
-        """Sets fields for a verb and logs the verb's event; raises `VersionConflict` on a concurrent change."""
+    async def change(self, entity: E, verb: str | None = None, /, **values: Any) -> E:
+        """Sets fields and logs the event of a verb, by default the one that is running.
+
+        Raises `VersionConflict` on a concurrent change.
+        """
+        verb = verb or running_verb()
         return await self.repository.update(entity.id, values, expected_version=entity.version, verb=verb)
 
     async def allowed_moves(self, entity: E) -> AllowedMoves:

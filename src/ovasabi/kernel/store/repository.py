@@ -16,6 +16,7 @@ from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import EntityNotFound, VersionConflict
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import atomically, read
+from ovasabi.kernel.call.verb import running_verb
 from ovasabi.kernel.declare.counters import Counter
 from ovasabi.kernel.declare.entity import Entity, Scope, declared, type_of
 from ovasabi.kernel.declare.ids import MAX_ID, id_time, parse_reference
@@ -106,9 +107,12 @@ class Repository(Generic[E]):
         answers = await self._writer.change("update", rows)
         return [await self._changed(answer, change) for answer, change in zip(answers, changes, strict=True)]
 
-    async def adjust(self, id: int, amounts: Mapping[str, Any], *, verb: str) -> E:
-        """Adds to counters without reading them first: right under concurrency. The version stays."""
-        return await self._change("adjust", Change(id, amounts), verb)
+    async def adjust(self, id: int, amounts: Mapping[str, Any], *, verb: str | None = None) -> E:
+        """Adds to counters without reading them first: right under concurrency. The version stays.
+
+        Logs the event of a verb, by default the one that is running.
+        """
+        return await self._change("adjust", Change(id, amounts), verb or running_verb())
 
     async def delete(self, id: int, *, expected_version: int | None = None, verb: str = "delete") -> E:
         """Deletes one entity, softly: a tombstone and its history stay, its natural keys are free again."""

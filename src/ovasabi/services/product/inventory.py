@@ -18,7 +18,7 @@ class Quantity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def shift(
-    variants: Repository[Variant], variant: Variant, verb: str, quantity: int, *, stock: int = 0, reserved: int = 0
+    variants: Repository[Variant], variant: Variant, quantity: int, *, stock: int = 0, reserved: int = 0
 ) -> Variant:
     """Adds `quantity` times the given signs to stock and reserved.
 
@@ -26,9 +26,7 @@ async def shift(
     """
     amounts = {"stock": stock * quantity, "reserved": reserved * quantity}
     try:
-        return await variants.adjust(
-            variant.id, {name: amount for name, amount in amounts.items() if amount}, verb=verb
-        )
+        return await variants.adjust(variant.id, {name: amount for name, amount in amounts.items() if amount})
     except RuleBroken as error:
         match error.field:
             case "stock":

@@ -53,29 +53,29 @@ class Variants(EntityService[Variant]):
             async with locked_entity(self.database, variant.id), locked_entity(self.database, variant.product_id):
                 latest = await self.get(variant.id)
                 product = await self._products.get(variant.product_id)
-                return await self._products.change(product, "make_default", default_variant_id=latest.id)
+                return await self._products.change(product, default_variant_id=latest.id)
 
         return await atomically(self.database, write)
 
     @verb()
     async def restock(self, variant: Variant, request: Quantity) -> Variant:
         """Adds a quantity to the stock."""
-        return await shift(self.repository, variant, "restock", request.quantity, stock=1)
+        return await shift(self.repository, variant, request.quantity, stock=1)
 
     @verb()
     async def reserve(self, variant: Variant, request: Quantity) -> Variant:
         """Reserves a quantity: moves it from `stock` to `reserved`."""
-        return await shift(self.repository, variant, "reserve", request.quantity, stock=-1, reserved=1)
+        return await shift(self.repository, variant, request.quantity, stock=-1, reserved=1)
 
     @verb()
     async def release(self, variant: Variant, request: Quantity) -> Variant:
         """Releases a reserved quantity: moves it from `reserved` back to `stock`."""
-        return await shift(self.repository, variant, "release", request.quantity, stock=1, reserved=-1)
+        return await shift(self.repository, variant, request.quantity, stock=1, reserved=-1)
 
     @verb()
     async def take(self, variant: Variant, request: Quantity) -> Variant:
         """Takes a reserved quantity out of inventory, for example when it is shipped."""
-        return await shift(self.repository, variant, "take", request.quantity, reserved=-1)
+        return await shift(self.repository, variant, request.quantity, reserved=-1)
 
     @property
     def _products(self) -> Products:

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from ovasabi.kernel.call.context import current
 from ovasabi.kernel.call.transaction import atomically
+from ovasabi.kernel.call.verb import running_verb
 from ovasabi.kernel.declare.methods import Call, MethodKind, Resource, read
 from ovasabi.kernel.declare.moves import Values, move
 from ovasabi.kernel.service import EntityService
@@ -131,13 +132,13 @@ class Operations(EntityService[Operation]):
             raise NotFinished(state=entity.state)
         await work.clear(self.database, entity.id)
 
-    async def change(self, entity: Operation, verb: str, /, **values: Any) -> Operation:
+    async def change(self, entity: Operation, verb: str | None = None, /, **values: Any) -> Operation:
         """Applies a state change under the operation's lease.
 
         If a worker holds the lease, the operation is returned as it is, and the worker applies the change at its next
         step.
         """
-        name = work.lease_name(entity.id)
+        verb, name = verb or running_verb(), work.lease_name(entity.id)
         fence = current().fence
         if fence is not None and fence.name == name:
             return await self._changed(entity, verb, values)

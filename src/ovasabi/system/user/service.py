@@ -80,7 +80,7 @@ class Users(EntityService[User]):
         check_strength(request.new_password, field="new_password")
         if not await self._verified(user, request.current_password):
             raise PasswordWrong(field="current_password")
-        return await self.change(user, "change_password", password=request.new_password)
+        return await self.change(user, password=request.new_password)
 
     @verb(role=Role.ADMIN)
     async def verify_password(self, user: User, request: Password) -> Verdict:
