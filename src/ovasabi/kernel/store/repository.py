@@ -20,7 +20,7 @@ from ovasabi.kernel.call.verb import running_verb
 from ovasabi.kernel.declare.counters import Counter
 from ovasabi.kernel.declare.entity import Entity, Scope, declared, type_of
 from ovasabi.kernel.declare.ids import MAX_ID, id_time, parse_reference
-from ovasabi.kernel.statements import writing
+from ovasabi.kernel.statements import creating
 from ovasabi.kernel.statements.writing import Statements
 from ovasabi.kernel.store.counters import why_uncounted
 from ovasabi.kernel.store.history import created_state
@@ -227,7 +227,7 @@ class Repository(Generic[E]):
         ids = {
             id
             for answer, id in pairs
-            if not isinstance(answer, OvasabiError) and answer["verdict"] == writing.UNCOUNTED
+            if not isinstance(answer, OvasabiError) and answer["verdict"] == creating.UNCOUNTED
         }
         return await self._parents.get_many(sorted(ids)) if ids else {}
 
@@ -242,9 +242,9 @@ class Repository(Generic[E]):
     ) -> E | OvasabiError:
         if isinstance(answer, OvasabiError):
             return answer
-        if answer["verdict"] == writing.UNCOUNTED and self.of.counter is not None:
+        if answer["verdict"] == creating.UNCOUNTED and self.of.counter is not None:
             return why_uncounted(self.of.name, self.of.counter, parents.get(row.parent or 0))
-        if answer["verdict"] == writing.REPLAYED:
+        if answer["verdict"] == creating.REPLAYED:
             return await created_state(self.database, self.cls, str(row.key))
         return self.codec.created(answer["id"], answer["uuid"], row.campaign, values)
 

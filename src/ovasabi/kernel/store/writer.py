@@ -18,7 +18,7 @@ from ovasabi.kernel.call.transaction import contended, in_transaction, write
 from ovasabi.kernel.declare.entity import Scope, declared
 from ovasabi.kernel.declare.fields import Reference
 from ovasabi.kernel.declare.ids import id_time
-from ovasabi.kernel.statements import writing
+from ovasabi.kernel.statements import creating
 from ovasabi.kernel.statements.writing import Statements
 from ovasabi.kernel.store.rows import ChangedRow, NewRow
 
@@ -99,7 +99,7 @@ class Writer:
                 raise
             sent_again = iter(await self._create(keyed))  # whether it was written or not, a key makes it once
             return [next(sent_again) if row.key else error for row in rows]
-        return [None if row["verdict"] == writing.AGAIN else self._judged(row) for row in answered]
+        return [None if row["verdict"] == creating.AGAIN else self._judged(row) for row in answered]
 
     async def _change(self, kind: Kind, rows: list[ChangedRow]) -> list[Answer]:
         """One statement; where a natural key was taken meanwhile, each row by itself, and a single one once more."""
@@ -172,12 +172,12 @@ class Writer:
 
     def _judged(self, row: Row) -> Answer:
         verdict = row["verdict"]
-        if verdict in (None, writing.REPLAYED, writing.UNCOUNTED):
+        if verdict in (None, creating.REPLAYED, creating.UNCOUNTED):
             return row
-        if verdict == writing.KEY_REUSED:
+        if verdict == creating.KEY_REUSED:
             return KeyReused(field="Idempotency-Key")
         name = verdict.partition(":")[2]
-        if verdict.startswith(writing.TAKEN):
+        if verdict.startswith(creating.TAKEN):
             return KeyTaken(field=name, type=self.sql.of.name, key=name.replace("+", ", "))
         reference = self.sql.of.by_name[name].get(Reference)
         assert reference is not None

@@ -8,7 +8,7 @@ from ovasabi.kernel.declare.entity import declared
 
 ROOT = Path(__file__).parents[4]
 WRITES = re.compile(r"(?:UPDATE|INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|COPY)\s+(?:ONLY\s+)?(service_\w+|master)\b")
-TOLD = {"kernel/statements/writing.py"}
+TOLD = {"kernel/statements/creating.py", "kernel/statements/writing.py"}
 """Where each write is of a statement that writes its event too."""
 
 discover()

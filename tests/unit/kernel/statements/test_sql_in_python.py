@@ -16,6 +16,7 @@ BUILDERS = {
     "database/sql.py": "here the scope is put into every other one",
     "kernel/statements/catalog.py": GENERATOR,
     "kernel/statements/counting.py": GENERATOR,
+    "kernel/statements/creating.py": GENERATOR,
     "kernel/statements/reading.py": GENERATOR,
     "kernel/statements/writing.py": GENERATOR,
     "kernel/store/filters.py": "conditions on declared columns, in parentheses; the rule reads lists with them",

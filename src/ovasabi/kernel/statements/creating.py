@@ -1,0 +1,149 @@
+"""The SQL that creates an entity, generated once from its declaration: a verdict for each row, and one statement."""
+
+from functools import cached_property
+
+from ovasabi.database.sql import SEEN, Scoping, scoped
+from ovasabi.kernel.declare.entity import Scope, declared
+from ovasabi.kernel.declare.fields import Field, Reference, Secret
+from ovasabi.kernel.statements.counting import counting
+from ovasabi.kernel.statements.natural_keys import Key
+from ovasabi.kernel.statements.reading import ReadStatements
+
+AGAIN = "again"
+REPLAYED = "replayed"
+KEY_REUSED = "key_reused"
+UNCOUNTED = "uncounted"
+MISSING = "missing:"
+TAKEN = "taken:"
+
+
+class CreateStatements(ReadStatements, frozen=True, dict=True, eq=False):
+    """The statement that creates, and what the other writes share with it."""
+
+    @cached_property
+    def keys(self) -> tuple[Key, ...]:
+        """The entity's natural keys."""
+        return tuple(Key("+".join(g), tuple(self.of.by_name[part] for part in g)) for g in self.of.unique)
+
+    @cached_property
+    def create(self) -> str:
+        """$1 scope, $2 campaigns, $3 rows (JSON), $4 client keys, $5 digests, $6 event types, $7 actors,
+        $8 correlation ids, $9 causation ids. Returns position, verdict, id and uuid, in order of position.
+
+        For counted references, $10 to $12 are the parents: see `counting`."""
+        counter = self.of.counter
+        rows = "wanted" if counter is None else "accepted"
+        columns = [field.column for field in self.of.stored]
+        campaign = ["campaign_id"] if self.has_campaign else []
+        names = ", ".join([*campaign, "created_at", "master_id", *columns, "metadata", "updated_at"])
+        values = ", ".join([*campaign, "at", "id", *(f"(n).{c}" for c in columns), "(n).metadata", "at"])
+        return scoped(
+            f"""WITH input AS MATERIALIZED (
+  SELECT u.*, next_id() AS id, jsonb_populate_record(NULL::{self.table}, u.data) AS n
+  FROM scope, unnest($2::int[], $3::text[]::jsonb[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[],
+                     $9::bigint[]) WITH ORDINALITY
+    AS u (campaign_id, data, key, digest, event_type, actor, correlation_id, causation_id, position)
+  WHERE {SEEN}),
+judged AS MATERIALIZED (
+  SELECT i.*, id_time(i.id) AS at, id_uuid(i.id) AS uuid, CASE
+    WHEN i.key IS NULL THEN NULL
+    ELSE (SELECT CASE WHEN d.digest = i.digest THEN '{REPLAYED}' ELSE '{KEY_REUSED}' END
+          FROM idempotency AS d WHERE d.campaign_id = {self._home} AND d.key = i.key) END AS known,
+    i.key IS NOT NULL AND row_number() OVER (PARTITION BY {self._home}, i.key ORDER BY i.position) > 1 AS repeated{
+                "".join(self._contested(key) for key in self.keys)
+            }
+  FROM input AS i),
+decided AS MATERIALIZED (SELECT i.*, {self._create_verdict()} AS verdict FROM judged AS i),
+wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),{
+                "" if counter is None else counting(self.of, counter)
+            }
+claimed AS (
+  INSERT INTO idempotency (campaign_id, key, digest, master_id)
+  SELECT {self._home}, key, digest, id FROM {rows} AS i WHERE key IS NOT NULL ORDER BY 1, key),
+registered AS (
+  INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
+  SELECT id, uuid, campaign_id, '{self.of.name}', left((n).{self.of.title}::text, 200), at, at FROM {rows}),{
+                self._insert_keys("keyed", f"{rows} AS i", "true") if self._registry_keys else ""
+            }
+stored AS (
+  INSERT INTO {self.table} ({names})
+  SELECT {values} FROM {rows}),
+logged AS (
+  INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
+                             correlation_id, causation_id, payload)
+  SELECT '{self.of.stream}', at, id, campaign_id, id, event_type, 1, actor, correlation_id, causation_id,
+         {self._public("data")} FROM {rows})
+{self._create_answer}""",
+            Scoping.WRITE,
+        )
+
+    @property
+    def _create_answer(self) -> str:
+        if self.of.counter is None:
+            return "SELECT position, verdict, id, uuid FROM decided ORDER BY position"
+        uncounted = f"CASE WHEN k.position IS NULL THEN '{UNCOUNTED}' END"
+        return f"""SELECT d.position, coalesce(d.verdict, {uncounted}) AS verdict, d.id, d.uuid
+FROM decided AS d LEFT JOIN accepted AS k USING (position) ORDER BY d.position"""
+
+    @property
+    def _home(self) -> str:
+        """The campaign in which keys are unique; for campaigns themselves, the platform."""
+        return "0" if self.of.scope is Scope.ROOT else "i.campaign_id"
+
+    @property
+    def _registry_keys(self) -> bool:
+        return bool(self.keys) and self.of.scope is not Scope.ROOT
+
+    def _contested(self, key: Key) -> str:
+        value = key.value("(i.n)")
+        return (
+            f",\n    {value} AS key_{key.column_suffix}, {value} IS NOT NULL AND row_number() OVER "
+            f"(PARTITION BY {self._home}, {value} ORDER BY i.position) > 1 AS contested_{key.column_suffix}"
+        )
+
+    def _create_verdict(self) -> str:
+        whens = [f"WHEN i.known IS NOT NULL THEN i.known WHEN i.repeated THEN '{AGAIN}'"]
+        whens += [self._missing(field, "true") for field in self.of.references]
+        whens += [
+            f"WHEN {self._holder(key, f'i.key_{key.column_suffix}')} IS NOT NULL THEN '{TAKEN}{key.name}'\n    "
+            f"WHEN i.contested_{key.column_suffix} THEN '{AGAIN}'"
+            for key in self.keys
+        ]
+        return "CASE " + "\n    ".join(whens) + " END"
+
+    def _missing(self, field: Field, condition: str) -> str:
+        reference = field.get(Reference)
+        assert reference is not None
+        if reference.type not in declared:
+            raise TypeError(f"{self.of.name}.{field.name} refers to {reference.type!r}, which is not declared")
+        campaign = "0" if declared[reference.type].scope is Scope.GLOBAL else "i.campaign_id"
+        return (
+            f"WHEN {condition} AND (i.n).{field.column} IS NOT NULL AND NOT "
+            f"entity_exists({campaign}, (i.n).{field.column}, '{reference.type}') THEN '{MISSING}{field.name}'"
+        )
+
+    def _holder(self, key: Key, value: str) -> str:
+        if self.of.scope is Scope.ROOT:
+            # Column by column, as in the unique index: with key_value() all campaigns would be read.
+            same = " AND ".join(f"h.{part.column} = (i.n).{part.column}" for part in key.parts)
+            return f"(SELECT h.master_id FROM {self.table} AS h WHERE {same} AND h.deleted_at IS NULL)"
+        # The value is in a SELECT of its own: a function in the condition could leak a row through its error, so that
+        # PostgreSQL (15.20) evaluates such a condition after the policy, without an index: all keys would be read.
+        return (
+            f"(SELECT k.master_id FROM master_key AS k "
+            f"WHERE k.campaign_id = i.campaign_id AND k.type = '{self.of.name}' "
+            f"AND k.field = '{key.name}' AND k.value = (SELECT {value}))"
+        )
+
+    def _insert_keys(self, name: str, source: str, condition: str, row: str = "(i.n)") -> str:
+        rows = ", ".join(f"('{key.name}', {key.value(row)})" for key in self.keys)
+        return f"""
+{name} AS (
+  INSERT INTO master_key (campaign_id, type, field, value, master_id)
+  SELECT i.campaign_id, '{self.of.name}', v.field, v.value, i.id
+  FROM {source}, LATERAL (VALUES {rows}) AS v (field, value)
+  WHERE v.value IS NOT NULL AND {condition} ORDER BY i.campaign_id, v.field, v.value),"""
+
+    def _public(self, data: str) -> str:
+        sealed = [f"'{field.column}'" for field in self.of.stored if field.has(Secret)]
+        return f"{data} - ARRAY[{', '.join(sealed)}]" if sealed else data
