@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 from ovasabi import __version__
-from ovasabi.errors import OvasabiError, SettingsError
+from ovasabi.errors import DeclarationError, OvasabiError, SettingsError
 
 # name: (where the command is defined, its one-line summary), in the order in which a new user needs them
 COMMANDS = {
@@ -68,7 +68,7 @@ def main() -> NoReturn:
         sys.exit(INTERRUPTED)
     except OvasabiError as error:
         print_error(str(error), error.hint)
-        sys.exit(2 if isinstance(error, SettingsError) else 1)
+        sys.exit(2 if isinstance(error, SettingsError | DeclarationError) else 1)
     except Exception as error:
         if os.environ.get("OVASABI_LOG_LEVEL", "").lower() == "debug":
             raise

@@ -92,23 +92,6 @@ def text_of(hint: Any, *, sent: bool = False) -> str:
     return str(hint.__name__)
 
 
-def named_in(hint: Any) -> Iterator[type]:
-    """Yields the structs and enums in an annotation, and those that they refer to, innermost first."""
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        return
-    for argument in typing.get_args(hint):
-        yield from named_in(argument)
-    cls = origin or hint
-    if isinstance(cls, type) and issubclass(cls, msgspec.Struct):
-        for part in parts_of(cls):
-            if not is_secret(part):
-                yield from named_in(part.hint)
-        yield cls
-    elif isinstance(cls, type) and issubclass(cls, Enum):
-        yield cls
-
-
 def without_unset(hint: Any) -> Any:
     """Returns an annotation without UnsetType."""
     if typing.get_origin(hint) is Annotated:

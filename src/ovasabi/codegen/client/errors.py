@@ -17,7 +17,7 @@ _MODULES = (
     "ovasabi.gateway",
 )
 """The modules with the errors of calls. Those of commands are never sent by a server."""
-_BEFORE_ANY_CALL = ("internal", "setting_invalid", "start_failed")
+_BEFORE_ANY_CALL = ("internal", "setting_invalid", "declaration_invalid", "start_failed")
 _KINDS = {
     Kind.INVALID: ("Invalid", "The request is not valid; `field` names the invalid field."),
     Kind.UNAUTHENTICATED: ("Unauthenticated", "A valid API key is required."),

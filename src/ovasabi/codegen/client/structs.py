@@ -11,7 +11,6 @@ from ovasabi.codegen.client.annotations import (
     Part,
     default_of,
     is_secret,
-    named_in,
     parts_of,
     text_of,
 )
@@ -20,6 +19,7 @@ from ovasabi.codegen.client.formatting import GENERATED, Group, docstring, expor
 from ovasabi.gateway.contract.protobuf.naming import folder_of
 from ovasabi.kernel.declare.entity import Entity
 from ovasabi.kernel.declare.methods import Method
+from ovasabi.kernel.declare.named_types import named_in
 from ovasabi.kernel.store.listing import Page
 
 SHARED = "ovasabi"

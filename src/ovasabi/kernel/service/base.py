@@ -8,6 +8,7 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Subject, Watched, own_methods
 from ovasabi.kernel.events.subscriptions import Subscriptions
 from ovasabi.kernel.search.result_cache import ResultCache
+from ovasabi.kernel.service.overrides import DESCRIPTION, check_own
 from ovasabi.kernel.service.protocol import Entities
 from ovasabi.kernel.work.long_methods import Lookup, start
 
@@ -43,11 +44,13 @@ class Service:
     collection: ClassVar[str] = ""
     resource: ClassVar[Resource] = Resource.CAMPAIGN
     subject: ClassVar[Subject]
+    database: Database
+    registry: Services
 
     def __init_subclass__(cls, *, base: bool = False) -> None:
         super().__init_subclass__()
         if not base:
-            cls.subject = cls._subject()
+            cls._declare()
             services.append(cls)
 
     def __init__(self, database: Database, registry: Services) -> None:
@@ -73,6 +76,12 @@ class Service:
     def _function(self, call: Call) -> Any:
         arguments = [argument for argument in (call.target, call.request) if argument is not None]
         return getattr(self, call.method.function)(*arguments)
+
+    @classmethod
+    def _declare(cls) -> None:
+        """Checks the class, and derives what its declaration says."""
+        check_own(cls, Service, frozenset(), DESCRIPTION)
+        cls.subject = cls._subject()
 
     @classmethod
     def _subject(cls) -> Subject:

@@ -20,7 +20,7 @@ _DOCS = {
     MethodKind.DELETE: "Deletes the {singular}, which can then be restored.",
     MethodKind.RESTORE: "Restores the deleted {singular}.",
 }
-"""What each operation does, unless the service overrides and documents it."""
+"""What each operation does; the service's own rules are added to it."""
 
 
 def operations_of(cls: Any) -> list[Method]:
@@ -50,10 +50,7 @@ def operations_of(cls: Any) -> list[Method]:
 
 def _doc(cls: Any, operation: MethodKind, of: EntityType) -> str:
     """Returns the documentation of an operation: what it does, and the service's own rules for it."""
-    function = getattr(cls, operation.value)
-    text = inspect.getdoc(function) or ""
-    if function.__qualname__.startswith("EntityService."):
-        text = _DOCS[operation].format(singular=_words(of.name), plural=_words(of.plural))
+    text = _DOCS[operation].format(singular=_words(of.name), plural=_words(of.plural))
     rules = [inspect.getdoc(getattr(cls, hook)) or "" for hook in HOOKS.get(operation, ()) if hook in cls.hooks]
     if of.counter is not None and operation in (MethodKind.CREATE, MethodKind.DELETE, MethodKind.RESTORE):
         rules.append(f"Also updates the {_words(of.counter.parent)}'s {of.counter.field.name}.")
