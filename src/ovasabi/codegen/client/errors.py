@@ -68,10 +68,9 @@ def service_errors_names(service: str) -> list[str]:
     return list(_codes_of(service))
 
 
-@cache
-def error_names() -> frozenset[str]:
-    """Returns the names of all error classes."""
-    return frozenset({name for name, _ in _KINDS.values()} | {_camel(code.code) for code in _codes()})
+def errors_names() -> list[str]:
+    """Returns the names of the error classes that belong to no service."""
+    return sorted({*(name for name, _ in _KINDS.values()), *_codes_of("")})
 
 
 def _codes_of(service: str) -> dict[str, Code]:

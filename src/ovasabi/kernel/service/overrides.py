@@ -72,7 +72,9 @@ def _check_verb(what: str, name: str, function: Callable[..., Any], taken: froze
     if name in taken:
         raise DeclarationError(f"{what} is a method with the name of a part of the base class.", hint=_hint(name))
     if function.__name__ != name:
-        raise DeclarationError(f"{what} is the method {function.__name__} under another name.", hint="Define it where it is used.")
+        raise DeclarationError(
+            f"{what} is the method {function.__name__} under another name.", hint="Define it where it is used."
+        )
     kind: MethodKind = function.__declared__.operation  # type: ignore[attr-defined]
     if kind is not MethodKind.WATCH and not inspect.iscoroutinefunction(function):
         raise DeclarationError(f"{what} must be declared with `async def`.")
