@@ -140,7 +140,7 @@ def test_it_passes_the_linter_and_the_formatter(copy: Path) -> None:
         (["class"], "NAME is 'class', which is not a valid name."),
         (["GiftCard"], "NAME is 'GiftCard', which is not a valid name."),
         (["../evil"], "NAME is '../evil', which is not a valid name."),
-        (["x" * 31], f"NAME is '{'x' * 31}', which is not a valid name."),
+        (["x" * 30], f"NAME is '{'x' * 30}', which is not a valid name."),
         (["offer", "--entity", "offer"], "--entity is 'offer', which is not a valid class name."),
         (["filter"], "The class name Filter or Filters is already used by the kernel."),
     ],

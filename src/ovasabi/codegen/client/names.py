@@ -3,7 +3,7 @@
 import builtins
 from collections.abc import Iterable, Mapping
 
-from ovasabi.codegen.client.formatting import imports, natural
+from ovasabi.codegen.client.formatting import imports, in_order, natural
 
 _STANDARD = {
     "collections.abc": ("AsyncIterator", "Mapping", "Sequence"),
@@ -69,9 +69,9 @@ class Names:
             whole += [f"import {_as(*pair)}" for pair in found if pair[0] == _WHOLE == module]
             named = sorted(pair for pair in found if pair[0] != _WHOLE)
             plain = [name for name, written in named if name == written]
-            parts += [imports(module, plain)] if plain else []
-            aliased = [pair for pair in named if pair[0] != pair[1]]
-            parts += [f"from {module} import {_as(*pair)}" for pair in aliased]
+            first = {in_order(plain)[0]: imports(module, plain)} if plain else {}
+            first |= {name: f"from {module} import {_as(name, written)}" for name, written in named if name != written}
+            parts += [first[name] for name in in_order(first)]
         return "\n".join([*whole, *parts])
 
 

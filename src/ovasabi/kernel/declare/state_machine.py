@@ -12,6 +12,9 @@ from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import EntityType
 from ovasabi.kernel.declare.fields import Field
 
+ALLOWED_MOVES = "allowed_moves"
+"""The name of the method that returns the moves that are currently allowed."""
+
 
 class MoveRefused(OvasabiError):
     """The verb is not allowed in the entity's current state."""

@@ -6,7 +6,7 @@ from typing import Any
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import EntityType, type_of
 from ovasabi.kernel.declare.methods import Method, MethodKind
-from ovasabi.kernel.declare.state_machine import AllowedMoves
+from ovasabi.kernel.declare.state_machine import ALLOWED_MOVES, AllowedMoves
 from ovasabi.kernel.service.protocol import SearchAnswer, SearchRequest
 from ovasabi.kernel.service.rules import HOOKS
 from ovasabi.kernel.store.listing import ListRequest, Page
@@ -44,7 +44,7 @@ def operations_of(cls: Any) -> list[Method]:
     if hasattr(cls, "machine"):
         doc = inspect.getdoc(cls.allowed_moves) or ""
         kind = MethodKind.READ
-        operations.append(Method(cls.subject, "allowed_moves", kind, True, None, AllowedMoves, Role.READER, doc))
+        operations.append(Method(cls.subject, ALLOWED_MOVES, kind, True, None, AllowedMoves, Role.READER, doc))
     return operations
 
 
