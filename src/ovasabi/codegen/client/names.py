@@ -31,7 +31,7 @@ _SECTIONS = (_STANDARD.keys() | {"builtins"}, _MSGSPEC.keys())
 class Names:
     """The names in one module. A name of ours that a service declares too is imported under an alias.
 
-    An alias begins with an underscore, which no declared name does.
+    An alias begins with an underscore, which no declared name does. It is the same in both halves of the client.
     """
 
     def __init__(self, declared: Iterable[str], here: str = "", types: Mapping[str, str] | None = None) -> None:
@@ -43,7 +43,8 @@ class Names:
 
     def ours(self, name: str) -> str:
         """Returns one of our names as it is written in the module."""
-        written = f"_{name}" if {name, name.removeprefix("Async")} & self._declared else name
+        synchronous = name.removeprefix("Async")
+        written = f"_{synchronous}" if {name, synchronous} & self._declared else name
         module = OURS.get(name, "builtins" if hasattr(builtins, name) else name)
         if module != self._here and (module != "builtins" or written != name):
             self._imported.setdefault(module, set()).add((name, written))

@@ -47,6 +47,8 @@ UNQUOTABLE = frozenset({"collation", "concurrently", "lateral", "system_user", "
 
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _CAMEL = re.compile(r"[A-Z][A-Za-z0-9]*")
+_ASYNCHRONOUS = frozenset({"aclose", "aiter_bytes", "aread"})
+"""Names that have another form in the synchronous half of the client, as all that end with _async."""
 _SNAKE_HINT = "Use lower case letters, digits and single underscores, for example gift_card."
 
 
@@ -54,8 +56,8 @@ def check_snake(what: str, name: str, longest: int = MAX_FIELD) -> None:
     """Raises `DeclarationError` unless a name is in snake case; `what` says what it names."""
     if not _SNAKE.fullmatch(name) or len(name) > longest or keyword.iskeyword(name):
         raise DeclarationError(f"{what} is named {name!r}, which is not a valid name.", hint=_SNAKE_HINT)
-    if name.endswith("_async"):
-        raise DeclarationError(f"{what} is named {name}, whose ending the client reserves.", hint="Omit _async.")
+    if name.endswith("_async") or name in _ASYNCHRONOUS:
+        raise DeclarationError(f"{what} is named {name}, which the asynchronous client reserves.", hint="Rename it.")
 
 
 def check_class_name(what: str, name: str) -> None:

@@ -13,6 +13,7 @@ from ovasabi.kernel.declare.methods import STANDARD, Method, Resource
 from ovasabi.kernel.declare.named_types import named_in
 from ovasabi.kernel.declare.names import check_class_name, check_snake
 from ovasabi.kernel.service.base import Service
+from ovasabi.kernel.store.listing import Page
 
 OF_THE_CALL = frozenset({"campaign", "id", "idempotency_key", "update_mask", "expected_version", "as_of"})
 """What a call can have in addition to its request, and so what no field of a request can be named."""
@@ -140,7 +141,7 @@ def _types(methods: Iterable[Method]) -> Iterator[type]:
         of = method.subject.of
         made: tuple[Any, ...] = () if of is None else (of.draft, of.patch)
         for hint in (method.request, method.response, method.result, method.subject.entity):
-            yield from (kind for kind in named_in(hint) if kind not in made)
+            yield from (kind for kind in named_in(hint) if kind not in made and kind is not Page)
 
 
 def _path(kind: type) -> str:

@@ -131,7 +131,7 @@ freed AS (
     @cached_property
     def restore(self) -> str:
         """Undoes `delete`, with the same parameters: claims the natural keys again, which may be refused."""
-        row = f"{self.table} AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i USING (position)"
+        row = f"{self.table} AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i ON i.position = b.position"
         claim = self._insert_keys("keyed", row, self._target(), row="s") if self._registry_keys else ""
         return self._mark("2", "status = 1", "NULL", "IS NOT NULL", claim)
 

@@ -230,7 +230,7 @@ bumped AS (
 keyed AS (
   INSERT INTO master_key (campaign_id, type, field, value, master_id)
   SELECT i.campaign_id, 'variant', v.field, v.value, i.id
-  FROM service_product_variant AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i USING (position), LATERAL (VALUES ('sku', key_value(s.sku::text))) AS v (field, value)
+  FROM service_product_variant AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i ON i.position = b.position, LATERAL (VALUES ('sku', key_value(s.sku::text))) AS v (field, value)
   WHERE v.value IS NOT NULL AND (SELECT scope.s FROM scope) IS NOT NULL AND i.position + 0 = i.position AND i.id + 0 = i.id AND s.campaign_id = i.campaign_id
       AND (s.created_at, s.master_id) >= (i.at, i.id) AND (s.created_at, s.master_id) <= (i.at, i.id)
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)

@@ -163,7 +163,7 @@ bumped AS (
 keyed AS (
   INSERT INTO master_key (campaign_id, type, field, value, master_id)
   SELECT i.campaign_id, 'user', v.field, v.value, i.id
-  FROM service_user_master AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i USING (position), LATERAL (VALUES ('username', key_value(lower(s.username))), ('email', key_value(lower(s.email)))) AS v (field, value)
+  FROM service_user_master AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i ON i.position = b.position, LATERAL (VALUES ('username', key_value(lower(s.username))), ('email', key_value(lower(s.email)))) AS v (field, value)
   WHERE v.value IS NOT NULL AND (SELECT scope.s FROM scope) IS NOT NULL AND i.position + 0 = i.position AND i.id + 0 = i.id AND s.master_id = i.id ORDER BY i.campaign_id, v.field, v.value),
 stored AS (
   UPDATE service_user_master AS s SET deleted_at = NULL, updated_at = b.updated_at
