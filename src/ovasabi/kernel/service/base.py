@@ -47,11 +47,14 @@ class Service:
     database: Database
     registry: Services
 
-    def __init_subclass__(cls, *, base: bool = False) -> None:
+    def __init_subclass__(cls, *, base: bool = False, checked: bool = False) -> None:
         super().__init_subclass__()
-        if not base:
-            cls._declare()
-            services.append(cls)
+        if base:
+            return
+        if not checked:
+            check_own(cls, Service, frozenset(), DESCRIPTION)
+        cls.subject = cls._subject()
+        services.append(cls)
 
     def __init__(self, database: Database, registry: Services) -> None:
         self.database = database
@@ -76,12 +79,6 @@ class Service:
     def _function(self, call: Call) -> Any:
         arguments = [argument for argument in (call.target, call.request) if argument is not None]
         return getattr(self, call.method.function)(*arguments)
-
-    @classmethod
-    def _declare(cls) -> None:
-        """Checks the class, and derives what its declaration says."""
-        check_own(cls, Service, frozenset(), DESCRIPTION)
-        cls.subject = cls._subject()
 
     @classmethod
     def _subject(cls) -> Subject:

@@ -58,15 +58,15 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
 
     repository: Repository[E]
 
-    @classmethod
-    def _declare(cls) -> None:
+    def __init_subclass__(cls) -> None:
+        entity = _entity_of(cls)
         check_own(cls, EntityService, RULES | {"change"}, SETTINGS)
-        cls.entity = _entity_of(cls)
+        cls.entity = entity
         if moves := moves_of(cls):
             cls.machine = StateMachine(type_of(cls.entity), moves)
         check_machine(cls)
         cls.hooks = hooks_of(cls)
-        cls.subject = cls._subject()
+        super().__init_subclass__(checked=True)
 
     def __init__(self, database: Database, registry: Services) -> None:
         super().__init__(database, registry)

@@ -90,9 +90,11 @@ def _check_rule(what: str, rule: Any, expected: Callable[..., Any]) -> None:
         form = "def" if _nature(expected) == "def" else "async def"
         manager = " and @asynccontextmanager" if _is_manager(expected) else ""
         raise DeclarationError(f"{what} must be declared with `{form}`{manager}.")
-    if _called_with(rule) != _called_with(expected):
+    try:
+        inspect.signature(rule).bind(None, *_arguments(expected), **_options(expected))
+    except TypeError:
         names = ", ".join(inspect.signature(expected).parameters)
-        raise DeclarationError(f"{what} must have the parameters ({names}).")
+        raise DeclarationError(f"{what} must have the parameters ({names}).") from None
 
 
 def _is_manager(function: Callable[..., Any]) -> bool:
@@ -105,9 +107,13 @@ def _nature(function: Callable[..., Any]) -> str:
     return "async def" if inspect.iscoroutinefunction(function) else "def"
 
 
-def _called_with(function: Callable[..., Any]) -> tuple[int, bool]:
-    """Returns how many values a rule is called with, by position, and whether it is called with others by name."""
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    kinds = [each.kind for each in parameters if each.default is each.empty]
-    by_position = [kind for kind in kinds if kind in (kind.POSITIONAL_ONLY, kind.POSITIONAL_OR_KEYWORD)]
-    return len(by_position), any(kind is kind.VAR_KEYWORD for kind in kinds)
+def _arguments(function: Callable[..., Any]) -> list[str]:
+    """Returns the names of the parameters that are passed by position, without `self`."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [each.name for each in inspect.signature(function).parameters.values() if each.kind in kinds][1:]
+
+
+def _options(function: Callable[..., Any]) -> dict[str, None]:
+    """Returns an argument of any name if the function accepts one."""
+    kinds = (each.kind for each in inspect.signature(function).parameters.values())
+    return {"anything": None} if inspect.Parameter.VAR_KEYWORD in kinds else {}
