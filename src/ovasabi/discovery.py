@@ -26,11 +26,21 @@ def discover() -> list[str]:
     for part in ("entity", "service"):
         for name, (package, folder) in sorted(folders.items()):
             if (folder / f"{part}.py").exists():
-                importlib.import_module(f"{package}.{name}.{part}")
+                _import(f"{package}.{name}.{part}")
     if _checked != folders.keys():
         _check({f"{package}.{name}" for name, (package, _) in folders.items()})
         _checked.update(folders)
     return sorted(folders)
+
+
+def _import(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except DeclarationError:
+        raise
+    except Exception as error:  # whatever is wrong with the module, its author must be told where
+        problem = f"{module} cannot be imported: {type(error).__name__}: {error}."
+        raise DeclarationError(problem, hint="Set OVASABI_LOG_LEVEL=debug for details.") from error
 
 
 def _folders() -> dict[str, tuple[str, Path]]:

@@ -67,13 +67,19 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except OvasabiError as error:
+        if isinstance(error, DeclarationError) and _debugging():
+            raise
         print_error(str(error), error.hint)
         sys.exit(2 if isinstance(error, SettingsError | DeclarationError) else 1)
     except Exception as error:
-        if os.environ.get("OVASABI_LOG_LEVEL", "").lower() == "debug":
+        if _debugging():
             raise
         print_error(f"{type(error).__name__}: {error}", "Set OVASABI_LOG_LEVEL=debug for details.")
         sys.exit(1)
+
+
+def _debugging() -> bool:
+    return os.environ.get("OVASABI_LOG_LEVEL", "").lower() == "debug"
 
 
 def print_error(problem: str, hint: str | None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from ovasabi import __version__
 from ovasabi.codegen.client.classes import api_file, index_file
 from ovasabi.codegen.client.errors import errors_file, errors_names, service_errors_file, service_errors_names
-from ovasabi.codegen.client.formatting import GENERATED, in_order, natural
+from ovasabi.codegen.client.formatting import GENERATED, in_order, member, natural
 from ovasabi.codegen.client.structs import SHARED, Types
 from ovasabi.kernel.declare.methods import Method
 
@@ -78,11 +78,11 @@ def _package(exporting: Mapping[str, Iterable[str]]) -> str:
     """
     by_hand = {f"ovasabi_client.{module}": names for module, names in _BY_HAND.items()}
     lines = [f"from {module} import {name} as {name}" for module, names in by_hand.items() for name in names]
-    taken = {name for names in by_hand.values() for name in names}
+    taken = {"UNSET", *(name for names in by_hand.values() for name in names)}
     for module, names in exporting.items():
         lines += _exports(module, names, taken)
         taken.update(names)
     lines.append("from ovasabi_client.version import VERSION as __version__")
-    imports = "\n".join(sorted(lines, key=lambda line: (natural(line.split()[1]), line)))
+    imports = "\n".join(sorted(lines, key=lambda line: (natural(line.split()[1]), member(line.split()[3]))))
     head = f"{GENERATED}{_PACKAGE_DOC}\n\n# ruff: noqa: F401, F403\nfrom msgspec import UNSET as UNSET\n\n"
     return f"{head}{imports}\n"

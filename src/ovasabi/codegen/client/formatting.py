@@ -65,7 +65,12 @@ def exported(names: Iterable[str]) -> str:
 
 def in_order(names: Iterable[str]) -> list[str]:
     """Returns names in the linter's order: constants, classes, functions."""
-    return sorted(set(names), key=lambda name: (_sort(name), natural(name.lower()), natural(name)))
+    return sorted(set(names), key=member)
+
+
+def member(name: str) -> tuple[int, list[tuple[str, int]], list[tuple[str, int]]]:
+    """Returns the key by which the linter sorts the names that are imported from a module."""
+    return _sort(name), natural(name.lower()), natural(name)
 
 
 def natural(name: str) -> list[tuple[str, int]]:

@@ -30,7 +30,7 @@ def check_consistency(services: Sequence[type[Service]], types: Iterable[EntityT
         _check_request(method)
     _check_ids(methods)
     _check_places(methods)
-    _check_type_names(services, methods)
+    type_names(services, methods)
 
 
 def _check_services(services: Sequence[type[Service]], types: Iterable[EntityType]) -> None:
@@ -104,8 +104,8 @@ def _places(method: Method) -> Iterator[tuple[str, ...]]:
         yield scope, method.subject.collection, "id" if method.on_entity else "", action
 
 
-def _check_type_names(services: Iterable[type[Service]], methods: Iterable[Method]) -> None:
-    """Refuses two classes of one name: each contract has one namespace for all of them."""
+def type_names(services: Iterable[type[Service]], methods: Iterable[Method]) -> dict[str, str]:
+    """Returns what each name in the contracts means; refuses two classes of one name, since it can mean only one."""
     found: dict[str, str] = {}
 
     def add(name: str, origin: str) -> None:
@@ -126,6 +126,7 @@ def _check_type_names(services: Iterable[type[Service]], methods: Iterable[Metho
             for suffix in ("Draft", "Patch", "Written"):
                 add(f"{of.cls.__name__}{suffix}", f"the {suffix.lower()} of {_path(of.cls)}")
             add(f"{of.service.capitalize()}Metadata", f"the metadata of {of.service}")
+    return found
 
 
 def _check_fields(kind: type) -> None:
