@@ -63,7 +63,7 @@ def declare() -> Any:
     fields += [(name, Annotated[int, Meta(ge=0), Filter()], 0) for name in NUMBERS]
     fields += [("user_code", Annotated[str, Unique(fold=True)] | None, None)]
     fields += [("left_a", Annotated[str, Immutable()], ""), ("left_b", Annotated[str, Immutable()], "")]
-    cls = msgspec.defstruct("Word", fields, bases=(Entity,), module="ovasabi.services.word.entity", kw_only=True)
+    cls = msgspec.defstruct("Word", fields, bases=(Entity,), module="ovasabi.services.event_word.entity", kw_only=True)
     return entity(plural="words", title="order", unique=[("left_a", "left_b")])(cls)
 
 
@@ -109,6 +109,15 @@ async def test_the_keywords_of_postgresql_are_all_known(database_url: str) -> No
     assert {row["word"] for row in rows} <= QUOTED | UNQUOTABLE
 
 
+async def test_a_table_that_is_named_like_the_log_of_events_is_not_part_of_it(service: Any, database_url: str) -> None:
+    guarded = (
+        "SELECT count(*) FROM pg_trigger WHERE tgname = 'service_event_no_truncate' AND tgrelid::regclass::text ~ $1"
+    )
+    async with admin(database_url) as connection:
+        assert await connection.fetchval(guarded, "^service_event_word_main_") == 0
+        assert await connection.fetchval(guarded, "^service_event_operational_") > 0
+
+
 async def test_they_are_created_read_changed_deleted_and_restored(service: Any, campaign: int) -> None:
     first, second = values("one", 1), values("two", 2)
     with within(campaign):
@@ -143,6 +152,9 @@ async def test_they_are_found_by_filters_in_order_and_by_their_words(service: An
         assert answer.hits[0].rank > 0
         assert answer.hits[0].entity == made[2]
         assert (answer.total, answer.corrected) == (1, False)
+        ranked = await service.search(SearchRequest(q="word2 OR word1 OR word3"))
+        assert [hit.rank for hit in ranked.hits] == sorted((hit.rank for hit in ranked.hits), reverse=True)
+        assert len(ranked.hits) == 3
 
 
 async def test_they_are_imported_from_what_was_exported(service: Any, campaign: int) -> None:

@@ -18,7 +18,8 @@ from ovasabi.kernel.store.listing import Page
 TOKENS = {"next_page_token": "page_token", "next_cursor": "after"}
 """The field of the response with the next page's token, and the parameter of the request that takes it."""
 _OF_PAGES = ("page_token", "include_total")
-_RESERVED = {"self", "reference", "expected_version", "idempotency_key", "as_of"}
+RESERVED = {"self", "reference", "expected_version", "idempotency_key", "as_of"}
+"""The parameters that functions have in addition to those of the request."""
 
 
 class Paging(msgspec.Struct, frozen=True):
@@ -204,7 +205,7 @@ def _paging(paging: Paging, names: Names) -> str:
 def _parts(method: Method) -> list[Part]:
     """Returns the fields of the request. One with the name of another parameter gets an underscore, as keywords do."""
     parts = [] if method.request is None else parts_of(method.request)
-    return [msgspec.structs.replace(part, name=f"{part.name}_") if part.name in _RESERVED else part for part in parts]
+    return [msgspec.structs.replace(part, name=f"{part.name}_") if part.name in RESERVED else part for part in parts]
 
 
 def _names(method: Method) -> set[str]:
