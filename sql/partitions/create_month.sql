@@ -7,7 +7,7 @@ AS $$
 DECLARE
   first_day date := date_trunc('month', p_month);
   leaf text := p_parent || '_' || to_char(p_month, 'YYYYMM');
-  events boolean := p_parent LIKE 'service\_event\_%';
+  events boolean;
   root text;
 BEGIN
   SELECT r.relname INTO root FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid JOIN pg_class r ON r.oid = i.inhparent
@@ -16,6 +16,7 @@ BEGIN
   IF root IS NULL THEN
     RAISE EXCEPTION 'table % holds no months', p_parent USING ERRCODE = 'OV004';
   END IF;
+  events := root = 'service_event';
   PERFORM pg_advisory_xact_lock(hashtextextended(leaf, 0));  -- of those who make it at once, one does
   IF to_regclass(quote_ident(leaf)) IS NULL THEN
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', leaf, p_parent);

@@ -97,6 +97,21 @@ class SettingsError(OvasabiError):
     )
 
 
+class DeclarationError(OvasabiError, TypeError):
+    """A declaration of an entity, a method or a service is not valid. Nothing starts until it is corrected."""
+
+    kind = Kind.INVALID
+    code = "declaration_invalid"
+    message = "{problem}"
+    example = such_as(
+        problem="The field deleted_at of gift_card has a name that the platform uses itself.",
+        hint="Rename the field.",
+    )
+
+    def __init__(self, problem: str, *, field: str | None = None, hint: str | None = None) -> None:
+        super().__init__(problem=problem, field=field, hint=hint)
+
+
 class StartError(OvasabiError):
     """The platform, or a component that it needs, cannot start."""
 

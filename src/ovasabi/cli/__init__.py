@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 from ovasabi import __version__
-from ovasabi.errors import OvasabiError, SettingsError
+from ovasabi.errors import DeclarationError, OvasabiError, SettingsError
 
 # name: (where the command is defined, its one-line summary), in the order in which a new user needs them
 COMMANDS = {
@@ -67,13 +67,19 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except OvasabiError as error:
+        if isinstance(error, DeclarationError) and _debugging():
+            raise
         print_error(str(error), error.hint)
-        sys.exit(2 if isinstance(error, SettingsError) else 1)
+        sys.exit(2 if isinstance(error, SettingsError | DeclarationError) else 1)
     except Exception as error:
-        if os.environ.get("OVASABI_LOG_LEVEL", "").lower() == "debug":
+        if _debugging():
             raise
         print_error(f"{type(error).__name__}: {error}", "Set OVASABI_LOG_LEVEL=debug for details.")
         sys.exit(1)
+
+
+def _debugging() -> bool:
+    return os.environ.get("OVASABI_LOG_LEVEL", "").lower() == "debug"
 
 
 def print_error(problem: str, hint: str | None) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.errors import DeclarationError, Kind, OvasabiError, such_as
 
-MAX_NAME = 30
-"""Keeps the longest derived name, that of a campaign's monthly partition, within PostgreSQL's limit of 63 bytes."""
+MAX_NAME = 29
+"""Keeps derived names within PostgreSQL's limit of 63 bytes, and the lines of generated code within the linter's."""
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 CLASS = re.compile(r"[A-Z][A-Za-z0-9]*")
 
@@ -48,7 +48,7 @@ SERVICE = '''"""The rules of {words}: active or archived."""
 
 from ovasabi.kernel.declare.moves import move
 from ovasabi.kernel.service import EntityService
-from ovasabi.services.{name}.entity import {Entity}, {Entity}State
+{imports}
 
 ACTIVE, ARCHIVED = {Entity}State.ACTIVE, {Entity}State.ARCHIVED
 
@@ -106,8 +106,11 @@ class Names(msgspec.Struct, frozen=True):
 
     def placeholders(self) -> dict[str, str]:
         """The values of the templates' placeholders."""
+        from ovasabi.codegen.client.formatting import imports
+
         words = self.plural.replace("_", " ")
         return {
+            "imports": imports(f"ovasabi.services.{self.name}.entity", [self.entity, f"{self.entity}State"]),
             "name": self.name,
             "Entity": self.entity,
             "plural": self.plural,
@@ -161,7 +164,7 @@ def check_names(names: Names) -> None:
         raise NameRefused(problem=f"The entity {names.type_name} already exists.", hint="Choose another --entity.")
     if names.plural in {service.subject.collection for service in services}:
         raise NameRefused(problem=f"The plural {names.plural} is already in use.", hint="Choose another --plural.")
-    imported = set(re.findall(r"import (.+)", ENTITY + SERVICE.split("from ovasabi.services")[0]))
+    imported = set(re.findall(r"import (.+)", ENTITY + SERVICE.split("{imports}")[0]))
     if {names.entity, names.service} & {word for line in imported for word in line.split(", ")}:
         raise NameRefused(
             problem=f"The class name {names.entity} or {names.service} is already used by the kernel.",
@@ -181,7 +184,11 @@ def write(names: Names) -> list[Path]:
         try:
             for file, template in FILES.items():
                 (folder / file).write_text(template.format(**names.placeholders()))
+            _check_generated()
             return [*(folder / file for file in FILES), _write_migration(names)]
+        except DeclarationError as error:
+            shutil.rmtree(folder)
+            raise NameRefused(problem=str(error), hint=error.hint or "Choose another name.") from error
         except BaseException:
             shutil.rmtree(folder)
             raise
@@ -189,13 +196,23 @@ def write(names: Names) -> list[Path]:
         raise NotFromSources(problem=f"{error.strerror or error}") from error
 
 
-def _write_migration(names: Names) -> Path:
+def _check_generated() -> None:
+    """Raises `DeclarationError` if the new service, among the others, could not pass the checks of the project."""
+    from ovasabi.codegen.generated import generated
     from ovasabi.discovery import discover
-    from ovasabi.kernel.declare.entity import declared
-    from ovasabi.lifecycle import migrations
+    from ovasabi.gateway.contract.checks import check_contracts
+    from ovasabi.kernel.service import declared_methods
 
     importlib.invalidate_caches()
     discover()
+    check_contracts()
+    generated(declared_methods())
+
+
+def _write_migration(names: Names) -> Path:
+    from ovasabi.kernel.declare.entity import declared
+    from ovasabi.lifecycle import migrations
+
     types = [of for of in declared.values() if of.service == names.name]
     return migrations.new_offline(types, names.name)
 

@@ -26,9 +26,19 @@ def status(context: click.Context, as_json: bool) -> None:
 
     The exit code is 0 if OVASABI is running, and 3 if it is not.
     """
+    _check_declarations()
     report = asyncio.run(_report(load_settings()))
     click.echo(json.dumps(report, indent=2, default=str) if as_json else _aligned(report))
     context.exit(0 if report["running"] else NOT_RUNNING)
+
+
+def _check_declarations() -> None:
+    """Raises `DeclarationError` if the services could not be served."""
+    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import check_contracts
+
+    discover()
+    check_contracts()
 
 
 async def _report(settings: Settings) -> dict[str, Any]:

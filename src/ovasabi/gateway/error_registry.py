@@ -10,7 +10,7 @@ import msgspec
 import ovasabi
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.gateway.status_codes import STATUS_CODES, Grpc, grpc_code, http_status
-from ovasabi.gateway.wire.problems import Problem, problem_of
+from ovasabi.gateway.wire.problems import ProblemDetails, problem_of
 
 CORRELATION = "EhmR4CyRJZ7G84QWBT4IGw"
 
@@ -27,7 +27,7 @@ class Code(msgspec.Struct, frozen=True):
     http: int
     grpc: Grpc
     module: str
-    example: Problem
+    example: ProblemDetails
 
 
 def codes() -> list[Code]:

@@ -82,7 +82,7 @@ def _default(field: Field) -> sa.TextClause | None:
     value = field.initial()
     if isinstance(value, bool):
         return sa.text("true" if value else "false")
-    if isinstance(value, int | Decimal):
+    if isinstance(value, int | float | Decimal):
         return sa.text(str(value))
     if isinstance(value, str):
         escaped = str(value).replace("'", "''")
@@ -124,7 +124,7 @@ def _vector(of: EntityType) -> str:
     """Weighted words; the text is cut where PostgreSQL's limit of one megabyte a vector could be met."""
     parts = []
     for field in of.searched:
-        text = f"words_of({field.column})" if field.is_list else f"{field.column}"
+        text = f"words_of({field.identifier})" if field.is_list else field.identifier
         weight = next(m.weight for m in field.markers if hasattr(m, "weight"))
         parts.append(f"setweight(to_tsvector('simple', left(coalesce({text}, ''), 200000)), '{weight}')")
     if of.partitioned:
@@ -150,7 +150,7 @@ def _check(table: str, field: Field) -> sa.CheckConstraint | None:
     if bounds is None:
         return None
     limits = [(">=", bounds.ge), (">", bounds.gt), ("<=", bounds.le)]
-    text = " AND ".join(f"{field.column} {sign} {limit}" for sign, limit in limits if limit is not None)
+    text = " AND ".join(f"{field.identifier} {sign} {limit}" for sign, limit in limits if limit is not None)
     return sa.CheckConstraint(text, name=sa.schema.conv(f"{table}_{field.column}_check")) if text else None
 
 

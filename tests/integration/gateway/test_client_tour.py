@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from ovasabi.codegen.client.functions import RESERVED
 from ovasabi.database.connection import Database
 from ovasabi.discovery import discover
 from ovasabi.kernel.call.context import Role
@@ -198,5 +199,5 @@ async def _visit_long(visit: Visit, made: Any) -> None:
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:
-    """Values by the names of the parameters: one that Python keeps for itself has an underscore."""
-    return {f"{name}_" if keyword.iskeyword(name) else name: value for name, value in values.items()}
+    """Values by the names of the parameters: one that Python or the client keeps for itself has an underscore."""
+    return {f"{n}_" if keyword.iskeyword(n) or n in RESERVED else n: value for n, value in values.items()}

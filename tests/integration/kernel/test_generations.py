@@ -13,7 +13,7 @@ from ovasabi.database.roles import APP_ROLE
 from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import transaction
-from ovasabi.kernel.events.log import STREAMS
+from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.search import generations as module
 from ovasabi.kernel.search.generations import _SQL, KEEP_SECONDS, Generations, _months
 from ovasabi.services.content.entity import Content

@@ -11,9 +11,10 @@ from ovasabi.database.connection import Database
 from ovasabi.database.roles import APP_ROLE
 from ovasabi.database.sql import load
 from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.declare.ids import id_time
 from ovasabi.kernel.events import log, log_poll
-from ovasabi.kernel.events.log import STREAMS, earliest, read_events
+from ovasabi.kernel.events.log import earliest, read_events
 from ovasabi.kernel.events.log_poll import place_of
 from ovasabi.kernel.search import generations
 from tests.integration.kernel.fixtures import admin, contents, make_campaign, within

@@ -72,6 +72,11 @@ class Parcel(Entity, frozen=True):
     alias: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$", max_length=40), Unique(fold=True)] | None = None
     layers: Annotated[int, Meta(ge=1, le=5, examples=[2])] = 1
     balance: int = 0
+    order: Annotated[int, Meta(ge=0), Filter()] = 0
+    position: Annotated[int, Filter()] = 0
+    rank: int = 0
+    reference: Annotated[str, Meta(max_length=100), Search("D")] = ""
+    type: str = ""
     floor: Annotated[int, Meta(le=-1)] | None = None
     insured_for: Annotated[Decimal, Numeric(12, 2)] | None = None
     temperature: Annotated[float, Meta(ge=-40, le=60)] | None = None

@@ -1,13 +1,13 @@
 """Generates the source of the Python client in `clients/python` from the declared methods, a folder per service."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ovasabi import __version__
 from ovasabi.codegen.client.classes import api_file, index_file
-from ovasabi.codegen.client.errors import errors_file, service_errors_file, service_errors_names
-from ovasabi.codegen.client.formatting import GENERATED
-from ovasabi.codegen.client.structs import Types
+from ovasabi.codegen.client.errors import errors_file, errors_names, service_errors_file, service_errors_names
+from ovasabi.codegen.client.formatting import GENERATED, in_order, member, natural
+from ovasabi.codegen.client.structs import SHARED, Types
 from ovasabi.kernel.declare.methods import Method
 
 FOLDER = Path("clients/python/src/ovasabi_client")
@@ -34,7 +34,7 @@ def files_of(methods: Sequence[Method]) -> dict[Path, str]:
         files = _service([method for method in methods if method.subject.folder == folder], folder, types)
         services |= {SERVICES / folder / name: text for name, text in files.items()}
     return services | {
-        FOLDER / "__init__.py": _package(services),
+        FOLDER / "__init__.py": _package(_exporting(folders, types)),
         FOLDER / "version.py": f'{GENERATED}{_VERSION_DOC}\n\nVERSION = "{__version__}"\n',
         FOLDER / "errors.py": errors_file(),
         FOLDER / "types.py": types.shared_file(),
@@ -56,14 +56,33 @@ def _service(methods: list[Method], folder: str, types: Types) -> dict[str, str]
     return files
 
 
-def _package(services: Iterable[Path]) -> str:
-    """Returns the package's `__init__.py`, which exports everything that the services export."""
+def _exporting(folders: Iterable[str], types: Types) -> dict[str, list[str]]:
+    """Returns the modules whose names the package exports, those with precedence first."""
+    modules = {"errors": errors_names(), "types": types.names(SHARED)}
+    modules |= {f"services.{folder}.errors": service_errors_names(folder) for folder in folders}
+    modules |= {f"services.{folder}.types": types.names(folder) for folder in folders}
+    return {f"ovasabi_client.{module}": names for module, names in modules.items() if names}
+
+
+def _exports(module: str, names: Iterable[str], taken: set[str]) -> list[str]:
+    """Returns the imports that export a module, without the names that others have already."""
+    if taken.isdisjoint(names):
+        return [f"from {module} import *"]
+    return [f"from {module} import {name} as {name}" for name in in_order(names) if name not in taken]
+
+
+def _package(exporting: Mapping[str, Iterable[str]]) -> str:
+    """Returns the package's `__init__.py`, which exports everything that the services export.
+
+    A type with the name of one of the client's own classes is exported by the module of its service alone.
+    """
     by_hand = {f"ovasabi_client.{module}": names for module, names in _BY_HAND.items()}
     lines = [f"from {module} import {name} as {name}" for module, names in by_hand.items() for name in names]
-    exporting = [path for path in services if path.name in ("types.py", "errors.py")]
-    modules = ["errors", "types", *(f"services.{path.parent.name}.{path.stem}" for path in exporting)]
-    lines += [f"from ovasabi_client.{module} import *" for module in modules]
+    taken = {"UNSET", *(name for names in by_hand.values() for name in names)}
+    for module, names in exporting.items():
+        lines += _exports(module, names, taken)
+        taken.update(names)
     lines.append("from ovasabi_client.version import VERSION as __version__")
-    imports = "\n".join(sorted(lines, key=lambda line: line.split()[1]))
+    imports = "\n".join(sorted(lines, key=lambda line: (natural(line.split()[1]), member(line.split()[3]))))
     head = f"{GENERATED}{_PACKAGE_DOC}\n\n# ruff: noqa: F401, F403\nfrom msgspec import UNSET as UNSET\n\n"
     return f"{head}{imports}\n"

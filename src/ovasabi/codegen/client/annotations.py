@@ -13,12 +13,12 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from ovasabi.codegen.client.names import Names
 from ovasabi.kernel.declare.fields import Secret
+from ovasabi.kernel.store.listing import Page
 
 PLAIN: dict[Any, str] = {
     Any: "Any",
-    types.NoneType: "None",
-    None: "None",
     UnsetType: "UnsetType",
     bool: "bool",
     int: "int",
@@ -30,8 +30,7 @@ PLAIN: dict[Any, str] = {
     Decimal: "Decimal",
     UUID: "UUID",
 }
-MODULES = {"Any": "typing", "datetime": "datetime", "date": "datetime", "Decimal": "decimal", "UUID": "uuid"}
-"""The module from which a name in an annotation must be imported."""
+_NONE = (None, types.NoneType)
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -69,44 +68,41 @@ def is_secret(part: Part) -> bool:
     return any(isinstance(extra, Secret) for extra in _extras(part.hint))
 
 
-def text_of(hint: Any, *, sent: bool = False) -> str:
+def text_of(hint: Any, names: Names, *, sent: bool = False) -> str:
     """Returns an annotation as source; with `sent`, of an argument, whose type is wider than that of a response."""
     if typing.get_origin(hint) is Annotated:
-        return text_of(typing.get_args(hint)[0], sent=sent)
+        return text_of(typing.get_args(hint)[0], names, sent=sent)
+    if hint in _NONE:
+        return "None"
     if isinstance(hint, TypeVar):
         return hint.__name__
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        arms = dict.fromkeys(text_of(argument, sent=sent) for argument in arguments)
+        arms = dict.fromkeys(text_of(argument, names, sent=sent) for argument in arguments)
         return " | ".join(sorted(arms, key=lambda arm: arm == "None"))
     if origin is Literal:
-        return f"Literal[{', '.join(_quoted(value) for value in arguments)}]"
+        return f"{names.ours('Literal')}[{', '.join(_quoted(value) for value in arguments)}]"
     if origin is not None:
-        inner = ", ".join(text_of(argument, sent=sent) for argument in arguments)
-        name = {list: "Sequence", dict: "Mapping"}.get(origin, origin.__name__) if sent else origin.__name__
-        return f"{name}[{inner}]"
+        inner = ", ".join(text_of(argument, names, sent=sent) for argument in arguments)
+        return f"{_generic(origin, names, sent)}[{inner}]"
     if hint in PLAIN:
-        return PLAIN[hint]
-    if sent and isinstance(hint, type) and issubclass(hint, Enum):
-        return f"{hint.__name__} | {hint.__name__}Name"
-    return str(hint.__name__)
+        return names.ours(PLAIN[hint])
+    if not _is_declared(hint):
+        return names.ours(hint.__name__)
+    if sent and issubclass(hint, Enum):
+        return f"{names.declared(hint.__name__)} | {names.declared(f'{hint.__name__}Name')}"
+    return names.declared(hint.__name__)
 
 
-def named_in(hint: Any) -> Iterator[type]:
-    """Yields the structs and enums in an annotation, and those that they refer to, innermost first."""
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        return
-    for argument in typing.get_args(hint):
-        yield from named_in(argument)
-    cls = origin or hint
-    if isinstance(cls, type) and issubclass(cls, msgspec.Struct):
-        for part in parts_of(cls):
-            if not is_secret(part):
-                yield from named_in(part.hint)
-        yield cls
-    elif isinstance(cls, type) and issubclass(cls, Enum):
-        yield cls
+def _generic(origin: Any, names: Names, sent: bool) -> str:
+    if origin is Page or not _is_declared(origin):
+        name = {list: "Sequence", dict: "Mapping"}.get(origin, origin.__name__) if sent else origin.__name__
+        return names.ours(name)
+    return names.declared(origin.__name__)
+
+
+def _is_declared(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, (msgspec.Struct, Enum))
 
 
 def without_unset(hint: Any) -> Any:
@@ -128,14 +124,16 @@ def plain_of(hint: Any) -> Any:
     return hint
 
 
-def default_of(part: Part) -> str:
+def default_of(part: Part, names: Names) -> str:
     """Returns the default of a field as source; empty if the field is required."""
     if part.required:
         return ""
     if part.default is UNSET:
-        return "UNSET"
+        return names.ours("UNSET")
     if isinstance(part.default, Enum):
-        return f"{type(part.default).__name__}.{part.default.name}"
+        return f"{names.declared(type(part.default).__name__)}.{part.default.name}"
+    if isinstance(part.default, Decimal):
+        return f'{names.ours("Decimal")}("{part.default}")'
     return _quoted(part.default) if isinstance(part.default, str) else repr(part.default)
 
 

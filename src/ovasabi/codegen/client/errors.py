@@ -17,7 +17,7 @@ _MODULES = (
     "ovasabi.gateway",
 )
 """The modules with the errors of calls. Those of commands are never sent by a server."""
-_BEFORE_ANY_CALL = ("internal", "setting_invalid", "start_failed")
+_BEFORE_ANY_CALL = ("internal", "setting_invalid", "declaration_invalid", "start_failed")
 _KINDS = {
     Kind.INVALID: ("Invalid", "The request is not valid; `field` names the invalid field."),
     Kind.UNAUTHENTICATED: ("Unauthenticated", "A valid API key is required."),
@@ -68,10 +68,9 @@ def service_errors_names(service: str) -> list[str]:
     return list(_codes_of(service))
 
 
-@cache
-def error_names() -> frozenset[str]:
-    """Returns the names of all error classes."""
-    return frozenset({name for name, _ in _KINDS.values()} | {_camel(code.code) for code in _codes()})
+def errors_names() -> list[str]:
+    """Returns the names of the error classes that belong to no service."""
+    return sorted({*(name for name, _ in _KINDS.values()), *_codes_of("")})
 
 
 def _codes_of(service: str) -> dict[str, Code]:

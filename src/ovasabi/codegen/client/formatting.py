@@ -60,17 +60,32 @@ def imports(module: str, names: Iterable[str]) -> str:
 
 def exported(names: Iterable[str]) -> str:
     """Returns the `__all__` of a module."""
-    return laid_out(0, Group("__all__ = [", [f'"{name}"' for name in sorted(names)], "]")) + "\n"
+    return laid_out(0, Group("__all__ = [", [f'"{name}"' for name in sorted(names, key=_exported)], "]")) + "\n"
 
 
 def in_order(names: Iterable[str]) -> list[str]:
     """Returns names in the linter's order: constants, classes, functions."""
-    return sorted(set(names), key=lambda name: (not name.isupper(), name.islower(), name.lower()))
+    return sorted(set(names), key=member)
 
 
-def words_in(source: str) -> set[str]:
-    """Returns the names used in source, except in its docstrings."""
-    return set(re.findall(r"\w+", re.sub(r'""".*?"""', "", source, flags=re.DOTALL)))
+def member(name: str) -> tuple[int, list[tuple[str, int]], list[tuple[str, int]]]:
+    """Returns the key by which the linter sorts the names that are imported from a module."""
+    return _sort(name), natural(name.lower()), natural(name)
+
+
+def natural(name: str) -> list[tuple[str, int]]:
+    """Returns a key that sorts numbers in names by value: page2 before page10."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", name)]
+
+
+def _exported(name: str) -> tuple[int, list[tuple[str, int]]]:
+    """Returns the key by which the linter sorts `__all__`, where upper case matters."""
+    return _sort(name), natural(name)
+
+
+def _sort(name: str) -> int:
+    """Returns which sort of name it is, by its letters alone: a constant, a class or a function."""
+    return 0 if len(name) > 1 and name.isupper() else 1 if name[:1].isupper() else 2
 
 
 def _wrapped(text: str, indent: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Generates the client's functions: one for each method, and for a list two, by item and by page."""
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Any
 
@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from ovasabi.codegen.client.annotations import Part, parts_of, text_of, without_unset
 from ovasabi.codegen.client.formatting import Group, docstring, laid_out
+from ovasabi.codegen.client.names import Names
 from ovasabi.gateway.wire.paths import ROOT, SCOPED, addresses_of, verb_of
 from ovasabi.kernel.declare.methods import Method, MethodKind, Resource
 from ovasabi.kernel.store.listing import Page
@@ -17,7 +18,8 @@ from ovasabi.kernel.store.listing import Page
 TOKENS = {"next_page_token": "page_token", "next_cursor": "after"}
 """The field of the response with the next page's token, and the parameter of the request that takes it."""
 _OF_PAGES = ("page_token", "include_total")
-_RESERVED = {"self", "reference", "expected_version", "idempotency_key", "as_of"}
+RESERVED = {"self", "reference", "expected_version", "idempotency_key", "as_of"}
+"""The parameters that functions have in addition to those of the request."""
 
 
 class Paging(msgspec.Struct, frozen=True):
@@ -33,12 +35,22 @@ class Paging(msgspec.Struct, frozen=True):
         return TOKENS[self.token]
 
 
-def functions_of(method: Method) -> list[str]:
+def functions_of(method: Method, names: Names) -> list[str]:
     """Returns the source of the asynchronous functions of a method."""
     paging = paging_of(method)
     if method.operation is MethodKind.WATCH:
-        return [_streaming(method)]
-    return [_plain(method, method.function)] if paging is None else [_all(method, paging), _plain(method, "page")]
+        return [_streaming(method, names)]
+    if paging is None:
+        return [_plain(method, method.function, names)]
+    return [_all(method, paging, names), _plain(method, "page", names)]
+
+
+def declared_in(methods: Iterable[Method]) -> Iterator[str]:
+    """Yields all names that the class of a service introduces: its functions, and their parameters."""
+    for method in methods:
+        yield method.function
+        yield from ("list", "page") if paging_of(method) is not None else ()
+        yield from (part.name for part in _parts(method))
 
 
 def paging_of(method: Method) -> Paging | None:
@@ -55,53 +67,53 @@ def paging_of(method: Method) -> Paging | None:
     return Paging(lists[0], tokens[0], typing.get_args(hints[lists[0]])[0])
 
 
-def response_type_of(method: Method) -> str:
+def response_type_of(method: Method, names: Names) -> str:
     """Returns the annotation of the response."""
-    return text_of(method.response)
+    return text_of(method.response, names)
 
 
-def _plain(method: Method, name: str) -> str:
-    parts = _parts(method)
+def _plain(method: Method, name: str, names: Names) -> str:
+    parts, response = _parts(method), response_type_of(method, names)
     lines = [
-        _lines(4, f"async def {name}(", _parameters(method, parts), f") -> {response_type_of(method)}:"),
+        _lines(4, f"async def {name}(", _parameters(method, parts, names), f") -> {response}:"),
         docstring(8, _doc(method), _notes(method, parts)),
-        _lines(8, "return await self._transport.send(", [_request(method, parts)], ")"),
+        _lines(8, "return await self._transport.send(", [_request(method, parts, names)], ")"),
     ]
     return _joined(lines)
 
 
-def _all(method: Method, paging: Paging) -> str:
+def _all(method: Method, paging: Paging, names: Names) -> str:
     parts = [part for part in _parts(method) if part.name not in _OF_PAGES]
-    item = text_of(paging.item)
+    item, iterator = text_of(paging.item, names), names.ours("AsyncIterator")
     doc = f"{_doc(method)}\n\nFetches further pages as needed; `page` returns a single page."
-    arguments: list[str | Group] = [_request(method, parts), item, _paging(paging)]
+    arguments: list[str | Group] = [_request(method, parts, names), item, _paging(paging, names)]
     lines = [
-        _lines(4, "def list(", _parameters(method, parts), f") -> AsyncIterator[{item}]:"),
+        _lines(4, "def list(", _parameters(method, parts, names), f") -> {iterator}[{item}]:"),
         docstring(8, doc, _notes(method, parts)),
         _lines(8, "return self._transport.pages(", arguments, ")"),
     ]
     return _joined(lines)
 
 
-def _streaming(method: Method) -> str:
+def _streaming(method: Method, names: Names) -> str:
     parts = _parts(method)
     doc = f"{_doc(method)}\n\nIterate as long as needed. After a lost connection it resumes after the last message."
-    name, item = _payload(method)
-    arguments: list[str | Group] = [_request(method, parts), item, f'"{name}"']
+    (name, item), iterator = _payload(method, names), names.ours("AsyncIterator")
+    arguments: list[str | Group] = [_request(method, parts, names), item, f'"{name}"']
     lines = [
-        _lines(4, f"def {method.name}(", _parameters(method, parts), f") -> AsyncIterator[{item}]:"),
+        _lines(4, f"def {method.function}(", _parameters(method, parts, names), f") -> {iterator}[{item}]:"),
         docstring(8, doc, _notes(method, parts)),
         _lines(8, "return self._transport.watch(", arguments, ")"),
     ]
     return _joined(lines)
 
 
-def _payload(method: Method) -> tuple[str, str]:
+def _payload(method: Method, names: Names) -> tuple[str, str]:
     """Returns the name and annotation of what a watch yields besides its cursor, which the client handles."""
     payload = [part for part in parts_of(method.response) if part.name != "cursor"]
     if len(payload) != 1:
-        return "", response_type_of(method)
-    return payload[0].name, text_of(payload[0].hint).removesuffix(" | None")
+        return "", response_type_of(method, names)
+    return payload[0].name, text_of(payload[0].hint, names).removesuffix(" | None")
 
 
 def _lines(indent: int, before: str, parts: Sequence[str | Group], after: str) -> str:
@@ -112,23 +124,23 @@ def _joined(lines: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _parameters(method: Method, parts: list[Part]) -> list[str]:
+def _parameters(method: Method, parts: list[Part], names: Names) -> list[str]:
     """Returns the function's parameters: the entity, required and optional values, and options of the call."""
     first = [part for part in parts if part.required and method.operation is MethodKind.SEARCH]
-    named = [f"{part.name}: {text_of(part.hint, sent=True)}" for part in parts if part.required and part not in first]
-    optional = [f"{part.name}: {_optional(part)} = UNSET" for part in parts if not part.required]
-    before = ["self", *(["reference: Reference", "/"] if method.on_entity else [])]
-    before += [f"{part.name}: {text_of(part.hint, sent=True)}" for part in first]
-    after = [*named, *optional, *_of_the_call(method)]
+    named = [_required(part, names) for part in parts if part.required and part not in first]
+    optional = [f"{part.name}: {_optional(part, names)} = {names.ours('UNSET')}" for part in parts if not part.required]
+    before = ["self", *([f"reference: {names.ours('Reference')}", "/"] if method.on_entity else [])]
+    before += [_required(part, names) for part in first]
+    after = [*named, *optional, *_of_the_call(method, names)]
     return [*before, *(["*", *after] if after else [])]
 
 
-def _of_the_call(method: Method) -> list[str]:
+def _of_the_call(method: Method, names: Names) -> list[str]:
     if method.takes_key:
-        return ["idempotency_key: str | None = None"]
+        return [f"idempotency_key: {names.ours('str')} | None = None"]
     if takes_as_of(method):
-        return ["as_of: datetime | UnsetType = UNSET"]
-    return ["expected_version: int | None = None"] if method.takes_version else []
+        return [f"as_of: {names.ours('datetime')} | {names.ours('UnsetType')} = {names.ours('UNSET')}"]
+    return [f"expected_version: {names.ours('int')} | None = None"] if method.takes_version else []
 
 
 def takes_as_of(method: Method) -> bool:
@@ -136,26 +148,23 @@ def takes_as_of(method: Method) -> bool:
     return method.operation is MethodKind.GET and method.subject.entity is not None
 
 
-def _optional(part: Part) -> str:
-    text = text_of(without_unset(part.hint), sent=True)
-    return f"{text.removesuffix(' | None')} | UnsetType{' | None' if text.endswith(' | None') else ''}"
+def _required(part: Part, names: Names) -> str:
+    return f"{part.name}: {text_of(part.hint, names, sent=True)}"
 
 
-def _request(method: Method, parts: list[Part]) -> Group:
+def _optional(part: Part, names: Names) -> str:
+    text, unset = text_of(without_unset(part.hint), names, sent=True), names.ours("UnsetType")
+    return f"{text.removesuffix(' | None')} | {unset}{' | None' if text.endswith(' | None') else ''}"
+
+
+def _request(method: Method, parts: list[Part], names: Names) -> Group:
     """Returns the request that the function sends."""
     values = [f'"{part.json_name}": {part.name}' for part in parts]
-    response = method.response
-    paged = typing.get_origin(response) is Page
-    response_type = response_type_of(method)
     described: list[str | Group] = [
         f'method="{verb_of(method)}"',
-        f"path={path_of(method)}",
-        f"answer={response_type}"
-        if " | " not in response_type
-        else f'answer=cast("type[{response_type}]", {response_type})',
+        f"path={path_of(method, names)}",
+        f"answer={_answer(method, names)}",
     ]
-    if response is None:
-        described[-1] = "answer=type(None)"
     if takes_as_of(method):
         described.append('query={"as_of": as_of}')
     elif values:
@@ -163,30 +172,40 @@ def _request(method: Method, parts: list[Part]) -> Group:
     if method.takes_version:
         described.append("expected_version=expected_version")
     if method.takes_key:
-        described.append("idempotency_key=idempotency_key or new_key()")
-    if paged:
+        described.append(f"idempotency_key=idempotency_key or {names.ours('new_key')}()")
+    if typing.get_origin(method.response) is Page:
         described.append(f'items="{method.subject.plural}"')
-    return Group("Request(", described, ")")
+    return Group(f"{names.ours('Request')}(", described, ")")
 
 
-def path_of(method: Method) -> str:
+def _answer(method: Method, names: Names) -> str:
+    """Returns the type of the response as a value."""
+    response = response_type_of(method, names)
+    if method.response is None:
+        return f"{names.ours('type')}(None)"
+    if " | " in response:
+        return f'{names.ours("cast")}("{names.ours("type")}[{response}]", {response})'
+    return response
+
+
+def path_of(method: Method, names: Names) -> str:
     """Returns the path as source, below that of the campaign or of the platform."""
     address = addresses_of(method)[0]
     within = method.resource in (Resource.CAMPAIGN, Resource.EITHER)
     path = address.removeprefix(SCOPED if within else ROOT)
-    name = "{id}" if "{id}" in path else "{campaign}"
-    return f'f"{{self._at}}{path.replace(name, "{part(reference)}")}"'
+    if (name := next((name for name in ("{id}", "{campaign}") if name in path), None)) is not None:
+        path = path.replace(name, f"{{{names.ours('part')}(reference)}}")
+    return f'f"{{self._at}}{path}"'
 
 
-def _paging(paging: Paging) -> str:
-    return f'Paging("{paging.items}", "{paging.token}", "{paging.parameter}")'
+def _paging(paging: Paging, names: Names) -> str:
+    return f'{names.ours("Paging")}("{paging.items}", "{paging.token}", "{paging.parameter}")'
 
 
 def _parts(method: Method) -> list[Part]:
+    """Returns the fields of the request. One with the name of another parameter gets an underscore, as keywords do."""
     parts = [] if method.request is None else parts_of(method.request)
-    if clashing := _RESERVED & {part.name for part in parts}:
-        raise TypeError(f"{method.id} cannot have parameters named {', '.join(sorted(clashing))}: they are reserved.")
-    return parts
+    return [msgspec.structs.replace(part, name=f"{part.name}_") if part.name in RESERVED else part for part in parts]
 
 
 def _names(method: Method) -> set[str]:

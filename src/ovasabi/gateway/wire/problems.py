@@ -15,7 +15,7 @@ _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     """Problem details of an error, as defined by RFC 9457."""
 
     type: str
@@ -47,9 +47,9 @@ class NoRoute(OvasabiError):
     example = such_as(method="GET", path="/v1/campaigns/python/contnets")
 
 
-def problem_of(error: OvasabiError, correlation_id: str | None, status: int | None = None) -> Problem:
+def problem_of(error: OvasabiError, correlation_id: str | None, status: int | None = None) -> ProblemDetails:
     """Returns the problem details of an error."""
-    return Problem(
+    return ProblemDetails(
         type=urn(error),
         title=STATUS_CODES[error.kind].title,
         status=status or http_status(error),

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ovasabi.errors import OvasabiError
+from ovasabi.errors import DeclarationError, OvasabiError
 from ovasabi.kernel.declare.fields import Field, Immutable, Output, Reference
 
 
@@ -32,32 +32,36 @@ class Counter(msgspec.Struct, frozen=True, eq=False):
 
 
 def counted_reference(name: str, fields: tuple[Field, ...]) -> tuple[Field, Reference] | None:
-    """Returns the counted reference of an entity type, if it has one; raises `TypeError` if it has several."""
+    """Returns the counted reference of an entity type, if it has one; raises `DeclarationError` if it has several."""
     marked = ((field, field.get(Reference)) for field in fields)
     found = [(field, mark) for field, mark in marked if mark is not None and mark.counted_in is not None]
     if len(found) > 1:
-        raise TypeError(f"{name} is counted by {' and '.join(field.name for field, _ in found)}: only one is allowed")
+        raise DeclarationError(
+            f"{name} is counted by {' and '.join(field.name for field, _ in found)}: only one is allowed."
+        )
     for field, mark in ((field, mark) for field in fields if (mark := field.get(Reference)) is not None):
         if mark.closed_in and (mark.counted_in is None or mark.refusal is None):
-            raise TypeError(f"{name}.{field.name} has closed_in, which requires counted_in and refusal")
+            raise DeclarationError(f"{name}.{field.name} has closed_in, which requires counted_in and refusal.")
     return found[0] if found else None
 
 
 def counter_of(name: str, field: Field, mark: Reference, parent: Mapping[str, Field]) -> Counter:
-    """Returns the counter of a counted reference; raises `TypeError` if the count could become wrong."""
+    """Returns the counter of a counted reference; raises `DeclarationError` if the count could become wrong."""
     path = f"{name}.{field.name}"
     if not field.has(Immutable):
-        raise TypeError(f"{path} is counted, so it must be Immutable: a change would not be counted")
+        raise DeclarationError(f"{path} is counted, so it must be Immutable: a change would not be counted.")
     counter = parent.get(str(mark.counted_in))
     if counter is None:
-        raise TypeError(f"{path} is counted in {mark.counted_in!r}, which is not a field of {mark.type}")
+        raise DeclarationError(f"{path} is counted in {mark.counted_in!r}, which is not a field of {mark.type}.")
     if counter.base is not int or counter.nullable or counter.initial() != 0 or not counter.has(Output):
-        raise TypeError(f"{path} is counted in {mark.type}.{counter.name}, which must be an Output int with default 0")
+        raise DeclarationError(
+            f"{path} is counted in {mark.type}.{counter.name}, which must be an Output int with default 0."
+        )
     if not mark.closed_in:
         return Counter(field, mark.type, counter)
     kinds = {type(state) for state in mark.closed_in}
     states = [state for state in parent.values() if {state.base} == kinds]
     if len(states) != 1:
         closed_in = ", ".join(mark.closed_in)
-        raise TypeError(f"{path} is closed in {closed_in}, which {mark.type} must have exactly one field for")
+        raise DeclarationError(f"{path} is closed in {closed_in}, which {mark.type} must have exactly one field for.")
     return Counter(field, mark.type, counter, mark.closed_in, states[0], mark.refusal)

@@ -1,7 +1,7 @@
 """The declaration of an entity: a typed class from which its table, statements, schemas and API are derived."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -11,7 +11,9 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, Meta
 
+from ovasabi.errors import DeclarationError
 from ovasabi.kernel.declare.counters import Counter, counted_reference, counter_of
+from ovasabi.kernel.declare.field_rules import check_fields, check_key, check_title
 from ovasabi.kernel.declare.fields import (
     Field,
     FromMetadata,
@@ -24,6 +26,14 @@ from ovasabi.kernel.declare.fields import (
     read_fields,
 )
 from ovasabi.kernel.declare.ids import Id
+from ovasabi.kernel.declare.names import (
+    MAX_TABLE,
+    RESERVED_PLURALS,
+    check_class_name,
+    check_folder,
+    check_not_reserved,
+    check_snake,
+)
 
 
 class Scope(StrEnum):
@@ -55,6 +65,8 @@ class Entity(msgspec.Struct, kw_only=True, frozen=True):
 
 E = TypeVar("E", bound=Entity)
 
+STREAMS = ("operational", "analytics", "audit")
+"""The retention streams of events."""
 SYSTEM_FIELDS = ("id", "uuid", "campaign_id", "version", "created_at", "updated_at")
 """The fields of every entity that only the kernel sets."""
 
@@ -116,7 +128,7 @@ class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
         if found is None or (parent := declared.get(found[1].type)) is None:
             return None
         if (self.scope, parent.scope) != (Scope.CAMPAIGN, Scope.CAMPAIGN):
-            raise TypeError(f"{self.name} is counted by {parent.name}: both must belong to a campaign")
+            raise DeclarationError(f"{self.name} is counted by {parent.name}: both must belong to a campaign.")
         return counter_of(self.name, *found, parent.by_name)
 
     @cached_property
@@ -185,17 +197,10 @@ def entity(
 
     def declare(cls: type[E]) -> type[E]:
         fields = read_fields(cls, set(Entity.__struct_fields__))
-        type_name = name or cls.__name__.lower()
-        if type_name in declared and declared[type_name].cls.__module__ != cls.__module__:
-            raise TypeError(f"entity {type_name!r} is already declared in {declared[type_name].cls.__module__}")
         single = tuple((field.name,) for field in fields if field.has(Unique))
-        known = {field.name for field in fields}
-        for field_name in (title, *(part for group in unique for part in group)):
-            if field_name not in known:
-                raise TypeError(f"entity {type_name!r} has no field {field_name!r}")
-        declared[type_name] = _by_class[cls] = EntityType(
+        of = EntityType(
             cls=cls,
-            name=type_name,
+            name=name or cls.__name__.lower(),
             service=cls.__module__.split(".")[-2],
             plural=plural,
             table=table,
@@ -205,10 +210,15 @@ def entity(
             unique=single + tuple(unique),
             fields=fields,
         )
+        check_entity(of, declared)
+        before = declared.get(of.name)
+        declared[of.name] = _by_class[cls] = of
         try:
             _check_counters()
-        except TypeError:
-            del declared[type_name], _by_class[cls]
+        except DeclarationError:
+            del declared[of.name], _by_class[cls]
+            if before is not None:
+                declared[of.name] = before
             raise
         return cls
 
@@ -224,7 +234,7 @@ def _check_counters() -> None:
             continue
         other = counted_by.setdefault((counter.parent, counter.field.name), child.name)
         if other != child.name:
-            raise TypeError(f"{counter.parent}.{counter.field.name} would count both {other} and {child.name}")
+            raise DeclarationError(f"{counter.parent}.{counter.field.name} would count both {other} and {child.name}.")
 
 
 def type_of(cls: type[Entity]) -> EntityType:
@@ -232,7 +242,48 @@ def type_of(cls: type[Entity]) -> EntityType:
     try:
         return _by_class[cls]
     except KeyError:
-        raise TypeError(f"{cls.__name__} is not declared with @entity") from None
+        raise DeclarationError(f"{cls.__name__} is not declared with @entity.") from None
+
+
+def check_entity(of: EntityType, others: Mapping[str, EntityType]) -> None:
+    """Raises `DeclarationError` unless an entity type and the others can exist side by side."""
+    check_class_name("The entity", of.cls.__name__)
+    check_snake(f"The type of {of.cls.__name__}", of.name)
+    check_snake(f"The plural of {of.name}", of.plural)
+    check_not_reserved(f"The plural of {of.name}", of.plural, RESERVED_PLURALS)
+    check_snake(f"The table of {of.name}", of.table)
+    check_folder(of.service)
+    if len(of.table_name) > MAX_TABLE:
+        problem = f"The table of {of.name}, {of.table_name}, has a name of more than {MAX_TABLE} characters."
+        raise DeclarationError(problem, hint="Choose a shorter name for the service or for the table.")
+    if of.stream not in STREAMS:
+        raise DeclarationError(
+            f"The stream of {of.name} is {of.stream!r}.", hint=f"Choose one of {', '.join(STREAMS)}."
+        )
+    _check_beside(of, others)
+    for name in (of.title, *(part for group in of.unique for part in group)):
+        if name not in of.by_name:
+            raise DeclarationError(f"entity {of.name!r} has no field {name!r}.")
+    check_fields(of.name, of.table_name, of.cls, Entity, of.fields)
+    check_title(of.name, of.by_name[of.title])
+    for group in of.unique:
+        check_key(of.name, (of.by_name[part] for part in group))
+
+
+def _check_beside(of: EntityType, others: Mapping[str, EntityType]) -> None:
+    """Refuses names that another entity type has."""
+    for other in others.values():
+        where = other.cls.__module__
+        if other.name == of.name:
+            if where != of.cls.__module__:
+                raise DeclarationError(f"entity {of.name!r} is already declared in {where}.")
+            continue
+        if {of.name, of.plural} & {other.name, other.plural}:
+            problem = f"{of.name} ({of.plural}) and {other.name} ({other.plural} in {where}) share a name."
+            raise DeclarationError(problem, hint="Choose another name or plural.")
+        if other.table_name == of.table_name:
+            problem = f"{of.name} and {other.name} in {where} have the same table, {of.table_name}."
+            raise DeclarationError(problem, hint='Name another table, such as table="detail".')
 
 
 def _default(field: Field) -> Any:

@@ -14,6 +14,7 @@ from msgspec import NODEFAULT, UNSET, Meta, UnsetType
 
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.declare.ids import MAX_ID
+from ovasabi.kernel.declare.names import QUOTED
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -177,6 +178,11 @@ class Field(msgspec.Struct, frozen=True):
     def column(self) -> str:
         """The column's name; only the hash of a secret is stored."""
         return f"{self.name}_hash" if self.has(Secret) else self.name
+
+    @property
+    def identifier(self) -> str:
+        """The column's name where SQL has no prefix before it: quoted if it is a keyword."""
+        return f'"{self.column}"' if self.column in QUOTED else self.column
 
     @property
     def required(self) -> bool:

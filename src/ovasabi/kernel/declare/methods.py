@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, cast
 import msgspec
 from msgspec import Meta
 
+from ovasabi.errors import DeclarationError
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.call.verb import named
 from ovasabi.kernel.declare.entity import Entity, EntityType, Scope, declared, type_of
@@ -248,16 +249,22 @@ def _declaring(operation: MethodKind, role: Role | None) -> Callable[[F], F]:
 
 
 def _method(cls: type, subject: Subject, name: str, function: Callable[..., Any]) -> Method:
-    hints = typing.get_type_hints(function, include_extras=True)
-    parameters = [hints[parameter] for parameter in list(inspect.signature(function).parameters)[1:]]
+    what, names = f"{cls.__name__}.{name}", list(inspect.signature(function).parameters)[1:]
+    hints = _hints(what, function, names)
+    parameters = [hints[parameter] for parameter in names]
     on_entity = bool(parameters) and parameters[0] in (subject.entity, str)
     rest = parameters[1:] if on_entity else parameters
     declaration: Declared = function.__declared__  # type: ignore[attr-defined]
     long_ = declaration.operation is MethodKind.LONG
     returned, doc = hints["return"], inspect.getdoc(function) or ""
     if long_:
+        if not rest or _is_struct(rest[-1]):
+            raise DeclarationError(f"{what} is a long method without a parameter for its progress.")
         rest = rest[:-1]  # the last parameter is its progress
         doc += f"\n\nReturns an operation immediately. {_result_text(returned)}"
+    if len(rest) > 1 or not all(map(_is_struct, rest)):
+        problem = f"{what} must have at most one parameter other than the entity, its request, which is a struct."
+        raise DeclarationError(problem, hint="Declare the request as a class derived from msgspec.Struct.")
     return Method(
         subject=subject,
         name=name.rstrip("_"),
@@ -270,6 +277,21 @@ def _method(cls: type, subject: Subject, name: str, function: Callable[..., Any]
         result=_none_or(returned) if long_ else None,
         move=declaration.move,
     )
+
+
+def _hints(what: str, function: Callable[..., Any], names: list[str]) -> dict[str, Any]:
+    """Returns the annotations of a function, which must be complete."""
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise DeclarationError(f"{what} has an annotation that is not defined: {error}.") from error
+    if missing := [name for name in (*names, "return") if name not in hints]:
+        raise DeclarationError(f"{what} has no annotation for {missing[0]}.")
+    return hints
+
+
+def _is_struct(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
 
 
 def _response(declaration: Declared, subject: Subject, returned: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from enum import StrEnum
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ovasabi.errors import DeclarationError
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.call.verb import named
 from ovasabi.kernel.declare.entity import Entity
@@ -37,14 +38,14 @@ def move(
     is not part of the API.
     """
     if isinstance(from_, str):
-        raise TypeError(f"from_ is {from_!r}: it must be a list of states, such as [{from_!r}]")
+        raise DeclarationError(f"from_ is {from_!r}: it must be a list of states, such as [{from_!r}].")
 
     def declare(function: Own[E, P]) -> Verb[E, P]:
         name, own = function.__name__.rstrip("_"), named(function)
         if hasattr(function, "__declared__"):
-            raise TypeError(f"{name} is already declared as a method")
+            raise DeclarationError(f"{name} is already declared as a method.")
         if name in OFFERED:
-            raise TypeError(f"{name} is an operation of every entity: a move needs a different name")
+            raise DeclarationError(f"{name} is an operation of every entity: a move needs a different name.")
 
         @functools.wraps(function)
         async def verb(self: Any, entity: E, /, *args: P.args, **kwargs: P.kwargs) -> E:
@@ -70,6 +71,6 @@ def moves_of(cls: type) -> list[Move]:
         if move is None:
             continue
         if name.rstrip("_") != move.verb:
-            raise TypeError(f"{cls.__name__}.{name} is the move {move.verb} under another name")
+            raise DeclarationError(f"{cls.__name__}.{name} is the move {move.verb} under another name.")
         found.append(move)
     return found

@@ -7,10 +7,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.errors import DeclarationError, Kind, OvasabiError, such_as
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import EntityType
 from ovasabi.kernel.declare.fields import Field
+
+ALLOWED_MOVES = "allowed_moves"
+"""The name of the method that returns the moves that are currently allowed."""
 
 
 class MoveRefused(OvasabiError):
@@ -58,19 +61,21 @@ class AllowedMoves(msgspec.Struct, frozen=True):
 
 
 class StateMachine:
-    """The moves of one entity type, in order of declaration. An invalid declaration raises `TypeError`."""
+    """The moves of one entity type, in order of declaration. An invalid declaration raises `DeclarationError`."""
 
     def __init__(self, of: EntityType, moves: Sequence[Move]) -> None:
         self.of = of
         self.moves = tuple(moves)
         fields = {_field(of, move).name for move in self.moves}
         if len(fields) != 1:
-            raise TypeError(f"{of.name} has moves of several fields ({', '.join(sorted(fields))}): only one is allowed")
+            raise DeclarationError(
+                f"{of.name} has moves of several fields ({', '.join(sorted(fields))}): only one is allowed."
+            )
         self.field = fields.pop()
         self._by_verb: dict[str, Move] = {}
         for move in self.moves:
             if move.verb in self._by_verb:
-                raise TypeError(f"{of.name}.{move.verb} is declared twice")
+                raise DeclarationError(f"{of.name}.{move.verb} is declared twice.")
             self._by_verb[move.verb] = move
 
     @property
@@ -110,23 +115,25 @@ class StateMachine:
 
 
 def _field(of: EntityType, move: Move) -> Field:
-    """Returns the field that a move sets; raises `TypeError` if the move is invalid."""
+    """Returns the field that a move sets; raises `DeclarationError` if the move is invalid."""
     path, states = f"{of.name}.{move.verb}", type(move.target)
     if not move.sources:
-        raise TypeError(f"{path} has no source states")
+        raise DeclarationError(f"{path} has no source states.")
     if any(type(source) is not states for source in move.sources):
-        raise TypeError(f"{path} mixes states of different enums")
+        raise DeclarationError(f"{path} mixes states of different enums.")
     if len(set(move.sources)) < len(move.sources):
-        raise TypeError(f"{path} names a state twice")
+        raise DeclarationError(f"{path} names a state twice.")
     if move.target in move.sources:
-        raise TypeError(f"{path} moves from {move.target} to {move.target}, which is not a move")
+        raise DeclarationError(f"{path} moves from {move.target} to {move.target}, which is not a move.")
     found = [field for field in of.fields if field.base is states and move.field in (None, field.name)]
     if not found:
         named = "field" if move.field is None else f"field {move.field!r}"
-        raise TypeError(f"{path} needs a {named} of {states.__name__}, which {of.name} does not have")
+        raise DeclarationError(f"{path} needs a {named} of {states.__name__}, which {of.name} does not have.")
     if len(found) > 1:
         names = ", ".join(field.name for field in found)
-        raise TypeError(f"{path} could set any of {names}: choose one with field=…")
+        raise DeclarationError(f"{path} could set any of {names}: choose one with field=….")
     if found[0].nullable:
-        raise TypeError(f"{path} sets {found[0].name}, which must not be nullable: an entity always has a state")
+        raise DeclarationError(
+            f"{path} sets {found[0].name}, which must not be nullable: an entity always has a state."
+        )
     return found[0]

@@ -15,10 +15,10 @@ from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
+from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.declare.ids import EPOCH, Id, id_time
 
 STATES = ("requested", "started", "success", "failed", "completed", "cancelled", "timeout", "compensated")
-STREAMS = ("operational", "analytics", "audit")
 EVENT_TYPE = re.compile(rf"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*:v[0-9]+:({'|'.join(STATES)})")
 _CURSOR = re.compile(r"([0-9]{1,20})-([0-9]{1,16})")
 

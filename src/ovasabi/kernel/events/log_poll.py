@@ -12,7 +12,8 @@ from ovasabi.database.sql import load
 from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
-from ovasabi.kernel.events.log import STREAMS, Event, earliest, event_of, pool_for
+from ovasabi.kernel.declare.entity import STREAMS
+from ovasabi.kernel.events.log import Event, earliest, event_of, pool_for
 
 T = TypeVar("T")
 Place = tuple[int, int]

@@ -54,9 +54,9 @@ class Hits(msgspec.Struct, frozen=True):
 
 
 async def search_rows(database: Database, sql: ReadStatements, query: str, limit: int) -> list[Row]:
-    """As `search` over one type: the matches' own rows, each with its `rank`, how many `matched`, and `corrected`."""
+    """As `search` over one type: the matches' own rows, with `_rank`, `_matched` and `_corrected`."""
     rows = await _ask(database, sql.search, query, [sql.of.name], limit)
-    return sorted(rows, key=lambda row: (-row["rank"], -row["id"]))
+    return sorted(rows, key=lambda row: (-row["_rank"], -row["id"]))
 
 
 async def search(database: Database, query: str, *, types: Sequence[str] | None = None, limit: int = 20) -> Hits:

@@ -14,7 +14,8 @@ from ovasabi.database.sql import load
 from ovasabi.kernel.batching.batcher import Batcher, Limits
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
-from ovasabi.kernel.events.log import SKEW, STREAMS
+from ovasabi.kernel.declare.entity import STREAMS
+from ovasabi.kernel.events.log import SKEW
 
 KEEP_SECONDS = 60.0
 """After so long without a look nothing is known of a campaign any more."""

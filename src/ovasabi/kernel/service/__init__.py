@@ -1,6 +1,7 @@
 """Services: methods, declared once, and the operations that every entity has."""
 
 from ovasabi.kernel.service.base import Service, declared_methods, services
+from ovasabi.kernel.service.consistency import check_consistency
 from ovasabi.kernel.service.entity_service import EntityService
 from ovasabi.kernel.service.protocol import Entities, Found, SearchAnswer, SearchRequest, Served
 from ovasabi.kernel.service.registry import Elsewhere, ServiceRegistry, service_class
@@ -15,6 +16,7 @@ __all__ = [
     "Served",
     "Service",
     "ServiceRegistry",
+    "check_consistency",
     "declared_methods",
     "service_class",
     "services",

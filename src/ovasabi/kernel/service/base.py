@@ -8,6 +8,7 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Subject, Watched, own_methods
 from ovasabi.kernel.events.subscriptions import Subscriptions
 from ovasabi.kernel.search.result_cache import ResultCache
+from ovasabi.kernel.service.overrides import DESCRIPTION, check_own
 from ovasabi.kernel.service.protocol import Entities
 from ovasabi.kernel.work.long_methods import Lookup, start
 
@@ -43,12 +44,17 @@ class Service:
     collection: ClassVar[str] = ""
     resource: ClassVar[Resource] = Resource.CAMPAIGN
     subject: ClassVar[Subject]
+    database: Database
+    registry: Services
 
-    def __init_subclass__(cls, *, base: bool = False) -> None:
+    def __init_subclass__(cls, *, base: bool = False, checked: bool = False) -> None:
         super().__init_subclass__()
-        if not base:
-            cls.subject = cls._subject()
-            services.append(cls)
+        if base:
+            return
+        if not checked:
+            check_own(cls, Service, frozenset(), DESCRIPTION)
+        cls.subject = cls._subject()
+        services.append(cls)
 
     def __init__(self, database: Database, registry: Services) -> None:
         self.database = database

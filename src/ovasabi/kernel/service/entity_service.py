@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from ovasabi.database.connection import Database
 from ovasabi.database.retry import CONTENTION, retry
-from ovasabi.errors import OvasabiError
+from ovasabi.errors import DeclarationError, OvasabiError
 from ovasabi.kernel.call.context import Role, current_campaign, deadline
 from ovasabi.kernel.call.errors import Contended, VersionConflict
 from ovasabi.kernel.call.transaction import atomically
@@ -20,8 +20,9 @@ from ovasabi.kernel.declare.state_machine import AllowedMoves, StateMachine
 from ovasabi.kernel.search.full_text import CANDIDATES, search_rows
 from ovasabi.kernel.service.base import Methods, Service, Services
 from ovasabi.kernel.service.operations import operations_of
+from ovasabi.kernel.service.overrides import SETTINGS, check_own
 from ovasabi.kernel.service.protocol import Found, SearchAnswer, SearchRequest
-from ovasabi.kernel.service.rules import Rules, check_class, hooks_of
+from ovasabi.kernel.service.rules import RULES, Rules, check_machine, hooks_of
 from ovasabi.kernel.store.history import state_at
 from ovasabi.kernel.store.listing import ListRequest, Page, list_page
 from ovasabi.kernel.store.repository import Repository
@@ -56,18 +57,21 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
     import_ = import_entities
     export = export_entities
 
+    repository: Repository[E]
+
     def __init_subclass__(cls) -> None:
-        (base,) = (b for b in cls.__orig_bases__ if typing.get_origin(b) is EntityService)  # type: ignore[attr-defined]
-        cls.entity = typing.get_args(base)[0]
+        entity = _entity_of(cls)
+        check_own(cls, EntityService, RULES | {"change"}, SETTINGS)
+        cls.entity = entity
         if moves := moves_of(cls):
             cls.machine = StateMachine(type_of(cls.entity), moves)
-        check_class(cls, EntityService)
+        check_machine(cls)
         cls.hooks = hooks_of(cls)
-        super().__init_subclass__()
+        super().__init_subclass__(checked=True)
 
     def __init__(self, database: Database, registry: Services) -> None:
         super().__init__(database, registry)
-        self.repository: Repository[E] = Repository(database, typing.cast("type[E]", self.entity))
+        self.repository = Repository(database, typing.cast("type[E]", self.entity))
 
     async def run(self, call: Call) -> Any:
         """Runs a call of one of its methods."""
@@ -136,12 +140,18 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
             id = (await self.get(reference)).id
         if not values:
             return await self._at(id, expected_version)
-        if type(self).check is EntityService.check:
-            return await self.repository.update(id, values, expected_version=expected_version)
-        return await self._checked_update(id, values, expected_version)
+        if "around_update" not in self.hooks:
+            return await self._update(id, values, expected_version)
+        async with self.around_update(id, values):
+            return await self._update(id, values, expected_version)
 
     async def delete(self, reference: int | str, *, expected_version: int | None = None) -> E:
         """Soft-deletes an entity, which can then be restored."""
+        entity = await self._delete(reference, expected_version)
+        self.deleted(entity)
+        return entity
+
+    async def _delete(self, reference: int | str, expected_version: int | None) -> E:
         if self.hooks.isdisjoint(("before_delete", "after_delete")):
             entity = await self.get(reference)
             return await self.repository.delete(entity.id, expected_version=expected_version)
@@ -204,10 +214,15 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
     async def _search(self, request: SearchRequest) -> SearchAnswer[E]:
         repository = self.repository
         rows = await search_rows(self.database, repository.sql, request.q, request.page_size)
-        hits = [Found(row["rank"], repository.codec.entity(row)) for row in rows]
+        hits = [Found(row["_rank"], repository.codec.entity(row)) for row in rows]
         return SearchAnswer(
-            hits, min(rows[0]["matched"], CANDIDATES) if rows else 0, bool(rows and rows[0]["corrected"])
+            hits, min(rows[0]["_matched"], CANDIDATES) if rows else 0, bool(rows and rows[0]["_corrected"])
         )
+
+    async def _update(self, id: int, values: Mapping[str, Any], expected_version: int | None) -> E:
+        if "check" in self.hooks:
+            return await self._checked_update(id, values, expected_version)
+        return await self.repository.update(id, values, expected_version=expected_version)
 
     async def _checked_update(self, id: int, values: Mapping[str, Any], expected_version: int | None) -> E:
         """Checks the update against the current entity, and retries both if the entity changes in between."""
@@ -255,6 +270,16 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
             or (Resource.CAMPAIGN if of.scope is Scope.CAMPAIGN else Resource.PLATFORM),
             entity=cls.entity,
         )
+
+
+def _entity_of(cls: type) -> type[Entity]:
+    """Returns the entity class `X` of a class that is declared as `class Y(EntityService[X])`."""
+    bases = [base for base in vars(cls).get("__orig_bases__", ()) if typing.get_origin(base) is EntityService]
+    entities = [argument for base in bases for argument in typing.get_args(base) if isinstance(argument, type)]
+    if len(entities) != 1:
+        problem = f"{cls.__name__} is not declared as the service of one entity."
+        raise DeclarationError(problem, hint=f"Use `class {cls.__name__}(EntityService[GiftCard])`.")
+    return type_of(entities[0]).cls
 
 
 async def _through(

@@ -6,7 +6,7 @@ from typing import Any
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import EntityType, type_of
 from ovasabi.kernel.declare.methods import Method, MethodKind
-from ovasabi.kernel.declare.state_machine import AllowedMoves
+from ovasabi.kernel.declare.state_machine import ALLOWED_MOVES, AllowedMoves
 from ovasabi.kernel.service.protocol import SearchAnswer, SearchRequest
 from ovasabi.kernel.service.rules import HOOKS
 from ovasabi.kernel.store.listing import ListRequest, Page
@@ -20,7 +20,7 @@ _DOCS = {
     MethodKind.DELETE: "Deletes the {singular}, which can then be restored.",
     MethodKind.RESTORE: "Restores the deleted {singular}.",
 }
-"""What each operation does, unless the service overrides and documents it."""
+"""What each operation does; the service's own rules are added to it."""
 
 
 def operations_of(cls: Any) -> list[Method]:
@@ -44,16 +44,13 @@ def operations_of(cls: Any) -> list[Method]:
     if hasattr(cls, "machine"):
         doc = inspect.getdoc(cls.allowed_moves) or ""
         kind = MethodKind.READ
-        operations.append(Method(cls.subject, "allowed_moves", kind, True, None, AllowedMoves, Role.READER, doc))
+        operations.append(Method(cls.subject, ALLOWED_MOVES, kind, True, None, AllowedMoves, Role.READER, doc))
     return operations
 
 
 def _doc(cls: Any, operation: MethodKind, of: EntityType) -> str:
     """Returns the documentation of an operation: what it does, and the service's own rules for it."""
-    function = getattr(cls, operation.value)
-    text = inspect.getdoc(function) or ""
-    if function.__qualname__.startswith("EntityService."):
-        text = _DOCS[operation].format(singular=_words(of.name), plural=_words(of.plural))
+    text = _DOCS[operation].format(singular=_words(of.name), plural=_words(of.plural))
     rules = [inspect.getdoc(getattr(cls, hook)) or "" for hook in HOOKS.get(operation, ()) if hook in cls.hooks]
     if of.counter is not None and operation in (MethodKind.CREATE, MethodKind.DELETE, MethodKind.RESTORE):
         rules.append(f"Also updates the {_words(of.counter.parent)}'s {of.counter.field.name}.")

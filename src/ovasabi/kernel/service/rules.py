@@ -1,9 +1,10 @@
 """The rules that a service can add to the operations of its entities, by overriding methods."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
-from ovasabi.errors import OvasabiError
+from ovasabi.errors import DeclarationError, OvasabiError
 from ovasabi.kernel.declare.entity import Entity
 from ovasabi.kernel.declare.fields import Output
 from ovasabi.kernel.declare.methods import MethodKind
@@ -13,13 +14,13 @@ E = TypeVar("E", bound=Entity)
 
 HOOKS = {
     MethodKind.CREATE: ("check", "prepare"),
-    MethodKind.UPDATE: ("check",),
-    MethodKind.DELETE: ("before_delete", "after_delete"),
+    MethodKind.UPDATE: ("check", "around_update"),
+    MethodKind.DELETE: ("before_delete", "after_delete", "deleted"),
     MethodKind.RESTORE: ("after_restore",),
 }
 """The rules that apply to each operation."""
-ONE_PATH = ("create", "create_many")
-"""Methods that no service may override, because imports and bulk creates would bypass its rules."""
+RULES = frozenset(name for names in HOOKS.values() for name in names)
+"""The methods that a service can override, in addition to `change`, which writes what its verbs set."""
 
 
 class Rules(Generic[E]):
@@ -35,11 +36,19 @@ class Rules(Generic[E]):
         """
         return drafts
 
+    @asynccontextmanager
+    async def around_update(self, id: int, values: Mapping[str, Any]) -> AsyncIterator[None]:
+        """Runs around an update: may refuse it before the `yield`, or lock what must not change until it is done."""
+        yield
+
     async def before_delete(self, entity: E) -> None:
         """Runs before a delete, in its transaction: may refuse it, or remove references to the entity."""
 
     async def after_delete(self, entity: E) -> None:
         """Runs after a delete, in its transaction: `entity` is the deleted entity, still locked."""
+
+    def deleted(self, entity: E) -> None:
+        """Runs when a delete is complete, outside its transaction. Must not fail."""
 
     async def after_restore(self, entity: E) -> None:
         """Runs after a restore, in its transaction."""
@@ -47,18 +56,14 @@ class Rules(Generic[E]):
 
 def hooks_of(cls: Any) -> frozenset[str]:
     """Returns the names of the rules that a service overrides."""
-    names = {name for hooks in HOOKS.values() for name in hooks}
-    return frozenset(name for name in names if getattr(cls, name) is not getattr(Rules, name))
+    return frozenset(name for name in RULES if getattr(cls, name) is not getattr(Rules, name))
 
 
-def check_class(cls: Any, base: type) -> None:
-    """Raises `TypeError` for a service that would bypass its own rules or those of its state machine."""
-    for name in ONE_PATH:
-        if getattr(cls, name) is not getattr(base, name):
-            problem = f"{cls.__name__} overrides {name}, which an import would bypass"
-            raise TypeError(f"{problem}: move the rule to check or prepare, which every create runs")
+def check_machine(cls: Any) -> None:
+    """Raises `DeclarationError` for a service whose clients could change the state without a move."""
     machine = getattr(cls, "machine", None)
     if machine is None or not cls.offers & {MethodKind.CREATE, MethodKind.UPDATE}:
         return
+    path = f"{machine.of.name}.{machine.field}"
     if not machine.of.by_name[machine.field].has(Output):
-        raise TypeError(f"{machine.of.name}.{machine.field} has moves, so clients must not set it: mark it Output()")
+        raise DeclarationError(f"{path} has moves, so clients must not set it: mark it Output().")

@@ -19,7 +19,7 @@ def counting(of: EntityType, counter: Counter) -> str:
 
     Each new row logs its own event at the parent, with the count including that row.
     """
-    parent, column, reference = declared[counter.parent], counter.field.column, counter.reference.column
+    parent, field, reference = declared[counter.parent], counter.field, counter.reference.column
     uncounted = f" OR (w.n).{reference} IS NULL" if counter.reference.nullable else ""
     return f"""
 tallied AS MATERIALIZED (
@@ -28,11 +28,11 @@ tallied AS MATERIALIZED (
   JOIN wanted AS w ON w.campaign_id = k.campaign_id AND (w.n).{reference} = k.id
   GROUP BY k.campaign_id, k.at, k.id, k.position ORDER BY k.position),
 counted AS (
-  UPDATE {parent.table_name} AS s SET {column} = s.{column} + i.number
+  UPDATE {parent.table_name} AS s SET {field.identifier} = s.{field.column} + i.number
   FROM tallied AS i
   WHERE {SCOPE_FIRST} AND {FEW} AND {by_primary_key("i", "$12")}
     AND s.deleted_at IS NULL{_open(counter)}
-  RETURNING i.campaign_id, i.id, i.number, s.{column} AS total),
+  RETURNING i.campaign_id, i.id, i.number, s.{field.column} AS total),
 accepted AS MATERIALIZED (
   SELECT w.*, c.id AS parent,
     c.total - c.number + row_number() OVER (PARTITION BY w.campaign_id, c.id ORDER BY w.position) AS count
@@ -43,7 +43,7 @@ count_logged AS (
                              causation_id, payload)
   SELECT '{parent.stream}', id_time(e.event_id), e.event_id, e.campaign_id, e.parent,
          '{parent.event_type(f"count_{of.plural}")}', e.actor, e.correlation_id, e.causation_id,
-         jsonb_build_object('{column}', e.count)
+         jsonb_build_object('{field.column}', e.count)
   FROM (SELECT k.*, next_id() AS event_id
         FROM (SELECT * FROM accepted WHERE parent IS NOT NULL ORDER BY position) AS k) AS e),"""
 

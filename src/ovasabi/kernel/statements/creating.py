@@ -33,10 +33,11 @@ class CreateStatements(ReadStatements, frozen=True, dict=True, eq=False):
         For counted references, $10 to $12 are the parents: see `counting`."""
         counter = self.of.counter
         rows = "wanted" if counter is None else "accepted"
-        columns = [field.column for field in self.of.stored]
         campaign = ["campaign_id"] if self.has_campaign else []
-        names = ", ".join([*campaign, "created_at", "master_id", *columns, "metadata", "updated_at"])
-        values = ", ".join([*campaign, "at", "id", *(f"(n).{c}" for c in columns), "(n).metadata", "at"])
+        names = ", ".join(
+            [*campaign, "created_at", "master_id", *(f.identifier for f in self.of.stored), "metadata", "updated_at"]
+        )
+        values = ", ".join([*campaign, "at", "id", *(f"(n).{f.column}" for f in self.of.stored), "(n).metadata", "at"])
         return scoped(
             f"""WITH input AS MATERIALIZED (
   SELECT u.*, next_id() AS id, jsonb_populate_record(NULL::{self.table}, u.data) AS n
@@ -80,9 +81,9 @@ logged AS (
     @property
     def _create_answer(self) -> str:
         if self.of.counter is None:
-            return "SELECT position, verdict, id, uuid FROM decided ORDER BY position"
+            return "SELECT position, verdict AS _verdict, id, uuid FROM decided ORDER BY position"
         uncounted = f"CASE WHEN k.position IS NULL THEN '{UNCOUNTED}' END"
-        return f"""SELECT d.position, coalesce(d.verdict, {uncounted}) AS verdict, d.id, d.uuid
+        return f"""SELECT d.position, coalesce(d.verdict, {uncounted}) AS _verdict, d.id, d.uuid
 FROM decided AS d LEFT JOIN accepted AS k USING (position) ORDER BY d.position"""
 
     @property

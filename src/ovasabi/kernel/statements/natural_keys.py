@@ -25,5 +25,5 @@ class Key(msgspec.Struct, frozen=True):
 
     @property
     def column_suffix(self) -> str:
-        """Its name as used in column names."""
-        return self.name.replace("+", "_")
+        """Its name as used in column names. No field's name contains two underscores in a row."""
+        return self.name.replace("+", "__")

@@ -27,12 +27,12 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
     @cached_property
     def get(self) -> str:
         """$1 scope, $2 campaigns, $3 created_ats in order, $4 their ids. Returns the rows that exist, each with the
-        campaign of its request in `asked_by`.
+        campaign of its request in `_asked_by`. The names of what is not a field begin with an underscore.
 
         The OFFSETs make the planner look each key up separately: it would read all of a campaign that it believes to be
         small, as a new one is.
         """
-        return self._look_up(f"k.campaign_id AS asked_by, {self.columns}")
+        return self._look_up(f"k.campaign_id AS _asked_by, {self.columns}")
 
     @cached_property
     def secrets(self) -> str:
@@ -65,7 +65,8 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
         It calls only functions, so that no table is planned on each call: see docs/decisions/0013.
         """
         body = f"""
-  SELECT h.ranks[array_position(h.ids, s.master_id)] AS rank, h.matched, h.corrected, {self.columns}
+  SELECT h.ranks[array_position(h.ids, s.master_id)] AS _rank, h.matched AS _matched,
+    h.corrected AS _corrected, {self.columns}
   FROM (SELECT array_agg(f.master_id) AS ids, array_agg(f.rank) AS ranks, max(f.matched) AS matched,
                bool_or(f.corrected) AS corrected
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from ovasabi.database.sql import SCOPE_FIRST, SEEN, Scoping, scoped
 from ovasabi.kernel.declare.entity import Scope
-from ovasabi.kernel.declare.fields import Field, Immutable, Reference
+from ovasabi.kernel.declare.fields import Field, Reference
 from ovasabi.kernel.statements.counting import FEW
 from ovasabi.kernel.statements.creating import TAKEN, CreateStatements
 from ovasabi.kernel.statements.reading import by_primary_key
@@ -32,8 +32,8 @@ class Statements(CreateStatements, frozen=True, dict=True, eq=False):
         $7 event types, $8 actors, $9 correlation ids, $10 causation ids. Returns the verdict and the updated row."""
         title = self.of.by_name[self.of.title].column
         sets = ",\n    ".join(
-            f"{c} = CASE WHEN i.data ? '{c}' THEN (i.n).{c} ELSE s.{c} END"
-            for c in (field.column for field in self.of.stored)
+            f"{f.identifier} = CASE WHEN i.data ? '{f.column}' THEN (i.n).{f.column} ELSE s.{f.column} END"
+            for f in self.of.stored
         )
         return f"""{self._targets},
 decided AS MATERIALIZED (
@@ -49,9 +49,10 @@ stored AS (
     updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
   WHERE {self._target()} AND s.deleted_at IS NULL
-  RETURNING b.position, {REGISTRY_COLUMNS}, {self._now_columns}),
+  RETURNING b.position AS _position, {REGISTRY_COLUMNS}, {self._now_columns}),
 {self._logged(self._public("i.data"))}
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position"""
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position"""
 
     @cached_property
     def delete(self) -> str:
@@ -65,7 +66,7 @@ freed AS (
     @cached_property
     def restore(self) -> str:
         """Undoes `delete`, with the same parameters: claims the natural keys again, which may be refused."""
-        row = f"{self.table} AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i USING (position)"
+        row = f"{self.table} AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i ON i.position = b.position"
         claim = self._insert_keys("keyed", row, self._target(), row="s") if self._registry_keys else ""
         return self._mark("2", "status = 1", "NULL", "IS NOT NULL", claim)
 
@@ -76,7 +77,7 @@ freed AS (
         if not counters:
             raise TypeError(f"entity {self.of.name!r} has no counters to adjust")
         sets = ", ".join(
-            f"{f.column} = s.{f.column} + coalesce((i.data ->> '{f.column}')::numeric, 0)" for f in counters
+            f"{f.identifier} = s.{f.column} + coalesce((i.data ->> '{f.column}')::numeric, 0)" for f in counters
         )
         payload = ", ".join(f"'{f.column}', {_json('u', f)}" for f in counters)
         return f"""{self._targets},
@@ -84,7 +85,7 @@ decided AS MATERIALIZED (SELECT i.*, NULL::text AS verdict FROM input AS i),
 stored AS (
   UPDATE {self.table} AS s SET {sets}
   FROM decided AS i WHERE {self._target()} AND s.deleted_at IS NULL
-  RETURNING i.position, {self._now_columns}),
+  RETURNING i.position AS _position, {self._now_columns}),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, actor, correlation_id,
                              causation_id, payload)
@@ -92,11 +93,11 @@ logged AS (
          i.causation_id,
          (SELECT jsonb_object_agg(key, value) FROM jsonb_each(jsonb_build_object({payload})) WHERE i.data ? key)
   FROM (SELECT stored.*, next_id() AS id FROM stored) AS e
-  JOIN decided AS i USING (position) JOIN stored AS u USING (position))
-SELECT d.verdict, m.id, m.uuid, m.campaign_id, m.version, m.created_at, s.*
-FROM decided AS d LEFT JOIN stored AS s USING (position)
+  JOIN decided AS i ON i.position = e._position JOIN stored AS u ON u._position = e._position)
+SELECT d.verdict AS _verdict, m.id, m.uuid, m.campaign_id, m.version, m.created_at, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position
 LEFT JOIN LATERAL (SELECT * FROM master WHERE campaign_id = d.campaign_id AND id = d.id OFFSET 0) AS m
-  ON s.position IS NOT NULL
+  ON s._position IS NOT NULL
 ORDER BY d.position"""
 
     @cached_property
@@ -116,9 +117,6 @@ ORDER BY d.position"""
     @property
     def _move_keys(self) -> str:
         single = [key for key in self.keys if len(key.parts) == 1]
-        for key in self.keys:
-            if len(key.parts) > 1 and not all(part.has(Immutable) for part in key.parts):
-                raise TypeError(f"{self.of.name}: the parts of the natural key {key.name} must be Immutable")
         if not single:
             return ""
         rows = ", ".join(f"('{k.name}', {k.value('(i.n)')}, {k.is_set('i.data')})" for k in single)
@@ -183,9 +181,10 @@ stored AS (
   UPDATE {self.table} AS s SET deleted_at = {deleted_at}, updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
   WHERE {self._target()} AND s.deleted_at {deleted_is}
-  RETURNING b.position, {REGISTRY_COLUMNS}, {self._now_columns}),
+  RETURNING b.position AS _position, {REGISTRY_COLUMNS}, {self._now_columns}),
 {self._logged("coalesce(i.data, '{}')")}
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position"""
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position"""
 
 
 def _json(row: str, field: Field) -> str:

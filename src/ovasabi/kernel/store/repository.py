@@ -173,7 +173,7 @@ class Repository(Generic[E]):
             self.database, self.sql.get, scope_of(*campaigns), campaigns, [id_time(id) for id in ids], ids
         )
         # The platform's look at a campaign, which is a row of its own campaign, is answered under the platform.
-        found = {(row["asked_by"], row["id"]): row for row in rows}
+        found = {(row["_asked_by"], row["id"]): row for row in rows}
         return [found.get(place) for place in places]
 
     async def _change(self, kind: Kind, change: Change, verb: str) -> E:
@@ -227,7 +227,7 @@ class Repository(Generic[E]):
         ids = {
             id
             for answer, id in pairs
-            if not isinstance(answer, OvasabiError) and answer["verdict"] == creating.UNCOUNTED
+            if not isinstance(answer, OvasabiError) and answer["_verdict"] == creating.UNCOUNTED
         }
         return await self._parents.get_many(sorted(ids)) if ids else {}
 
@@ -242,9 +242,9 @@ class Repository(Generic[E]):
     ) -> E | OvasabiError:
         if isinstance(answer, OvasabiError):
             return answer
-        if answer["verdict"] == creating.UNCOUNTED and self.of.counter is not None:
+        if answer["_verdict"] == creating.UNCOUNTED and self.of.counter is not None:
             return why_uncounted(self.of.name, self.of.counter, parents.get(row.parent or 0))
-        if answer["verdict"] == creating.REPLAYED:
+        if answer["_verdict"] == creating.REPLAYED:
             return await created_state(self.database, self.cls, str(row.key))
         return self.codec.created(answer["id"], answer["uuid"], row.campaign, values)
 

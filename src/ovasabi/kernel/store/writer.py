@@ -99,7 +99,7 @@ class Writer:
                 raise
             sent_again = iter(await self._create(keyed))  # whether it was written or not, a key makes it once
             return [next(sent_again) if row.key else error for row in rows]
-        return [None if row["verdict"] == creating.AGAIN else self._judged(row) for row in answered]
+        return [None if row["_verdict"] == creating.AGAIN else self._judged(row) for row in answered]
 
     async def _change(self, kind: Kind, rows: list[ChangedRow]) -> list[Answer]:
         """One statement; where a natural key was taken meanwhile, each row by itself, and a single one once more."""
@@ -171,7 +171,7 @@ class Writer:
         )
 
     def _judged(self, row: Row) -> Answer:
-        verdict = row["verdict"]
+        verdict = row["_verdict"]
         if verdict in (None, creating.REPLAYED, creating.UNCOUNTED):
             return row
         if verdict == creating.KEY_REUSED:

@@ -1,6 +1,7 @@
 """The rules of content: draft, published or archived; nested without cycles; with comments and reactions."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,19 +19,15 @@ DRAFT, PUBLISHED, ARCHIVED = ContentState.DRAFT, ContentState.PUBLISHED, Content
 class Contents(EntityService[Content]):
     """Contents."""
 
-    async def update(
-        self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None
-    ) -> Content:
-        """Updates the given fields, and merges metadata.
-
-        A new parent must not be the content itself or one of its descendants.
-        """
+    @asynccontextmanager
+    async def around_update(self, id: int, values: Mapping[str, Any]) -> AsyncIterator[None]:
+        """A new parent must not be the content itself or one of its descendants."""
         if values.get("parent_id") is None:
-            return await super().update(reference, values, expected_version=expected_version)
-        content = await self.get(reference)
+            yield
+            return
         async with nesting(self.repository):
-            await check_ancestors(self.repository, content.id, values["parent_id"])
-            return await super().update(content.id, values, expected_version=expected_version)
+            await check_ancestors(self.repository, id, values["parent_id"])
+            yield
 
     async def after_restore(self, entity: Content) -> None:
         """Refuses the restore if the content's parent has become its descendant in the meantime."""

@@ -47,14 +47,9 @@ class Campaigns(EntityService[Campaign]):
         """
         return [await self._partitioned(draft) if draft.values.get("dedicated") else draft for draft in drafts]
 
-    async def delete(self, reference: int | str, *, expected_version: int | None = None) -> Campaign:
-        """Soft-deletes the campaign.
-
-        A deleted campaign can be restored. Until then its data is retained, but cannot be accessed.
-        """
-        campaign = await super().delete(reference, expected_version=expected_version)
-        forget(self.database, campaign.campaign_id)
-        return campaign
+    def deleted(self, entity: Campaign) -> None:
+        """Until the campaign is restored, its data is retained, but cannot be accessed."""
+        forget(self.database, entity.campaign_id)
 
     @move(from_=[ACTIVE, INACTIVE], to=SCHEDULED, role=Role.ADMIN)
     async def schedule(self, campaign: Campaign) -> None:

@@ -48,7 +48,7 @@ logged AS (
                              correlation_id, causation_id, payload)
   SELECT 'audit', at, id, campaign_id, id, event_type, 1, actor, correlation_id, causation_id,
          data FROM wanted)
-SELECT position, verdict, id, uuid FROM decided ORDER BY position;
+SELECT position, verdict AS _verdict, id, uuid FROM decided ORDER BY position;
 
 -- name: delete
 -- Like `update`, with nulls in $6: marks the row as deleted, leaves a tombstone, and frees its natural keys.
@@ -72,7 +72,7 @@ stored AS (
   UPDATE service_campaign_main AS s SET deleted_at = b.updated_at, updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND i.position + 0 = i.position AND i.id + 0 = i.id AND s.campaign_id = i.campaign_id AND s.master_id = i.id AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.slug, s.title, s.description, s.kind, s.state, s.dedicated, s.owner_id, s.starts_at, s.ends_at),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.slug, s.title, s.description, s.kind, s.state, s.dedicated, s.owner_id, s.starts_at, s.ends_at),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -81,18 +81,19 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: get
 -- $1 scope, $2 campaigns, $3 created_ats in order, $4 their ids. Returns the rows that exist, each with the
--- campaign of its request in `asked_by`.
+-- campaign of its request in `_asked_by`. The names of what is not a field begin with an underscore.
 --
 -- The OFFSETs make the planner look each key up separately: it would read all of a campaign that it believes to be
 -- small, as a new one is.
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT k.campaign_id AS asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.slug, s.title, s.description, s.kind, s.state, s.dedicated, s.owner_id, s.starts_at, s.ends_at
+  SELECT k.campaign_id AS _asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.slug, s.title, s.description, s.kind, s.state, s.dedicated, s.owner_id, s.starts_at, s.ends_at
   FROM unnest($2::int[], $3::timestamptz[], $4::bigint[]) AS k (campaign_id, at, id)
   CROSS JOIN LATERAL (
     SELECT s.* FROM service_campaign_main AS s
@@ -153,7 +154,7 @@ stored AS (
   UPDATE service_campaign_main AS s SET deleted_at = NULL, updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND i.position + 0 = i.position AND i.id + 0 = i.id AND s.campaign_id = i.campaign_id AND s.master_id = i.id AND s.deleted_at IS NOT NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.slug, s.title, s.description, s.kind, s.state, s.dedicated, s.owner_id, s.starts_at, s.ends_at),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.slug, s.title, s.description, s.kind, s.state, s.dedicated, s.owner_id, s.starts_at, s.ends_at),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -162,7 +163,8 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: search
 -- $1 scope, $2 campaign, then as `search_entities`. Returns the best matches with their rank, and their number.
@@ -171,7 +173,8 @@ SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) O
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT h.ranks[array_position(h.ids, s.master_id)] AS rank, h.matched, h.corrected, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.slug, s.title, s.description, s.kind, s.state, s.dedicated, s.owner_id, s.starts_at, s.ends_at
+  SELECT h.ranks[array_position(h.ids, s.master_id)] AS _rank, h.matched AS _matched,
+    h.corrected AS _corrected, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.slug, s.title, s.description, s.kind, s.state, s.dedicated, s.owner_id, s.starts_at, s.ends_at
   FROM (SELECT array_agg(f.master_id) AS ids, array_agg(f.rank) AS ranks, max(f.matched) AS matched,
                bool_or(f.corrected) AS corrected
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
@@ -217,7 +220,7 @@ stored AS (
     updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND i.position + 0 = i.position AND i.id + 0 = i.id AND s.campaign_id = i.campaign_id AND s.master_id = i.id AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.slug, s.title, s.description, s.kind, s.state, s.dedicated, s.owner_id, s.starts_at, s.ends_at),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.slug, s.title, s.description, s.kind, s.state, s.dedicated, s.owner_id, s.starts_at, s.ends_at),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -226,4 +229,5 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, i.data AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;

@@ -75,7 +75,7 @@ logged AS (
                              correlation_id, causation_id, payload)
   SELECT 'operational', at, id, campaign_id, id, event_type, 1, actor, correlation_id, causation_id,
          data FROM accepted)
-SELECT d.position, coalesce(d.verdict, CASE WHEN k.position IS NULL THEN 'uncounted' END) AS verdict, d.id, d.uuid
+SELECT d.position, coalesce(d.verdict, CASE WHEN k.position IS NULL THEN 'uncounted' END) AS _verdict, d.id, d.uuid
 FROM decided AS d LEFT JOIN accepted AS k USING (position) ORDER BY d.position;
 
 -- name: delete
@@ -104,7 +104,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.body, s.author_id, s.reply_to_id),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.body, s.author_id, s.reply_to_id),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -113,18 +113,19 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: get
 -- $1 scope, $2 campaigns, $3 created_ats in order, $4 their ids. Returns the rows that exist, each with the
--- campaign of its request in `asked_by`.
+-- campaign of its request in `_asked_by`. The names of what is not a field begin with an underscore.
 --
 -- The OFFSETs make the planner look each key up separately: it would read all of a campaign that it believes to be
 -- small, as a new one is.
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT k.campaign_id AS asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.content_id, s.body, s.author_id, s.reply_to_id
+  SELECT k.campaign_id AS _asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.content_id, s.body, s.author_id, s.reply_to_id
   FROM unnest($2::int[], $3::timestamptz[], $4::bigint[]) AS k (campaign_id, at, id)
   CROSS JOIN LATERAL (
     SELECT s.* FROM service_content_comment AS s
@@ -193,7 +194,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NOT NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.body, s.author_id, s.reply_to_id),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.body, s.author_id, s.reply_to_id),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -202,7 +203,8 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: search
 -- $1 scope, $2 campaign, then as `search_entities`. Returns the best matches with their rank, and their number.
@@ -211,7 +213,8 @@ SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) O
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT h.ranks[array_position(h.ids, s.master_id)] AS rank, h.matched, h.corrected, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.content_id, s.body, s.author_id, s.reply_to_id
+  SELECT h.ranks[array_position(h.ids, s.master_id)] AS _rank, h.matched AS _matched,
+    h.corrected AS _corrected, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.content_id, s.body, s.author_id, s.reply_to_id
   FROM (SELECT array_agg(f.master_id) AS ids, array_agg(f.rank) AS ranks, max(f.matched) AS matched,
                bool_or(f.corrected) AS corrected
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
@@ -257,7 +260,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.body, s.author_id, s.reply_to_id),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.body, s.author_id, s.reply_to_id),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -266,4 +269,5 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, i.data AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;

@@ -27,13 +27,13 @@ judged AS MATERIALIZED (
     ELSE (SELECT CASE WHEN d.digest = i.digest THEN 'replayed' ELSE 'key_reused' END
           FROM idempotency AS d WHERE d.campaign_id = i.campaign_id AND d.key = i.key) END AS known,
     i.key IS NOT NULL AND row_number() OVER (PARTITION BY i.campaign_id, i.key ORDER BY i.position) > 1 AS repeated,
-    key_value((i.n).content_id::text, (i.n).user_id::text, (i.n).kind::text) AS key_content_id_user_id_kind, key_value((i.n).content_id::text, (i.n).user_id::text, (i.n).kind::text) IS NOT NULL AND row_number() OVER (PARTITION BY i.campaign_id, key_value((i.n).content_id::text, (i.n).user_id::text, (i.n).kind::text) ORDER BY i.position) > 1 AS contested_content_id_user_id_kind
+    key_value((i.n).content_id::text, (i.n).user_id::text, (i.n).kind::text) AS key_content_id__user_id__kind, key_value((i.n).content_id::text, (i.n).user_id::text, (i.n).kind::text) IS NOT NULL AND row_number() OVER (PARTITION BY i.campaign_id, key_value((i.n).content_id::text, (i.n).user_id::text, (i.n).kind::text) ORDER BY i.position) > 1 AS contested_content_id__user_id__kind
   FROM input AS i),
 decided AS MATERIALIZED (SELECT i.*, CASE WHEN i.known IS NOT NULL THEN i.known WHEN i.repeated THEN 'again'
     WHEN true AND (i.n).content_id IS NOT NULL AND NOT entity_exists(i.campaign_id, (i.n).content_id, 'content') THEN 'missing:content_id'
     WHEN true AND (i.n).user_id IS NOT NULL AND NOT entity_exists(0, (i.n).user_id, 'user') THEN 'missing:user_id'
-    WHEN (SELECT k.master_id FROM master_key AS k WHERE k.campaign_id = i.campaign_id AND k.type = 'reaction' AND k.field = 'content_id+user_id+kind' AND k.value = (SELECT i.key_content_id_user_id_kind)) IS NOT NULL THEN 'taken:content_id+user_id+kind'
-    WHEN i.contested_content_id_user_id_kind THEN 'again' END AS verdict FROM judged AS i),
+    WHEN (SELECT k.master_id FROM master_key AS k WHERE k.campaign_id = i.campaign_id AND k.type = 'reaction' AND k.field = 'content_id+user_id+kind' AND k.value = (SELECT i.key_content_id__user_id__kind)) IS NOT NULL THEN 'taken:content_id+user_id+kind'
+    WHEN i.contested_content_id__user_id__kind THEN 'again' END AS verdict FROM judged AS i),
 wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),
 tallied AS MATERIALIZED (
   SELECT k.campaign_id, k.at, k.id, k.position, count(*) AS number
@@ -82,7 +82,7 @@ logged AS (
                              correlation_id, causation_id, payload)
   SELECT 'operational', at, id, campaign_id, id, event_type, 1, actor, correlation_id, causation_id,
          data FROM accepted)
-SELECT d.position, coalesce(d.verdict, CASE WHEN k.position IS NULL THEN 'uncounted' END) AS verdict, d.id, d.uuid
+SELECT d.position, coalesce(d.verdict, CASE WHEN k.position IS NULL THEN 'uncounted' END) AS _verdict, d.id, d.uuid
 FROM decided AS d LEFT JOIN accepted AS k USING (position) ORDER BY d.position;
 
 -- name: delete
@@ -114,7 +114,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.user_id, s.kind),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.user_id, s.kind),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -123,18 +123,19 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: get
 -- $1 scope, $2 campaigns, $3 created_ats in order, $4 their ids. Returns the rows that exist, each with the
--- campaign of its request in `asked_by`.
+-- campaign of its request in `_asked_by`. The names of what is not a field begin with an underscore.
 --
 -- The OFFSETs make the planner look each key up separately: it would read all of a campaign that it believes to be
 -- small, as a new one is.
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT k.campaign_id AS asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.content_id, s.user_id, s.kind
+  SELECT k.campaign_id AS _asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.content_id, s.user_id, s.kind
   FROM unnest($2::int[], $3::timestamptz[], $4::bigint[]) AS k (campaign_id, at, id)
   CROSS JOIN LATERAL (
     SELECT s.* FROM service_content_reaction AS s
@@ -198,7 +199,7 @@ bumped AS (
 keyed AS (
   INSERT INTO master_key (campaign_id, type, field, value, master_id)
   SELECT i.campaign_id, 'reaction', v.field, v.value, i.id
-  FROM service_content_reaction AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i USING (position), LATERAL (VALUES ('content_id+user_id+kind', key_value(s.content_id::text, s.user_id::text, s.kind::text))) AS v (field, value)
+  FROM service_content_reaction AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i ON i.position = b.position, LATERAL (VALUES ('content_id+user_id+kind', key_value(s.content_id::text, s.user_id::text, s.kind::text))) AS v (field, value)
   WHERE v.value IS NOT NULL AND (SELECT scope.s FROM scope) IS NOT NULL AND i.position + 0 = i.position AND i.id + 0 = i.id AND s.campaign_id = i.campaign_id
       AND (s.created_at, s.master_id) >= (i.at, i.id) AND (s.created_at, s.master_id) <= (i.at, i.id)
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
@@ -212,7 +213,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NOT NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.user_id, s.kind),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.user_id, s.kind),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -221,7 +222,8 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: update
 -- $1 scope, $2 campaigns, $3 ids in order, $4 created_ats, $5 expected versions or null, $6 patches (JSON),
@@ -258,7 +260,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.user_id, s.kind),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.content_id, s.user_id, s.kind),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -267,4 +269,5 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, i.data AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;

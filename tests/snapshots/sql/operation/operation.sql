@@ -17,7 +17,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NULL
-  RETURNING i.position, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at),
+  RETURNING i.position AS _position, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, actor, correlation_id,
                              causation_id, payload)
@@ -25,11 +25,11 @@ logged AS (
          i.causation_id,
          (SELECT jsonb_object_agg(key, value) FROM jsonb_each(jsonb_build_object('done', u.done, 'total', u.total)) WHERE i.data ? key)
   FROM (SELECT stored.*, next_id() AS id FROM stored) AS e
-  JOIN decided AS i USING (position) JOIN stored AS u USING (position))
-SELECT d.verdict, m.id, m.uuid, m.campaign_id, m.version, m.created_at, s.*
-FROM decided AS d LEFT JOIN stored AS s USING (position)
+  JOIN decided AS i ON i.position = e._position JOIN stored AS u ON u._position = e._position)
+SELECT d.verdict AS _verdict, m.id, m.uuid, m.campaign_id, m.version, m.created_at, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position
 LEFT JOIN LATERAL (SELECT * FROM master WHERE campaign_id = d.campaign_id AND id = d.id OFFSET 0) AS m
-  ON s.position IS NOT NULL
+  ON s._position IS NOT NULL
 ORDER BY d.position;
 
 -- name: count
@@ -76,7 +76,7 @@ logged AS (
                              correlation_id, causation_id, payload)
   SELECT 'operational', at, id, campaign_id, id, event_type, 1, actor, correlation_id, causation_id,
          data FROM wanted)
-SELECT position, verdict, id, uuid FROM decided ORDER BY position;
+SELECT position, verdict AS _verdict, id, uuid FROM decided ORDER BY position;
 
 -- name: delete
 -- Like `update`, with nulls in $6: marks the row as deleted, leaves a tombstone, and frees its natural keys.
@@ -104,7 +104,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -113,18 +113,19 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: get
 -- $1 scope, $2 campaigns, $3 created_ats in order, $4 their ids. Returns the rows that exist, each with the
--- campaign of its request in `asked_by`.
+-- campaign of its request in `_asked_by`. The names of what is not a field begin with an underscore.
 --
 -- The OFFSETs make the planner look each key up separately: it would read all of a campaign that it believes to be
 -- small, as a new one is.
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT k.campaign_id AS asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at
+  SELECT k.campaign_id AS _asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at
   FROM unnest($2::int[], $3::timestamptz[], $4::bigint[]) AS k (campaign_id, at, id)
   CROSS JOIN LATERAL (
     SELECT s.* FROM service_operation_main AS s
@@ -193,7 +194,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NOT NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -202,7 +203,8 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: update
 -- $1 scope, $2 campaigns, $3 ids in order, $4 created_ats, $5 expected versions or null, $6 patches (JSON),
@@ -244,7 +246,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -253,4 +255,5 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, i.data AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;

@@ -17,7 +17,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NULL
-  RETURNING i.position, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved),
+  RETURNING i.position AS _position, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, actor, correlation_id,
                              causation_id, payload)
@@ -25,11 +25,11 @@ logged AS (
          i.causation_id,
          (SELECT jsonb_object_agg(key, value) FROM jsonb_each(jsonb_build_object('price', u.price::text, 'compare_at_price', u.compare_at_price::text, 'stock', u.stock, 'reserved', u.reserved)) WHERE i.data ? key)
   FROM (SELECT stored.*, next_id() AS id FROM stored) AS e
-  JOIN decided AS i USING (position) JOIN stored AS u USING (position))
-SELECT d.verdict, m.id, m.uuid, m.campaign_id, m.version, m.created_at, s.*
-FROM decided AS d LEFT JOIN stored AS s USING (position)
+  JOIN decided AS i ON i.position = e._position JOIN stored AS u ON u._position = e._position)
+SELECT d.verdict AS _verdict, m.id, m.uuid, m.campaign_id, m.version, m.created_at, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position
 LEFT JOIN LATERAL (SELECT * FROM master WHERE campaign_id = d.campaign_id AND id = d.id OFFSET 0) AS m
-  ON s.position IS NOT NULL
+  ON s._position IS NOT NULL
 ORDER BY d.position;
 
 -- name: count
@@ -113,7 +113,7 @@ logged AS (
                              correlation_id, causation_id, payload)
   SELECT 'operational', at, id, campaign_id, id, event_type, 1, actor, correlation_id, causation_id,
          data FROM accepted)
-SELECT d.position, coalesce(d.verdict, CASE WHEN k.position IS NULL THEN 'uncounted' END) AS verdict, d.id, d.uuid
+SELECT d.position, coalesce(d.verdict, CASE WHEN k.position IS NULL THEN 'uncounted' END) AS _verdict, d.id, d.uuid
 FROM decided AS d LEFT JOIN accepted AS k USING (position) ORDER BY d.position;
 
 -- name: delete
@@ -145,7 +145,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -154,18 +154,19 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: get
 -- $1 scope, $2 campaigns, $3 created_ats in order, $4 their ids. Returns the rows that exist, each with the
--- campaign of its request in `asked_by`.
+-- campaign of its request in `_asked_by`. The names of what is not a field begin with an underscore.
 --
 -- The OFFSETs make the planner look each key up separately: it would read all of a campaign that it believes to be
 -- small, as a new one is.
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT k.campaign_id AS asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved
+  SELECT k.campaign_id AS _asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved
   FROM unnest($2::int[], $3::timestamptz[], $4::bigint[]) AS k (campaign_id, at, id)
   CROSS JOIN LATERAL (
     SELECT s.* FROM service_product_variant AS s
@@ -229,7 +230,7 @@ bumped AS (
 keyed AS (
   INSERT INTO master_key (campaign_id, type, field, value, master_id)
   SELECT i.campaign_id, 'variant', v.field, v.value, i.id
-  FROM service_product_variant AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i USING (position), LATERAL (VALUES ('sku', key_value(s.sku::text))) AS v (field, value)
+  FROM service_product_variant AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i ON i.position = b.position, LATERAL (VALUES ('sku', key_value(s.sku::text))) AS v (field, value)
   WHERE v.value IS NOT NULL AND (SELECT scope.s FROM scope) IS NOT NULL AND i.position + 0 = i.position AND i.id + 0 = i.id AND s.campaign_id = i.campaign_id
       AND (s.created_at, s.master_id) >= (i.at, i.id) AND (s.created_at, s.master_id) <= (i.at, i.id)
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
@@ -243,7 +244,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NOT NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -252,7 +253,8 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: search
 -- $1 scope, $2 campaign, then as `search_entities`. Returns the best matches with their rank, and their number.
@@ -261,7 +263,8 @@ SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) O
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT h.ranks[array_position(h.ids, s.master_id)] AS rank, h.matched, h.corrected, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved
+  SELECT h.ranks[array_position(h.ids, s.master_id)] AS _rank, h.matched AS _matched,
+    h.corrected AS _corrected, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved
   FROM (SELECT array_agg(f.master_id) AS ids, array_agg(f.rank) AS ranks, max(f.matched) AS matched,
                bool_or(f.corrected) AS corrected
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
@@ -320,7 +323,7 @@ stored AS (
       AND ((s.campaign_id = ANY ($2::int[]) AND s.created_at >= ($4::timestamptz[])[1] AND s.created_at <= ($4::timestamptz[])[cardinality(($4::timestamptz[]))] AND s.created_at = i.at)
         OR (s.campaign_id = ANY (array_append($2::int[], ($2::int[])[1]))
             AND ($4::timestamptz[])[1] <= s.created_at AND ($4::timestamptz[])[cardinality(($4::timestamptz[]))] >= s.created_at AND s.created_at = i.at)) AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.product_id, s.sku, s.name, s.price, s.currency, s.compare_at_price, s.attributes, s.stock, s.reserved),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -329,4 +332,5 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, i.data AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;

@@ -55,7 +55,7 @@ logged AS (
                              correlation_id, causation_id, payload)
   SELECT 'audit', at, id, campaign_id, id, event_type, 1, actor, correlation_id, causation_id,
          data - ARRAY['password_hash'] FROM wanted)
-SELECT position, verdict, id, uuid FROM decided ORDER BY position;
+SELECT position, verdict AS _verdict, id, uuid FROM decided ORDER BY position;
 
 -- name: delete
 -- Like `update`, with nulls in $6: marks the row as deleted, leaves a tombstone, and frees its natural keys.
@@ -82,7 +82,7 @@ stored AS (
   UPDATE service_user_master AS s SET deleted_at = b.updated_at, updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND i.position + 0 = i.position AND i.id + 0 = i.id AND s.master_id = i.id AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.username, s.email, s.first_name, s.last_name, s.bio, s.language, s.timezone, s.state, s.state_reason),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.username, s.email, s.first_name, s.last_name, s.bio, s.language, s.timezone, s.state, s.state_reason),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -91,18 +91,19 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: get
 -- $1 scope, $2 campaigns, $3 created_ats in order, $4 their ids. Returns the rows that exist, each with the
--- campaign of its request in `asked_by`.
+-- campaign of its request in `_asked_by`. The names of what is not a field begin with an underscore.
 --
 -- The OFFSETs make the planner look each key up separately: it would read all of a campaign that it believes to be
 -- small, as a new one is.
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT k.campaign_id AS asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.username, s.email, s.first_name, s.last_name, s.bio, s.language, s.timezone, s.state, s.state_reason
+  SELECT k.campaign_id AS _asked_by, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.username, s.email, s.first_name, s.last_name, s.bio, s.language, s.timezone, s.state, s.state_reason
   FROM unnest($2::int[], $3::timestamptz[], $4::bigint[]) AS k (campaign_id, at, id)
   CROSS JOIN LATERAL (
     SELECT s.* FROM service_user_master AS s
@@ -162,13 +163,13 @@ bumped AS (
 keyed AS (
   INSERT INTO master_key (campaign_id, type, field, value, master_id)
   SELECT i.campaign_id, 'user', v.field, v.value, i.id
-  FROM service_user_master AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i USING (position), LATERAL (VALUES ('username', key_value(lower(s.username))), ('email', key_value(lower(s.email)))) AS v (field, value)
+  FROM service_user_master AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i ON i.position = b.position, LATERAL (VALUES ('username', key_value(lower(s.username))), ('email', key_value(lower(s.email)))) AS v (field, value)
   WHERE v.value IS NOT NULL AND (SELECT scope.s FROM scope) IS NOT NULL AND i.position + 0 = i.position AND i.id + 0 = i.id AND s.master_id = i.id ORDER BY i.campaign_id, v.field, v.value),
 stored AS (
   UPDATE service_user_master AS s SET deleted_at = NULL, updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND i.position + 0 = i.position AND i.id + 0 = i.id AND s.master_id = i.id AND s.deleted_at IS NOT NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.username, s.email, s.first_name, s.last_name, s.bio, s.language, s.timezone, s.state, s.state_reason),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.username, s.email, s.first_name, s.last_name, s.bio, s.language, s.timezone, s.state, s.state_reason),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -177,7 +178,8 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: search
 -- $1 scope, $2 campaign, then as `search_entities`. Returns the best matches with their rank, and their number.
@@ -186,7 +188,8 @@ SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) O
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT h.ranks[array_position(h.ids, s.master_id)] AS rank, h.matched, h.corrected, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.username, s.email, s.first_name, s.last_name, s.bio, s.language, s.timezone, s.state, s.state_reason
+  SELECT h.ranks[array_position(h.ids, s.master_id)] AS _rank, h.matched AS _matched,
+    h.corrected AS _corrected, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.username, s.email, s.first_name, s.last_name, s.bio, s.language, s.timezone, s.state, s.state_reason
   FROM (SELECT array_agg(f.master_id) AS ids, array_agg(f.rank) AS ranks, max(f.matched) AS matched,
                bool_or(f.corrected) AS corrected
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
@@ -258,7 +261,7 @@ stored AS (
     updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND i.position + 0 = i.position AND i.id + 0 = i.id AND s.master_id = i.id AND s.deleted_at IS NULL
-  RETURNING b.position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.username, s.email, s.first_name, s.last_name, s.bio, s.language, s.timezone, s.state, s.state_reason),
+  RETURNING b.position AS _position, b.id, b.uuid, b.campaign_id, b.version, b.created_at, s.updated_at, s.metadata, s.username, s.email, s.first_name, s.last_name, s.bio, s.language, s.timezone, s.state, s.state_reason),
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
@@ -267,4 +270,5 @@ logged AS (
   FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
                i.event_type, i.actor, i.correlation_id, i.causation_id, i.data - ARRAY['password_hash'] AS payload
         FROM bumped AS b JOIN decided AS i USING (position)) AS e)
-SELECT d.verdict, s.* FROM decided AS d LEFT JOIN stored AS s USING (position) ORDER BY d.position;
+SELECT d.verdict AS _verdict, s.*
+FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;

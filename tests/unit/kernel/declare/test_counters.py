@@ -62,7 +62,7 @@ def guest(mark: Reference, *markers: Any, kind: Any = int, scope: Scope = Scope.
     """Declares what is counted."""
     field = Annotated[kind, mark, *markers]  # type: ignore[valid-type]
 
-    @entity(plural="guests", title="name", scope=scope)
+    @entity(plural="guests", title="name", table="guest", scope=scope)
     class Guest(Entity, frozen=True):
         """A guest."""
 
@@ -140,7 +140,7 @@ def test_one_field_counts_one_type_and_one_reference_is_counted(room: Any) -> No
     guest(counted(), Immutable())
     with pytest.raises(TypeError, match=r"room\.guests would count both guest and visitor"):
 
-        @entity(plural="visitors", title="name")
+        @entity(plural="visitors", title="name", table="visitor")
         class Visitor(Entity, frozen=True):
             """A visitor."""
 
@@ -149,7 +149,7 @@ def test_one_field_counts_one_type_and_one_reference_is_counted(room: Any) -> No
 
     with pytest.raises(TypeError, match="tenant is counted by room_id and other_id: only one is allowed"):
 
-        @entity(plural="tenants", title="name")
+        @entity(plural="tenants", title="name", table="tenant")
         class Tenant(Entity, frozen=True):
             """A tenant."""
 

@@ -161,7 +161,7 @@ def test_a_function_is_declared_once_and_under_its_own_name(house: Any) -> None:
         async def delete(self: Any, house: Any) -> None:
             """Deletes it."""
 
-    with pytest.raises(TypeError, match=r"Houses\.close is the move shut under another name"):
+    with pytest.raises(TypeError, match=r"Houses\.close is the method shut under another name"):
 
         class Houses(EntityService[house]):
             """Houses."""

@@ -1,6 +1,5 @@
 """What a service of an entity may add to its operations, and what it may not pass by."""
 
-import types
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -31,22 +30,6 @@ def thing() -> Any:
 
     yield Thing
     del declared["thing"]
-
-
-@pytest.mark.parametrize("name", ["create", "create_many"])
-def test_a_service_whose_rules_an_import_would_bypass_is_refused(thing: Any, name: str) -> None:
-    before = list(services)
-
-    async def own(self: Any, *arguments: Any, **options: Any) -> Any:
-        """Creates it in a way of its own."""
-
-    with pytest.raises(TypeError) as refused:
-        types.new_class("Things", (EntityService[thing],), exec_body=lambda body: body.update({name: own}))
-    assert str(refused.value) == (
-        f"Things overrides {name}, which an import would bypass: "
-        "move the rule to check or prepare, which every create runs"
-    )
-    assert services == before
 
 
 def test_the_rules_of_a_service_are_told_with_the_operations_that_they_are_about(thing: Any) -> None:

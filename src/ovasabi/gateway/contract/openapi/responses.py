@@ -5,7 +5,7 @@ from typing import Any
 
 from ovasabi.gateway.contract.openapi.schemas import Schema, Schemas
 from ovasabi.gateway.wire.headers import EVENT_STREAM, JSON
-from ovasabi.gateway.wire.problems import MEDIA_TYPE, Problem
+from ovasabi.gateway.wire.problems import MEDIA_TYPE, ProblemDetails
 from ovasabi.kernel.declare.entity import Entity
 from ovasabi.kernel.declare.methods import Method, MethodKind
 
@@ -75,7 +75,7 @@ def _content(method: Method, schemas: Schemas) -> Schema:
 
 def _event(method: Method, schemas: Schemas) -> Schema:
     """Returns the schema of a server-sent event; an event named `error` is the last one, and its data is a problem."""
-    data = {"anyOf": [schemas.of(method.response), schemas.of(Problem)]}
+    data = {"anyOf": [schemas.of(method.response), schemas.of(ProblemDetails)]}
     text = {"type": "string", "contentMediaType": JSON, "contentSchema": data}
     properties = {"id": {"type": "string", "description": "The cursor."}, "event": {"type": "string"}, "data": text}
     return {"description": "A server-sent event.", "type": "object", "properties": properties, "required": ["data"]}
@@ -85,5 +85,5 @@ def _problem(status: int, text: str, schemas: Schemas) -> Schema:
     return {
         "description": text,
         "headers": _CORRELATION | _HEADERS.get(status, {}),
-        "content": {MEDIA_TYPE: {"schema": schemas.of(Problem)}},
+        "content": {MEDIA_TYPE: {"schema": schemas.of(ProblemDetails)}},
     }

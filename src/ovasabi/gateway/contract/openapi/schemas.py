@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
-from ovasabi.gateway.wire.problems import Problem
+from ovasabi.errors import DeclarationError
+from ovasabi.gateway.wire.problems import ProblemDetails
 from ovasabi.kernel.declare.entity import EntityType, declared
 from ovasabi.kernel.declare.fields import Secret
 from ovasabi.kernel.declare.metadata import NAMESPACE, ROOTS
 from ovasabi.kernel.declare.methods import Method
+from ovasabi.kernel.declare.named_types import named_in
 from ovasabi.kernel.store.listing import Page
 
 REF = "#/components/schemas/{name}"
@@ -25,6 +27,7 @@ class Schemas:
         subjects = {method.subject.label: method.subject.of for method in methods}
         entities = [of for of in subjects.values() if of is not None]
         kinds = _kinds(methods, entities)
+        _check_names(kinds)
         schemas, self.components = msgspec.json.schema_components(kinds, ref_template=REF)
         self._of = dict(zip(map(str, kinds), schemas, strict=True))
         for of in entities:
@@ -32,7 +35,7 @@ class Schemas:
             _write_decimals(of, self.components)
             _write_metadata(of, self.components)
         _translate_patterns(self.components)
-        self._complete_responses({str(Problem), *(str(method.request) for method in methods)})
+        self._complete_responses({str(ProblemDetails), *(str(method.request) for method in methods)})
 
     def of(self, kind: Any) -> Schema:
         """Returns the schema of a type; for None, null."""
@@ -91,10 +94,19 @@ def _inlined(part: Any, definitions: dict[str, Schema]) -> Any:
 
 
 def _kinds(methods: list[Method], entities: list[EntityType]) -> list[Any]:
-    kinds: list[Any] = [Problem, *(of.written for of in entities)]
+    kinds: list[Any] = [ProblemDetails, *(of.written for of in entities)]
     for method in methods:
         kinds += [method.request if method.writes else None, method.subject.entity, method.response, method.result]
     return list({str(kind): kind for kind in kinds if kind is not None and not _generic(kind)}.values())
+
+
+def _check_names(kinds: list[Any]) -> None:
+    """Raises `DeclarationError` for two classes of one name, since each has its schema under its name."""
+    found: dict[str, type] = {}
+    for cls in (cls for kind in kinds for cls in named_in(kind)):
+        if (other := found.setdefault(cls.__name__, cls)) is not cls:
+            problem = f"{other.__module__} and {cls.__module__} both have a {cls.__name__}."
+            raise DeclarationError(problem, hint="Rename one of them.")
 
 
 def _generic(kind: Any) -> bool:

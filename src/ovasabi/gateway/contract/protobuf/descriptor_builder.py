@@ -6,10 +6,11 @@ import msgspec
 
 from ovasabi.gateway.contract.protobuf.layout import Layout, layout_of, request_structs
 from ovasabi.gateway.contract.protobuf.messages import TIMESTAMP, Messages
-from ovasabi.gateway.contract.protobuf.naming import file_of, package_of, rpc_name, service_name
+from ovasabi.gateway.contract.protobuf.naming import file_of, json_name, package_of, rpc_name, service_name
 from ovasabi.gateway.contract.protobuf.schema import (
     STANDARD,
     ContractRefused,
+    Enum,
     Field,
     File,
     Label,
@@ -134,6 +135,9 @@ def _file(path: str, messages: Messages, services: dict[str, list[Declared]]) ->
     if not services:  # shared types: their order must not depend on which service uses them first
         inside.sort(key=lambda message: message.name)
         enums.sort(key=lambda enum: enum.name)
+    _check_symbols(path, [*(each for each in services), *(message.name for message in inside)], enums)
+    for message in inside:
+        _check_json_names(message)
     used = {field.type.name for message in inside for field in message.fields if field.type.sort is not Sort.SCALAR}
     used |= {name for methods in services.values() for each in methods for name in (each.request, each.answer)}
     return File(
@@ -144,6 +148,23 @@ def _file(path: str, messages: Messages, services: dict[str, list[Declared]]) ->
         messages=tuple(inside),
         enums=tuple(enums),
     )
+
+
+def _check_symbols(path: str, named: list[str], enums: list[Enum]) -> None:
+    """Refuses two things of one name. The values of an enum are named beside the enum, not within it."""
+    symbols = [name.rpartition(".")[2] for name in (*named, *(enum.name for enum in enums))]
+    symbols += [value.name for enum in enums for value in enum.values]
+    if twice := {symbol for symbol in symbols if symbols.count(symbol) > 1}:
+        problem = f"Two services, messages, enums or values in {path} would be named {min(twice)}."
+        raise ContractRefused(problem, hint="Rename one of them.")
+
+
+def _check_json_names(message: Message) -> None:
+    names: dict[str, str] = {}
+    for field in message.fields:
+        if (other := names.setdefault(json_name(field.name), field.name)) != field.name:
+            problem = f"The fields {other} and {field.name} of {message.name} would have the same name in JSON."
+            raise ContractRefused(problem, hint="Rename one of them.")
 
 
 def _service(name: str, methods: list[Declared]) -> Service:

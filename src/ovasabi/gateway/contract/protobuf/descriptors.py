@@ -7,7 +7,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message as ProtoMessage
 from google.protobuf.message_factory import GetMessageClass
 
-from ovasabi.gateway.contract.protobuf.naming import camel
+from ovasabi.gateway.contract.protobuf.naming import camel, json_name
 from ovasabi.gateway.contract.protobuf.schema import Enum, Field, File, Label, Message, Sort
 
 STANDARD_FILES = (empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2)
@@ -58,7 +58,7 @@ def _message(message: Message) -> DescriptorProto:
     for number in message.reserved.numbers:
         made.reserved_range.add(start=number, end=number + 1)
     for field in message.fields:
-        added = made.field.add(name=field.name, number=field.number, json_name=_json_name(field.name))
+        added = made.field.add(name=field.name, number=field.number, json_name=json_name(field.name))
         added.label = FieldDescriptorProto.LABEL_OPTIONAL
         _set_type(added, field)
         match field.label:
@@ -99,11 +99,6 @@ def _enum(enum: Enum) -> EnumDescriptorProto:
     for value in enum.values:
         made.value.add(name=value.name, number=value.number)
     return made
-
-
-def _json_name(name: str) -> str:
-    made = camel(name)
-    return made[:1].lower() + made[1:]
 
 
 def _last(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ovasabi.gateway.contract.protobuf.schema import STANDARD
 from ovasabi.kernel.declare.methods import Method, MethodKind
+from ovasabi.kernel.declare.state_machine import ALLOWED_MOVES
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NO_NAME = re.compile(r"[^A-Za-z0-9]+")
@@ -14,6 +15,12 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9]+")
 def camel(name: str) -> str:
     """Returns a name in camel case: GiftCard for gift_card."""
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def json_name(name: str) -> str:
+    """Returns the name of a field in JSON: giftCard for gift_card."""
+    made = camel(name)
+    return made[:1].lower() + made[1:]
 
 
 def package_of(folder: str) -> str:
@@ -36,7 +43,12 @@ def service_name(method: Method) -> str:
 
 
 def rpc_name(method: Method) -> str:
-    """Returns the verb and its subject: PublishContent for one entity, ListContents for the collection."""
+    """Returns the verb and its subject: PublishContent for one entity, ListContents for the collection.
+
+    What is not named after a verb is got: GetContentAllowedMoves.
+    """
+    if method.name == ALLOWED_MOVES:
+        return f"Get{camel(method.subject.singular)}{camel(method.name)}"
     one = method.on_entity or method.operation is MethodKind.CREATE
     return camel(method.name) + camel(method.subject.singular if one else method.subject.plural)
 

@@ -4,10 +4,10 @@ from enum import StrEnum
 
 import msgspec
 
-from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.errors import DeclarationError, Kind, such_as
 
 
-class ContractRefused(OvasabiError):
+class ContractRefused(DeclarationError):
     """A declaration cannot be expressed in protobuf, or breaks the released contract."""
 
     kind = Kind.PRECONDITION

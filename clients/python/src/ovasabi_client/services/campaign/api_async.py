@@ -219,9 +219,9 @@ class AsyncCampaigns(AsyncService):
         )
 
     async def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Campaign:
-        """Soft-deletes the campaign.
+        """Deletes the campaign, which can then be restored.
 
-        A deleted campaign can be restored. Until then its data is retained, but cannot be accessed.
+        Until the campaign is restored, its data is retained, but cannot be accessed.
 
         Requires the `admin` role.
 

@@ -468,7 +468,7 @@ class AsyncContents(AsyncService):
         metadata: Mapping[str, Any] | UnsetType = UNSET,
         expected_version: int | None = None,
     ) -> Content:
-        """Updates the given fields, and merges metadata.
+        """Changes the given fields of the content; metadata is merged.
 
         A new parent must not be the content itself or one of its descendants.
 

@@ -1,0 +1,12 @@
+"""Whether everything that is declared can be expressed in both contracts, OpenAPI and protobuf."""
+
+from ovasabi.gateway.contract.openapi.document import described
+from ovasabi.gateway.contract.protobuf.contract import contract_of
+from ovasabi.kernel.service import declared_methods
+
+
+def check_contracts() -> None:
+    """Raises `DeclarationError` if a declaration cannot be expressed in the contracts."""
+    methods = declared_methods()
+    contract_of(methods)
+    described(methods)

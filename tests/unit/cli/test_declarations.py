@@ -1,0 +1,115 @@
+"""A declaration that is not valid stops every command that needs the services, in one sentence and with exit code 2."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ENTITY = '''"""The data of gadgets."""
+
+from typing import Annotated
+
+from ovasabi.kernel.declare.entity import Entity, entity
+from ovasabi.kernel.declare.fields import Reference
+
+
+@entity(plural="gadgets", title="name")
+class Gadget(Entity, frozen=True):
+    """A gadget."""
+
+    name: str
+    {field}
+'''
+SERVICE = '''"""The rules of gadgets."""
+
+from ovasabi.kernel.service import EntityService
+from {home}.entity import Gadget
+
+
+class Gadgets(EntityService[Gadget]):
+    """Gadgets."""
+
+    {member}
+'''
+MAIN = """
+import sys, ovasabi.services
+ovasabi.services.__path__.append(sys.argv.pop())
+from ovasabi.cli import main
+main()
+"""
+AT_IMPORT = (
+    "colour: Colour",
+    "",
+    "ovasabi.services.gadget.entity cannot be imported: NameError: name 'Colour' is not defined.",
+    "Set OVASABI_LOG_LEVEL=debug for details.",
+)
+AT_DECLARATION = (
+    "version: int",
+    "",
+    "gadget declares the field version, which every entity has.",
+    "Rename the field.",
+)
+OF_A_CLASS = (
+    "",
+    "async def check(self, values: object, before: object) -> None: ...",
+    "Gadgets.check must be declared with `def`.",
+    None,
+)
+AMONG_ALL = (
+    'maker_id: Annotated[int, Reference("maker")] | None = None',
+    "",
+    "gadget.maker_id refers to 'maker', which no service declares.",
+    "Declared types: campaign, comment, content, gadget, operation, product, quote, reaction, user, variant.",
+)
+IN_A_CONTRACT = (
+    "weights: list[list[int]] = []",
+    "",
+    "GadgetPatch.weights: the items of a list or map must not be null, lists or maps.",
+    None,
+)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def run(services: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command of a program that has the services of another folder, too."""
+    settings = {"OVASABI_HOME": str(services / "home"), "OVASABI_PORT": str(free_port()), "OVASABI_GRPC_PORT": "0"}
+    settings["OVASABI_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")} | settings
+    arguments = [sys.executable, "-c", MAIN, *command, str(services)]
+    return subprocess.run(arguments, capture_output=True, text=True, cwd=services, env=environment, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("command", "case"),
+    [
+        (["status"], AT_DECLARATION),
+        (["status"], OF_A_CLASS),
+        (["status"], IN_A_CONTRACT),
+        (["status"], AMONG_ALL),
+        (["status"], AT_IMPORT),
+        (["serve"], AMONG_ALL),
+        (["api", "--check"], AMONG_ALL),
+        (["new", "service", "voucher"], AMONG_ALL),
+        (["call", "gadgets", "list", "--campaign", "python"], AT_DECLARATION),
+    ],
+    ids=["status", "status-class", "status-contract", "status-all", "status-import", "serve", "api", "new", "call"],
+)
+def test_it_is_told_in_one_sentence(tmp_path: Path, command: list[str], case: tuple[str, str, str, str | None]) -> None:
+    field, member, problem, hint = case
+    folder = tmp_path / "gadget"
+    folder.mkdir()
+    (folder / "__init__.py").write_text('"""Gadgets."""\n')
+    (folder / "entity.py").write_text(ENTITY.replace("{field}", field))
+    (folder / "service.py").write_text(SERVICE.format(home="ovasabi.services.gadget", member=member))
+    answer = run(tmp_path, *command)
+    assert answer.stderr == f"error: {problem}\n" + (f"hint: {hint}\n" if hint else "")
+    assert (answer.returncode, answer.stdout) == (2, "")

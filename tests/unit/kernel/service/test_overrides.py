@@ -1,0 +1,259 @@
+"""A service adds to its base class, and replaces nothing of it: neither by a verb, nor by a method or an attribute."""
+
+import inspect
+import types
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+
+from ovasabi.discovery import discover
+from ovasabi.errors import DeclarationError
+from ovasabi.kernel.declare.entity import Entity, declared, entity
+from ovasabi.kernel.declare.fields import Output
+from ovasabi.kernel.declare.methods import long, read, verb, watch
+from ovasabi.kernel.declare.moves import move
+from ovasabi.kernel.service import EntityService, Service, services
+from ovasabi.kernel.service.overrides import SETTINGS
+from ovasabi.kernel.service.rules import RULES
+
+discover()
+
+
+class Lamp(StrEnum):
+    """Whether a lamp is on."""
+
+    ON = "on"
+    OFF = "off"
+
+
+@pytest.fixture
+def lamp() -> Iterator[Any]:
+    """An entity type for the test alone; neither it nor its services are left behind."""
+    before = list(services)
+
+    @entity(plural="bulbs", title="name")
+    class Bulb(Entity, frozen=True):
+        """A bulb."""
+
+        name: str
+        state: Annotated[Lamp, Output()] = Lamp.OFF
+
+    yield Bulb
+    del declared["bulb"]
+    services[:] = before
+
+
+def service(of: Any, **body: Any) -> Any:
+    """Declares a service of the entity with these members."""
+    return types.new_class("Bulbs", (EntityService[of],), exec_body=lambda members: members.update(body))
+
+
+def named(name: str, function: Any) -> Any:
+    """A function under another name."""
+    function.__name__ = name
+    return function
+
+
+def parts(base: type) -> list[str]:
+    """Everything that an instance of a base class has, but what Python gives to every object."""
+    annotated = {name for klass in base.__mro__ for name in inspect.get_annotations(klass)}
+    return sorted(name for name in {*dir(base), *annotated} if not name.startswith("__"))
+
+
+@pytest.mark.parametrize("name", parts(EntityService))
+def test_no_verb_takes_the_place_of_a_part_of_the_base_class(lamp: Any, name: str) -> None:
+    for declare in (verb(), move(from_=[Lamp.ON], to=Lamp.OFF)):
+
+        async def own(self: Any, bulb: lamp) -> None:
+            """Does something."""
+
+        with pytest.raises(DeclarationError, match=rf"Bulbs\.{name} |^{name.rstrip('_')} is an operation of every"):
+            service(lamp, **{name: declare(named(name, own))})
+    assert all(each.__name__ != "Bulbs" for each in services)
+
+
+@pytest.mark.parametrize("name", sorted(set(parts(EntityService)) - RULES - SETTINGS - {"change"}))
+def test_no_method_or_attribute_takes_the_place_of_a_part_of_the_base_class(lamp: Any, name: str) -> None:
+    async def own(self: Any, *arguments: Any, **options: Any) -> None:
+        """Does it in a way of its own."""
+
+    for member in (own, "text", classmethod(own)):
+        with pytest.raises(DeclarationError, match=rf"Bulbs\.{name} would replace a part of the base") as told:
+            service(lamp, **{name: member})
+        assert told.value.hint
+
+
+@pytest.mark.parametrize("name", parts(Service))
+def test_neither_does_a_method_of_a_service_without_an_entity(name: str) -> None:
+    async def own(self: Any) -> None:
+        """Does something."""
+
+    before = list(services)
+    with pytest.raises(DeclarationError, match=rf"Lights\.{name} "):
+        types.new_class("Lights", (Service,), exec_body=lambda body: body.update({name: read()(named(name, own))}))
+    assert services == before
+
+
+def test_what_a_base_of_the_service_replaces_is_refused_as_well(lamp: Any) -> None:
+    class Mixin:
+        """Something shared."""
+
+        async def update(self, *arguments: Any) -> None:
+            """Updates it without rules."""
+
+    with pytest.raises(DeclarationError, match=r"Bulbs\.update would replace") as told:
+        types.new_class("Bulbs", (Mixin, EntityService[lamp]))
+    assert told.value.hint == "Move the rule to check or around_update, which every update runs."
+
+
+def plain(count: int) -> Callable[..., Any]:
+    """A function with so many parameters."""
+    one = lambda self, a: None  # noqa: E731
+    two = lambda self, a, b: None  # noqa: E731
+    return (one, two)[count - 1]
+
+
+async def one(self: Any, a: Any) -> None:
+    """With one parameter."""
+
+
+async def two(self: Any, a: Any, b: Any) -> None:
+    """With two parameters."""
+
+
+@asynccontextmanager
+async def around(self: Any, a: Any, b: Any) -> Any:
+    """Around something."""
+    yield
+
+
+async def around_bare(self: Any, a: Any, b: Any) -> Any:
+    """Around something, but for its decorator."""
+    yield
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "problem"),
+    [
+        ("check", plain(2), two, "must be declared with `def`."),
+        ("check", plain(2), plain(1), "must have the parameters (self, values, before)."),
+        ("check", plain(2), {}, "must be a method."),
+        ("prepare", one, plain(1), "must be declared with `async def`."),
+        ("prepare", one, two, "must have the parameters (self, drafts)."),
+        ("around_update", around, two, "must be declared with `async def` and @asynccontextmanager."),
+        ("around_update", around, around_bare, "must be declared with `async def` and @asynccontextmanager."),
+        ("before_delete", one, plain(1), "must be declared with `async def`."),
+        ("after_delete", one, two, "must have the parameters (self, entity)."),
+        ("deleted", plain(1), one, "must be declared with `def`."),
+        ("after_restore", one, staticmethod(one), "must be a method."),
+    ],
+)
+def test_a_rule_has_the_form_in_which_it_is_called(lamp: Any, name: str, right: Any, wrong: Any, problem: str) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        service(lamp, **{name: wrong})
+    assert str(refused.value) == f"Bulbs.{name} {problem}"
+    assert service(lamp, **{name: right}).hooks == {name}
+
+
+def test_every_rule_is_tried() -> None:
+    (mark,) = test_a_rule_has_the_form_in_which_it_is_called.pytestmark  # type: ignore[attr-defined]
+    assert {case[0] for case in mark.args[1]} == RULES
+
+
+class Wish(msgspec.Struct):
+    """What is wished for."""
+
+    text: str = ""
+
+
+async def unannotated(self, wish: Wish):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """Says nothing of what it returns."""
+
+
+async def lacking(self: Any, wish: "Nowhere") -> None:  # type: ignore[name-defined]  # noqa: F821
+    """Takes what there is not."""
+
+
+async def several(self: Any, wish: Wish, other: Wish) -> None:
+    """Takes two requests."""
+
+
+async def number(self: Any, wish: int) -> None:
+    """Takes a number."""
+
+
+async def endless(self: Any, wish: Wish) -> None:
+    """Cannot report its progress."""
+
+
+async def look(self: Any) -> None:
+    """Looks on."""
+
+
+async def camelCase(self: Any) -> None:
+    """Has a name in another style."""
+
+
+async def list_(self: Any) -> None:
+    """Has the name of an operation."""
+
+
+async def page(self: Any) -> None:
+    """Has the name of a function of the client."""
+
+
+@pytest.mark.parametrize(
+    ("member", "problem"),
+    [
+        (verb()(plain(1)), "must be declared with `async def`"),
+        (watch()(look), "must return its messages without `await`"),
+        (verb()(unannotated), "has no annotation for return"),
+        (verb()(lacking), "has an annotation that is not defined: name 'Nowhere' is not defined"),
+        (verb()(several), "must have at most one parameter other than the entity"),
+        (verb()(number), "must have at most one parameter other than the entity"),
+        (long()(endless), "is a long method without a parameter for its progress"),
+        (verb()(camelCase), "is named 'camelCase', which is not a valid name"),
+        (verb()(list_), "is named 'list_', which is not a valid name"),
+        (verb()(page), "is named page, which the platform uses itself"),
+    ],
+)
+def test_a_method_that_could_not_be_offered_is_refused(lamp: Any, member: Any, problem: str) -> None:
+    name = "act" if member.__name__ == "<lambda>" else member.__name__
+    with pytest.raises(DeclarationError) as refused:
+        service(lamp, **{name: named(name, member)}).methods()
+    assert f"Bulbs.{name} {problem}" in str(refused.value)
+
+
+def test_a_service_is_that_of_one_entity_and_not_of_another_service(lamp: Any) -> None:
+    bulbs = service(lamp)
+    for bases in ((EntityService,), (bulbs,)):
+        with pytest.raises(DeclarationError, match="Others is not declared as the service of one entity"):
+            types.new_class("Others", bases)
+    with pytest.raises(DeclarationError, match="is not declared with @entity"):
+        types.new_class("Others", (EntityService[Entity],))
+
+
+def test_what_is_allowed_is_allowed(lamp: Any) -> None:
+    class Bulbs(EntityService[lamp]):
+        """Bulbs."""
+
+        manages = service(lamp).manages
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.seen = 0
+
+        def check(self, values: Mapping[str, Any], before: Any = None) -> None:
+            """Refuses nothing."""
+
+        async def import_bulbs(self) -> None:
+            """Is like a name of the base class, but another one."""
+
+        async def _helper(self) -> None:
+            """Is its own."""
+
+    assert Bulbs.hooks == {"check"}
