@@ -21,6 +21,7 @@ from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions, sql_objects
+from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
 from ovasabi.settings import Settings
@@ -90,7 +91,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
     """Migrates a database and creates its coming partitions; on a first start, also a key and a sample campaign."""
     discover()
     state = await _state(url)
-    if state.revision != newest_revision() or state.outdated():
+    if history().pending(state.revisions) or state.outdated():
         from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if needed
 
         await migrations.upgrade(url, progress)
@@ -115,7 +116,7 @@ async def check(url: str, settings: Settings) -> None:
         raise StartError(
             problem=f"The database refuses the connection: {error}.", hint="Check OVASABI_DATABASE_URL."
         ) from error
-    if state.revision != newest_revision():
+    if history().pending(state.revisions):
         raise StartError(problem="The database schema is not up to date.", hint="Run: ovasabi migrate")
     if state.outdated():
         problem = "The functions and policies of the database are out of date."
@@ -129,15 +130,16 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
     try:
-        state = await sql_objects.state_of(connection)
+        state, known = await sql_objects.state_of(connection), history()
         report: dict[str, Any] = {
             "versions": {
                 "ovasabi": __version__,
                 "python": python_platform.python_version(),
                 "postgresql": await connection.fetchval("SHOW server_version"),
             },
-            "migration_head": newest_revision(),
-            "migration_current": state.revision,
+            "migration_head": ", ".join(known.heads),
+            "migration_current": ", ".join(state.revisions) or None,
+            "migrations_pending": _pending(known, state),
             "objects_outdated": state.outdated(),
             "campaigns": None,
             "leaves": None,
@@ -153,12 +155,12 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
         await connection.close()
 
 
-def newest_revision() -> str:
-    """Returns the newest migration, read from the file names: what Alembic would report, without loading it."""
-    package = Path(__file__).parent
-    folders = (package.parents[1] / "migrations" / "versions", package / "migrations" / "versions")
-    folder = next(path for path in folders if path.is_dir())
-    return max(path.name.partition("_")[0] for path in folder.glob("[0-9]*_*.py"))
+def _pending(known: History, state: sql_objects.State) -> list[str] | None:
+    """Returns the migrations that the database lacks; None if it is at one that this version does not know."""
+    try:
+        return known.pending(state.revisions)
+    except DatabaseAhead:
+        return None
 
 
 async def _state(url: str) -> sql_objects.State:

@@ -15,7 +15,15 @@ from ovasabi.settings import Settings, load_settings, redact
 
 NOT_RUNNING = 3
 TIMEOUT_SECONDS = 10
-DATABASE_FIELDS = ("migration_head", "migration_current", "objects_outdated", "campaigns", "leaves", "background")
+DATABASE_FIELDS = (
+    "migration_head",
+    "migration_current",
+    "migrations_pending",
+    "objects_outdated",
+    "campaigns",
+    "leaves",
+    "background",
+)
 
 
 @click.command()

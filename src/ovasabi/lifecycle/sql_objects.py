@@ -74,9 +74,9 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """What a database says of itself: the migration that it is at, and the hash of each object applied to it."""
+    """What a database says of itself: the migrations that it is at, and the hash of each object applied to it."""
 
-    revision: str | None
+    revisions: tuple[str, ...]
     objects: dict[str, str]
 
     def outdated(self) -> list[str]:
@@ -125,8 +125,8 @@ async def state_of(connection: asyncpg.Connection) -> State:
         (row,) = await connection.fetch(_SQL["state"])
     except asyncpg.UndefinedTableError:
         migrated = await connection.fetchval(_SQL["migrated"])
-        return State(await connection.fetchval(_SQL["revision"]) if migrated else None, {})
-    return State(row["revision"], msgspec.json.decode(row["objects"], type=dict[str, str]))
+        return State(tuple(await connection.fetchval(_SQL["revisions"])) if migrated else (), {})
+    return State(tuple(row["revisions"]), msgspec.json.decode(row["objects"], type=dict[str, str]))
 
 
 async def outdated(url: str) -> list[str]:

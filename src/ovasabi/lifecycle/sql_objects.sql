@@ -1,9 +1,9 @@
 -- The database's own record of its objects, and of the migration that it is at.
 
 -- name: state
--- The migration that a database is at, and the objects that were applied to it: text that JSON decodes.
+-- The migrations that a database is at, and the objects that were applied to it: text that JSON decodes.
 -- scope: none
-SELECT (SELECT version_num FROM alembic_version) AS revision,
+SELECT ARRAY(SELECT version_num::text FROM alembic_version ORDER BY version_num) AS revisions,
        (SELECT coalesce(json_object_agg(name, hash), '{}') FROM sql_object)::text AS objects
 
 -- name: migrated
@@ -11,10 +11,10 @@ SELECT (SELECT version_num FROM alembic_version) AS revision,
 -- scope: none
 SELECT to_regclass('public.alembic_version') IS NOT NULL AS migrated
 
--- name: revision
--- The migration that a database is at.
+-- name: revisions
+-- The migrations that a database is at: one for each end of the history that was applied.
 -- scope: none
-SELECT version_num FROM alembic_version
+SELECT ARRAY(SELECT version_num::text FROM alembic_version ORDER BY version_num) AS revisions
 
 -- name: turn
 -- One at a time: a second process waits here, then finds nothing left to do.

@@ -138,7 +138,7 @@ async def test_a_database_at_any_revision_becomes_the_same_as_a_new_one(
         async with fresh(server) as url:
             await ensure_roles(url)
             await migrations.upgrade_tables(url, revision)
-            assert await migrations.current_revision(url) == revision
+            assert await migrations.current_revisions(url) == (revision,)
             await migrations.upgrade(url)
             assert await schema_of(url) == new, revision
     assert await migrations.differences(database_url) == []
@@ -315,5 +315,5 @@ async def test_whether_a_database_is_current_is_asked_in_one_statement_that_the_
         state = await sql_objects.state_of(connection)
     finally:
         await connection.close()
-    assert (state.revision, state.outdated()) == (migrations.head(), [])
+    assert (state.revisions, state.outdated()) == (migrations.heads(), [])
     assert len([query for query in asked if not query.startswith("SET ROLE")]) == 1

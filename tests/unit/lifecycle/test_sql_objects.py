@@ -106,17 +106,17 @@ def test_what_is_applied_together_cannot_require_what_is_applied_behind_it(tmp_p
 def test_a_plan_names_what_is_replaced_and_is_empty_where_nothing_is() -> None:
     objects.cache_clear()
     applied = {each.name: each.hash for each in objects()}
-    assert plan(State("0007", applied)) == ""
-    text = plan(State("0007", applied | {"locks/require_lease": "of old"}))
+    assert plan(State(("0007",), applied)) == ""
+    text = plan(State(("0007",), applied | {"locks/require_lease": "of old"}))
     assert "-- sql/locks/require_lease.sql is replaced." in text
     assert text.count("-- sql/") == 1
     assert (folder() / "locks" / "require_lease.sql").read_text().strip() in text
     del applied["locks/require_lease"]
-    assert "-- sql/locks/require_lease.sql is applied for the first time." in plan(State("0007", applied))
+    assert "-- sql/locks/require_lease.sql is applied for the first time." in plan(State(("0007",), applied))
 
 
 def test_an_object_that_nobody_knows_is_never_dropped_silently() -> None:
     objects.cache_clear()
     applied = {each.name: each.hash for each in objects()}
     with pytest.raises(ObjectUnknown, match="search/gone"):
-        plan(State("0007", applied | {"search/gone": "x"}))
+        plan(State(("0007",), applied | {"search/gone": "x"}))
