@@ -118,6 +118,9 @@ async def check(url: str, settings: Settings) -> None:
         ) from error
     if history().pending(state.revisions):
         raise StartError(problem="The database schema is not up to date.", hint="Run: ovasabi migrate")
+    if changed := _changed(state):
+        problem = f"The database has been changed by hand: {'; '.join(changed)}."
+        raise StartError(problem=problem, hint="Run: ovasabi migrate")
     if state.outdated():
         problem = "The functions and policies of the database are out of date."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
@@ -141,10 +144,14 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
             "migration_current": ", ".join(state.revisions) or None,
             "migrations_pending": _pending(known, state),
             "objects_outdated": state.outdated(),
+            "objects_changed": _changed(state),
+            "next_step": None,
             "campaigns": None,
             "leaves": None,
             "background": list(BACKGROUND),
         }
+        if report["migrations_pending"] or report["objects_outdated"]:
+            report["next_step"] = "Run: ovasabi migrate"
         if report["migration_current"] is not None:
             async with connection.transaction():
                 await connection.execute(SET_SCOPE, scope_of(PLATFORM))
@@ -161,6 +168,12 @@ def _pending(known: History, state: sql_objects.State) -> list[str] | None:
         return known.pending(state.revisions)
     except DatabaseAhead:
         return None
+
+
+def _changed(state: sql_objects.State) -> list[str]:
+    """Returns what was dropped, revoked or replaced in the database, by the file of sql/ that restores it."""
+    found = state.changed().items()
+    return [f"{difference.what} (sql/{name}.sql)" for name, differences in found for difference in differences]
 
 
 async def _state(url: str) -> sql_objects.State:

@@ -20,6 +20,8 @@ DATABASE_FIELDS = (
     "migration_current",
     "migrations_pending",
     "objects_outdated",
+    "objects_changed",
+    "next_step",
     "campaigns",
     "leaves",
     "background",

@@ -77,6 +77,8 @@ async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) ->
         await upgrade_tables(url)
     elif changed := state.outdated():
         progress(f"updating the functions and policies of the database ({len(changed)} changed)")
+    elif state.unrecorded():
+        progress("recording the functions and policies of the database")
     else:
         return
     try:

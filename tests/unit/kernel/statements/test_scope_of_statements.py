@@ -35,6 +35,7 @@ PUT_TOGETHER = {
     "database/connection.py": "SET takes no parameters; the number is ours",
     "database/embedded.py": "CREATE DATABASE takes no parameters; the name is a constant",
     "database/sql.py": "here the scope is put into every other one",
+    "lifecycle/catalog.py": "grants, owners and policies as the catalog names them, quoted by PostgreSQL itself",
     "lifecycle/migrations.py": "SET takes no parameters; the role and the limits are constants",
     "lifecycle/sql_objects.py": "the text of a plan, to be read and run; names and hashes are of the tree",
 }
