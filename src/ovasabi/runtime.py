@@ -110,12 +110,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
 async def check(url: str, settings: Settings) -> None:
     """Checks that a database is ready to serve; raises a StartError that says what to do if it is not."""
     discover()
-    try:
-        state = await _state(url)
-    except asyncpg.PostgresError as error:
-        raise StartError(
-            problem=f"The database refuses the connection: {error}.", hint="Check OVASABI_DATABASE_URL."
-        ) from error
+    state = await _state(url)
     if history().pending(state.revisions):
         raise StartError(problem="The database schema is not up to date.", hint="Run: ovasabi migrate")
     if changed := _changed(state):
@@ -153,13 +148,18 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
         if report["migrations_pending"] or report["objects_outdated"]:
             report["next_step"] = "Run: ovasabi migrate"
         if report["migration_current"] is not None:
-            async with connection.transaction():
-                await connection.execute(SET_SCOPE, scope_of(PLATFORM))
-                report["campaigns"] = await connection.fetchval(_SQL["campaigns"])
             report["leaves"] = await connection.fetchval(_SQL["leaves"])
+            with suppress(asyncpg.PostgresError):  # what it takes to count them may be what was changed
+                report["campaigns"] = await _campaigns(connection)
         return report
     finally:
         await connection.close()
+
+
+async def _campaigns(connection: asyncpg.Connection) -> int:
+    async with connection.transaction():
+        await connection.execute(SET_SCOPE, scope_of(PLATFORM))
+        return int(await connection.fetchval(_SQL["campaigns"]))
 
 
 def _pending(known: History, state: sql_objects.State) -> list[str] | None:
@@ -181,6 +181,9 @@ async def _state(url: str) -> sql_objects.State:
         connection = await asyncpg.connect(url, timeout=10)
     except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
+    except asyncpg.PostgresError as error:
+        problem = f"The database refuses the connection: {error}."
+        raise StartError(problem=problem, hint="Check OVASABI_DATABASE_URL.") from error
     try:
         return await sql_objects.state_of(connection)
     finally:
