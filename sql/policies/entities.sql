@@ -1,6 +1,7 @@
 -- Every entity's table that is there already has what register_entity gives a new one. Table by table: whoever held the lock of one while
 -- waiting for another would deadlock with those who write.
 -- requires: access/secure_entity
+-- covers: entities
 -- transaction: none
 DO $$
 DECLARE

@@ -21,6 +21,7 @@ from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions, sql_objects
+from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
 from ovasabi.settings import Settings
@@ -90,7 +91,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
     """Migrates a database and creates its coming partitions; on a first start, also a key and a sample campaign."""
     discover()
     state = await _state(url)
-    if state.revision != newest_revision() or state.outdated():
+    if history().pending(state.revisions) or state.outdated():
         from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if needed
 
         await migrations.upgrade(url, progress)
@@ -109,14 +110,12 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
 async def check(url: str, settings: Settings) -> None:
     """Checks that a database is ready to serve; raises a StartError that says what to do if it is not."""
     discover()
-    try:
-        state = await _state(url)
-    except asyncpg.PostgresError as error:
-        raise StartError(
-            problem=f"The database refuses the connection: {error}.", hint="Check OVASABI_DATABASE_URL."
-        ) from error
-    if state.revision != newest_revision():
+    state = await _state(url)
+    if history().pending(state.revisions):
         raise StartError(problem="The database schema is not up to date.", hint="Run: ovasabi migrate")
+    if changed := _changed(state):
+        problem = f"The database has been changed by hand: {'; '.join(changed)}."
+        raise StartError(problem=problem, hint="Run: ovasabi migrate")
     if state.outdated():
         problem = "The functions and policies of the database are out of date."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
@@ -129,36 +128,52 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
     try:
-        state = await sql_objects.state_of(connection)
+        state, known = await sql_objects.state_of(connection), history()
         report: dict[str, Any] = {
             "versions": {
                 "ovasabi": __version__,
                 "python": python_platform.python_version(),
                 "postgresql": await connection.fetchval("SHOW server_version"),
             },
-            "migration_head": newest_revision(),
-            "migration_current": state.revision,
+            "migration_head": ", ".join(known.heads),
+            "migration_current": ", ".join(state.revisions) or None,
+            "migrations_pending": _pending(known, state),
             "objects_outdated": state.outdated(),
+            "objects_changed": _changed(state),
+            "next_step": None,
             "campaigns": None,
             "leaves": None,
             "background": list(BACKGROUND),
         }
+        if report["migrations_pending"] or report["objects_outdated"]:
+            report["next_step"] = "Run: ovasabi migrate"
         if report["migration_current"] is not None:
-            async with connection.transaction():
-                await connection.execute(SET_SCOPE, scope_of(PLATFORM))
-                report["campaigns"] = await connection.fetchval(_SQL["campaigns"])
             report["leaves"] = await connection.fetchval(_SQL["leaves"])
+            with suppress(asyncpg.PostgresError):  # what it takes to count them may be what was changed
+                report["campaigns"] = await _campaigns(connection)
         return report
     finally:
         await connection.close()
 
 
-def newest_revision() -> str:
-    """Returns the newest migration, read from the file names: what Alembic would report, without loading it."""
-    package = Path(__file__).parent
-    folders = (package.parents[1] / "migrations" / "versions", package / "migrations" / "versions")
-    folder = next(path for path in folders if path.is_dir())
-    return max(path.name.partition("_")[0] for path in folder.glob("[0-9]*_*.py"))
+async def _campaigns(connection: asyncpg.Connection) -> int:
+    async with connection.transaction():
+        await connection.execute(SET_SCOPE, scope_of(PLATFORM))
+        return int(await connection.fetchval(_SQL["campaigns"]))
+
+
+def _pending(known: History, state: sql_objects.State) -> list[str] | None:
+    """Returns the migrations that the database lacks; None if it is at one that this version does not know."""
+    try:
+        return known.pending(state.revisions)
+    except DatabaseAhead:
+        return None
+
+
+def _changed(state: sql_objects.State) -> list[str]:
+    """Returns what was dropped, revoked or replaced in the database, by the file of sql/ that restores it."""
+    found = state.changed().items()
+    return [f"{difference.what} (sql/{name}.sql)" for name, differences in found for difference in differences]
 
 
 async def _state(url: str) -> sql_objects.State:
@@ -166,6 +181,9 @@ async def _state(url: str) -> sql_objects.State:
         connection = await asyncpg.connect(url, timeout=10)
     except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
+    except asyncpg.PostgresError as error:
+        problem = f"The database refuses the connection: {error}."
+        raise StartError(problem=problem, hint="Check OVASABI_DATABASE_URL.") from error
     try:
         return await sql_objects.state_of(connection)
     finally:

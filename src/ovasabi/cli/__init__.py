@@ -72,9 +72,14 @@ def main() -> NoReturn:
         print_error(str(error), error.hint)
         sys.exit(2 if isinstance(error, SettingsError | DeclarationError) else 1)
     except Exception as error:
+        from ovasabi.cli.database_errors import explained
+
         if _debugging():
             raise
-        print_error(f"{type(error).__name__}: {error}", "Set OVASABI_LOG_LEVEL=debug for details.")
+        if (known := explained(error)) is not None:
+            print_error(str(known), known.hint)
+        else:
+            print_error(f"{type(error).__name__}: {error}", "Set OVASABI_LOG_LEVEL=debug for details.")
         sys.exit(1)
 
 

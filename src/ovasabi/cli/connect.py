@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ovasabi.cli.database_errors import INSUFFICIENT_PRIVILEGE, sqlstate_of
 from ovasabi.cli.home import Home
 from ovasabi.errors import Kind, OvasabiError, StartError, such_as
 from ovasabi.settings import Settings
@@ -64,6 +65,10 @@ async def open_database(settings: Settings, *, start: bool = False, pool: int = 
         database = await Database(url, readers=pool, writers=pool, timeout_seconds=STATEMENT_SECONDS).open()
         try:
             yield database
+        except Exception as error:
+            if sqlstate_of(error) == INSUFFICIENT_PRIVILEGE:
+                await runtime.check(url, settings)  # PostgreSQL does not say which privilege; this does
+            raise
         finally:
             await database.close()
 

@@ -1,4 +1,4 @@
-"""`ovasabi migrate`: migrates the database schema to this version, shows the plan, or writes a new migration."""
+"""`ovasabi migrate`: migrates the database schema to this version, shows the plan, writes or renumbers migrations."""
 
 import asyncio
 import contextlib
@@ -13,24 +13,41 @@ import click
 from ovasabi.cli.connect import exists, resource, say
 from ovasabi.cli.home import Home
 from ovasabi.errors import StartError
+from ovasabi.lifecycle.revisions import renumber
 from ovasabi.settings import Settings, load_settings
 
 
 @click.command()
 @click.option("--plan", is_flag=True, help="Print the SQL that would be executed, without changing anything.")
 @click.option("--new", "message", metavar="MESSAGE", help="Write a migration from the database to the declarations.")
-def migrate(plan: bool, message: str | None) -> None:
+@click.option(
+    "--renumber", "files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Give a migration of your own a new id, if a release has one with the same id. Can be repeated.",
+)  # fmt: skip
+def migrate(plan: bool, message: str | None, files: tuple[Path, ...]) -> None:
     """Migrate the database schema to this version, and create the partitions of the months ahead.
 
     Uses OVASABI_DATABASE_URL if it is set, and otherwise the embedded database, which is started if necessary.
     """
-    if plan and message is not None:
-        raise click.UsageError("--plan and --new cannot be used together.")
+    if plan + (message is not None) + bool(files) > 1:
+        raise click.UsageError("--plan, --new and --renumber cannot be used together.")
+    if files:
+        click.echo(_renumber(files))
+        return
     settings = load_settings()
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # hides Alembic's own output
         warnings.simplefilter("ignore")
         outcome = asyncio.run(_plan(settings) if plan else _new(settings, message) if message else _upgrade(settings))
     click.echo(outcome)
+
+
+def _renumber(files: tuple[Path, ...]) -> str:
+    """Gives migrations new ids; returns what was written, and what a database needs that has them already."""
+    written = renumber(files)
+    lines = [f"wrote {each.file}" for each in written]
+    lines += ["", "Before `ovasabi migrate`, run this in each database that they have already been applied to:"]
+    update = "  UPDATE alembic_version SET version_num = '{}' WHERE version_num = '{}';"
+    return "\n".join([*lines, *(update.format(each.new, each.old) for each in written if each.last)])
 
 
 async def _plan(settings: Settings) -> str:
@@ -54,7 +71,7 @@ async def _upgrade(settings: Settings) -> str:
             created = await partitions.ensure(database, settings.months_ahead)
         finally:
             await database.close()
-    return f"The schema is at {migrations.head()}; partitions created: {created}."
+    return f"The schema is at {' and '.join(migrations.heads())}; partitions created: {created}."
 
 
 async def _new(settings: Settings, message: str) -> str:
@@ -64,10 +81,8 @@ async def _new(settings: Settings, message: str) -> str:
     discover()
     async with resource(settings, start=True) as url:
         await _check_connection(url)
-        if (revision := await migrations.current_revision(url)) != migrations.head():
-            problem = (
-                f"The database is at {revision or 'no migration'}, but the newest migration is {migrations.head()}."
-            )
+        if lacking := await migrations.pending(url):
+            problem = f"The database lacks these migrations: {', '.join(lacking)}."
             raise StartError(problem=problem, hint="Run `ovasabi migrate` first.")
         path = await migrations.new(url, message)
     return "no difference" if path is None else str(path)

@@ -15,7 +15,17 @@ from ovasabi.settings import Settings, load_settings, redact
 
 NOT_RUNNING = 3
 TIMEOUT_SECONDS = 10
-DATABASE_FIELDS = ("migration_head", "migration_current", "objects_outdated", "campaigns", "leaves", "background")
+DATABASE_FIELDS = (
+    "migration_head",
+    "migration_current",
+    "migrations_pending",
+    "objects_outdated",
+    "objects_changed",
+    "next_step",
+    "campaigns",
+    "leaves",
+    "background",
+)
 
 
 @click.command()
@@ -75,7 +85,11 @@ async def _database_report(url: str, settings: Settings) -> dict[str, Any]:
     except TimeoutError:
         return {"problem": f"The database did not respond within {TIMEOUT_SECONDS} seconds."}
     except Exception as error:  # whatever is wrong with the database, the rest of the report is still useful
-        return {"problem": f"The database cannot be queried: {type(error).__name__}: {error}"}
+        from ovasabi.cli.database_errors import explained
+
+        known = explained(error)
+        reason = f"{type(error).__name__}: {error}" if known is None else f"{known} {known.hint or ''}".strip()
+        return {"problem": f"The database cannot be queried. {reason}"}
 
 
 def _merge(report: dict[str, Any], database: dict[str, Any]) -> None:

@@ -24,5 +24,7 @@ UNION ALL
 SELECT format('GRANT USAGE, CREATE ON SCHEMA public TO %I', role) FROM unnest(ARRAY[$1, $3]) AS role
 WHERE NOT has_schema_privilege(role, 'public', 'CREATE')
 UNION ALL
+SELECT format('GRANT USAGE ON SCHEMA public TO %I', $2::text) WHERE NOT has_schema_privilege($2, 'public', 'USAGE')
+UNION ALL
 SELECT format('GRANT CREATE, TEMPORARY ON DATABASE %I TO %I', current_database(), $1::text)
 WHERE NOT has_database_privilege($1, current_database(), 'CREATE')

@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.declare.entity import EntityType, declared
 from ovasabi.lifecycle import sql_objects
 from ovasabi.lifecycle.declared_schema import metadata_of
+from ovasabi.lifecycle.revisions import history, new_id, versions
 
 LOCK_TIMEOUT = "5s"
 TURN_TIMEOUT = "120s"
@@ -42,45 +44,41 @@ class MigrationFailed(OvasabiError):
     example = such_as(problem="0005: canceling statement due to lock timeout")
 
 
-class DatabaseAhead(OvasabiError):
-    """The database was migrated by a newer version, or by one with other services."""
-
-    kind = Kind.PRECONDITION
-    code = "database_ahead"
-    message = "The database is at migration {revision}, which is unknown to this version."
-    hint = "Run the version that applied it, or use another database."
-    example = such_as(revision="0009")
-
-
 def folder() -> Path:
     """Where the migrations are: beside the sources, or inside the installed package."""
-    package = Path(__file__).parents[1]
-    return next(path for path in (package.parents[1] / "migrations", package / "migrations") if path.is_dir())
+    return versions().parent
 
 
-def head() -> str:
-    """The newest revision there is."""
-    return str(_script().get_current_head())
+def heads() -> tuple[str, ...]:
+    """The ends of the history: what a database is at when it is up to date."""
+    return history().heads
 
 
-async def current_revision(url: str) -> str | None:
-    """The revision that a database is at; None if it was never migrated."""
+async def current_revisions(url: str) -> tuple[str, ...]:
+    """The migrations that a database is at; empty if it was never migrated."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
-        return (await sql_objects.state_of(connection)).revision
+        return (await sql_objects.state_of(connection)).revisions
     finally:
         await connection.close()
+
+
+async def pending(url: str) -> list[str]:
+    """The migrations that a database lacks; raises DatabaseAhead if it has one that is not ours."""
+    return history().pending(await current_revisions(url))
 
 
 async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) -> None:
     """Brings a database to the newest revision, step by step, then its functions and policies; roles are made first."""
     await ensure_roles(url)
-    state = await _known_state(url)
-    if state.revision != head():
-        progress(f"migrating the database to {head()}")
+    state, lacking = await _known_state(url)
+    if lacking:
+        progress(f"migrating the database to {' and '.join(heads())}")
         await upgrade_tables(url)
     elif changed := state.outdated():
         progress(f"updating the functions and policies of the database ({len(changed)} changed)")
+    elif state.unrecorded():
+        progress("recording the functions and policies of the database")
     else:
         return
     try:
@@ -89,42 +87,48 @@ async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) ->
         raise MigrationFailed(problem=str(error).splitlines()[0].rstrip(".")) from error
 
 
-async def upgrade_tables(url: str, revision: str = "head") -> None:
+async def upgrade_tables(url: str, revision: str = "heads") -> None:
     """Only the history of tables and data, up to a revision: `upgrade` applies the functions and policies after it."""
     await _online(url, lambda config: command.upgrade(config, revision))
 
 
 async def plan(url: str) -> str:
     """The SQL that `upgrade` would run, as text; nothing is touched."""
-    state = await _known_state(url)
+    state, lacking = await _known_state(url)
     objects = sql_objects.plan(state)
-    if state.revision == head():
-        return objects
-    config = _config()
+    return (await asyncio.to_thread(_planned_tables, state.revisions) if lacking else "") + objects
+
+
+def _planned_tables(applied: tuple[str, ...]) -> str:
+    """The SQL of the migrations that follow those applied. Alembic's own command plans from one migration only."""
+    config, script = _config(), _script()
     config.output_buffer = io.StringIO()
-    await asyncio.to_thread(command.upgrade, config, f"{state.revision or 'base'}:head", sql=True)
-    return config.output_buffer.getvalue() + objects
+    start: Any = applied or None
+    steps = partial(script._upgrade_revs, "heads")
+    with EnvironmentContext(
+        config, script, fn=lambda at, _: steps(at), as_sql=True, starting_rev=start, destination_rev="heads"
+    ):
+        script.run_env()
+    return config.output_buffer.getvalue()
 
 
-async def _known_state(url: str) -> sql_objects.State:
-    """What a database says of itself, if its revision is one of ours."""
+async def _known_state(url: str) -> tuple[sql_objects.State, list[str]]:
+    """What a database says of itself, and the migrations that it lacks, if those that it is at are ours."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
         state = await sql_objects.state_of(connection)
     finally:
         await connection.close()
-    if state.revision is not None and state.revision not in {known.revision for known in _script().walk_revisions()}:
-        raise DatabaseAhead(revision=state.revision)
-    return state
+    return state, history().pending(state.revisions)
 
 
 async def new(url: str, message: str) -> Path | None:
     """Writes the migration from the database as it is to the declarations; None if there is no difference."""
     written: list[Path] = []
-    revision = _next_revision(_script())
+    follows: Any = heads()
 
     def make(config: Config) -> None:
-        script = command.revision(config, message=message, autogenerate=True, rev_id=revision)
+        script = command.revision(config, message=message, autogenerate=True, rev_id=new_id(), head=follows)
         if script is not None and not isinstance(script, list):
             written.append(Path(script.path))
 
@@ -142,13 +146,13 @@ def new_offline(types: Sequence[EntityType], message: str) -> Path:
         made.append(ops.CreateTableOp.from_table(table))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         made.extend(ops.CreateIndexOp.from_index(index) for index in indexes)
-    revision = _next_revision(script)
+    revision = new_id()
     upgrade_ops = ops.UpgradeOps(made)
     directive = ops.MigrationScript(revision, upgrade_ops, ops.DowngradeOps([]), message=message)
     context = MigrationContext.configure(dialect_name="postgresql")
     writer(context, (revision,), [directive])
     upgrades = render_python_code(upgrade_ops, migration_context=context)
-    written = script.generate_revision(revision, message, upgrades=upgrades, imports="")
+    written = script.generate_revision(revision, message, upgrades=upgrades, imports="", head=heads())
     assert written is not None
     return Path(written.path)
 
@@ -282,10 +286,6 @@ def _config() -> Config:
 
 def _script() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
-
-
-def _next_revision(script: ScriptDirectory) -> str:
-    return f"{max((int(known.revision) for known in script.walk_revisions()), default=0) + 1:04d}"
 
 
 def _asyncpg(url: str) -> str:

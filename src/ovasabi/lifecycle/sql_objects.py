@@ -22,6 +22,7 @@ import msgspec
 from ovasabi.database.roles import OWNER_ROLE
 from ovasabi.database.sql import load
 from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.lifecycle import catalog
 
 DROPPED = "dropped"
 """The object that drops what the tree no longer has."""
@@ -29,7 +30,7 @@ DROPPED = "dropped"
 _SQL = load(__file__)
 TURN = _SQL["turn"]
 """Waits until no other process migrates the database."""
-_TABLE = (_SQL["table"], _SQL["comment"], _SQL["grant"])
+_TABLE = (_SQL["table"], _SQL["column"], _SQL["comment"])
 _REQUIRES = re.compile(r"^-- requires: (.+)$", re.MULTILINE)
 _TRANSACTION = re.compile(r"^-- transaction: (own|none)$", re.MULTILINE)
 _DROPS = re.compile(r"^-- drops: (\S+)$", re.MULTILINE)
@@ -71,19 +72,44 @@ class Step(msgspec.Struct, frozen=True):
     what: str
     text: str
     note: str
+    before: tuple[str, ...] = ()
+    """What undoes a change that the text alone would not undo."""
 
 
 class State(msgspec.Struct, frozen=True):
-    """What a database says of itself: the migration that it is at, and the hash of each object applied to it."""
+    """What a database says of itself: the migrations that it is at, the objects applied to it, and its catalog."""
 
-    revision: str | None
+    revisions: tuple[str, ...]
     objects: dict[str, str]
+    """The hash of each object that was applied."""
+    made: dict[str, dict[str, str]] = {}
+    """What the catalog said of each once it was applied, if that was recorded."""
+    facts: tuple[catalog.Fact, ...] = ()
+    """What it says now."""
 
     def outdated(self) -> list[str]:
         """The objects that are to be applied, or are not known, in order."""
-        wanted = objects()
-        changed = [each.name for each in wanted if self.objects.get(each.name) != each.hash]
-        return [*changed, *sorted(self.objects.keys() - {each.name for each in wanted})]
+        wanted, changed = objects(), self.changed()
+        found = [each.name for each in wanted if each.name in changed or self.objects.get(each.name) != each.hash]
+        return [*found, *sorted(self.objects.keys() - {each.name for each in wanted})]
+
+    def changed(self) -> dict[str, list[catalog.Difference]]:
+        """How the catalog differs from what was applied, by object: something was dropped, revoked or replaced."""
+        found = {}
+        for each in objects():
+            if each.name in self.made and self.objects.get(each.name) == each.hash:
+                found[each.name] = catalog.differences(self.made[each.name], self.of(each))
+        return {name: differences for name, differences in found.items() if differences}
+
+    def unrecorded(self) -> set[str]:
+        """The applied objects of which it is not known what they made, so that no change would be noticed."""
+        known = {each.name: self.of(each) for each in objects() if each.name in self.made}
+        return {name for name in self.objects if name not in known or catalog.is_stale(self.made[name], known[name])}
+
+    def of(self, each: SqlObject) -> list[catalog.Fact]:
+        """The facts about what an object makes."""
+        mine = catalog.subjects(each.name, each.text)
+        return [fact for fact in self.facts if fact.subject in mine]
 
 
 def folder() -> Path:
@@ -120,13 +146,20 @@ def _late(of: SqlObject) -> bool:
 
 
 async def state_of(connection: asyncpg.Connection) -> State:
-    """What a database says of itself, in one statement where it was made by a program that has objects."""
+    """What a database says of itself; the application's login may ask, too."""
     try:
         (row,) = await connection.fetch(_SQL["state"])
     except asyncpg.UndefinedTableError:
         migrated = await connection.fetchval(_SQL["migrated"])
-        return State(await connection.fetchval(_SQL["revision"]) if migrated else None, {})
-    return State(row["revision"], msgspec.json.decode(row["objects"], type=dict[str, str]))
+        return State(tuple(await connection.fetchval(_SQL["revisions"])) if migrated else (), {})
+    made = msgspec.json.decode(row["made"], type=dict[str, dict[str, str] | None])
+    names = set().union(*(catalog.subjects(each.name, each.text) for each in objects()))
+    return State(
+        tuple(row["revisions"]),
+        msgspec.json.decode(row["objects"], type=dict[str, str]),
+        {name: facts for name, facts in made.items() if facts is not None},
+        tuple(await catalog.facts(connection, names)),
+    )
 
 
 async def outdated(url: str) -> list[str]:
@@ -153,6 +186,7 @@ async def apply(url: str, *, turn_timeout: str, lock_timeout: str) -> None:
                 async with nullcontext() if together[0].transaction == "none" else connection.transaction():
                     for step in together:
                         await _apply(connection, step)
+        await _record(connection)
     finally:
         await connection.close()
 
@@ -160,10 +194,28 @@ async def apply(url: str, *, turn_timeout: str, lock_timeout: str) -> None:
 async def _apply(connection: asyncpg.Connection, step: Step) -> None:
     try:
         # What commits by itself must be alone: PostgreSQL takes several statements in one message for a transaction.
-        for text in (step.text, step.note) if step.transaction == "none" else (f"{step.text}\n{step.note}",):
+        texts = (*step.before, step.text, step.note)
+        for text in texts if step.transaction == "none" else ("\n".join([*_closed(step.before), *texts[-2:]]),):
             await connection.execute(text)
     except asyncpg.PostgresError as error:
         raise ObjectFailed(f"sql/{step.name}.sql: {error}") from error
+
+
+async def _record(connection: asyncpg.Connection) -> None:
+    """Records what the catalog says of what was applied, and of what is new for objects that were applied before."""
+    state = await state_of(connection)
+    made = {
+        each.name: catalog.made_of(state.of(each)) | state.made.get(each.name, {})
+        for each in objects()
+        if each.name in state.objects
+    }
+    await connection.execute(
+        _SQL["record"], list(made), [msgspec.json.encode(facts).decode() for facts in made.values()]
+    )
+
+
+def _closed(statements: Sequence[str]) -> list[str]:
+    return [f"{statement};" for statement in statements]
 
 
 def plan(state: State) -> str:
@@ -173,7 +225,7 @@ def plan(state: State) -> str:
         return ""
     parts = [f"SET ROLE {OWNER_ROLE};", *(f"{statement};" for statement in _TABLE)]
     for together in _transactions(steps):
-        texts = [f"-- {step.what}\n{step.text}\n{step.note}" for step in together]
+        texts = ["\n".join([f"-- {step.what}", *_closed(step.before), step.text, step.note]) for step in together]
         parts += texts if together[0].transaction == "none" else ["BEGIN;", *texts, "COMMIT;"]
     return "\n\n".join([*parts, "RESET ROLE;"]) + "\n"
 
@@ -181,17 +233,34 @@ def plan(state: State) -> str:
 def _steps(state: State) -> list[Step]:
     known = {each.name: each for each in objects()}
     gone = set(_DROPS.findall(known[DROPPED].text)) if DROPPED in known else set()
+    changed, unrecorded = state.changed(), state.unrecorded()
     steps = []
-    for name in state.outdated():
+    for name in [*known, *(name for name in state.outdated() if name not in known)]:
         if (of := known.get(name)) is not None:
-            verb = "replaced" if name in state.objects else "applied for the first time"
-            steps.append(Step(name, of.transaction, f"sql/{name}.sql is {verb}.", of.text.strip(), _note(of)))
+            if (verb := _verb(of, state, changed, unrecorded)) is None:
+                continue
+            before = tuple(mend for difference in changed.get(name, ()) for mend in difference.mend)
+            what = f"sql/{name}.sql is {verb}."
+            steps.append(Step(name, of.transaction, what, of.text.strip(), _note(of), before))
         elif name in gone:
             forget = f"DELETE FROM sql_object WHERE name = '{name}';"
             steps.append(Step(name, "own", f"{name} is gone: see sql/dropped.sql.", "", forget))
         else:
             raise ObjectUnknown(name=name)
     return steps
+
+
+def _verb(
+    of: SqlObject, state: State, changed: dict[str, list[catalog.Difference]], unrecorded: set[str]
+) -> str | None:
+    """What becomes of an object, and why; None if nothing does."""
+    if of.name not in state.objects:
+        return "applied for the first time"
+    if state.objects[of.name] != of.hash:
+        return "replaced"
+    if of.name in changed:
+        return f"applied again: {'; '.join(difference.what for difference in changed[of.name])}"
+    return "applied again, and what it makes is recorded" if of.name in unrecorded else None
 
 
 def _transactions(steps: list[Step]) -> list[list[Step]]:
@@ -203,7 +272,7 @@ def _transactions(steps: list[Step]) -> list[list[Step]]:
 def _note(of: SqlObject) -> str:
     return (
         f"INSERT INTO sql_object (name, hash) VALUES ('{of.name}', '{of.hash}')\n"
-        "  ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, applied_at = excluded.applied_at;"
+        "  ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, applied_at = excluded.applied_at, made = NULL;"
     )
 
 

@@ -35,7 +35,7 @@ class Copy:
 
     def add(self, body: str) -> None:
         """Adds a migration on top, or writes it anew."""
-        head = f'"""A step."""\nfrom alembic import op\nrevision = "9999"\ndown_revision = "{migrations.head()}"\n'
+        head = f'"""A step."""\nfrom alembic import op\nrevision = "9999"\ndown_revision = {migrations.heads()!r}\n'
         lines = "".join(f"    op.execute({statement!r})\n" for statement in body.split(";") if statement.strip())
         (self.versions / "9999_step.py").write_text(f"{head}\n\ndef upgrade() -> None:\n{lines}")
 
@@ -72,17 +72,17 @@ async def test_a_migration_that_fails_half_way_leaves_nothing_behind(empty_url: 
     assert not succeeded
     assert said == "migration_failed: The migration failed: division by zero."
     assert await schema_of(empty_url) == done
-    assert await migrations.current_revision(empty_url) == migrations.head()
+    assert await migrations.current_revisions(empty_url) == migrations.heads()
     copy.add("CREATE TABLE half (id int)")
     assert await copy.run(empty_url) == (True, "")
-    assert await migrations.current_revision(empty_url) == "9999"
+    assert await migrations.current_revisions(empty_url) == ("9999",)
 
 
 async def test_steps_before_the_failing_one_are_kept_and_only_those(empty_url: str, copy: Copy) -> None:
     copy.add("CREATE TABLE half (id int); SELECT 1 / 0")
     succeeded, _ = await copy.run(empty_url)
     assert not succeeded
-    assert await migrations.current_revision(empty_url) == migrations.head()
+    assert await migrations.current_revisions(empty_url) == migrations.heads()
     assert await migrations.differences(empty_url) == []
     assert "half" not in {row[1] for row in await schema_of(empty_url)}
 
@@ -144,7 +144,7 @@ async def test_a_database_with_data_finds_the_same_after_the_steps_since_its_rel
 ) -> None:
     await ensure_roles(empty_url)
     await migrations.upgrade_tables(empty_url, "0002")
-    assert await migrations.current_revision(empty_url) == "0002"
+    assert await migrations.current_revisions(empty_url) == ("0002",)
     queries = ["programming ", "progr", "event -loop", '"event loop"', "asynchronuos ", "decimel", "common", "absent"]
     async with pools(empty_url) as database:
         await partitions.ensure(database, 0)

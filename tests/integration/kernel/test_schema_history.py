@@ -10,6 +10,7 @@ from ovasabi.database.roles import ensure_roles
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.lifecycle import migrations
 from ovasabi.lifecycle.declared_schema import metadata_of
+from ovasabi.lifecycle.revisions import DatabaseAhead
 from tests.integration.kernel.fixtures import admin, schema_of
 
 
@@ -78,7 +79,7 @@ async def test_to_upgrade_again_changes_nothing_and_says_nothing(empty_url: str)
     await migrations.upgrade(empty_url, said.append)
     assert len(said) == 1
     assert await schema_of(empty_url) == done
-    assert await migrations.current_revision(empty_url) == migrations.head()
+    assert await migrations.current_revisions(empty_url) == migrations.heads()
     assert await migrations.plan(empty_url) == ""
 
 
@@ -89,13 +90,13 @@ async def test_a_plan_on_an_empty_database_is_sql_that_gives_the_same_schema_and
     text = await migrations.plan(empty_url)
     assert "CREATE TABLE master (" in text
     assert await schema_of(empty_url) == before
-    assert await migrations.current_revision(empty_url) is None
+    assert await migrations.current_revisions(empty_url) == ()
     await ensure_roles(empty_url)
     async with admin(empty_url) as connection:
         for statement in postgast.split(text):
             await connection.execute(statement)
     planned = await schema_of(empty_url)
-    assert await migrations.current_revision(empty_url) == migrations.head()
+    assert await migrations.current_revisions(empty_url) == migrations.heads()
     await _recreate(empty_url)
     await migrations.upgrade(empty_url)
     assert planned == await schema_of(empty_url)
@@ -127,7 +128,7 @@ async def test_a_database_that_is_ahead_of_the_program_is_left_alone(empty_url: 
     try:
         await connection.execute("UPDATE alembic_version SET version_num = '9999'")
         for attempt in (migrations.upgrade(empty_url), migrations.plan(empty_url)):
-            with pytest.raises(migrations.DatabaseAhead, match="9999"):
+            with pytest.raises(DatabaseAhead, match="9999"):
                 await attempt
     finally:
         await connection.close()

@@ -9,6 +9,7 @@ import pytest
 
 from ovasabi.kernel.call.errors import SQLSTATES
 from ovasabi.kernel.call.sqlstates import OwnSqlState
+from ovasabi.lifecycle.catalog import Fact, subjects
 from ovasabi.lifecycle.sql_objects import DROPPED, ObjectUnknown, State, folder, objects, plan
 
 MADE = re.compile(r"CREATE (?:OR REPLACE )?(FUNCTION|PROCEDURE|TYPE|TRIGGER|TABLE|INDEX|SEQUENCE|POLICY) (\w+)")
@@ -92,9 +93,7 @@ def test_what_locks_tables_is_applied_by_itself_and_behind_all_others() -> None:
     late = [each.transaction != "shared" for each in objects()]
     assert late == sorted(late)
     for each in objects():
-        locks = re.search(
-            r"^(CALL (secure|scope)_table|CREATE OR REPLACE TRIGGER| +CALL secure_entity.*;\n +COMMIT)", each.text, re.M
-        )
+        locks = re.search(r"^(CALL (secure|scope)_table|CREATE OR REPLACE TRIGGER| +COMMIT;)", each.text, re.M)
         assert (each.transaction != "shared") == (locks is not None or each.name == DROPPED), each.name
 
 
@@ -106,17 +105,46 @@ def test_what_is_applied_together_cannot_require_what_is_applied_behind_it(tmp_p
 def test_a_plan_names_what_is_replaced_and_is_empty_where_nothing_is() -> None:
     objects.cache_clear()
     applied = {each.name: each.hash for each in objects()}
-    assert plan(State("0007", applied)) == ""
-    text = plan(State("0007", applied | {"locks/require_lease": "of old"}))
+    made: dict[str, dict[str, str]] = {name: {} for name in applied}
+    assert plan(State(("0007",), applied, made)) == ""
+    text = plan(State(("0007",), applied | {"locks/require_lease": "of old"}, made))
     assert "-- sql/locks/require_lease.sql is replaced." in text
     assert text.count("-- sql/") == 1
     assert (folder() / "locks" / "require_lease.sql").read_text().strip() in text
     del applied["locks/require_lease"]
-    assert "-- sql/locks/require_lease.sql is applied for the first time." in plan(State("0007", applied))
+    assert "-- sql/locks/require_lease.sql is applied for the first time." in plan(State(("0007",), applied, made))
+
+
+def test_a_plan_names_what_was_changed_by_hand_and_undoes_what_the_file_alone_would_not() -> None:
+    objects.cache_clear()
+    applied = {each.name: each.hash for each in objects()}
+    made: dict[str, dict[str, str]] = {name: {} for name in applied}
+    made["ids/next_id"] = {"function next_id()": "1", "grants on function next_id()": "PUBLIC EXECUTE"}
+    facts = (
+        Fact("function next_id()", "next_id", "1", "function next_id()"),
+        Fact("grants on function next_id()", "next_id", "ovasabi_app EXECUTE", "grants on function next_id()"),
+    )
+    text = plan(State(("0007",), applied, made, facts))
+    what = "grants on function next_id(): PUBLIC lacks EXECUTE, ovasabi_app has EXECUTE"
+    assert f"-- sql/ids/next_id.sql is applied again: {what}." in text
+    assert (
+        "REVOKE EXECUTE ON function next_id() FROM ovasabi_app;\nGRANT EXECUTE ON function next_id() TO PUBLIC;" in text
+    )
+    assert text.count("-- sql/") == 1
+    gone = plan(State(("0007",), applied, made))
+    assert "-- sql/ids/next_id.sql is applied again: function next_id() is missing." in gone
+
+
+def test_each_function_type_trigger_and_table_is_the_responsibility_of_one_file() -> None:
+    objects.cache_clear()
+    named = [name for each in objects() for name in subjects(each.name, each.text)]
+    assert sorted(set(named)) == sorted(named)
+    secured = {f.stem for f in (folder() / "policies").glob("*.sql")} - {"entities", "partitions", "schema"}
+    assert secured | {"entities", "partitions", "schema public", "alembic_version", "sql_object"} <= set(named)
 
 
 def test_an_object_that_nobody_knows_is_never_dropped_silently() -> None:
     objects.cache_clear()
     applied = {each.name: each.hash for each in objects()}
     with pytest.raises(ObjectUnknown, match="search/gone"):
-        plan(State("0007", applied | {"search/gone": "x"}))
+        plan(State(("0007",), applied | {"search/gone": "x"}))

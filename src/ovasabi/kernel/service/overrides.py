@@ -76,9 +76,10 @@ def _check_verb(what: str, name: str, function: Callable[..., Any], taken: froze
             f"{what} is the method {function.__name__} under another name.", hint="Define it where it is used."
         )
     kind: MethodKind = function.__declared__.operation  # type: ignore[attr-defined]
-    if kind is not MethodKind.WATCH and not inspect.iscoroutinefunction(function):
+    own = inspect.unwrap(function)
+    if kind is not MethodKind.WATCH and not inspect.iscoroutinefunction(own):
         raise DeclarationError(f"{what} must be declared with `async def`.")
-    if kind is MethodKind.WATCH and inspect.iscoroutinefunction(function):
+    if kind is MethodKind.WATCH and inspect.iscoroutinefunction(own):
         raise DeclarationError(f"{what} must return its messages without `await`: declare it with `def`.")
 
 

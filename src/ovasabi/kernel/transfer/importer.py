@@ -215,16 +215,22 @@ class Importer:
     async def _read(self, batches: Iterator[Batch]) -> AsyncIterator[Batch]:
         """The batches, read in a thread that nobody waits for, since standard input may never answer."""
         loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[Batch | BaseException | None] = asyncio.Queue(1)
+        queue: asyncio.Queue[Batch | BaseException | None] = asyncio.Queue()
+        room, ended = threading.Semaphore(1), threading.Event()
 
         def put(item: Batch | BaseException | None) -> None:
-            asyncio.run_coroutine_threadsafe(queue.put(item), loop).result()
+            # A coroutine for the loop to run would be reported as never awaited if an error closes the loop first.
+            room.acquire()
+            if not ended.is_set():
+                loop.call_soon_threadsafe(queue.put_nowait, item)
 
         def read_all() -> None:
-            with suppress(RuntimeError, asyncio.CancelledError):  # the loop is gone: nobody listens
+            with suppress(RuntimeError):  # the loop is gone: nobody listens
                 try:
                     for batch in batches:
                         put(batch)
+                        if ended.is_set():
+                            return
                     put(None)
                 except Exception as error:
                     put(error)
@@ -236,6 +242,7 @@ class Importer:
                 item = asyncio.create_task(queue.get())
                 await asyncio.wait((item, stopped), return_when=asyncio.FIRST_COMPLETED)
                 batch = item.result() if item.done() else None
+                room.release()
                 if isinstance(batch, BaseException):
                     raise batch
                 if batch is None:
@@ -244,6 +251,8 @@ class Importer:
                 yield batch
         finally:
             stopped.cancel()
+            ended.set()
+            room.release()
 
 
 def type_named(plural: str) -> str:

@@ -11,6 +11,7 @@ PACKAGE = Path(ovasabi.__file__).parent
 
 GENERATOR = "the generator: its statements are golden files, and the rule reads them"
 BUILDERS = {
+    "cli/migrate.py": "the text of a statement for the operator; the ids are those of files",
     "database/connection.py": "SET takes no parameters; the number is ours",
     "database/embedded.py": "CREATE DATABASE takes no parameters; the name is a constant",
     "database/sql.py": "here the scope is put into every other one",
@@ -22,6 +23,7 @@ BUILDERS = {
     "kernel/store/filters.py": "conditions on declared columns, in parentheses; the rule reads lists with them",
     "kernel/store/listing.py": "conditions on declared columns: from where a page goes on",
     "kernel/transfer/line_decoder.py": "of SQLite: the lines that one import has seen",
+    "lifecycle/catalog.py": "grants, owners and policies as the catalog names them, quoted by PostgreSQL itself",
     "lifecycle/declared_schema.py": "checks and indexes of declared columns, for migrations",
     "lifecycle/migrations.py": "SET takes no parameters; the role, the limits and the declared names are constants",
     "lifecycle/sql_objects.py": "the text of a plan, to be read and run; names and hashes are of the tree",

@@ -63,8 +63,10 @@ def message_name(kind: Any) -> str:
 
 def folder_of(cls: type) -> str:
     """Returns the folder of a class's service; `ovasabi` for a class that belongs to no service."""
-    root, package, *rest = cls.__module__.split(".")
-    return "ovasabi" if root == "ovasabi" and package not in ("system", "services") else rest[0]
+    root, *packages = cls.__module__.split(".")
+    if root == "ovasabi" and packages[:1] not in (["system"], ["services"]):
+        return root
+    return packages[1] if len(packages) > 1 else root
 
 
 def value_name(enum: str, value: str) -> str:

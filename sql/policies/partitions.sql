@@ -1,0 +1,38 @@
+-- Every partition that is there already has what let_search, create_dedicated and create_month give a new one. One by one, and only those
+-- that lack something: a lock on each of thousands would wait for everybody.
+-- requires: events/refuse_event_change
+-- covers: partitions
+-- transaction: none
+DO $$
+DECLARE
+  target record;
+BEGIN
+  FOR target IN
+    WITH partition AS (
+      SELECT c.oid, c.relname, c.relrowsecurity AND c.relforcerowsecurity AS secured, e.name IS NOT NULL AS read, p.inhparent,
+             EXISTS (SELECT 1 FROM pg_inherits AS s WHERE s.inhrelid = p.inhparent AND s.inhparent = 'service_event'::regclass) AS events
+      FROM pg_class AS c JOIN pg_inherits AS p ON p.inhrelid = c.oid LEFT JOIN entity_type AS e ON to_regclass(quote_ident(e.table_name)) = p.inhparent
+      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND p.inhparent <> 'service_event'::regclass)
+    SELECT oid::regclass AS name, secured, read,
+           read AND NOT EXISTS (SELECT 1 FROM pg_policy WHERE polrelid = partition.oid AND polname = 'search_read' AND polcmd = 'r' AND polpermissive
+                                AND polroles = ARRAY['ovasabi_search'::regrole::oid] AND pg_get_expr(polqual, polrelid) = 'true') AS unread,
+           events AND NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = partition.oid AND tgname = 'service_event_no_truncate' AND tgenabled = 'O') AS truncated
+    FROM partition ORDER BY 1 LOOP
+    IF NOT target.secured THEN
+      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target.name);
+      EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target.name);
+    END IF;
+    IF target.unread THEN
+      EXECUTE format('DROP POLICY IF EXISTS search_read ON %s', target.name);
+      EXECUTE format('CREATE POLICY search_read ON %s FOR SELECT TO ovasabi_search USING (true)', target.name);
+    END IF;
+    IF target.read AND NOT has_table_privilege('ovasabi_search', target.name, 'SELECT') THEN
+      EXECUTE format('GRANT SELECT ON %s TO ovasabi_search', target.name);
+    END IF;
+    IF target.truncated THEN
+      EXECUTE format('DROP TRIGGER IF EXISTS service_event_no_truncate ON %s', target.name);
+      EXECUTE format('CREATE TRIGGER service_event_no_truncate BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION refuse_event_change()', target.name);
+    END IF;
+    COMMIT;
+  END LOOP;
+END $$;

@@ -1,0 +1,98 @@
+-- What PostgreSQL's catalog says about the objects of sql/: whether they are there, and as they were applied.
+
+-- name: path
+-- How names are written: without the schema, whatever the login's own search path.
+-- scope: none
+SET LOCAL search_path = public, pg_temp
+
+-- name: facts
+-- Facts by the object that they are about. Of partitions, which are alike, the name is a pattern, and there is one row for each value; the
+-- value of `partition …` is what is wrong with it.
+-- An expression is written as this major version of PostgreSQL writes it. $1 the names of functions.
+-- scope: none
+WITH role AS (
+  SELECT oid, rolname::text AS name FROM pg_roles WHERE rolname IN ('ovasabi_owner', 'ovasabi_app', 'ovasabi_search')
+  UNION ALL SELECT 0, 'PUBLIC'),
+entity AS (SELECT to_regclass(quote_ident(table_name)) AS oid, table_name::text AS name, scope::text FROM entity_type),
+relation AS (
+  SELECT c.oid, c.oid::regclass::text AS name, c.relkind AS kind, c.relowner AS owner, c.relacl AS acl, c.relispartition AS partition, p.inhparent AS parent,
+         CASE c.relkind WHEN 'S' THEN 'sequence ' ELSE 'table ' END || c.oid::regclass AS label,
+         concat_ws(', ', CASE WHEN c.relrowsecurity THEN 'enabled' END, CASE WHEN c.relforcerowsecurity THEN 'forced' END) AS security,
+         CASE WHEN e.oid IS NULL THEN c.relname::text ELSE 'entities' END AS subject
+  FROM pg_class AS c LEFT JOIN pg_inherits AS p ON p.inhrelid = c.oid LEFT JOIN entity AS e ON e.oid = c.oid
+  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'S')),
+base AS (SELECT * FROM relation WHERE NOT partition OR parent = to_regclass('service_event')),
+branch AS (  -- what a search looks into
+  SELECT r.oid, r.name, e.name AS entity, e.name || '_*' AS pattern, true AS read FROM relation AS r JOIN entity AS e ON e.oid = r.parent
+  UNION ALL SELECT r.oid, r.name, r.name, r.name, false FROM relation AS r JOIN entity AS e ON e.oid = r.oid WHERE e.scope <> 'campaign'),
+partition AS (
+  SELECT r.*, coalesce(b.pattern, g.pattern || '_*', u.name || '_*') AS pattern, coalesce(b.read, false) AS read, u.parent = to_regclass('service_event') AS events
+  FROM relation AS r JOIN relation AS u ON u.oid = r.parent LEFT JOIN branch AS b ON b.oid = r.oid LEFT JOIN branch AS g ON g.oid = r.parent
+  WHERE r.partition AND r.parent <> to_regclass('service_event')),
+routine AS (
+  SELECT p.oid, CASE p.prokind WHEN 'p' THEN 'procedure ' ELSE 'function ' END || p.oid::regprocedure AS label, p.proname::text AS name, p.proowner AS owner, p.proacl AS acl,
+         encode(sha256(convert_to(concat_ws('|', p.prokind, l.lanname, p.provolatile, p.proisstrict, p.prosecdef, p.proleakproof, p.proparallel, p.procost,
+                p.prorows, p.proretset, format_type(p.prorettype, NULL), pg_get_function_arguments(p.oid), array_to_string(p.proconfig, ',')), 'UTF8')
+                || convert_to(p.prosrc, 'UTF8')), 'hex') AS definition
+  FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+  WHERE p.pronamespace = 'public'::regnamespace AND p.prokind IN ('f', 'p') AND p.proname = ANY ($1)
+    AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')),
+granted AS (
+  SELECT g.label, g.subject, a.grantee, a.privilege_type || CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS privilege, NULL::text AS col, g.owner
+  FROM (SELECT label, subject, owner, coalesce(acl, acldefault(CASE kind WHEN 'S' THEN 's'::"char" ELSE 'r' END, owner)) AS acl FROM base
+        UNION ALL SELECT label, name, owner, coalesce(acl, acldefault('f', owner)) FROM routine) AS g
+  CROSS JOIN LATERAL aclexplode(g.acl) AS a
+  UNION ALL SELECT b.label, b.subject, a.grantee, a.privilege_type, quote_ident(c.attname), b.owner
+  FROM base AS b JOIN pg_attribute AS c ON c.attrelid = b.oid AND NOT c.attisdropped CROSS JOIN LATERAL aclexplode(c.attacl) AS a),
+granting AS (  -- what an administrator lets other roles do is none of our business
+  SELECT g.label, g.subject, r.name || ' ' || g.privilege || coalesce(' (' || g.col || ')', '') AS text
+  FROM granted AS g JOIN role AS r ON r.oid = g.grantee
+  WHERE g.grantee <> g.owner
+  UNION ALL SELECT 'schema public', 'schema public', name || ' USAGE' FROM role  -- be it by a grant to everybody
+  WHERE name IN ('ovasabi_app', 'ovasabi_search') AND has_schema_privilege(oid, 'public', 'USAGE')),
+policy AS (
+  SELECT p.polrelid, p.polname::text AS name, quote_ident(p.polname) AS quoted, p.polcmd, p.polpermissive, pg_get_expr(p.polqual, p.polrelid) AS qual,
+         pg_get_expr(p.polwithcheck, p.polrelid) AS checked, ARRAY(SELECT r.name FROM role AS r WHERE r.oid = ANY (p.polroles) ORDER BY 1) AS roles
+  FROM pg_policy AS p JOIN base AS b ON b.oid = p.polrelid),
+fact AS (
+  SELECT label AS item, name AS subject, definition AS value, label AS example FROM routine
+  UNION ALL SELECT label, subject, kind::text, label FROM base
+  UNION ALL SELECT 'owner of ' || o.label, o.subject, coalesce(r.name, o.owner::regrole::text), 'owner of ' || o.label
+  FROM (SELECT label, name AS subject, owner FROM routine UNION ALL SELECT label, subject, owner FROM base) AS o LEFT JOIN role AS r ON r.oid = o.owner
+  UNION ALL SELECT 'grants on ' || g.label, g.subject, coalesce(string_agg(g.text, '; ' ORDER BY g.text), ''), 'grants on ' || g.label
+  FROM (SELECT label, subject, text FROM granting UNION ALL SELECT label, subject, NULL FROM base UNION ALL SELECT label, name, NULL FROM routine
+        UNION ALL SELECT 'schema public', 'schema public', NULL) AS g GROUP BY g.label, g.subject
+  UNION ALL SELECT 'row-level security of ' || b.label, b.subject,
+                   b.security || '; ' || coalesce((SELECT string_agg(p.quoted, ', ' ORDER BY p.name) FROM policy AS p WHERE p.polrelid = b.oid AND p.roles <> '{}'), ''),
+                   'row-level security of ' || b.label
+  FROM base AS b WHERE b.kind <> 'S'
+  UNION ALL SELECT 'policy ' || p.quoted || ' on ' || b.label, b.subject,
+                   current_setting('server_version_num')::int / 10000 || ':' || encode(sha256(convert_to(concat_ws('|', p.polcmd, p.polpermissive, p.roles, p.qual, p.checked), 'UTF8')), 'hex'),
+                   'policy ' || p.quoted || ' on ' || b.label
+  FROM policy AS p JOIN base AS b ON b.oid = p.polrelid
+  UNION ALL SELECT 'trigger ' || quote_ident(t.tgname) || ' on ' || b.label, t.tgname, concat_ws(' ', t.tgfoid::regproc, t.tgtype, t.tgenabled, t.tgattr, t.tgqual IS NULL),
+                   'trigger ' || quote_ident(t.tgname) || ' on ' || b.label
+  FROM pg_trigger AS t JOIN base AS b ON b.oid = t.tgrelid WHERE NOT t.tgisinternal AND t.tgparentid = 0
+  UNION ALL SELECT 'type ' || format_type(c.reltype, NULL), c.relname, 'composite', 'type ' || format_type(c.reltype, NULL)
+  FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'c'
+  UNION ALL SELECT 'partition ' || p.pattern, 'partitions',
+                   concat_ws(', ', CASE WHEN p.security <> 'enabled, forced' THEN 'row-level security is not enabled and forced' END,
+                             CASE WHEN p.read AND NOT has_table_privilege(s.oid, p.oid, 'SELECT') THEN 'ovasabi_search lacks SELECT' END,
+                             CASE WHEN p.read AND NOT EXISTS (SELECT 1 FROM pg_policy AS y WHERE y.polrelid = p.oid AND y.polname = 'search_read' AND y.polcmd = 'r' AND y.polpermissive
+                                                              AND y.polroles = ARRAY[s.oid] AND pg_get_expr(y.polqual, y.polrelid) = 'true') THEN 'the policy search_read is missing or was changed' END,
+                             CASE WHEN p.events AND NOT EXISTS (SELECT 1 FROM pg_trigger AS t WHERE t.tgrelid = p.oid AND t.tgname = 'service_event_no_truncate' AND t.tgenabled = 'O')
+                                  THEN 'the trigger service_event_no_truncate is missing or disabled' END),
+                   'partition ' || p.name
+  FROM partition AS p LEFT JOIN role AS s ON s.name = 'ovasabi_search'
+  UNION ALL SELECT 'search functions of ' || b.pattern, 'let_search_text',
+                   encode(sha256(convert_to(string_agg(concat_ws(' ', k.kind, f.text), '; ' ORDER BY k.kind), 'UTF8')), 'hex'),
+                   'search functions of ' || b.name
+  FROM branch AS b CROSS JOIN unnest(ARRAY['lookup', 'rows', 'named', 'sample', 'newest']) AS k (kind)
+  LEFT JOIN LATERAL (
+    SELECT concat_ws('|', l.lanname, p.provolatile, p.prosecdef, array_to_string(p.proconfig, ','), pg_get_function_arguments(p.oid), replace(p.prosrc, b.name, b.pattern),
+                     coalesce(o.name, p.proowner::regrole::text), p.proacl IS NULL OR EXISTS (SELECT 1 FROM aclexplode(p.proacl) WHERE grantee = 0)) AS text
+    FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang LEFT JOIN role AS o ON o.oid = p.proowner
+    WHERE p.pronamespace = 'public'::regnamespace AND p.proname = b.name || '_' || k.kind) AS f ON true
+  WHERE EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = b.oid AND a.attname = 'search_vector' AND NOT a.attisdropped)
+  GROUP BY b.pattern, b.name)
+SELECT item, subject::text, value::text, min(example) AS example FROM fact GROUP BY item, subject, value ORDER BY item, value
