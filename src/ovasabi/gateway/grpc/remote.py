@@ -11,6 +11,7 @@ import msgspec
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from ovasabi.database.retry import Policy, retry
 from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError, such_as
 from ovasabi.gateway.contract.protobuf.contract import Contract, Rpc
 from ovasabi.gateway.grpc.call_metadata import CAUSATION_KEY, CORRELATION_KEY
@@ -18,7 +19,7 @@ from ovasabi.gateway.grpc.server import KEEPALIVE_MS
 from ovasabi.gateway.grpc.statuses import error_of
 from ovasabi.gateway.wire.headers import CLIENT_KEY
 from ovasabi.gateway.wire.problems import unreadable
-from ovasabi.kernel.call.context import PLATFORM, current, remaining
+from ovasabi.kernel.call.context import PLATFORM, current, deadline, remaining
 from ovasabi.kernel.call.errors import EntityNotFound
 from ovasabi.kernel.declare.methods import Call, Watched
 from ovasabi.kernel.service import Elsewhere, SearchAnswer, SearchRequest, Service
@@ -42,6 +43,8 @@ _OPTIONS = [
 ]
 
 
+_RECONNECT = Policy(attempts=2, first=0.1, longest=0.1)
+"""Of calls that change nothing: often only the call that uses a connection finds that it is dead."""
 _AT_ONCE = 32
 """How many entities are requested from another process concurrently."""
 Metadata = list[tuple[str, str]]
@@ -73,6 +76,15 @@ class Remote:
 
     async def run(self, call: Call) -> Any:
         """Performs a call of one of its methods."""
+        if call.method.writes:
+            return await self._run(call)
+        return await retry(lambda: self._run(call), _RECONNECT, on=_was_lost, deadline=deadline())
+
+    async def stream(self, call: Call) -> AsyncGenerator[Watched, None]:
+        """Starts a call of a streaming method, and returns its stream of messages."""
+        return await retry(lambda: self._stream(call), _RECONNECT, on=_was_lost, deadline=deadline())
+
+    async def _run(self, call: Call) -> Any:
         rpc = self._rpcs[call.method.name]
         body = self._body(rpc, call)
         try:
@@ -81,8 +93,7 @@ class Remote:
             raise self._error(error) from None
         return rpc.value(rpc.answer_class.FromString(response))
 
-    async def stream(self, call: Call) -> AsyncGenerator[Watched, None]:
-        """Starts a call of a streaming method, and returns its stream of messages."""
+    async def _stream(self, call: Call) -> AsyncGenerator[Watched, None]:
         rpc = self._rpcs[call.method.name]
         stream = self._rpc_calls[rpc.method.name](self._body(rpc, call), metadata=self._metadata())
         messages = self._messages(rpc, stream)
@@ -207,6 +218,10 @@ class Remote:
             raise self._error(error) from None
         finally:
             stream.cancel()
+
+
+def _was_lost(error: Exception) -> bool:
+    return isinstance(error, PeerUnavailable)
 
 
 def _callable(channel: grpc.aio.Channel, rpc: Rpc) -> Any:
