@@ -3,9 +3,10 @@
 import random
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -80,17 +81,20 @@ _LEAVES: dict[type, Callable[[], Any]] = {
 
 def _text(described: mi.StrType, chance: random.Random, unique: bool, password: bool) -> str:
     """The first of some usual forms of text that the type takes; else one made from its pattern or its length."""
-    word = uuid.uuid4().hex
-    forms = [PASSWORD] if password else []
-    forms += [f"w{word[:12]} plain words", f"w{word[:12]}", f"{word[:12]}@example.org", word]
-    forms += [] if unique else ["EUR", "1", "en"]
-    if described.pattern is not None:
-        forms += [_matching(described.pattern, chance) for _ in range(50)]
-    forms.append(word[: described.max_length or 32].ljust(described.min_length or 0, "x"))
-    for form in forms:
+    for form in _forms(described, chance, unique, password):
         if _fits(described, form):
             return form
     raise AssertionError(f"no text was found for {described}: give its Meta an example")
+
+
+def _forms(described: mi.StrType, chance: random.Random, unique: bool, password: bool) -> Iterator[str]:
+    word = uuid.uuid4().hex
+    yield from [PASSWORD] if password else []
+    yield from (f"w{word[:12]} plain words", f"w{word[:12]}", f"{word[:12]}@example.org", word)
+    yield from () if unique else ("EUR", "1", "en")
+    if described.pattern is not None:
+        yield from (_matching(described.pattern, chance) for _ in range(50))
+    yield word[: described.max_length or 32].ljust(described.min_length or 0, "x")
 
 
 def _fits(described: mi.StrType, text: str) -> bool:
@@ -129,12 +133,15 @@ def _part(kind: str, value: Any, chance: random.Random) -> str:
 
 def _one_of(choices: Any, chance: random.Random) -> str:
     """A character of a class; of one that says what is not meant, a letter or digit that it leaves."""
-    of = [(str(kind), value) for kind, value in choices]
-    found = [character for character in map(chr, range(32, 127)) if _is_in(character, of)]
-    return chance.choice(found)
+    return chance.choice(_members(tuple((str(kind), value) for kind, value in choices)))
 
 
-def _is_in(character: str, of: list[tuple[str, Any]]) -> bool:
+@cache
+def _members(of: tuple[tuple[str, Any], ...]) -> list[str]:
+    return [character for character in map(chr, range(32, 127)) if _is_in(character, of)]
+
+
+def _is_in(character: str, of: tuple[tuple[str, Any], ...]) -> bool:
     code, inside = ord(character), False
     for kind, value in of:
         if kind == "LITERAL":

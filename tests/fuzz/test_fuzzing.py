@@ -67,6 +67,7 @@ def test_a_key_of_one_campaign_changes_nothing_in_another_and_reads_nothing_ther
     run = fuzz(world, tmp_path, world.key(), ["-n", "4", "--phases", "fuzzing,stateful", *FIXED], confined=True)
     assert run.code == 0, failures(run)
     assert run.operations() == run.answered("2", "4")
-    assert len(run.answered("403")) > 90
-    assert len(run.answered("2")) > 40
+    # Which campaign a call is of is drawn by lot: most operations are refused in another, many work in the key's own.
+    assert len(run.answered("403")) > 0.7 * len(run.operations())
+    assert len(run.answered("2")) > 0.2 * len(run.operations())
     assert world.closed_rows() == before

@@ -21,7 +21,7 @@ from ovasabi.lifecycle import migrations, sql_objects
 from ovasabi.security.keys import Keyring, Unauthenticated
 
 SOURCE = Path(ovasabi.__file__).parents[1]
-SERVICE = '''"""The data of a thing."""
+ENTITY = '''"""The data of a thing."""
 
 from typing import Annotated
 
@@ -36,6 +36,15 @@ class Thing(Entity):
     """A thing."""
 
     name: Annotated[str, Meta(max_length=100), Search("A")]
+'''
+RULES = '''"""The rules of things."""
+
+from ovasabi.kernel.service import EntityService
+from ovasabi.services.thing.entity import Thing
+
+
+class Things(EntityService[Thing]):
+    """Things."""
 '''
 
 
@@ -105,8 +114,8 @@ async def test_a_new_entity_gets_its_migration_written_and_without_one_there_is_
     folder = source / "ovasabi" / "services" / "thing"
     folder.mkdir()
     (folder / "__init__.py").write_text('"""Things."""\n')
-    (folder / "entity.py").write_text(SERVICE)
-    (folder / "service.py").write_text('"""The rules of things."""\n')
+    (folder / "entity.py").write_text(ENTITY)
+    (folder / "service.py").write_text(RULES)
     answer = await run("migrate", "--new", "things", source=source, OVASABI_DATABASE_URL=empty_url)
     written = Path(answer.stdout.strip())
     assert written.is_relative_to(tmp_path / "migrations")

@@ -174,7 +174,7 @@ async def test_what_a_killed_process_left_running_is_taken_over(home: Path) -> N
         assert server.pid != orphan
         assert not Path(f"/proc/{orphan}/cwd").exists()
         await write(server)
-    assert said == ["Stopped a PostgreSQL that an earlier process had left running."]
+    assert said == ["Stopped a PostgreSQL server that an earlier process had left running."]
 
 
 async def test_a_process_that_ends_without_stopping_takes_its_server_along(home: Path) -> None:

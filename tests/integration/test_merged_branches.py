@@ -13,6 +13,7 @@ import pytest
 
 import ovasabi
 from ovasabi.database.roles import ensure_roles
+from ovasabi.gateway.contract.protobuf import field_numbers
 from ovasabi.lifecycle import migrations, sql_objects
 from ovasabi.lifecycle.revisions import history
 
@@ -32,6 +33,7 @@ class Project:
         shutil.copytree(SOURCE, folder / "src" / "ovasabi", ignore=ignored)
         shutil.copytree(migrations.folder(), folder / "migrations", ignore=ignored)
         shutil.copytree(sql_objects.folder(), folder / "sql")
+        shutil.copytree(field_numbers.folder(), folder / "api")
         self.git("init", "--quiet", "--initial-branch=main")
         self.commit("The release")
 

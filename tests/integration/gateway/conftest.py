@@ -13,14 +13,13 @@ import pytest_asyncio
 import uvicorn
 
 from ovasabi.database.connection import Database
-from ovasabi.gateway.contract.protobuf.contract import contract_of
 from ovasabi.gateway.grpc.server import serving_grpc
 from ovasabi.gateway.http.app import create_app
 from ovasabi.kernel.call.context import Role
-from ovasabi.kernel.service import declared_methods
 from ovasabi.runtime import running
 from ovasabi.security.keys import create_key
 from ovasabi.settings import Settings
+from tests.integration.gateway.grpc_fixtures import contract
 from tests.integration.gateway.processes import three_processes
 
 
@@ -45,7 +44,7 @@ async def serving(database_url: str, home: Path) -> AsyncIterator[tuple[str, str
         while not server.started:
             assert not serving.done(), "the server did not start"
             await asyncio.sleep(0.01)
-        async with serving_grpc(platform, contract_of(declared_methods()), "127.0.0.1", 0) as port:
+        async with serving_grpc(platform, contract(), "127.0.0.1", 0) as port:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}", f"127.0.0.1:{port}"
         server.should_exit = True
         await serving

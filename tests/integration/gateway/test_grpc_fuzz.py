@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from ovasabi.database.connection import Database
 from ovasabi.discovery import discover
-from ovasabi.gateway.contract.protobuf.contract import contract_of
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import Scope, declared
 from ovasabi.kernel.declare.methods import MethodKind
@@ -28,11 +27,11 @@ from ovasabi.security.keys import create_key
 from tests.conftest import new_campaign
 from tests.integration.drafts import Maker, within
 from tests.integration.gateway.fuzzing_fixtures import World, bodies, metadata
-from tests.integration.gateway.grpc_fixtures import Refused, Wire, rpcs
+from tests.integration.gateway.grpc_fixtures import Refused, Wire, contract, rpcs
 from tests.integration.kernel.fixtures import CAMPAIGN_TABLES
 
 discover()
-NAMES = sorted(rpc.name for rpc in contract_of(declared_methods()).rpcs)
+NAMES = sorted(rpc.name for rpc in contract().rpcs)
 TYPES = sorted(
     method.subject.singular
     for method in declared_methods()

@@ -1,4 +1,4 @@
-"""A connection that is lost with a call on it: what changes nothing is asked again, a write is its caller's to repeat."""
+"""A connection that is lost with a call on it: a read is sent once more, a write is for its caller to repeat."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ async def pair(database_url: str, database: Database, tmp_path: Path) -> AsyncIt
     """A platform that has two of its services in another one, and what lies between them."""
     here, between = free_port(), free_port()
     async with AsyncExitStack() as opened:
-        there, address = await opened.enter_async_context(
+        _, address = await opened.enter_async_context(
             on_grpc(
                 database_url, tmp_path / "there",
                 services=",".join(ELSEWHERE), peers=f"*=127.0.0.1:{here}", peer_secret=SECRET,

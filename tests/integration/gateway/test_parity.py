@@ -14,7 +14,6 @@ import pytest_asyncio
 
 from ovasabi.database.connection import Database
 from ovasabi.discovery import discover
-from ovasabi.gateway.contract.protobuf.contract import contract_of
 from ovasabi.gateway.wire.headers import CLIENT_KEY
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import EntityType, Scope, declared
@@ -25,6 +24,7 @@ from ovasabi.security.keys import create_key
 from tests.conftest import new_campaign
 from tests.integration.drafts import Maker, within
 from tests.integration.gateway.doors import Door, OverGrpc, OverHttp, Told, told
+from tests.integration.gateway.grpc_fixtures import contract
 from tests.samples import request_of
 
 discover()
@@ -55,7 +55,7 @@ async def both(
     addresses: tuple[str, str], registry: ServiceRegistry, database: Database, campaign: int
 ) -> AsyncIterator[Both]:
     """Both doors and a campaign of the test's own."""
-    over_http, over_grpc = OverHttp(addresses[0]), OverGrpc(contract_of(declared_methods()), addresses[1])
+    over_http, over_grpc = OverHttp(addresses[0]), OverGrpc(contract(), addresses[1])
     other = await new_campaign(registry)
     keys = {
         "admin": f"Bearer {await create_key(database, 'test', Role.ADMIN)}",

@@ -114,7 +114,11 @@ async def test_the_migration_of_a_new_entity_is_written_from_its_declaration(emp
     service = copy.folder / "src/ovasabi/services/probe"
     service.mkdir()
     (service / "__init__.py").write_text('"""A probe."""\n')
-    (service / "service.py").write_text('"""None."""\n')
+    (service / "service.py").write_text(
+        '"""Probes."""\nfrom ovasabi.kernel.service import EntityService\n'
+        "from ovasabi.services.probe.entity import Probe\n\n\n"
+        'class Probes(EntityService[Probe]):\n    """Probes."""\n'
+    )
     (service / "entity.py").write_text(
         '"""A probe."""\nfrom typing import Annotated\nfrom msgspec import Meta\n'
         "from ovasabi.kernel.declare.entity import Entity, entity\n"

@@ -52,7 +52,7 @@ async def test_an_import_is_accepted_at_once_and_tells_what_became_of_each_line(
         assert (done.result["created"], done.result["present"], done.result["rejected"]) == (301, 0, 3)
         rejects = {reject["line"]: reject for reject in done.result["rejects"]}
         assert rejects[301]["field"] == "titel"
-        assert "no JSON" in rejects[302]["reason"]
+        assert "not valid JSON" in rejects[302]["reason"]
         assert rejects[304]["field"] == "slug"
         assert await count(registry) == 301
 
