@@ -136,7 +136,7 @@ def system_context(name: str, campaign_id: int | None = None) -> Context:
 def nobodys_context() -> Variables:
     """Returns context variables for work shared by many callers. They name no campaign, so none can leak into it."""
     variables = Variables()
-    variables.run(_current.set, system_context("lane"))
+    variables.run(_current.set, system_context("batcher"))
     return variables
 
 

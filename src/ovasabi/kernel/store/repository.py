@@ -39,7 +39,7 @@ CAMPAIGNS = 16
 class Repository(Generic[E]):
     """Reads and writes the entities of one type, always in the campaign of the running context.
 
-    Single calls that run at the same time share statements, whatever their campaigns: see `lanes`. Those of many rows
+    Single calls that run at the same time share statements, whatever their campaigns: see `Batcher`. Those of many rows
     (`_many`), and those within a transaction or under a lease, have theirs for themselves.
     """
 

@@ -223,4 +223,4 @@ async def test_a_statement_runs_in_nobodys_campaign_whoever_started_it() -> None
     with acting(system_context("caller", 7)):
         await answers([asked(batcher.call(n, campaign=7)) for n in range(6)])
         assert current_campaign() == 7
-    assert seen == [("system:lane", None, None)] * 3
+    assert seen == [("system:batcher", None, None)] * 3
