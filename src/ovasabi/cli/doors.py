@@ -10,6 +10,15 @@ from ovasabi.runtime import Platform, running
 from ovasabi.settings import Settings
 
 
+def check_declarations() -> None:
+    """Raises `DeclarationError` if a service could not be served here or elsewhere; needs no database."""
+    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import check_expressible
+
+    discover()
+    check_expressible()
+
+
 async def serve(url: str, settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serves until cancelled; calls `ready` once both HTTP and gRPC are listening."""
     from ovasabi.gateway.http.app import create_app
@@ -26,13 +35,11 @@ async def _opened(url: str, settings: Settings) -> AsyncIterator[Platform]:
             yield platform
         return
     # Loaded only if gRPC is used: it takes a sixth of the process's memory.
-    from ovasabi.discovery import discover
     from ovasabi.gateway.contract.protobuf.contract import contract_of
     from ovasabi.gateway.grpc.remote import remotes
     from ovasabi.gateway.grpc.server import serving_grpc
     from ovasabi.kernel.service import declared_methods
 
-    discover()
     contract = contract_of(declared_methods())
     async with running(url, settings, partial(remotes, contract, settings.request_timeout_seconds)) as platform:
         if port is None:

@@ -35,8 +35,9 @@ def up(host: str | None, port: int | None) -> None:
 
 async def _up(settings: Settings, home: Home, listener: socket.socket) -> None:
     from ovasabi import runtime
-    from ovasabi.cli.doors import serve
+    from ovasabi.cli.doors import check_declarations, serve
 
+    check_declarations()
     async with _database(settings, home) as url:
         prepared = await runtime.prepare(url, settings, progress=_say)
 

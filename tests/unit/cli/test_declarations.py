@@ -97,11 +97,23 @@ def run(services: Path, *command: str) -> subprocess.CompletedProcess[str]:
         (["status"], AMONG_ALL),
         (["status"], AT_IMPORT),
         (["serve"], AMONG_ALL),
+        (["serve"], IN_A_CONTRACT),
         (["api", "--check"], AMONG_ALL),
         (["new", "service", "voucher"], AMONG_ALL),
         (["call", "gadgets", "list", "--campaign", "python"], AT_DECLARATION),
     ],
-    ids=["status", "status-class", "status-contract", "status-all", "status-import", "serve", "api", "new", "call"],
+    ids=[
+        "status",
+        "status-class",
+        "status-contract",
+        "status-all",
+        "status-import",
+        "serve",
+        "serve-contract",
+        "api",
+        "new",
+        "call",
+    ],
 )
 def test_it_is_told_in_one_sentence(tmp_path: Path, command: list[str], case: tuple[str, str, str, str | None]) -> None:
     field, member, problem, hint = case

@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 from ovasabi.cli.call.command import call
-from ovasabi.kernel.service import services
+from ovasabi.cli.call.options import options_of, own_options
+from ovasabi.kernel.declare.methods import MethodKind
+from ovasabi.kernel.service import declared_methods, services
 
 HEAVY = {
     "litestar",
@@ -98,6 +101,24 @@ def test_every_method_can_be_called_with_all_that_its_request_has(tmp_path: Path
             fields = set() if method.request is None else set(method.request.__struct_fields__)
             assert {name for name in fields if "password" not in name} <= given, method.id
             assert ("_json" in given) == (method.writes and method.request is not None)
+
+
+def test_each_option_means_one_field_and_no_negation_of_another() -> None:
+    """A field may be named like the negation of another one, or like an option of the command itself."""
+
+    class Request(msgspec.Struct):
+        alerts: bool = False
+        no_alerts: bool = False
+        campaign: str = ""
+        field_campaign: str = ""
+        field_no_alerts: bool = False
+
+    method = next(of for of in declared_methods() if of.operation is MethodKind.UPDATE)
+    options = options_of(msgspec.structs.replace(method, request=Request))
+    flags = [flag for option in options for flag in (*option.opts, *option.secondary_opts)]
+    assert len(flags) == len(set(flags)) == 8
+    own = {flag for option in own_options(method) for flag in option.opts}
+    assert not own & set(flags)
 
 
 def test_an_unknown_command_is_exit_code_2(tmp_path: Path) -> None:

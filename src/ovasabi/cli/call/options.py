@@ -122,7 +122,9 @@ def _option(part: "Part") -> click.Option:
 
 def _flag(part: "Part") -> str:
     name = part.json_name.replace("_", "-")
-    return f"--field-{name}" if part.json_name in _OWN else f"--{name}"
+    # --no-x is the negation of a boolean field x, and --field-x a field x that is named like one of our own options.
+    taken = part.json_name in _OWN or part.json_name.startswith(("no_", "field_"))
+    return f"--field-{name}" if taken else f"--{name}"
 
 
 def _kind(part: "Part") -> Any:

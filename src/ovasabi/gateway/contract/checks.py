@@ -1,12 +1,19 @@
 """Whether everything that is declared can be expressed in both contracts, OpenAPI and protobuf."""
 
 from ovasabi.gateway.contract.openapi.document import described
-from ovasabi.gateway.contract.protobuf.contract import contract_of
+from ovasabi.gateway.contract.protobuf.descriptor_builder import declare
 from ovasabi.kernel.service import declared_methods
 
 
 def check_contracts() -> None:
-    """Raises `DeclarationError` if a declaration cannot be expressed in the contracts."""
+    """Raises `DeclarationError` if a declaration cannot be expressed in the contracts, or breaks the released one."""
+    from ovasabi.gateway.contract.protobuf.contract import contract_of  # loads protobuf
+
     methods = declared_methods()
     contract_of(methods)
     described(methods)
+
+
+def check_expressible() -> None:
+    """Raises `DeclarationError` if a declaration cannot be expressed in protobuf, without loading protobuf."""
+    declare(declared_methods())
