@@ -21,7 +21,7 @@ from ovasabi.lifecycle import migrations, sql_objects
 from ovasabi.security.keys import Keyring, Unauthenticated
 
 SOURCE = Path(ovasabi.__file__).parents[1]
-ENTITY = '''"""The data of a thing."""
+ENTITY = '''"""The data of a samplething."""
 
 from typing import Annotated
 
@@ -31,20 +31,20 @@ from ovasabi.kernel.declare.entity import Entity, entity
 from ovasabi.kernel.declare.fields import Search
 
 
-@entity(plural="things", title="name")
-class Thing(Entity):
-    """A thing."""
+@entity(plural="samplethings", title="name")
+class Samplething(Entity):
+    """A samplething."""
 
     name: Annotated[str, Meta(max_length=100), Search("A")]
 '''
-RULES = '''"""The rules of things."""
+RULES = '''"""The rules of samplethings."""
 
 from ovasabi.kernel.service import EntityService
-from ovasabi.services.thing.entity import Thing
+from ovasabi.services.samplething.entity import Samplething
 
 
-class Things(EntityService[Thing]):
-    """Things."""
+class Samplethings(EntityService[Samplething]):
+    """Samplethings."""
 '''
 
 
@@ -106,22 +106,22 @@ async def test_a_new_entity_gets_its_migration_written_and_without_one_there_is_
     shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(migrations.folder(), tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(sql_objects.folder(), tmp_path / "sql")
-    early = await run("migrate", "--new", "things", source=source, OVASABI_DATABASE_URL=empty_url)
+    early = await run("migrate", "--new", "samplethings", source=source, OVASABI_DATABASE_URL=empty_url)
     assert (early.returncode, "Run `ovasabi migrate` first." in early.stderr) == (1, True)
     await run("migrate", source=source, OVASABI_DATABASE_URL=empty_url)
     nothing = await run("migrate", "--new", "nothing", source=source, OVASABI_DATABASE_URL=empty_url)
     assert nothing.stdout == "no difference\n"
-    folder = source / "ovasabi" / "services" / "thing"
+    folder = source / "ovasabi" / "services" / "samplething"
     folder.mkdir()
-    (folder / "__init__.py").write_text('"""Things."""\n')
+    (folder / "__init__.py").write_text('"""Samplethings."""\n')
     (folder / "entity.py").write_text(ENTITY)
     (folder / "service.py").write_text(RULES)
-    answer = await run("migrate", "--new", "things", source=source, OVASABI_DATABASE_URL=empty_url)
+    answer = await run("migrate", "--new", "samplethings", source=source, OVASABI_DATABASE_URL=empty_url)
     written = Path(answer.stdout.strip())
     assert written.is_relative_to(tmp_path / "migrations")
-    assert "service_thing_main" in written.read_text()
+    assert "service_samplething_main" in written.read_text()
     plan = await run("migrate", "--plan", source=source, OVASABI_DATABASE_URL=empty_url)
-    assert "CREATE TABLE service_thing_main" in plan.stdout
+    assert "CREATE TABLE service_samplething_main" in plan.stdout
     assert (await run("migrate", source=source, OVASABI_DATABASE_URL=empty_url)).returncode == 0
     nothing = await run("migrate", "--new", "nothing", source=source, OVASABI_DATABASE_URL=empty_url)
     assert nothing.stdout == "no difference\n"

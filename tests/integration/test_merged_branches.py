@@ -21,7 +21,7 @@ VERSIONS = ("18",)
 SOURCE = Path(ovasabi.__file__).parent
 COMMAND = (sys.executable, "-c", "from ovasabi.cli import main; main()")
 AUTHOR = {f"GIT_{who}_{what}": "test@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-TABLES = "SELECT name FROM entity_type WHERE service IN ('gift_card', 'voucher', 'raffle') ORDER BY 1"
+TABLES = "SELECT name FROM entity_type WHERE service IN ('sample_card', 'sample_voucher', 'sample_raffle') ORDER BY 1"
 
 
 class Project:
@@ -90,38 +90,38 @@ async def test_branches_that_each_add_a_service_are_merged_and_upgraded_without_
     empty_url: str, project: Project
 ) -> None:
     release = migrations.heads()
-    for service in ("gift_card", "voucher"):
+    for service in ("sample_card", "sample_voucher"):
         await project.add_service(service)
     await project.run("migrate", url=empty_url)
     (at,) = await migrations.current_revisions(empty_url)
     connection = await asyncpg.connect(empty_url)
-    await connection.execute("CREATE TABLE kept AS SELECT 'of the voucher branch' AS text")
+    await connection.execute("CREATE TABLE kept AS SELECT 'of one branch' AS text")
     await connection.close()
 
-    project.git("merge", "--quiet", "--no-edit", "gift_card")
+    project.git("merge", "--quiet", "--no-edit", "sample_card")
     merged = history(project.versions)
     assert len(merged.heads) == 2
     assert {merged.revisions[head].follows for head in merged.heads} == {release}
     plan = await project.run("migrate", "--plan", url=empty_url)
-    assert "CREATE TABLE service_gift_card_main" in plan
-    assert "CREATE TABLE service_voucher_main" not in plan
+    assert "CREATE TABLE service_sample_card_main" in plan
+    assert "CREATE TABLE service_sample_voucher_main" not in plan
 
     assert f"The schema is at {' and '.join(merged.heads)}" in await project.run("migrate", url=empty_url)
     assert await migrations.current_revisions(empty_url) == merged.heads
     assert at in merged.heads
-    assert await rows(empty_url, TABLES) == ["gift_card", "voucher"]
-    assert await rows(empty_url, "SELECT text FROM kept") == ["of the voucher branch"]
+    assert await rows(empty_url, TABLES) == ["sample_card", "sample_voucher"]
+    assert await rows(empty_url, "SELECT text FROM kept") == ["of one branch"]
     assert await project.run("migrate", "--plan", url=empty_url) == "nothing to do"
     assert await project.run("migrate", "--new", "nothing", url=empty_url) == "no difference"
 
-    await project.run("new", "service", "raffle")
+    await project.run("new", "service", "sample_raffle")
     joined = history(project.versions)
     (last,) = joined.heads
     assert joined.revisions[last].follows == merged.heads
     for statement in postgast.split(await project.run("migrate", "--plan", url=empty_url)):
         await rows(empty_url, statement)
     assert await migrations.current_revisions(empty_url) == (last,)
-    assert await rows(empty_url, TABLES) == ["gift_card", "raffle", "voucher"]
+    assert await rows(empty_url, TABLES) == ["sample_card", "sample_raffle", "sample_voucher"]
     assert await project.run("migrate", "--new", "nothing", url=empty_url) == "no difference"
 
 
@@ -131,8 +131,8 @@ async def test_a_migration_numbered_as_a_release_numbers_its_own_is_renumbered_a
     await ensure_roles(empty_url)
     await migrations.upgrade_tables(empty_url, "0002")
     # What `new service` of 0.1.0 wrote, and did to the team's database.
-    step = "CREATE TABLE gift_card AS SELECT 'ten euros' AS name"
-    own = project.versions / "0003_gift_card.py"
+    step = "CREATE TABLE sample_card AS SELECT 'ten euros' AS name"
+    own = project.versions / "0003_sample_card.py"
     head = 'from alembic import op\nrevision = "0003"\ndown_revision = "0002"\n'
     own.write_text(f'"""Gift cards."""\n{head}\n\ndef upgrade() -> None:\n    op.execute({step!r})\n')
     await rows(empty_url, step)
@@ -141,7 +141,7 @@ async def test_a_migration_numbered_as_a_release_numbers_its_own_is_renumbered_a
     refused = await project.run("migrate", url=empty_url, succeeds=False)
     command = refused.rpartition("ovasabi ")[2].split()
     assert refused == (
-        "error: Two migrations have the id 0003: 0003_gift_card.py and 0003_search.py.\n"
+        "error: Two migrations have the id 0003: 0003_sample_card.py and 0003_search.py.\n"
         f"hint: Give your own one a new id: ovasabi migrate --renumber {project.versions}/<file>"
     )
     said = await project.run(*command[:-1], str(own))
@@ -150,5 +150,5 @@ async def test_a_migration_numbered_as_a_release_numbers_its_own_is_renumbered_a
     await rows(empty_url, update)
     assert f"The schema is at {migrations.heads()[0]} and 20" in await project.run("migrate", url=empty_url)
     assert await project.run("migrate", "--plan", url=empty_url) == "nothing to do"
-    assert await rows(empty_url, "SELECT name FROM gift_card") == ["ten euros"]
+    assert await rows(empty_url, "SELECT name FROM sample_card") == ["ten euros"]
     assert await migrations.current_revisions(empty_url) == history(project.versions).heads

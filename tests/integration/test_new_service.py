@@ -53,7 +53,7 @@ async def main():
 
 
 def check():
-    cards = "/v1/campaigns/python/gift_cards"
+    cards = "/v1/campaigns/python/sample_cards"
     status, made = call("POST", cards, {"name": "Ten euros", "description": "for tea"})
     assert (status, made["state"], made["version"]) == (201, "active", 1), made
     assert call("GET", f"{cards}/{made['uuid']}") == (200, made)
@@ -65,12 +65,12 @@ def check():
         assert json.load(error)["code"] == "move_refused"
     else:
         raise AssertionError("a second :archive was not refused")
-    listed = call("GET", f"{cards}?filter=state%20%3D%20archived")[1]["gift_cards"]
+    listed = call("GET", f"{cards}?filter=state%20%3D%20archived")[1]["sample_cards"]
     assert [card["id"] for card in listed] == [made["id"]]
     assert call("GET", f"{cards}:search?q=twenty")[1]["hits"][0]["entity"]["id"] == made["id"]
     assert call("DELETE", f"{cards}/{made['id']}")[0] == 200
     assert call("POST", f"{cards}/{made['id']}:restore")[1]["name"] == "Twenty euros"
-    assert "/v1/campaigns/{campaign}/gift_cards" in str(call("GET", "/openapi.json")[1]["paths"])
+    assert "/v1/campaigns/{campaign}/sample_cards" in str(call("GET", "/openapi.json")[1]["paths"])
 
 
 asyncio.run(main())
@@ -86,14 +86,14 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     before = contents(folder)
-    answer = run(folder, "-c", COMMAND, "new", "service", "gift_card")
+    answer = run(folder, "-c", COMMAND, "new", "service", "sample_card")
     assert answer.returncode == 0, answer.stderr
     after = contents(folder)
     assert {path: after[path] for path in before} == before, "nothing that was there is edited"
-    own = {f"src/ovasabi/services/gift_card/{file}.py" for file in ("__init__", "entity", "service")}
+    own = {f"src/ovasabi/services/sample_card/{file}.py" for file in ("__init__", "entity", "service")}
     (migration,) = after.keys() - before.keys() - own
     assert migration.startswith("migrations/versions/")
-    assert migration.endswith("_gift_card.py")
+    assert migration.endswith("_sample_card.py")
     return folder
 
 
@@ -112,7 +112,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_conformance_suite_finds_it_and_it_conforms(copy: Path) -> None:
-    wanted = "pg18 and (gift_card or migrations)"
+    wanted = "pg18 and (sample_card or migrations)"
     answer = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/conformance", "-k", wanted)
     assert answer.returncode == 0, answer.stdout
     passed = int(answer.stdout.rsplit(" passed", 1)[0].split()[-1])
@@ -125,7 +125,7 @@ def test_it_is_served_over_http(copy: Path) -> None:
 
 
 def test_it_passes_the_linter_and_the_formatter(copy: Path) -> None:
-    folder = "src/ovasabi/services/gift_card"
+    folder = "src/ovasabi/services/sample_card"
     for command in (["ruff", "check", folder], ["ruff", "format", "--check", folder]):
         answer = run(copy, "-m", *command)
         assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -134,12 +134,12 @@ def test_it_passes_the_linter_and_the_formatter(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["gift_card"], "The service gift_card already exists."),
+        (["sample_card"], "The service sample_card already exists."),
         (["quote"], "The entity quote already exists."),
         (["offer", "--plural", "quotes"], "The plural quotes is already in use."),
         (["offer", "--plural", "events"], "The plural events is already in use."),
         (["class"], "NAME is 'class', which is not a valid name."),
-        (["GiftCard"], "NAME is 'GiftCard', which is not a valid name."),
+        (["SampleCard"], "NAME is 'SampleCard', which is not a valid name."),
         (["../evil"], "NAME is '../evil', which is not a valid name."),
         (["x" * 30], f"NAME is '{'x' * 30}', which is not a valid name."),
         (["offer", "--entity", "offer"], "--entity is 'offer', which is not a valid class name."),

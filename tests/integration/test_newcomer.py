@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NEWCOMER = ROOT / "tests" / "newcomer" / "parcel"
+NEWCOMER = ROOT / "tests" / "newcomer" / "sample_parcel"
 MINUTES = 20
 """For one step, on a machine that is busy."""
-OWN = "parcel or depot"
-"""What its tests are found by: its types are parcel, parcel_stop and depot."""
+OWN = "sample_parcel or sample_depot"
+"""What its tests are found by: its types are sample_parcel, sample_parcel_stop and sample_depot."""
 MIGRATE = """
 from ovasabi.discovery import discover
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.lifecycle import migrations
 discover()
-migrations.new_offline([of for of in declared.values() if of.service == "parcel"], "parcel")
+migrations.new_offline([of for of in declared.values() if of.service == "sample_parcel"], "sample_parcel")
 """
 API = "from ovasabi.cli import main; main()"
 INDEXES = {
@@ -76,7 +76,8 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, by
 def project(before: tuple[Path, dict[str, bytes]]) -> Path:
     """The copy with the service: its folder, its migration, and what `make api` makes."""
     folder, _ = before
-    shutil.copytree(NEWCOMER, folder / "src/ovasabi/services/parcel", ignore=shutil.ignore_patterns("__pycache__"))
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(NEWCOMER, folder / "src/ovasabi/services/sample_parcel", ignore=ignored)
     for command in (["-c", MIGRATE], ["-c", API, "api"], ["clients/python/unasync.py"]):
         succeed(folder, *command)
     return folder
@@ -106,8 +107,8 @@ def test_it_adds_files_and_changes_none_but_the_lists_of_all_services(
     assert not was.keys() - now.keys()
     assert {path for path in was if was[path] != now[path]} == INDEXES
     added = now.keys() - was.keys()
-    assert all("parcel" in path for path in added)
-    assert {"api/ovasabi/parcel/v1/parcel.proto", "docs/errors/parcel.md"} < added
+    assert all("sample_parcel" in path for path in added)
+    assert {"api/ovasabi/sample_parcel/v1/sample_parcel.proto", "docs/errors/sample_parcel.md"} < added
 
 
 def test_what_was_made_is_what_would_be_made_again(project: Path) -> None:

@@ -63,8 +63,10 @@ def declare() -> Any:
     fields += [(name, Annotated[int, Meta(ge=0), Filter()], 0) for name in NUMBERS]
     fields += [("user_code", Annotated[str, Unique(fold=True)] | None, None)]
     fields += [("left_a", Annotated[str, Immutable()], ""), ("left_b", Annotated[str, Immutable()], "")]
-    cls = msgspec.defstruct("Word", fields, bases=(Entity,), module="ovasabi.services.event_word.entity", kw_only=True)
-    return entity(plural="words", title="order", unique=[("left_a", "left_b")])(cls)
+    cls = msgspec.defstruct(
+        "Sampleword", fields, bases=(Entity,), module="ovasabi.services.event_sampleword.entity", kw_only=True
+    )
+    return entity(plural="samplewords", title="order", unique=[("left_a", "left_b")])(cls)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -114,7 +116,7 @@ async def test_a_table_that_is_named_like_the_log_of_events_is_not_part_of_it(se
         "SELECT count(*) FROM pg_trigger WHERE tgname = 'service_event_no_truncate' AND tgrelid::regclass::text ~ $1"
     )
     async with admin(database_url) as connection:
-        assert await connection.fetchval(guarded, "^service_event_word_main_") == 0
+        assert await connection.fetchval(guarded, "^service_event_sampleword_main_") == 0
         assert await connection.fetchval(guarded, "^service_event_operational_") > 0
 
 

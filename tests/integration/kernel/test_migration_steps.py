@@ -111,36 +111,36 @@ async def test_a_blocked_migration_fails_with_one_clear_error_instead_of_hanging
 
 
 async def test_the_migration_of_a_new_entity_is_written_from_its_declaration(empty_url: str, copy: Copy) -> None:
-    service = copy.folder / "src/ovasabi/services/probe"
+    service = copy.folder / "src/ovasabi/services/sampleprobe"
     service.mkdir()
-    (service / "__init__.py").write_text('"""A probe."""\n')
+    (service / "__init__.py").write_text('"""A sampleprobe."""\n')
     (service / "service.py").write_text(
-        '"""Probes."""\nfrom ovasabi.kernel.service import EntityService\n'
-        "from ovasabi.services.probe.entity import Probe\n\n\n"
-        'class Probes(EntityService[Probe]):\n    """Probes."""\n'
+        '"""Sampleprobes."""\nfrom ovasabi.kernel.service import EntityService\n'
+        "from ovasabi.services.sampleprobe.entity import Sampleprobe\n\n\n"
+        'class Sampleprobes(EntityService[Sampleprobe]):\n    """Sampleprobes."""\n'
     )
     (service / "entity.py").write_text(
-        '"""A probe."""\nfrom typing import Annotated\nfrom msgspec import Meta\n'
+        '"""A sampleprobe."""\nfrom typing import Annotated\nfrom msgspec import Meta\n'
         "from ovasabi.kernel.declare.entity import Entity, entity\n"
         "from ovasabi.kernel.declare.fields import Filter, Search\n\n\n"
-        '@entity(plural="probes", title="name")\nclass Probe(Entity):\n    """A probe."""\n\n'
+        '@entity(plural="sampleprobes", title="name")\nclass Sampleprobe(Entity):\n    """A sampleprobe."""\n\n'
         '    name: Annotated[str, Meta(max_length=40), Search("A")]\n'
         "    weight: Annotated[int, Meta(ge=0), Filter()] = 0\n"
     )
     before = set(copy.versions.iterdir())
-    assert (await copy.run(empty_url, "await m.upgrade(url); print(await m.new(url, 'the probe'))"))[0]
+    assert (await copy.run(empty_url, "await m.upgrade(url); print(await m.new(url, 'the sampleprobe'))"))[0]
     (written,) = set(copy.versions.glob("*.py")) - before
     text = written.read_text()
-    assert "register_entity('probe', 'probe', 'service_probe_main', 'campaign', true)" in text
+    assert "register_entity('sampleprobe', 'sampleprobe', 'service_sampleprobe_main', 'campaign', true)" in text
     assert "drop" not in text.lower()
     again = "await m.upgrade(url); print(await m.differences(url), await m.new(url, 'x'))"
     succeeded, said = await copy.run(empty_url, again)
     assert succeeded
     assert said.splitlines()[-1] == "[] None"
     async with admin(empty_url) as connection:
-        forced = "SELECT relforcerowsecurity FROM pg_class WHERE oid = 'service_probe_main'::regclass"
+        forced = "SELECT relforcerowsecurity FROM pg_class WHERE oid = 'service_sampleprobe_main'::regclass"
         assert await connection.fetchval(forced)
-        assert await connection.fetchval("SELECT to_regclass('service_probe_main_pool') IS NOT NULL")
+        assert await connection.fetchval("SELECT to_regclass('service_sampleprobe_main_pool') IS NOT NULL")
 
 
 async def test_a_database_with_data_finds_the_same_after_the_steps_since_its_release(

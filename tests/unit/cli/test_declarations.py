@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ovasabi.kernel.declare.entity import declared
+
 ENTITY = '''"""The data of gadgets."""
 
 from typing import Annotated
@@ -16,8 +18,8 @@ from ovasabi.kernel.declare.entity import Entity, entity
 from ovasabi.kernel.declare.fields import Reference
 
 
-@entity(plural="gadgets", title="name")
-class Gadget(Entity, frozen=True):
+@entity(plural="sample_gadgets", title="name", name="sample_gadget")
+class SampleGadget(Entity, frozen=True):
     """A gadget."""
 
     name: str
@@ -26,10 +28,10 @@ class Gadget(Entity, frozen=True):
 SERVICE = '''"""The rules of gadgets."""
 
 from ovasabi.kernel.service import EntityService
-from {home}.entity import Gadget
+from {home}.entity import SampleGadget
 
 
-class Gadgets(EntityService[Gadget]):
+class SampleGadgets(EntityService[SampleGadget]):
     """Gadgets."""
 
     {member}
@@ -43,31 +45,31 @@ main()
 AT_IMPORT = (
     "colour: Colour",
     "",
-    "ovasabi.services.gadget.entity cannot be imported: NameError: name 'Colour' is not defined.",
+    "ovasabi.services.sample_gadget.entity cannot be imported: NameError: name 'Colour' is not defined.",
     "Set OVASABI_LOG_LEVEL=debug for details.",
 )
 AT_DECLARATION = (
     "version: int",
     "",
-    "gadget declares the field version, which every entity has.",
+    "sample_gadget declares the field version, which every entity has.",
     "Rename the field.",
 )
 OF_A_CLASS = (
     "",
     "async def check(self, values: object, before: object) -> None: ...",
-    "Gadgets.check must be declared with `def`.",
+    "SampleGadgets.check must be declared with `def`.",
     None,
 )
 AMONG_ALL = (
-    'maker_id: Annotated[int, Reference("maker")] | None = None',
+    'maker_id: Annotated[int, Reference("sample_maker")] | None = None',
     "",
-    "gadget.maker_id refers to 'maker', which no service declares.",
-    "Declared types: campaign, comment, content, gadget, operation, product, quote, reaction, user, variant.",
+    "sample_gadget.maker_id refers to 'sample_maker', which no service declares.",
+    f"Declared types: {', '.join(sorted([*declared, 'sample_gadget']))}.",
 )
 IN_A_CONTRACT = (
     "weights: list[list[int]] = []",
     "",
-    "GadgetPatch.weights: the items of a list or map must not be null, lists or maps.",
+    "SampleGadgetPatch.weights: the items of a list or map must not be null, lists or maps.",
     None,
 )
 
@@ -99,8 +101,8 @@ def run(services: Path, *command: str) -> subprocess.CompletedProcess[str]:
         (["serve"], AMONG_ALL),
         (["serve"], IN_A_CONTRACT),
         (["api", "--check"], AMONG_ALL),
-        (["new", "service", "voucher"], AMONG_ALL),
-        (["call", "gadgets", "list", "--campaign", "python"], AT_DECLARATION),
+        (["new", "service", "sample_voucher"], AMONG_ALL),
+        (["call", "sample_gadgets", "list", "--campaign", "python"], AT_DECLARATION),
     ],
     ids=[
         "status",
@@ -117,11 +119,11 @@ def run(services: Path, *command: str) -> subprocess.CompletedProcess[str]:
 )
 def test_it_is_told_in_one_sentence(tmp_path: Path, command: list[str], case: tuple[str, str, str, str | None]) -> None:
     field, member, problem, hint = case
-    folder = tmp_path / "gadget"
+    folder = tmp_path / "sample_gadget"
     folder.mkdir()
     (folder / "__init__.py").write_text('"""Gadgets."""\n')
     (folder / "entity.py").write_text(ENTITY.replace("{field}", field))
-    (folder / "service.py").write_text(SERVICE.format(home="ovasabi.services.gadget", member=member))
+    (folder / "service.py").write_text(SERVICE.format(home="ovasabi.services.sample_gadget", member=member))
     answer = run(tmp_path, *command)
     assert answer.stderr == f"error: {problem}\n" + (f"hint: {hint}\n" if hint else "")
     assert (answer.returncode, answer.stdout) == (2, "")

@@ -41,39 +41,39 @@ def only_for_the_test() -> Iterator[None]:
 
 
 @pytest.fixture
-def room() -> type[Entity]:
+def sampleroom() -> type[Entity]:
     """What counts."""
 
-    @entity(plural="rooms", title="name")
-    class Room(Entity, frozen=True):
+    @entity(plural="samplerooms", title="name")
+    class Sampleroom(Entity, frozen=True):
         """A room."""
 
         name: str
-        guests: Annotated[int, Output()] = 0
+        sampleguests: Annotated[int, Output()] = 0
         beds: int = 0
         rate: Annotated[float, Output()] = 0
         most: Annotated[int, Output()] = 10
         weather: Annotated[Weather, Output()] = Weather.DRY
 
-    return Room
+    return Sampleroom
 
 
-def guest(mark: Reference, *markers: Any, kind: Any = int, scope: Scope = Scope.CAMPAIGN) -> Any:
+def sampleguest(mark: Reference, *markers: Any, kind: Any = int, scope: Scope = Scope.CAMPAIGN) -> Any:
     """Declares what is counted."""
     field = Annotated[kind, mark, *markers]  # type: ignore[valid-type]
 
-    @entity(plural="guests", title="name", table="guest", scope=scope)
-    class Guest(Entity, frozen=True):
+    @entity(plural="sampleguests", title="name", table="sampleguest", scope=scope)
+    class Sampleguest(Entity, frozen=True):
         """A guest."""
 
         name: str
-        room_id: field  # type: ignore[valid-type]
+        sampleroom_id: field  # type: ignore[valid-type]
 
-    return Guest
+    return Sampleguest
 
 
-def counted(field: str = "guests", **more: Any) -> Reference:
-    return Reference("room", counted_in=field, **more)
+def counted(field: str = "sampleguests", **more: Any) -> Reference:
+    return Reference("sampleroom", counted_in=field, **more)
 
 
 def test_a_counted_reference_says_what_counts_it_and_when_that_takes_no_more() -> None:
@@ -92,84 +92,100 @@ def test_only_the_create_of_what_is_counted_updates_anything() -> None:
 @pytest.mark.parametrize(
     ("mark", "markers", "problem"),
     [
-        (counted("gusts"), [Immutable()], "guest.room_id is counted in 'gusts', which is not a field of room"),
-        (counted(), [], "guest.room_id is counted, so it must be Immutable"),
-        (counted("beds"), [Immutable()], "guest.room_id is counted in room.beds, which must be an Output int"),
-        (counted("rate"), [Immutable()], "guest.room_id is counted in room.rate, which must be an Output int"),
-        (counted("most"), [Immutable()], "guest.room_id is counted in room.most, which must be an Output int"),
+        (
+            counted("gusts"),
+            [Immutable()],
+            "sampleguest.sampleroom_id is counted in 'gusts', which is not a field of sampleroom",
+        ),
+        (counted(), [], "sampleguest.sampleroom_id is counted, so it must be Immutable"),
+        (
+            counted("beds"),
+            [Immutable()],
+            "sampleguest.sampleroom_id is counted in sampleroom.beds, which must be an Output int",
+        ),
+        (
+            counted("rate"),
+            [Immutable()],
+            "sampleguest.sampleroom_id is counted in sampleroom.rate, which must be an Output int",
+        ),
+        (
+            counted("most"),
+            [Immutable()],
+            "sampleguest.sampleroom_id is counted in sampleroom.most, which must be an Output int",
+        ),
         (
             counted(closed_in=(Weather.WET,)),
             [Immutable()],
-            "guest.room_id has closed_in, which requires counted_in and refusal",
+            "sampleguest.sampleroom_id has closed_in, which requires counted_in and refusal",
         ),
         (
             counted(closed_in=(ContentState.DRAFT,), refusal=Full),
             [Immutable()],
-            "guest.room_id is closed in draft, which room must have exactly one field for",
+            "sampleguest.sampleroom_id is closed in draft, which sampleroom must have exactly one field for",
         ),
     ],
 )
 def test_a_count_that_cannot_be_right_is_refused_when_it_is_declared(
-    room: Any, mark: Reference, markers: list[Any], problem: str
+    sampleroom: Any, mark: Reference, markers: list[Any], problem: str
 ) -> None:
     with pytest.raises(TypeError) as refused:
-        guest(mark, *markers)
+        sampleguest(mark, *markers)
     assert str(refused.value).startswith(problem)
-    assert "guest" not in declared
+    assert "sampleguest" not in declared
 
 
 def test_it_is_refused_as_well_when_the_one_that_counts_is_declared_last() -> None:
-    guest(counted("gusts"), Immutable())
-    with pytest.raises(TypeError, match="which is not a field of room"):
+    sampleguest(counted("gusts"), Immutable())
+    with pytest.raises(TypeError, match="which is not a field of sampleroom"):
 
-        @entity(plural="rooms", title="name")
-        class Room(Entity, frozen=True):
+        @entity(plural="samplerooms", title="name")
+        class Sampleroom(Entity, frozen=True):
             """A room."""
 
             name: str
 
-    assert "room" not in declared
+    assert "sampleroom" not in declared
 
 
-def test_what_is_of_the_platform_is_not_counted_in_a_campaign(room: Any) -> None:
-    with pytest.raises(TypeError, match="guest is counted by room: both must belong to a campaign"):
-        guest(counted(), Immutable(), scope=Scope.GLOBAL)
+def test_what_is_of_the_platform_is_not_counted_in_a_campaign(sampleroom: Any) -> None:
+    with pytest.raises(TypeError, match="sampleguest is counted by sampleroom: both must belong to a campaign"):
+        sampleguest(counted(), Immutable(), scope=Scope.GLOBAL)
 
 
-def test_one_field_counts_one_type_and_one_reference_is_counted(room: Any) -> None:
-    guest(counted(), Immutable())
-    with pytest.raises(TypeError, match=r"room\.guests would count both guest and visitor"):
+def test_one_field_counts_one_type_and_one_reference_is_counted(sampleroom: Any) -> None:
+    sampleguest(counted(), Immutable())
+    with pytest.raises(TypeError, match=r"sampleroom\.sampleguests would count both sampleguest and samplevisitor"):
 
-        @entity(plural="visitors", title="name", table="visitor")
-        class Visitor(Entity, frozen=True):
+        @entity(plural="samplevisitors", title="name", table="samplevisitor")
+        class Samplevisitor(Entity, frozen=True):
             """A visitor."""
 
             name: str
-            room_id: Annotated[int, counted(), Immutable()]
+            sampleroom_id: Annotated[int, counted(), Immutable()]
 
-    with pytest.raises(TypeError, match="tenant is counted by room_id and other_id: only one is allowed"):
+    with pytest.raises(TypeError, match="sampletenant is counted by sampleroom_id and other_id: only one is allowed"):
 
-        @entity(plural="tenants", title="name", table="tenant")
-        class Tenant(Entity, frozen=True):
+        @entity(plural="sampletenants", title="name", table="sampletenant")
+        class Sampletenant(Entity, frozen=True):
             """A tenant."""
 
             name: str
-            room_id: Annotated[int, counted(), Immutable()]
+            sampleroom_id: Annotated[int, counted(), Immutable()]
             other_id: Annotated[int, counted(), Immutable()]
 
 
-def test_a_state_in_which_no_more_is_taken_is_found_by_its_enum(room: Any) -> None:
-    made = guest(counted(closed_in=(Weather.WET,), refusal=Full), Immutable())
+def test_a_state_in_which_no_more_is_taken_is_found_by_its_enum(sampleroom: Any) -> None:
+    made = sampleguest(counted(closed_in=(Weather.WET,), refusal=Full), Immutable())
     counter = type_of(made).counter
     assert counter is not None
-    assert isinstance(counter.refuse(room(**_kept(), name="x", weather=Weather.WET)), Full)
-    assert counter.refuse(room(**_kept(), name="x")) is None
+    assert isinstance(counter.refuse(sampleroom(**_kept(), name="x", weather=Weather.WET)), Full)
+    assert counter.refuse(sampleroom(**_kept(), name="x")) is None
     assert "s.weather NOT IN ('wet')" in Statements(type_of(made)).create
 
 
-def test_what_may_be_without_a_parent_is_written_without_being_counted(room: Any) -> None:
-    made = guest(counted(), Immutable(), kind=int | None)
-    assert "OR (w.n).room_id IS NULL" in Statements(type_of(made)).create
+def test_what_may_be_without_a_parent_is_written_without_being_counted(sampleroom: Any) -> None:
+    made = sampleguest(counted(), Immutable(), kind=int | None)
+    assert "OR (w.n).sampleroom_id IS NULL" in Statements(type_of(made)).create
 
 
 def _kept() -> dict[str, Any]:

@@ -30,7 +30,7 @@ from ovasabi.lifecycle.declared_schema import metadata_of
 from ovasabi.services.content.entity import Comment, Content, Reaction
 from ovasabi.system.user.entity import User
 
-HOME = "ovasabi.services.probe.entity"
+HOME = "ovasabi.services.sampleprobe.entity"
 
 
 class Mood(StrEnum):
@@ -44,7 +44,7 @@ def sealed(text: str) -> str:
     return f"sealed {text}"
 
 
-class Probe(Entity):
+class Sampleprobe(Entity):
     """One field of each sort."""
 
     __module__ = HOME
@@ -66,14 +66,14 @@ class Probe(Entity):
     extra: dict[str, Any] = msgspec.field(default_factory=dict)
     user_id: Annotated[int, Reference("user")] | None = None
     secret: Annotated[str, Meta(min_length=4), Secret(sealed)] | UnsetType = UNSET
-    hot: Annotated[str, FromMetadata("service_specific.probe.hot")] | None = None
+    hot: Annotated[str, FromMetadata("service_specific.sampleprobe.hot")] | None = None
 
 
 @pytest.fixture
 def declare() -> Iterator[Callable[..., Any]]:
     """Declares entities for one test, and takes them back."""
     before = dict(declared)
-    yield lambda cls, **words: type_of(entity(**{"plural": "probes", "title": "name", **words})(cls))
+    yield lambda cls, **words: type_of(entity(**{"plural": "sampleprobes", "title": "name", **words})(cls))
     declared.clear()
     declared.update(before)
 
@@ -87,12 +87,12 @@ SQL_TYPES = {
 
 
 def test_every_field_has_the_column_type_of_its_annotation(declare) -> None:
-    assert {field.name: field.sql_type for field in declare(Probe).fields} == SQL_TYPES
+    assert {field.name: field.sql_type for field in declare(Sampleprobe).fields} == SQL_TYPES
 
 
 def test_the_declared_schema_holds_the_same_columns(declare) -> None:
-    of = declare(Probe)
-    table = metadata_of({"probe": of}).tables["service_probe_main"]
+    of = declare(Sampleprobe)
+    table = metadata_of({"sampleprobe": of}).tables["service_sampleprobe_main"]
     kept = {"campaign_id", "created_at", "master_id", "metadata", "updated_at", "deleted_at", "search_vector"}
     assert set(table.c.keys()) == kept | {field.column for field in of.fields}
     assert [column.name for column in table.primary_key] == ["campaign_id", "created_at", "master_id"]
@@ -101,7 +101,7 @@ def test_the_declared_schema_holds_the_same_columns(declare) -> None:
 
 
 def test_what_a_field_requires_allows_and_sorts_by_follows_from_its_annotation(declare) -> None:
-    fields = declare(Probe).fields
+    fields = declare(Sampleprobe).fields
     assert {field.name for field in fields if field.required} == {"name"}
     assert {field.name for field in fields if field.nullable} == {
         "ratio", "price", "amount", "at", "day", "token", "user_id", "secret", "hot",
@@ -114,17 +114,22 @@ def test_what_a_field_requires_allows_and_sorts_by_follows_from_its_annotation(d
 
 
 def test_names_follow_from_the_class_and_its_folder(declare) -> None:
-    of = declare(Probe)
-    assert (of.name, of.service, of.table_name, of.scope) == ("probe", "probe", "service_probe_main", Scope.CAMPAIGN)
-    assert of.event_type("publish") == "probe:publish:v1:success"
-    side = declare(Probe, name="detail", plural="details", table="detail")
-    assert side.table_name == "service_probe_detail"
-    assert side.event_type("create", "failed") == "probe:create_detail:v1:failed"
+    of = declare(Sampleprobe)
+    assert (of.name, of.service, of.table_name, of.scope) == (
+        "sampleprobe",
+        "sampleprobe",
+        "service_sampleprobe_main",
+        Scope.CAMPAIGN,
+    )
+    assert of.event_type("publish") == "sampleprobe:publish:v1:success"
+    side = declare(Sampleprobe, name="detail", plural="details", table="detail")
+    assert side.table_name == "service_sampleprobe_detail"
+    assert side.event_type("create", "failed") == "sampleprobe:create_detail:v1:failed"
     assert all(EVENT_TYPE.fullmatch(of.event_type(verb)) for of in declared.values() for verb in ("create", "delete"))
 
 
 def test_a_draft_takes_what_a_client_may_set_and_nothing_else(declare) -> None:
-    draft = declare(Probe).draft
+    draft = declare(Sampleprobe).draft
     made = msgspec.convert({"name": "n"}, draft)
     assert set(draft.__struct_fields__) == set(SQL_TYPES) - {"count", "hot"} | {"metadata"}
     assert (made.mood, made.tags, made.metadata, made.secret) == (Mood.GOOD, [], {}, UNSET)
@@ -137,7 +142,7 @@ def test_a_draft_takes_what_a_client_may_set_and_nothing_else(declare) -> None:
 
 
 def test_the_lists_of_two_drafts_are_not_one_list(declare) -> None:
-    draft = declare(Probe).draft
+    draft = declare(Sampleprobe).draft
     one, other = draft(name="a"), draft(name="b")
     one.tags.append("x")
     one.metadata["x"] = 1
@@ -145,7 +150,7 @@ def test_the_lists_of_two_drafts_are_not_one_list(declare) -> None:
 
 
 def test_a_patch_takes_what_may_change_and_leaves_the_rest_unset(declare) -> None:
-    patch = declare(Probe).patch
+    patch = declare(Sampleprobe).patch
     empty = msgspec.convert({}, patch)
     assert set(patch.__struct_fields__) == set(SQL_TYPES) - {"count", "hot", "code"} | {"metadata"}
     assert all(getattr(empty, name) is UNSET for name in patch.__struct_fields__)
@@ -185,12 +190,12 @@ def test_an_undeclared_class_is_no_entity() -> None:
 def test_a_title_or_key_that_is_no_field_is_refused(declare) -> None:
     for words in ({"title": "nothing"}, {"unique": [("name", "nothing")]}, {"title": "id"}):
         with pytest.raises(TypeError, match="has no field"):
-            declare(Probe, **words)
+            declare(Sampleprobe, **words)
 
 
 def test_a_type_name_is_declared_by_one_module_only(declare) -> None:
     with pytest.raises(TypeError, match=r"declared in ovasabi\.services\.content"):
-        declare(Probe, name="content")
+        declare(Sampleprobe, name="content")
 
 
 def test_a_reference_to_an_undeclared_type_is_refused_when_the_statements_are_made(declare) -> None:
@@ -205,7 +210,7 @@ def test_a_reference_to_an_undeclared_type_is_refused_when_the_statements_are_ma
 
 def test_a_key_of_several_fields_must_have_immutable_parts(declare) -> None:
     with pytest.raises(DeclarationError, match="Immutable"):
-        declare(Probe, unique=[("code", "mood")])
+        declare(Sampleprobe, unique=[("code", "mood")])
     assert Statements(type_of(Reaction)).update
 
 

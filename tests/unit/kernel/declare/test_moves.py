@@ -41,11 +41,11 @@ OPEN, SHUT, LOCKED = Door.OPEN, Door.SHUT, Door.LOCKED
 
 
 @pytest.fixture
-def house() -> Any:
+def samplehouse() -> Any:
     """An entity type with two fields of one enum, one of another, and one that may be null; gone after the test."""
 
-    @entity(plural="houses", title="name")
-    class House(Entity, frozen=True):
+    @entity(plural="samplehouses", title="name")
+    class Samplehouse(Entity, frozen=True):
         """A house."""
 
         name: str
@@ -54,8 +54,8 @@ def house() -> Any:
         light: Light = Light.OFF
         lamp: Annotated[Light, Output()] | None = None
 
-    yield House
-    del declared["house"]
+    yield Samplehouse
+    del declared["samplehouse"]
 
 
 def machine(of: type[Entity], *moves: Move) -> StateMachine:
@@ -111,63 +111,69 @@ def test_where_there_are_moves_one_can_ask_for_those_that_apply() -> None:
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        (Move("shut", (), SHUT, field="front"), "house.shut has no source states"),
-        (Move("shut", (Light.ON,), SHUT, field="front"), "house.shut mixes states of different enums"),
-        (Move("shut", (OPEN, OPEN), SHUT, field="front"), "house.shut names a state twice"),
-        (Move("shut", (SHUT,), SHUT, field="front"), "house.shut moves from shut to shut, which is not a move"),
-        (Move("shut", (OPEN,), SHUT), "house.shut could set any of front, back: choose one with field=…"),
-        (Move("shut", (OPEN,), SHUT, field="light"), "house.shut needs a field 'light' of Door, which house does not"),
-        (Move("dim", (Light.ON,), Light.OFF, field="lamp"), "house.dim sets lamp, which must not be nullable"),
-        (Move("publish", (ContentState.DRAFT,), ContentState.PUBLISHED), "house.publish needs a field of ContentState"),
+        (Move("shut", (), SHUT, field="front"), "samplehouse.shut has no source states"),
+        (Move("shut", (Light.ON,), SHUT, field="front"), "samplehouse.shut mixes states of different enums"),
+        (Move("shut", (OPEN, OPEN), SHUT, field="front"), "samplehouse.shut names a state twice"),
+        (Move("shut", (SHUT,), SHUT, field="front"), "samplehouse.shut moves from shut to shut, which is not a move"),
+        (Move("shut", (OPEN,), SHUT), "samplehouse.shut could set any of front, back: choose one with field=…"),
+        (
+            Move("shut", (OPEN,), SHUT, field="light"),
+            "samplehouse.shut needs a field 'light' of Door, which samplehouse does not",
+        ),
+        (Move("dim", (Light.ON,), Light.OFF, field="lamp"), "samplehouse.dim sets lamp, which must not be nullable"),
+        (
+            Move("publish", (ContentState.DRAFT,), ContentState.PUBLISHED),
+            "samplehouse.publish needs a field of ContentState",
+        ),
     ],
 )
-def test_a_move_that_cannot_be_is_refused_when_it_is_declared(house: Any, wrong: Move, problem: str) -> None:
+def test_a_move_that_cannot_be_is_refused_when_it_is_declared(samplehouse: Any, wrong: Move, problem: str) -> None:
     with pytest.raises(TypeError) as refused:
-        machine(house, wrong)
+        machine(samplehouse, wrong)
     assert str(refused.value).startswith(problem)
 
 
-def test_moves_that_contradict_each_other_are_refused(house: Any) -> None:
+def test_moves_that_contradict_each_other_are_refused(samplehouse: Any) -> None:
     shut = Move("shut", (OPEN,), SHUT, field="front")
     with pytest.raises(TypeError, match="shut is declared twice"):
-        machine(house, shut, Move("shut", (OPEN,), LOCKED, field="front"))
+        machine(samplehouse, shut, Move("shut", (OPEN,), LOCKED, field="front"))
     with pytest.raises(TypeError, match=r"moves of several fields \(back, front\)"):
-        machine(house, shut, Move("bolt", (SHUT,), LOCKED, field="back"))
+        machine(samplehouse, shut, Move("bolt", (SHUT,), LOCKED, field="back"))
 
 
-def test_a_state_that_a_client_could_set_has_no_moves(house: Any) -> None:
-    with pytest.raises(TypeError, match=r"house\.light has moves, so clients must not set it: mark it Output"):
+def test_a_state_that_a_client_could_set_has_no_moves(samplehouse: Any) -> None:
+    with pytest.raises(TypeError, match=r"samplehouse\.light has moves, so clients must not set it: mark it Output"):
 
-        class Houses(EntityService[house]):
-            """Houses."""
+        class Samplehouses(EntityService[samplehouse]):
+            """Samplehouses."""
 
             @move(from_=[Light.OFF], to=Light.ON, field="light")
-            async def light(self, house: Any) -> None:
+            async def light(self, samplehouse: Any) -> None:
                 """Lights it."""
 
 
-def test_a_function_is_declared_once_and_under_its_own_name(house: Any) -> None:
+def test_a_function_is_declared_once_and_under_its_own_name(samplehouse: Any) -> None:
     with pytest.raises(TypeError, match="publish is already declared as a method"):
 
         @move(from_=[OPEN], to=SHUT)
         @verb()  # type: ignore[arg-type]
-        async def publish(self: Any, house: Any) -> Values:
+        async def publish(self: Any, samplehouse: Any) -> Values:
             """Publishes it."""
             return {}
 
     with pytest.raises(TypeError, match="delete is an operation of every entity"):
 
         @move(from_=[OPEN], to=SHUT)
-        async def delete(self: Any, house: Any) -> None:
+        async def delete(self: Any, samplehouse: Any) -> None:
             """Deletes it."""
 
-    with pytest.raises(TypeError, match=r"Houses\.close is the method shut under another name"):
+    with pytest.raises(TypeError, match=r"Samplehouses\.close is the method shut under another name"):
 
-        class Houses(EntityService[house]):
-            """Houses."""
+        class Samplehouses(EntityService[samplehouse]):
+            """Samplehouses."""
 
             @move(from_=[OPEN], to=SHUT, field="front")
-            async def shut(self, house: Any) -> None:
+            async def shut(self, samplehouse: Any) -> None:
                 """Shuts it."""
 
             close = shut

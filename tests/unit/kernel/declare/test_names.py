@@ -51,10 +51,10 @@ def declare() -> Iterator[Callable[..., Any]]:
     """Declares an entity for one test, and takes it back."""
     before = dict(declared)
 
-    def made(*fields: Any, cls: str = "Thing", folder: str = "thing", **words: Any) -> Any:
+    def made(*fields: Any, cls: str = "Samplething", folder: str = "samplething", **words: Any) -> Any:
         body = [("name", str), *fields]
         struct = msgspec.defstruct(cls, body, bases=(Entity,), module=f"ovasabi.services.{folder}.entity", kw_only=True)
-        return entity(**{"plural": "things", "title": "name", **words})(struct)
+        return entity(**{"plural": "samplethings", "title": "name", **words})(struct)
 
     yield made
     declared.clear()
@@ -65,8 +65,8 @@ def declare() -> Iterator[Callable[..., Any]]:
 def test_a_field_that_every_entity_has_is_not_declared_again(declare: Any, name: str) -> None:
     with pytest.raises(DeclarationError) as refused:
         declare((name, str, ""))
-    assert str(refused.value) == f"thing declares the field {name}, which every entity has."
-    assert "thing" not in declared
+    assert str(refused.value) == f"samplething declares the field {name}, which every entity has."
+    assert "samplething" not in declared
 
 
 def test_neither_is_a_column_that_every_table_has(declare: Any) -> None:
@@ -74,13 +74,15 @@ def test_neither_is_a_column_that_every_table_has(declare: Any) -> None:
     table = metadata_of(dict(declared)).tables["service_content_main"]
     own = {field.column for field in declared["content"].fields} | set(Entity.__struct_fields__)
     for name in {*map(str, table.c.keys()), "ctid", "xmin", "tableoid"} - own:
-        with pytest.raises(DeclarationError, match=f"The field {name} of thing is named {name}, which the platform"):
+        with pytest.raises(
+            DeclarationError, match=f"The field {name} of samplething is named {name}, which the platform"
+        ):
             declare((name, str, ""))
 
 
 def test_a_secret_and_another_field_do_not_share_a_column(declare: Any) -> None:
     secret = ("pin", Annotated[str, Secret(str)] | UnsetType, UNSET)
-    with pytest.raises(DeclarationError, match="The field pin_hash of thing and pin have the same column"):
+    with pytest.raises(DeclarationError, match="The field pin_hash of samplething and pin have the same column"):
         declare(secret, ("pin_hash", str, ""))
 
 
@@ -120,30 +122,30 @@ TEXT = "x" * 51
 def test_a_field_that_cannot_be_is_refused(declare: Any, field: Any, problem: str) -> None:
     with pytest.raises(DeclarationError) as refused:
         declare(field)
-    assert str(refused.value).startswith(f"The field {field[0]} of thing")
+    assert str(refused.value).startswith(f"The field {field[0]} of samplething")
     assert problem in str(refused.value)
-    assert "thing" not in declared
+    assert "samplething" not in declared
 
 
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ({"cls": "thing"}, "The entity 'thing' does not have a valid name."),
+        ({"cls": "samplething"}, "The entity 'samplething' does not have a valid name."),
         ({"cls": "AsyncJob"}, "The entity AsyncJob begins with Async"),
-        ({"name": "Thing"}, "The type of Thing is named 'Thing', which is not a valid name."),
-        ({"plural": "Things"}, "The plural of thing is named 'Things', which is not a valid name."),
-        ({"plural": "import"}, "The plural of thing is named 'import', which is not a valid name."),
-        ({"table": "a b"}, "The table of thing is named 'a b', which is not a valid name."),
-        ({"stream": "loud"}, "The stream of thing is 'loud'."),
+        ({"name": "Samplething"}, "The type of Samplething is named 'Samplething', which is not a valid name."),
+        ({"plural": "Samplethings"}, "The plural of samplething is named 'Samplethings', which is not a valid name."),
+        ({"plural": "import"}, "The plural of samplething is named 'import', which is not a valid name."),
+        ({"table": "a b"}, "The table of samplething is named 'a b', which is not a valid name."),
+        ({"stream": "loud"}, "The stream of samplething is 'loud'."),
         ({"folder": "google"}, "The service is named google, which the platform uses itself."),
         ({"folder": "x" * 40}, "has a name of more than 45 characters."),
-        ({"plural": "users"}, "thing (users) and user (users"),
-        ({"plural": "content"}, "thing (content) and content (contents"),
-        ({"name": "contents"}, "contents (things) and content (contents"),
-        ({"folder": "content"}, "thing and content in ovasabi.services.content.entity have the same table"),
-        ({"title": "missing"}, "entity 'thing' has no field 'missing'."),
-        ({"title": "maybe"}, "The title of thing is maybe, which can be null or is not stored."),
-        ({"unique": [()]}, "A natural key of thing is empty or names a field twice."),
+        ({"plural": "users"}, "samplething (users) and user (users"),
+        ({"plural": "content"}, "samplething (content) and content (contents"),
+        ({"name": "contents"}, "contents (samplethings) and content (contents"),
+        ({"folder": "content"}, "samplething and content in ovasabi.services.content.entity have the same table"),
+        ({"title": "missing"}, "entity 'samplething' has no field 'missing'."),
+        ({"title": "maybe"}, "The title of samplething is maybe, which can be null or is not stored."),
+        ({"unique": [()]}, "A natural key of samplething is empty or names a field twice."),
         ({"unique": [("kept", "name")]}, "the parts of the natural key kept+name must be Immutable."),
         ({"unique": [("kept", "marks")]}, "marks cannot be part of a natural key"),
     ],
@@ -158,7 +160,9 @@ def test_a_declaration_that_cannot_be_is_refused(declare: Any, words: dict[str, 
     with pytest.raises(DeclarationError) as refused:
         declare(*fields, **words)
     shown = (
-        problem if "plural" not in words or "(" not in problem else problem.replace("(things)", f"({words['plural']})")
+        problem
+        if "plural" not in words or "(" not in problem
+        else problem.replace("(samplethings)", f"({words['plural']})")
     )
     assert shown in str(refused.value)
     assert declared == before
@@ -171,7 +175,7 @@ def test_no_collection_hides_an_attribute_of_the_client(declare: Any) -> None:
     own = {name for name in attributes if not name.startswith("_")} - labels
     assert {"campaign", "close"} <= own
     for name in own:
-        with pytest.raises(DeclarationError, match=f"The plural of thing is named '?{name}'?, which"):
+        with pytest.raises(DeclarationError, match=f"The plural of samplething is named '?{name}'?, which"):
             declare(plural=name)
     assert {"next_page_token", "total_size"} <= RESERVED_PLURALS
 

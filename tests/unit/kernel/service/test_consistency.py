@@ -19,7 +19,7 @@ from ovasabi.kernel.declare.methods import read, verb
 from ovasabi.kernel.service import EntityService, Service, check_consistency, declared_methods, services
 
 discover()
-HOME = "ovasabi.services.thing.service"
+HOME = "ovasabi.services.samplething.service"
 
 
 @pytest.fixture
@@ -27,12 +27,12 @@ def declare() -> Iterator[Callable[..., Any]]:
     """Declares an entity with its service for one test, and takes both back."""
     before, classes = dict(declared), list(services)
 
-    def made(*fields: Any, cls: str = "Thing", title: str = "Things", **members: Any) -> Any:
+    def made(*fields: Any, cls: str = "Samplething", title: str = "Samplethings", **members: Any) -> Any:
         body = [("name", str), *fields]
-        home = "ovasabi.services.thing.entity"
+        home = "ovasabi.services.samplething.entity"
         struct = msgspec.defstruct(cls, body, bases=(Entity,), module=home, kw_only=True)
         of = entity(plural=f"{cls.lower()}s", title="name", table=cls.lower())(struct)
-        members |= {"__module__": HOME, "__doc__": "Things."}
+        members |= {"__module__": HOME, "__doc__": "Samplethings."}
         return types.new_class(title, (EntityService[of],), exec_body=lambda body: body.update(members))
 
     yield made
@@ -70,29 +70,32 @@ def test_what_is_declared_now_is_consistent() -> None:
 
 def test_a_reference_to_a_type_that_nobody_declares_is_refused(declare: Any) -> None:
     declare(("other_id", Annotated[int, Reference("nonesuch")] | None, None))
-    assert refusal() == "thing.other_id refers to 'nonesuch', which no service declares."
+    assert refusal() == "samplething.other_id refers to 'nonesuch', which no service declares."
 
 
 def test_an_entity_without_a_service_is_refused(declare: Any) -> None:
     services.remove(declare())
-    assert refusal() == "The entity thing in ovasabi.services.thing.entity has no service."
+    assert refusal() == "The entity samplething in ovasabi.services.samplething.entity has no service."
 
 
 def test_two_services_of_one_entity_are_refused(declare: Any) -> None:
     of = declare().entity
     types.new_class("Others", (EntityService[of],))
-    assert "are both the service things" in refusal()
+    assert "are both the service samplethings" in refusal()
 
 
 def test_services_without_an_entity_do_not_share_a_name_with_others(declare: Any) -> None:
     names = {"collection": "odds", "singular": "user", "plural": "odds", "__module__": HOME}
     types.new_class("Odds", (Service,), exec_body=lambda body: body.update(names))
-    assert refusal() == "ovasabi.system.user.service.Users and ovasabi.services.thing.service.Odds share the name user."
+    assert (
+        refusal()
+        == "ovasabi.system.user.service.Users and ovasabi.services.samplething.service.Odds share the name user."
+    )
 
 
 @pytest.mark.parametrize("name", ["Role", "Event", "User", "Contents", "ContentDraft", "ContentState", "UserMetadata"])
 def test_a_type_does_not_have_the_name_of_another_type(declare: Any, name: str) -> None:
-    declare(cls=name, title="Things") if name not in ("Event", "User", "Contents") else declare(
+    declare(cls=name, title="Samplethings") if name not in ("Event", "User", "Contents") else declare(
         act=method(struct(name, ("text", str)))
     )
     assert refusal().startswith(f"The name {name} has two meanings in the API: ")
@@ -107,7 +110,7 @@ def test_the_alias_of_an_enum_is_a_name_too(declare: Any) -> None:
 @pytest.mark.parametrize("name", ["id", "campaign", "idempotency_key", "update_mask", "expected_version", "as_of"])
 def test_a_request_has_no_field_that_every_call_has(declare: Any, name: str) -> None:
     declare(act=method(struct("Act", (name, str))))
-    assert refusal() == f"Act, the request of things_act, has the field {name}, which calls have."
+    assert refusal() == f"Act, the request of samplethings_act, has the field {name}, which calls have."
 
 
 def test_an_entity_may_have_such_fields_since_its_values_are_apart_from_the_call(declare: Any) -> None:
@@ -151,7 +154,9 @@ def test_two_methods_do_not_have_one_id(declare: Any) -> None:
 def test_what_protobuf_names_beside_each_other_has_different_names(declare: Any) -> None:
     first, second = StrEnum("Kind", ["STATE_OPEN"], module=HOME), StrEnum("KindState", ["OPEN"], module=HOME)
     declare(act=method(struct("Act", ("first", first), ("second", second))))
-    with pytest.raises(ContractRefused, match=r"in ovasabi/thing/v1/thing\.proto would be named KIND_STATE_OPEN"):
+    with pytest.raises(
+        ContractRefused, match=r"in ovasabi/samplething/v1/samplething\.proto would be named KIND_STATE_OPEN"
+    ):
         Contract(services[-1].methods(), {})
 
 

@@ -17,24 +17,24 @@ discover()
 
 
 @pytest.fixture
-def thing() -> Any:
+def samplething() -> Any:
     """An entity type for the test alone."""
 
-    @entity(plural="things", title="name")
-    class Thing(Entity, frozen=True):
+    @entity(plural="samplethings", title="name")
+    class Samplething(Entity, frozen=True):
         """A thing."""
 
         name: str
         parts: Annotated[int, Output()] = 0
-        part_of: Annotated[int, Reference("thing", counted_in="parts"), Immutable()] | None = None
+        part_of: Annotated[int, Reference("samplething", counted_in="parts"), Immutable()] | None = None
 
-    yield Thing
-    del declared["thing"]
+    yield Samplething
+    del declared["samplething"]
 
 
-def test_the_rules_of_a_service_are_told_with_the_operations_that_they_are_about(thing: Any) -> None:
-    class Things(EntityService[thing]):
-        """Things."""
+def test_the_rules_of_a_service_are_told_with_the_operations_that_they_are_about(samplething: Any) -> None:
+    class Samplethings(EntityService[samplething]):
+        """Samplethings."""
 
         def check(self, values: Mapping[str, Any], before: Any) -> None:
             """Some names are not taken."""
@@ -46,13 +46,13 @@ def test_the_rules_of_a_service_are_told_with_the_operations_that_they_are_about
         async def before_delete(self, entity: Any) -> None:
             """Some are kept."""
 
-    services.remove(Things)
-    docs = {method.operation: method.doc for method in Things.methods()}
-    counted = "Also updates the thing's parts."
-    created = ["Creates a new thing.", "Some names are not taken.", "Some places are full.", counted]
+    services.remove(Samplethings)
+    docs = {method.operation: method.doc for method in Samplethings.methods()}
+    counted = "Also updates the samplething's parts."
+    created = ["Creates a new samplething.", "Some names are not taken.", "Some places are full.", counted]
     assert docs[MethodKind.CREATE].split("\n\n") == created
     assert docs[MethodKind.UPDATE].endswith("\n\nSome names are not taken.")
     assert docs[MethodKind.DELETE].split("\n\n")[1:] == ["Some are kept.", counted]
     assert docs[MethodKind.RESTORE].split("\n\n")[1:] == [counted]
     assert "\n" not in docs[MethodKind.GET]
-    assert Things.hooks == {"check", "prepare", "before_delete"}
+    assert Samplethings.hooks == {"check", "prepare", "before_delete"}

@@ -35,21 +35,21 @@ def lamp() -> Iterator[Any]:
     """An entity type for the test alone; neither it nor its services are left behind."""
     before = list(services)
 
-    @entity(plural="bulbs", title="name")
-    class Bulb(Entity, frozen=True):
+    @entity(plural="samplebulbs", title="name")
+    class Samplebulb(Entity, frozen=True):
         """A bulb."""
 
         name: str
         state: Annotated[Lamp, Output()] = Lamp.OFF
 
-    yield Bulb
-    del declared["bulb"]
+    yield Samplebulb
+    del declared["samplebulb"]
     services[:] = before
 
 
 def service(of: Any, **body: Any) -> Any:
     """Declares a service of the entity with these members."""
-    return types.new_class("Bulbs", (EntityService[of],), exec_body=lambda members: members.update(body))
+    return types.new_class("Samplebulbs", (EntityService[of],), exec_body=lambda members: members.update(body))
 
 
 def named(name: str, function: Any) -> Any:
@@ -68,12 +68,14 @@ def parts(base: type) -> list[str]:
 def test_no_verb_takes_the_place_of_a_part_of_the_base_class(lamp: Any, name: str) -> None:
     for declare in (verb(), move(from_=[Lamp.ON], to=Lamp.OFF)):
 
-        async def own(self: Any, bulb: lamp) -> None:
+        async def own(self: Any, samplebulb: lamp) -> None:
             """Does something."""
 
-        with pytest.raises(DeclarationError, match=rf"Bulbs\.{name} |^{name.rstrip('_')} is an operation of every"):
+        with pytest.raises(
+            DeclarationError, match=rf"Samplebulbs\.{name} |^{name.rstrip('_')} is an operation of every"
+        ):
             service(lamp, **{name: declare(named(name, own))})
-    assert all(each.__name__ != "Bulbs" for each in services)
+    assert all(each.__name__ != "Samplebulbs" for each in services)
 
 
 @pytest.mark.parametrize("name", sorted(set(parts(EntityService)) - RULES - SETTINGS - {"change"}))
@@ -82,7 +84,7 @@ def test_no_method_or_attribute_takes_the_place_of_a_part_of_the_base_class(lamp
         """Does it in a way of its own."""
 
     for member in (own, "text", classmethod(own)):
-        with pytest.raises(DeclarationError, match=rf"Bulbs\.{name} would replace a part of the base") as told:
+        with pytest.raises(DeclarationError, match=rf"Samplebulbs\.{name} would replace a part of the base") as told:
             service(lamp, **{name: member})
         assert told.value.hint
 
@@ -105,8 +107,8 @@ def test_what_a_base_of_the_service_replaces_is_refused_as_well(lamp: Any) -> No
         async def update(self, *arguments: Any) -> None:
             """Updates it without rules."""
 
-    with pytest.raises(DeclarationError, match=r"Bulbs\.update would replace") as told:
-        types.new_class("Bulbs", (Mixin, EntityService[lamp]))
+    with pytest.raises(DeclarationError, match=r"Samplebulbs\.update would replace") as told:
+        types.new_class("Samplebulbs", (Mixin, EntityService[lamp]))
     assert told.value.hint == "Move the rule to check or around_update, which every update runs."
 
 
@@ -155,7 +157,7 @@ async def around_bare(self: Any, a: Any, b: Any) -> Any:
 def test_a_rule_has_the_form_in_which_it_is_called(lamp: Any, name: str, right: Any, wrong: Any, problem: str) -> None:
     with pytest.raises(DeclarationError) as refused:
         service(lamp, **{name: wrong})
-    assert str(refused.value) == f"Bulbs.{name} {problem}"
+    assert str(refused.value) == f"Samplebulbs.{name} {problem}"
     assert service(lamp, **{name: right}).hooks == {name}
 
 
@@ -225,12 +227,12 @@ def test_a_method_that_could_not_be_offered_is_refused(lamp: Any, member: Any, p
     name = "act" if member.__name__ == "<lambda>" else member.__name__
     with pytest.raises(DeclarationError) as refused:
         service(lamp, **{name: named(name, member)}).methods()
-    assert f"Bulbs.{name} {problem}" in str(refused.value)
+    assert f"Samplebulbs.{name} {problem}" in str(refused.value)
 
 
 def test_a_service_is_that_of_one_entity_and_not_of_another_service(lamp: Any) -> None:
-    bulbs = service(lamp)
-    for bases in ((EntityService,), (bulbs,)):
+    samplebulbs = service(lamp)
+    for bases in ((EntityService,), (samplebulbs,)):
         with pytest.raises(DeclarationError, match="Others is not declared as the service of one entity"):
             types.new_class("Others", bases)
     with pytest.raises(DeclarationError, match="is not declared with @entity"):
@@ -238,8 +240,8 @@ def test_a_service_is_that_of_one_entity_and_not_of_another_service(lamp: Any) -
 
 
 def test_what_is_allowed_is_allowed(lamp: Any) -> None:
-    class Bulbs(EntityService[lamp]):
-        """Bulbs."""
+    class Samplebulbs(EntityService[lamp]):
+        """Samplebulbs."""
 
         manages = service(lamp).manages
 
@@ -250,10 +252,10 @@ def test_what_is_allowed_is_allowed(lamp: Any) -> None:
         def check(self, values: Mapping[str, Any], before: Any = None) -> None:
             """Refuses nothing."""
 
-        async def import_bulbs(self) -> None:
+        async def import_samplebulbs(self) -> None:
             """Is like a name of the base class, but another one."""
 
         async def _helper(self) -> None:
             """Is its own."""
 
-    assert Bulbs.hooks == {"check"}
+    assert Samplebulbs.hooks == {"check"}

@@ -3,11 +3,11 @@
 from ovasabi.errors import Kind, OvasabiError, such_as
 
 
-class ParcelTooHigh(OvasabiError):
+class SampleParcelTooHigh(OvasabiError):
     """The parcel has more layers than its carrier takes."""
 
     kind = Kind.INVALID
-    code = "parcel_too_high"
+    code = "sample_parcel_too_high"
     message = "A {carrier} takes {limit} layers at most."
     hint = "Choose another carrier."
     example = such_as(carrier="bike-courier", limit=3)

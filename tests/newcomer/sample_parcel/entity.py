@@ -26,7 +26,7 @@ from ovasabi.kernel.declare.fields import (
 )
 
 
-class ParcelState(StrEnum):
+class SampleParcelState(StrEnum):
     """Where a parcel is in its life."""
 
     PACKED = "packed"
@@ -34,14 +34,14 @@ class ParcelState(StrEnum):
     DELIVERED = "delivered"
 
 
-class Carrier(StrEnum):
+class SampleCarrier(StrEnum):
     """Who carries it."""
 
     POST = "post"
     BIKE_COURIER = "bike-courier"
 
 
-class Size(msgspec.Struct, frozen=True):
+class SampleSize(msgspec.Struct, frozen=True):
     """How large it is."""
 
     width: Annotated[int, Meta(ge=1, le=200)]
@@ -54,15 +54,15 @@ def seal(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@entity(plural="parcels", title="label", unique=[("receiver_id", "due_on", "carrier")])
-class Parcel(Entity, frozen=True):
+@entity(plural="sample_parcels", title="label", name="sample_parcel", unique=[("receiver_id", "due_on", "carrier")])
+class SampleParcel(Entity, frozen=True):
     """Something that is sent."""
 
     label: Annotated[str, Meta(min_length=1, max_length=200), Search("A")]
     code: Annotated[str, Meta(pattern=r"^[A-Z]{2}[0-9]{9}[A-Z]{2}$(?!\n)", max_length=13), Unique()]
     number: Annotated[int, Meta(ge=1), Unique()]
     weight: Annotated[Decimal, Bounds(gt=0, le=50), Numeric(6, 3), Filter()]
-    carrier: Annotated[Carrier, Filter(), Immutable()]
+    carrier: Annotated[SampleCarrier, Filter(), Immutable()]
     due_on: Annotated[date, Filter(), Immutable()]
     ready_at: Annotated[datetime, Meta(tz=True), Filter()]
     batch: Annotated[uuid.UUID, Filter()]
@@ -85,38 +85,38 @@ class Parcel(Entity, frozen=True):
     opened_on: date | None = None
     pick_up_at: Annotated[datetime, Meta(tz=True)] | None = None
     previous_batch: uuid.UUID | None = None
-    second_carrier: Carrier | None = None
+    second_carrier: SampleCarrier | None = None
     marks: Annotated[
         list[Annotated[str, Meta(min_length=1, max_length=40)]], Meta(max_length=20), Filter(), Search("B")
     ] = msgspec.field(default_factory=list)
     scans: Annotated[list[int], Meta(max_length=20)] = msgspec.field(default_factory=list)
-    carriers: list[Carrier] = msgspec.field(default_factory=list)
+    carriers: list[SampleCarrier] = msgspec.field(default_factory=list)
     attributes: dict[str, str] = msgspec.field(default_factory=dict)
     extra: dict[str, Any] = msgspec.field(default_factory=dict)
-    size: Size | None = None
-    sizes: list[Size] = msgspec.field(default_factory=list)
+    size: SampleSize | None = None
+    sizes: list[SampleSize] = msgspec.field(default_factory=list)
     sender_id: Annotated[int, Reference("user")] | None = None
     content_id: Annotated[int, Meta(description="What it was ordered from."), Reference("content")] | None = None
-    replaces_id: Annotated[int, Reference("parcel")] | None = None
+    replaces_id: Annotated[int, Reference("sample_parcel")] | None = None
     street: Annotated[str, Meta(max_length=200, description="Where it goes."), Personal()] = ""
     lock: Annotated[str, Meta(min_length=6, max_length=60), Secret(seal)] | UnsetType = UNSET
-    state: Annotated[ParcelState, Filter(), Output()] = ParcelState.PACKED
+    state: Annotated[SampleParcelState, Filter(), Output()] = SampleParcelState.PACKED
     sent_at: Annotated[datetime, Meta(tz=True), Filter(), Output()] | None = None
     scan_count: Annotated[int, Meta(ge=0), Output()] = 0
-    section: Annotated[str, FromMetadata("service_specific.parcel.section")] | None = None
+    section: Annotated[str, FromMetadata("service_specific.sample_parcel.section")] | None = None
 
 
-@entity(plural="parcel_stops", title="town", name="parcel_stop", table="stop")
-class ParcelStop(Entity, frozen=True):
+@entity(plural="sample_parcel_stops", title="town", name="sample_parcel_stop", table="stop")
+class SampleParcelStop(Entity, frozen=True):
     """A place that a parcel passes."""
 
-    parcel_id: Annotated[int, Reference("parcel"), Immutable()]
+    parcel_id: Annotated[int, Reference("sample_parcel"), Immutable()]
     town: Annotated[str, Meta(min_length=1, max_length=100), Search("A")]
     reached_at: Annotated[datetime, Meta(tz=True), Filter()] | None = None
 
 
-@entity(plural="depots", title="name", table="depot", scope=Scope.GLOBAL)
-class Depot(Entity, frozen=True):
+@entity(plural="sample_depots", title="name", name="sample_depot", table="sample_depot", scope=Scope.GLOBAL)
+class SampleDepot(Entity, frozen=True):
     """A place of the platform where parcels lie."""
 
     name: Annotated[str, Meta(min_length=1, max_length=100), Unique()]
