@@ -35,7 +35,7 @@ async def plan(database: Database, months_ahead: int, today: date | None = None)
 async def apply(database: Database, steps: list[Step]) -> int:
     """Makes the leaves, one transaction each: to be interrupted, and run again, at any time. Answers how many."""
     for step in steps:
-        await partitions.patiently(database, partitions.MAKE_MONTH, step.parent, step.month)
+        await partitions.execute_with_short_locks(database, partitions.MAKE_MONTH, step.parent, step.month)
     return len(steps)
 
 
