@@ -19,7 +19,7 @@ async def ensure_roles(url: str) -> None:
     connection = await asyncpg.connect(url, timeout=10)
     try:
         await connection.execute("SET lock_timeout = '60s'")
-        await connection.execute(_SQL["turn"])
+        await connection.execute(_SQL["lock"])
         for statement in await connection.fetch(_SQL["missing"], [OWNER_ROLE, APP_ROLE, SEARCH_ROLE]):
             # The lock is per database, but roles belong to the cluster: another process may have been quicker.
             with suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):

@@ -1,6 +1,6 @@
 -- The roles of the cluster.
 
--- name: turn
+-- name: lock
 -- Waits until no other process creates roles: of two concurrent grants on the same object, PostgreSQL refuses one.
 -- scope: none
 SELECT pg_advisory_lock(hashtextextended('ovasabi roles', 0))

@@ -33,9 +33,8 @@ async def created_state(database: Database, cls: type[E], key: str) -> E:
     if not rows:
         raise EntityNotFound(type=type_of(cls).name, reference=key)
     id = rows[0]["master_id"]
-    with in_campaign(
-        rows[0]["campaign_id"]
-    ):  # a campaign is created on the platform, but its row belongs to the campaign itself
+    # A campaign is created on the platform, but its row belongs to the campaign itself.
+    with in_campaign(rows[0]["campaign_id"]):
         return await state_at(database, cls, id, id_time(id), version=1)
 
 
