@@ -1,3 +1,3 @@
--- What the tree no longer has, and a database may still have: a line "-- drops:" with the object's name, then its DROP … IF EXISTS.
--- It is applied after all others.
+-- Drops objects that were removed from the source tree, but may still exist in a database: a line "-- drops:" with the object's name, followed
+-- by its DROP … IF EXISTS. This file is applied after all others.
 -- transaction: own

@@ -1,5 +1,5 @@
--- Without statistics on campaign_id the planner takes every campaign for one of 200 alike. With them, it takes one that
--- is new since the last ANALYZE for a single row, and reads all of it where a key would do.
+-- Without statistics on campaign_id, the planner assumes 200 campaigns of equal size. With them, it expects a single row for a campaign
+-- created since the last ANALYZE, and then reads all of its rows instead of using a key.
 CREATE OR REPLACE PROCEDURE plan_alike(target regclass)
 LANGUAGE plpgsql
 AS $$

@@ -1,5 +1,5 @@
--- Forced row-level security: the application sees the rows that a condition names, and the owner, who migrates, sees all. What it may
--- not write is refused by out_of_scope, which is called for such a row alone.
+-- Forced row-level security: the application sees the rows that satisfy the condition; the owner, which runs migrations, sees all rows.
+-- Writes of other rows are refused by out_of_scope, which is called only for such a row.
 -- requires: access/plan_alike, scope/out_of_scope
 CREATE OR REPLACE PROCEDURE scope_table(target regclass, condition text)
 LANGUAGE plpgsql

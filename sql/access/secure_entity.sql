@@ -1,4 +1,4 @@
--- What every table of an entity has, whatever its service.
+-- The security of every entity table, whatever its service.
 -- requires: access/secure_table, scope/scope_condition
 CREATE OR REPLACE PROCEDURE secure_entity(p_table text, p_scope text)
 LANGUAGE plpgsql

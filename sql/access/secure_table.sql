@@ -1,4 +1,4 @@
--- Search goes beyond the scope, as a role that can only read: its functions check the campaign themselves.
+-- Search bypasses the scope with a role that can only read; its functions check the campaign themselves.
 -- requires: access/scope_table
 CREATE OR REPLACE PROCEDURE secure_table(target regclass, condition text)
 LANGUAGE plpgsql

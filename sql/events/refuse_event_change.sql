@@ -1,4 +1,4 @@
--- The event log is append-only, also for its owner.
+-- The event log is append-only, even for its owner.
 CREATE OR REPLACE FUNCTION refuse_event_change() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

@@ -1,4 +1,4 @@
--- Ids of 53 bits: 41 of milliseconds since 2020-01-01 UTC, 12 of sequence. The time in the id *is* created_at.
+-- Ids have 53 bits: 41 for the milliseconds since 2020-01-01 UTC, and 12 for a sequence. The time in the id *is* created_at.
 CREATE OR REPLACE FUNCTION next_id() RETURNS bigint
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 AS $$ SELECT (floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1577836800000) << 12 | (nextval('id_sequence') & 4095) $$;

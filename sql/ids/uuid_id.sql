@@ -1,4 +1,4 @@
--- The way back from id_uuid; of a uuid that is not ours the answer means nothing.
+-- The inverse of id_uuid. For other UUIDs the result is meaningless.
 CREATE OR REPLACE FUNCTION uuid_id(reference uuid) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$ SELECT ((('x0000' || left(replace(reference::text, '-', ''), 12))::bit(64)::bigint) - 1577836800000) << 12

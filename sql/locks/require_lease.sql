@@ -1,4 +1,4 @@
--- Called in the transaction of each fenced write. The shared row lock keeps a take-over waiting until that write is done.
+-- Called in the transaction of each fenced write. The shared row lock blocks a takeover of the lease until that write has ended.
 CREATE OR REPLACE FUNCTION require_lease(p_campaign int, p_name text, p_token bigint) RETURNS void
 LANGUAGE plpgsql
 AS $$

@@ -1,6 +1,6 @@
--- The condition that a name has all the words: as they are, or each with one typing error. Null if there is no word. The keys
--- hold the campaign, so the condition stands alone behind OFFSET 0: without statistics the planner would rather compute the keys
--- of all the campaign's names than ask the index.
+-- The condition that a name contains all the words: exactly, or each with one typing error. Null if there are no words. The keys
+-- contain the campaign, so this is the only condition, isolated by OFFSET 0: without statistics, the planner would prefer to compute the
+-- keys of all the campaign's names over using the index.
 -- requires: names/name_keys
 CREATE OR REPLACE FUNCTION name_condition(p_campaign int, p_words text[], p_fuzzy boolean) RETURNS text
 LANGUAGE sql STABLE

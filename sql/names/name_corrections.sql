@@ -1,6 +1,6 @@
--- Runs beyond row-level security, which would turn the index off, and checks the campaign itself. Planned once a session. Keys, which
--- cost most, are made of those words only that can share one: their lengths differ by one at most, and without what the other has too,
--- neither has more than a letter left.
+-- Bypasses row-level security, which would prevent the use of the index, and checks the campaign itself. Planned once per session. Computing
+-- keys costs most, so it is limited to words that can share a key: their lengths differ by at most one, and apart from common letters,
+-- neither has more than one.
 -- requires: names/name_keys, names/name_words, names/similarity, scope/require_scope
 CREATE OR REPLACE FUNCTION name_corrections(p_campaign int, p_word text, p_limit int) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off

@@ -1,5 +1,5 @@
--- The registry: a pattern with * and ?, all words of a full text, or words with typing errors. Runs beyond row-level security,
--- which would turn the index off, and checks the campaign itself.
+-- Searches the registry: by a pattern with * and ?, by all words, or by words with typing errors. Bypasses row-level security, which would
+-- prevent the use of the index, and checks the campaign itself.
 -- requires: names/name_condition, names/name_words, names/similarity, scope/require_scope
 CREATE OR REPLACE FUNCTION search_names(p_campaign int, p_types text[], p_query text, p_mode text, p_limit int)
 RETURNS TABLE (master_id bigint, rank real)

@@ -1,4 +1,4 @@
--- The same name and result as pg_trgm's, for servers without it.
+-- Has the name and the results of pg_trgm's function, for servers without that extension.
 DO $$
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm') THEN

@@ -1,5 +1,5 @@
--- The one look over all campaigns: numbers, and nothing of what is in them. A process finds here what nobody works on, of
--- the services that run in it.
+-- The only query across all campaigns; it returns ids, but no contents. A process finds the operations here that no other process works on,
+-- for the services that run in it.
 CREATE OR REPLACE FUNCTION due_operations(p_services text[], p_each int, p_most int) RETURNS TABLE (campaign_id int, operation_id bigint)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$

@@ -1,4 +1,4 @@
--- A branch is made apart and attached, as a leaf is by create_month.
+-- The branch is created as a separate table and then attached, as create_month does with leaves.
 -- requires: partitions/let_search
 CREATE OR REPLACE FUNCTION create_dedicated(p_table text, p_campaign int) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp

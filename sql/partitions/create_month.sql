@@ -1,5 +1,5 @@
--- A leaf is made apart and attached, which blocks neither readers nor writers of its siblings. Names are built here from the catalog,
--- never taken from the caller. The parent's full-text index, which the leaf's is made like, cannot have the setting of search_soon.
+-- The leaf is created as a separate table and then attached, which blocks neither readers nor writers of its siblings. Names are built from
+-- the catalog, never from the caller's input. The leaf's full-text index copies the parent's, which cannot have the setting of search_soon.
 -- requires: access/plan_alike, partitions/search_soon, events/refuse_event_change
 CREATE OR REPLACE FUNCTION create_month(p_parent text, p_month date) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
@@ -17,7 +17,7 @@ BEGIN
     RAISE EXCEPTION 'table % holds no months', p_parent USING ERRCODE = 'OV004';
   END IF;
   events := root = 'service_event';
-  PERFORM pg_advisory_xact_lock(hashtextextended(leaf, 0));  -- of those who make it at once, one does
+  PERFORM pg_advisory_xact_lock(hashtextextended(leaf, 0));  -- of several concurrent sessions, one creates it
   IF to_regclass(quote_ident(leaf)) IS NULL THEN
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', leaf, p_parent);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', leaf);

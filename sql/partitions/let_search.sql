@@ -1,4 +1,4 @@
--- Search looks into the pool or a campaign's own branch directly.
+-- Search reads the pool, or a campaign's own branch, directly.
 -- requires: access/plan_alike, search/let_search_text
 CREATE OR REPLACE PROCEDURE let_search(p_table text, p_branch text)
 LANGUAGE plpgsql

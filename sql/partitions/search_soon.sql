@@ -1,4 +1,4 @@
--- A search reads all that waits to go into a full-text index. By default that may be 4 MB, which is read in 3 ms and more.
+-- Every search scans the pending list of the full-text index. By default the list can grow to 4 MB, which takes 3 ms or more.
 CREATE OR REPLACE PROCEDURE search_soon(target regclass)
 LANGUAGE plpgsql
 AS $$
@@ -12,7 +12,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- Leaves that are there and have another setting.
+-- Existing leaves with another setting.
 DO $$
 DECLARE
   leaf regclass;

@@ -1,5 +1,5 @@
--- Every entity's table that is there already has what register_entity gives a new one. Table by table: whoever held the lock of one while
--- waiting for another would deadlock with those who write.
+-- Gives every existing entity table what register_entity gives a new one. It commits after each table, because holding the lock of one table
+-- while waiting for that of another would deadlock with concurrent writes.
 -- requires: access/secure_entity
 -- covers: entities
 -- transaction: none

@@ -1,4 +1,4 @@
--- Client keys: what was answered once is not changed.
+-- Client keys: the record of a request never changes.
 -- requires: access/secure_table, scope/scope_condition
 -- transaction: own
 CALL secure_table('idempotency', scope_condition('campaign'));

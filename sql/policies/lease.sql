@@ -1,4 +1,4 @@
--- Leases stay when they are given back: their tokens go on rising.
+-- Leases are never deleted, not even when they are released, so that their tokens keep increasing.
 -- requires: access/secure_table, scope/scope_condition
 -- transaction: own
 CALL secure_table('lease', scope_condition('campaign'));

@@ -1,4 +1,4 @@
--- The registry: rows are added and changed, and none is removed, by the application.
+-- The registry: the application inserts and updates rows, and never deletes any.
 -- requires: access/secure_table, scope/scope_condition
 -- transaction: own
 CALL secure_table('master', scope_condition('registry'));

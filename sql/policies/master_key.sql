@@ -1,4 +1,4 @@
--- Natural keys: taken and given back.
+-- Natural keys: claimed and released.
 -- requires: access/secure_table, scope/scope_condition
 -- transaction: own
 CALL secure_table('master_key', scope_condition('campaign'));

@@ -1,4 +1,4 @@
--- Nobody searches here: no policy lets the searching role in.
+-- The table is not searched, so no policy gives the search role access.
 -- requires: access/scope_table, scope/scope_condition
 -- transaction: own
 CALL scope_table('operation_work', scope_condition('campaign'));

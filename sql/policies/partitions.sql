@@ -1,5 +1,5 @@
--- Every partition that is there already has what let_search, create_dedicated and create_month give a new one. One by one, and only those
--- that lack something: a lock on each of thousands would wait for everybody.
+-- Gives every existing partition what let_search, create_dedicated and create_month give a new one. It commits after each, and skips those
+-- that lack nothing: locking thousands of partitions would have to wait for all concurrent work.
 -- requires: events/refuse_event_change
 -- covers: partitions
 -- transaction: none

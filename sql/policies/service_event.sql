@@ -1,4 +1,4 @@
--- The event log: read and added to, never changed; through the log alone, not through its streams.
+-- The event log can be read and appended to, never changed; only through the parent table, not through its streams.
 -- requires: access/secure_table, scope/scope_condition
 -- transaction: own
 CALL secure_table('service_event', scope_condition('campaign'));

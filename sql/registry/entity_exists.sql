@@ -1,4 +1,4 @@
--- Runs beyond row-level security, so that an entity of the platform may be referred to from within a campaign.
+-- Bypasses row-level security, so that entities of a campaign can refer to entities of the platform.
 -- requires: scope/scope_campaigns
 CREATE OR REPLACE FUNCTION entity_exists(p_campaign int, p_id bigint, p_type text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp

@@ -1,4 +1,4 @@
--- Long values are hashed, since a key of an index has a largest size.
+-- Long values are hashed, because the size of an index key is limited.
 CREATE OR REPLACE FUNCTION key_value(VARIADIC parts text[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT CASE WHEN array_position(parts, NULL) IS NOT NULL THEN NULL

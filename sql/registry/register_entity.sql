@@ -1,4 +1,4 @@
--- Called once, by the migration that creates an entity's table. What becomes of tables that are there already is in policies/entities.
+-- Called once, by the migration that creates an entity's table. Existing tables are updated by policies/entities.
 -- requires: access/secure_entity, partitions/let_search, search/let_search_text
 CREATE OR REPLACE PROCEDURE register_entity(p_name text, p_service text, p_table text, p_scope text, p_searchable boolean)
 LANGUAGE plpgsql

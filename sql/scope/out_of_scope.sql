@@ -1,5 +1,5 @@
--- Called where a row was refused: a policy that calls it refuses with a SQLSTATE of ours, told from a missing GRANT. Volatile, so that no
--- planner calls it ahead of time.
+-- Called by a policy for a row that it refuses: raises our own SQLSTATE, which differs from that of a missing GRANT. Volatile, so that the
+-- planner does not call it in advance.
 CREATE OR REPLACE FUNCTION out_of_scope() RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -1,4 +1,4 @@
--- For functions that run beyond row-level security. OV003 tells it from PostgreSQL's own 42501, a missing GRANT.
+-- For functions that bypass row-level security. OV003 distinguishes the error from PostgreSQL's own 42501, a missing GRANT.
 -- requires: scope/scope_campaigns
 CREATE OR REPLACE FUNCTION require_scope(campaign int) RETURNS void
 LANGUAGE plpgsql STABLE

@@ -1,4 +1,4 @@
--- The tenant scope: set inside each statement, for that statement only. Empty or unset means nothing is visible.
+-- The tenant scope, set inside each statement, for that statement only. If it is empty or unset, nothing is visible.
 CREATE OR REPLACE FUNCTION scope_campaigns() RETURNS int[]
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT coalesce(nullif(current_setting('ovasabi.campaigns', true), ''), '{}')::int[] $$;

@@ -1,8 +1,8 @@
--- The policy is the net beneath; the campaign that a query carries is its filter. As a comparison of the column, the policy also offered
--- itself to every index that begins with the campaign, and its guessed selectivity was multiplied with the query's own: any index then
--- seemed to find one row, and the planner took one that reads all of the campaign. Inside coalesce it is checked, and no more.
--- The sub-select makes the scope an init plan: read once a statement, not once a row.
--- A platform scope sees that campaigns exist: in the registry their rows carry their own number.
+-- The policy is only a safety net: queries filter by campaign themselves. If the policy compared the column directly, the planner would also
+-- use it as a condition for every index that begins with the campaign, and multiply its estimated selectivity with the query's own: any index
+-- would then seem to find one row, and the planner would choose one that reads the whole campaign. Inside coalesce it is only a check.
+-- The sub-select makes the scope an init plan, which is evaluated once per statement, not once per row.
+-- A platform scope can see campaigns, whose rows in the registry have the campaign's own number.
 -- requires: scope/scope_campaigns
 CREATE OR REPLACE FUNCTION scope_condition(scope text) RETURNS text
 LANGUAGE sql IMMUTABLE

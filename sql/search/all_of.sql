@@ -1,4 +1,4 @@
--- Begins with the first term: '' && term would copy it.
+-- Starts with the first term, because '' && term would copy it.
 CREATE OR REPLACE FUNCTION all_of(p_terms tsquery[]) RETURNS tsquery
 LANGUAGE plpgsql IMMUTABLE
 AS $$

@@ -1,4 +1,4 @@
--- The entities that a search found, with it in one statement: by functions, so that no table is planned each time.
+-- Searches and returns the entities found in one statement. It uses functions, so that no table has to be planned each time.
 -- requires: search/let_search_text, search/search_branch, scope/require_scope
 CREATE OR REPLACE FUNCTION found_entities(p_campaign int, p_like anyelement, p_ids bigint[]) RETURNS SETOF anyelement
 LANGUAGE plpgsql STABLE ROWS 20 SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan

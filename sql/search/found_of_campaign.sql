@@ -1,22 +1,23 @@
--- Three ways, by how many of the newest rows match. Many, or none of the terms is in fewer than every tenth row: the newest matches are
--- taken; the index would first walk through all rows that have the rarest term. Of several terms p_limit matches are enough then.
--- Less, but the rarest terms are rare or often meet the others: they alone are looked up, and the others checked at their rows.
--- Else all that is required is looked up. The index has no places: of a phrase (p_phrased) its words are looked up, and only as many
--- of their rows are read as can be in time.
+-- Chooses one of three ways, by the number of matches among the newest rows:
+-- With many matches, or if every term is in at least every tenth row, it takes the newest matches, because the index would first read all
+-- rows with the rarest term. With several terms, p_limit matches are then enough.
+-- With fewer matches, if the rarest terms are rare or often occur with the others, it looks up only them, and checks the others in their rows.
+-- Otherwise it looks up all required terms. The index has no positions: for a phrase (p_phrased) it looks up the words, and reads only as many
+-- of their rows as time permits.
 -- requires: search/found_in, search/looked_up_in, search/all_of
 CREATE OR REPLACE FUNCTION found_of_campaign(p_place search_place, p_campaign int, p_terms tsquery[], p_phrased boolean, p_query tsquery, p_limit int, p_candidates int, p_sample int)
 RETURNS search_found
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  common CONSTANT int := 40;  -- matches in the sample times those of the rarest term; below, the index is faster
+  common CONSTANT int := 40;  -- matches in the sample times those of the rarest term; below this, the index is faster
   often CONSTANT int := 10;
   several CONSTANT int := 5;
   rare CONSTANT int := 2;
   scarce CONSTANT int := 5;
-  reach CONSTANT int := 4000;  -- rows looked through at most, where it is not known whether they are enough
-  checked CONSTANT int := 2000;  -- rows of the rarest terms whose other terms are checked
-  phrases CONSTANT int := 800;  -- rows that have all words of a phrase, looked through at most
+  reach CONSTANT int := 4000;  -- the most rows to scan if it is unknown whether they contain enough matches
+  checked CONSTANT int := 2000;  -- the most rows of the rarest terms in which the other terms are checked
+  phrases CONSTANT int := 800;  -- the most rows to scan that contain all words of a phrase
   required tsquery := all_of(p_terms);
   counts int[];
   fewest int;

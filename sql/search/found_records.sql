@@ -1,4 +1,4 @@
--- One row of the registry after another, by its key.
+-- Reads the rows of the registry one by one, by key.
 CREATE OR REPLACE FUNCTION found_records(p_ids bigint[]) RETURNS SETOF master
 LANGUAGE plpgsql STABLE ROWS 20 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$

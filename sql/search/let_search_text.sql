@@ -1,6 +1,6 @@
--- What a search reads of a branch (a pool, a campaign's own, or a whole table without campaigns) stands in functions of that branch,
--- so that a session plans it once: planning took longer than searching. They see what their caller may see: only the searching role
--- sees rows by the full-text index.
+-- A search reads each branch (a pool, a campaign's own branch, or a whole table without campaigns) through functions of that branch, so that a
+-- session plans them only once: planning took longer than searching. They have the rights of their caller: only the search role can read rows
+-- through the full-text index.
 -- requires: search/search_found, ids/id_time
 CREATE OR REPLACE PROCEDURE let_search_text(p_table text, p_branch text, p_scope text)
 LANGUAGE plpgsql
@@ -8,8 +8,8 @@ AS $$
 DECLARE
   own text := CASE p_scope WHEN 'global' THEN 'p_campaign = 0' WHEN 'root' THEN '(p_campaign = 0 OR campaign_id = p_campaign)'
                            ELSE 'campaign_id = p_campaign' END;
-  -- Some rows by their ids, n. Of a campaign's branch in the order of the primary key: no other index has it, so none is taken for
-  -- better, not even by a plan that was made while a month was empty. The month is known by the time alone.
+  -- Rows by their ids, n. In a campaign's branch they are read in the order of the primary key: no other index has this order, so the planner
+  -- prefers none, not even in a plan made while a month was empty. The time alone determines the month.
   key text := CASE p_scope WHEN 'campaign' THEN 't.campaign_id = p_campaign AND t.created_at >= n.at AND t.created_at <= n.at AND t.master_id = n.id AND t.deleted_at IS NULL
                                                  ORDER BY t.created_at DESC, t.master_id DESC LIMIT 1'
                            ELSE own || ' AND t.master_id = n.id AND t.deleted_at IS NULL OFFSET 0' END;
@@ -17,8 +17,8 @@ BEGIN
   IF NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = quote_ident(p_branch)::regclass AND attname = 'search_vector') THEN
     RETURN;
   END IF;
-  -- The full-text index is the only way in: the branch is named instead of being pruned by a condition on campaign_id, which a
-  -- planner with old statistics would take for selective. Where p_reach is given, so many rows of p_indexed are read at most.
+  -- Only the full-text index can be used: the branch is named directly instead of being pruned by a condition on campaign_id, which the
+  -- planner would consider selective if its statistics are outdated. p_reach, if not null, limits the rows of p_indexed that are read.
   EXECUTE format($f$
     CREATE OR REPLACE FUNCTION %1$I(p_campaign int, p_here tsquery, p_indexed tsquery, p_query tsquery, p_limit int, p_reach int) RETURNS search_found
     LANGUAGE plpgsql STABLE SET enable_seqscan = off
@@ -66,7 +66,7 @@ BEGIN
   IF p_scope <> 'campaign' THEN
     RETURN;
   END IF;
-  -- How common the words are, no statistics tell: not before an ANALYZE, and never of one campaign.
+  -- Samples how common the words are: statistics do not show this before an ANALYZE, and never for a single campaign.
   EXECUTE format($f$
     CREATE OR REPLACE FUNCTION %1$I(p_campaign int, p_since timestamptz, p_queries tsquery[], p_count int) RETURNS int[]
     LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
@@ -100,7 +100,7 @@ BEGIN
 END $$;
 COMMENT ON PROCEDURE let_search_text(text, text, text) IS 'Makes the functions that read a branch for a search: _lookup, _rows, _named, and of a campaign''s branch also _sample and _newest.';
 
--- The branches that are there have functions of the same text.
+-- Replaces the functions of the existing branches.
 DO $$
 DECLARE
   target text;

@@ -1,4 +1,4 @@
--- The branch's own function is called by name: it was made by let_search_text.
+-- Calls the branch's own function by name, which let_search_text has created.
 -- requires: search/search_found, search/search_place
 CREATE OR REPLACE FUNCTION looked_up_in(p_place search_place, p_campaign int, p_indexed tsquery, p_query tsquery, p_limit int, p_reach int) RETURNS search_found
 LANGUAGE plpgsql STABLE

@@ -1,4 +1,4 @@
--- The full-text index has no places: a phrase is looked up by its words.
+-- The full-text index has no positions, so a phrase is looked up by its words.
 CREATE OR REPLACE FUNCTION loosened(p_terms tsquery[]) RETURNS tsquery[]
 LANGUAGE plpgsql IMMUTABLE
 AS $$

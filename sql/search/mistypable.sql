@@ -1,4 +1,5 @@
--- Words that the newest rows have are taken for right at first, if another one is in none of them: to correct what many names have costs most.
+-- Words that occur in the newest rows are assumed to be correct at first, if another word occurs in none of them: correcting words that many
+-- names contain costs most.
 -- requires: search/search_place
 CREATE OR REPLACE FUNCTION mistypable(p_places search_place[], p_campaign int, p_terms tsquery[], p_words text[], p_sample int) RETURNS text[]
 LANGUAGE plpgsql STABLE

@@ -1,4 +1,4 @@
--- At most 100 entities: more with the same words in their names are not told apart by rank.
+-- At most 100 entities: rank would not distinguish more entities with the same words in their names.
 -- requires: search/search_found, search/search_place, names/name_condition
 CREATE OR REPLACE FUNCTION named_in(p_place search_place, p_campaign int, p_words text[], p_fuzzy boolean, p_query tsquery) RETURNS search_found
 LANGUAGE plpgsql STABLE

@@ -1,4 +1,4 @@
--- The branch of its own that a campaign may have, else the pool.
+-- The campaign's own branch if it has one, otherwise the pool.
 CREATE OR REPLACE FUNCTION search_branch(p_table text, p_campaign int) RETURNS text
 LANGUAGE plpgsql STABLE
 AS $$

@@ -1,5 +1,5 @@
--- First the words as they are; too few of those, and p_whole (the last term as a whole word) gives way to its prefix;
--- none at all, and typing errors are forgiven, at last in words that are right.
+-- First searches for the exact words. If there are too few matches, the last term is searched as a prefix instead of a whole word (p_whole).
+-- If there are none, typing errors are tolerated: first in words that are likely mistyped, then in all words.
 -- requires: search/search_hit, search/search_places, search/corrected_terms, search/mistypable, search/loosened, search/found_of_type, scope/require_scope
 CREATE OR REPLACE FUNCTION search_entities(p_campaign int, p_types text[], p_terms text[], p_words text[], p_excluded text[], p_whole text, p_limit int, p_candidates int)
 RETURNS SETOF search_hit
@@ -37,7 +37,7 @@ BEGIN
     ELSE
       terms[last] := CASE stage WHEN 1 THEN to_tsquery('simple', p_whole) ELSE typed[last] END;
     END IF;
-    -- What is no word to the parser, such as "_", is left out.
+    -- Terms in which the parser finds no word, for example "_", are omitted.
     meant := array_remove(terms, '');
     EXIT WHEN meant = '{}';
     loose := loosened(meant);

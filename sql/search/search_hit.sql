@@ -1,4 +1,4 @@
--- A type is made once. Whoever changes it does so in a migration, or makes another one.
+-- A type is created only once. To change it, write a migration or create another type.
 DO $$
 BEGIN
   IF to_regtype('search_hit') IS NULL THEN

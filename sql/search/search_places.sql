@@ -1,6 +1,6 @@
--- The registry has the ids in order, and an id its month: so of all the months only the newest are read.
--- The row comparison leaves one index only; with equalities the planner may walk all campaigns' ids instead.
--- A campaign has a branch of its own, or is in the pool: there the campaign is one of the words.
+-- The registry is ordered by id, and an id contains its month, so only the newest months have to be read.
+-- With the row comparison, only one index is usable; with equality conditions, the planner might read the ids of all campaigns instead.
+-- A campaign has its own branch, or is in the pool, where the campaign is one of the words.
 -- requires: search/search_place, search/search_branch, ids/id_time
 CREATE OR REPLACE FUNCTION search_places(p_campaign int, p_types text[], p_sample int) RETURNS search_place[]
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off

@@ -142,7 +142,7 @@ async def test_a_migration_numbered_as_a_release_numbers_its_own_is_renumbered_a
     command = refused.rpartition("ovasabi ")[2].split()
     assert refused == (
         "error: Two migrations have the id 0003: 0003_sample_card.py and 0003_search.py.\n"
-        f"hint: Give your own one a new id: ovasabi migrate --renumber {project.versions}/<file>"
+        f"hint: Give your migration a new id: ovasabi migrate --renumber {project.versions}/<file>"
     )
     said = await project.run(*command[:-1], str(own))
     assert said.startswith(f"wrote {project.versions}/20")

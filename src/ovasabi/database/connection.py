@@ -1,4 +1,4 @@
-"""The database as the kernel sees it: one statement on a connection of a pool, or several as a transaction."""
+"""The database as the kernel uses it: single statements on pooled connections, and transactions of several."""
 
 import asyncio
 import logging
@@ -16,16 +16,16 @@ from ovasabi.database.sql import SET_SCOPE
 from ovasabi.errors import DatabaseUnavailable
 
 _STARTING = Policy(first=0.1, longest=0.3)
-"""Until a server that is just starting takes connections."""
+"""Retries until a server that is still starting accepts connections."""
 
-# A lost connection is told to the caller, in a sentence; the pool would also log its stack trace.
+# The caller gets an error for a lost connection; the pool would log its stack trace as well.
 logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
 
 Row = asyncpg.Record
 
 
 class Database:
-    """The pools. `read` and `write` run one statement in one round trip; `transaction` runs several as one."""
+    """The connection pools. `read` and `write` run one statement in one round trip; `transaction` runs several."""
 
     def __init__(self, url: str, *, readers: int = 8, writers: int = 8, timeout_seconds: float = 30.0) -> None:
         self.url = url
@@ -34,7 +34,7 @@ class Database:
         self._pools: dict[Pool, asyncpg.Pool] = {}
 
     async def open(self) -> "Database":
-        """Connects; waits, bounded by the timeout, for a server that is just starting."""
+        """Connects. Waits up to the timeout for a server that is still starting."""
         clock = asyncio.get_running_loop().time
         for pool in Pool:
             connect = partial(pool.open, self.url, pool.size(*self._sizes), self.timeout)
@@ -45,7 +45,7 @@ class Database:
         return self
 
     async def close(self) -> None:
-        """Closes the pools; connections in use get a moment to finish."""
+        """Closes the pools. Connections in use have a few seconds to finish."""
         for pool in self._pools.values():
             try:
                 async with asyncio.timeout(5):
@@ -55,7 +55,7 @@ class Database:
         self._pools.clear()
 
     async def read(self, sql: str, *args: Any, timeout: float | None = None, pool: Pool = Pool.READ) -> list[Row]:
-        """Runs one reading statement; sent again on a new connection if the old one is lost."""
+        """Runs one reading statement; resends it on a new connection if the connection is lost."""
         return await self._run(pool, sql, args, timeout, again=True)
 
     async def write(
@@ -67,15 +67,15 @@ class Database:
         guard: tuple[Any, ...] | None = None,
         pool: Pool = Pool.WRITE,
     ) -> list[Row]:
-        """Runs one writing statement. `again` says that it may be sent twice (it carries idempotency keys).
+        """Runs one writing statement. Set `again` if it may be sent twice, because it carries idempotency keys.
 
-        `guard` are the arguments of `require_lease`: the statement then runs in one transaction behind that check.
+        `guard` holds the arguments of `require_lease`: the statement then runs in one transaction with that check.
         """
         return await self._run(pool, sql, args, timeout, again=again, guard=guard)
 
     @asynccontextmanager
     async def transaction(self, timeout: float | None = None) -> AsyncIterator[asyncpg.Connection]:
-        """One transaction on a writing connection; rolled back if the block fails or is cancelled."""
+        """Runs the block as one transaction on a writing connection; rolls back if it fails or is cancelled."""
         limit = timeout or self.timeout
         end = asyncio.get_running_loop().time() + limit
         try:
@@ -105,14 +105,14 @@ class Database:
                 return await self._fetch(connection, sql, args, limit, guard)
 
         try:
-            return await retry(attempt, STATEMENT, on=_resent if again else _undone, deadline=end)
+            return await retry(attempt, STATEMENT, on=_is_resendable if again else _had_no_effect, deadline=end)
         except Exception as error:
             _raise(error, late=timeout is not None and _is_over(end))
 
     async def _fetch(
         self, connection: asyncpg.Connection, sql: str, args: Sequence[Any], limit: float, guard: tuple[Any, ...] | None
     ) -> list[Row]:
-        # The session's statement_timeout is the usual limit; only a shorter one, or a guard, costs a transaction.
+        # The session's statement_timeout is the usual limit; only a shorter one, or a guard, needs a transaction.
         if guard is None and limit > self.timeout - 1:
             return await connection.fetch(sql, *args, timeout=limit + 1)
         async with connection.transaction():
@@ -130,7 +130,7 @@ class Database:
         try:
             connection = await opened.acquire(timeout=limit)
         except (TimeoutError, asyncpg.PostgresError, *LOST) as error:
-            # Whatever the server says to a new session, such as that there are too many: nothing was sent.
+            # Whatever error the server returns to a new session, such as too many connections: nothing was sent.
             raise NotSent(*error.args) from error
         try:
             yield cast("asyncpg.Connection", connection)
@@ -138,14 +138,14 @@ class Database:
             await opened.release(connection, timeout=5)
 
 
-def _undone(error: Exception) -> bool:
-    """Whether a statement certainly did nothing."""
+def _had_no_effect(error: Exception) -> bool:
+    """Returns whether the failed statement certainly had no effect."""
     return isinstance(error, (*ROLLED_BACK, NotSent))
 
 
-def _resent(error: Exception) -> bool:
-    """Whether a statement that may be sent twice is sent again."""
-    return _undone(error) or is_lost(error)
+def _is_resendable(error: Exception) -> bool:
+    """Returns whether to resend a failed statement that may be sent twice."""
+    return _had_no_effect(error) or is_lost(error)
 
 
 def _refused(error: Exception) -> bool:
@@ -157,7 +157,7 @@ def _is_over(end: float) -> bool:
 
 
 def _raise(error: Exception, *, late: bool = False) -> NoReturn:
-    told = translated(error, late=late)
-    if told is error:
-        raise error  # with the cause that it has
-    raise told from error
+    translation = translated(error, late=late)
+    if translation is error:
+        raise error  # keeps its own cause
+    raise translation from error

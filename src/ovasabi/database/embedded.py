@@ -1,10 +1,11 @@
-"""The embedded PostgreSQL: a real server that we make, start, watch and stop, reachable by a private socket only.
+"""The embedded PostgreSQL: a real server that we create, start, monitor and stop, reachable by a private socket only.
 
-The server lives in a session of its own, so Ctrl-C in the terminal reaches us and not it: we stop HTTP first. If we are
-killed (kill -9) it keeps running, and the next start, which holds the lock on the data directory, stops it properly and
-starts its own. The alternatives were worse: PR_SET_PDEATHSIG must be set between fork and exec (unsafe beside threads),
-is cleared when the user changes and fires when the *thread* that forked ends; a watching process is one more to lose.
-Stopping and starting instead of adopting costs a fraction of a second and gives a child with this version's settings.
+The server runs in its own session, so that Ctrl-C in the terminal reaches only us, and we can stop HTTP first. If we
+are killed (kill -9), it keeps running; the next start, once it holds the lock on the data directory, shuts it down
+properly and starts its own. The alternatives were worse: PR_SET_PDEATHSIG must be set between fork and exec (unsafe
+with threads), is cleared when the user changes, and fires when the *thread* that forked ends; a watchdog process can
+be killed too. Restarting the server instead of adopting it costs a fraction of a second, and the new server is our
+child and has this version's settings.
 """
 
 import asyncio
@@ -30,12 +31,12 @@ from ovasabi.errors import StartError
 
 DATABASE = "ovasabi"
 PORT = 5432
-# sun_path holds 108 bytes with its closing zero.
+# sun_path holds 108 bytes, including the terminating zero.
 SOCKET_PATH_BYTES = 107
-READY_WITHIN = 120.0  # crash recovery after a kill may replay much
-SAY_SOMETHING_AFTER = 3.0
+READY_WITHIN = 120.0  # crash recovery may have to replay a lot of WAL
+REPORT_RECOVERY_AFTER = 3.0
 LOG_BYTES = 10_000_000
-# Restarts in a row of a server that dies at once, before we give up.
+# Consecutive restarts of a server that exits soon after its start, before we give up.
 RESTARTS = 3
 SETTINGS = {
     "listen_addresses": "",
@@ -43,13 +44,13 @@ SETTINGS = {
     "unix_socket_permissions": "0700",
     "shared_buffers": "256MB",
     "max_connections": "100",
-    "max_locks_per_transaction": "1024",  # a query that cannot prune locks every partition
+    "max_locks_per_transaction": "1024",  # a query that cannot prune partitions locks them all
     "wal_compression": "on",
-    "jit": "off",  # compiling costs more than our short statements take
+    "jit": "off",  # compilation takes longer than our short statements
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
-    "log_min_error_statement": "panic",  # a failed statement may hold personal data; its error is logged, not its text
+    "log_min_error_statement": "panic",  # a failed statement may contain personal data: log its error, not its text
 }
 
 
@@ -95,13 +96,16 @@ class EmbeddedServer:
         return self._process.pid if self._process is not None and self.is_running else None
 
     def url(self, database: str = DATABASE) -> str:
-        """The address of a database on this server, the same over restarts."""
+        """Returns the URL of a database on this server; restarts do not change it."""
         if self._socket is None:
             raise StartError(problem="The embedded server has not been started.")
         return postmaster.socket_url(self._socket, PORT, database)
 
     async def start(self) -> None:
-        """Make the data directory on first use, start the server, wait until it answers; StartError if it does not."""
+        """Starts the server and waits until it responds; creates the data directory on first use.
+
+        Raises StartError if the server does not start.
+        """
         if self.is_running:
             return
         try:
@@ -122,15 +126,18 @@ class EmbeddedServer:
             raise
 
     async def stop(self) -> None:
-        """Stop the server: a checkpoint and an orderly end, by force if that takes too long. Twice does no harm."""
+        """Stops the server with a checkpoint, or by force if that takes too long. Does nothing if it is stopped."""
         await asyncio.to_thread(self._stop)
 
     async def keep_running(self) -> None:
-        """Start the server again whenever it dies (as when the kernel kills it); StartError if it will not stay."""
+        """Restarts the server whenever it exits, for example because the OS killed it; raises StartError after several.
+
+        Only consecutive exits soon after a start count.
+        """
         failures = 0
         while True:
             started = time.monotonic()
-            while self.is_running:  # noqa: ASYNC110  (a process sets no event)
+            while self.is_running:  # noqa: ASYNC110  (a process has no event to wait for)
                 await asyncio.sleep(0.2)
             failures = failures + 1 if time.monotonic() - started < READY_WITHIN else 1
             if failures > RESTARTS:
@@ -162,7 +169,7 @@ class EmbeddedServer:
         settings = self._options | {"unix_socket_directories": str(self._socket)}
         written = self.log.stat().st_size
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: ASYNC220  (its start is all that blocks)
+            self._process = subprocess.Popen(  # noqa: ASYNC220  (only starting it blocks)
                 [binaries / "postgres", "-D", self.data, *(f"--{name}={value}" for name, value in settings.items())],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -176,18 +183,18 @@ class EmbeddedServer:
         await self._until_ready(written)
 
     async def _until_ready(self, log_offset: int) -> None:
-        begun, said = time.monotonic(), False
+        started, reported = time.monotonic(), False
         while self.is_running:
             state = postmaster.running(self.data)
             if state is not None and state.pid == self.pid and state.ready:
                 return
-            waited = time.monotonic() - begun
+            waited = time.monotonic() - started
             if waited > READY_WITHIN:
                 raise StartError(
                     problem=f"PostgreSQL was not ready within {READY_WITHIN:.0f} s.", hint=f"See {self.log}."
                 )
-            if waited > SAY_SOMETHING_AFTER and not said:
-                said = True
+            if waited > REPORT_RECOVERY_AFTER and not reported:
+                reported = True
                 self._progress("PostgreSQL is recovering from an interruption; this may take a minute.")
             await asyncio.sleep(0.02)
         raise StartError(problem=f"PostgreSQL exited: {last_words(self.log, log_offset)}.", hint=f"See {self.log}.")
@@ -217,13 +224,13 @@ class EmbeddedServer:
 
 
 def running_url(data: Path, database: str = DATABASE) -> str | None:
-    """The address of the server that runs on this data directory, whoever started it; None if none does."""
+    """Returns the URL of the server running on this data directory, whichever process started it; otherwise None."""
     found = postmaster.running(data)
     return found.url(database) if found is not None and found.ready else None
 
 
 def _socket_directory(data: Path, account: OsUser) -> Path:
-    """The data directory itself, which PostgreSQL insists is 0700; where its path is too long, another private one."""
+    """Returns the directory for the socket: the data directory, which is 0700, or if its path is too long, another."""
     if _fits(data):
         return data
     temporary = Path(tempfile.gettempdir())
@@ -233,7 +240,7 @@ def _socket_directory(data: Path, account: OsUser) -> Path:
         path.mkdir(mode=0o700)
         account.give(path)
     found = path.lstat()
-    # Others may write to the temporary directory too: what they put there under our name is not used.
+    # Other users can write to the temporary directory too: do not use what one of them created under our name.
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or stat.S_IMODE(found.st_mode) != 0o700:
         path = Path(tempfile.mkdtemp(prefix="ovasabi-", dir=path.parent))
         account.give(path)

@@ -1,33 +1,33 @@
-"""What a failure of the driver or of PostgreSQL says: whether anything was done, and whether time alone may mend it."""
+"""Classifies errors of the driver and of PostgreSQL: did the statement have an effect, and can a retry succeed?"""
 
 import asyncpg
 
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded, OvasabiError
 
 ROLLED_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-"""Others got in between, and PostgreSQL has rolled the statement back: it can always be sent again."""
+"""PostgreSQL rolled the statement back because of concurrent changes: it can always be sent again."""
 LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server said goodbye to an idle connection, and the driver has not yet closed it
+    asyncpg.InternalClientError,  # the server closed an idle connection, and the driver has not closed its end yet
     asyncpg.OperatorInterventionError,
     OSError,
 )
-"""The connection is gone, or cannot be made: whether the statement was carried out is not known."""
+"""The connection was lost or could not be made: it is unknown whether the statement was executed."""
 
 
 class NotSent(OSError):
-    """No connection could be had, so nothing was sent."""
+    """No connection was available, so nothing was sent."""
 
 
 def is_lost(error: Exception) -> bool:
-    """Whether the connection was lost, or there was none."""
-    # A cancelled statement and a time-out are of the same families as a lost connection, and mean something else.
+    """Returns whether the connection was lost or could not be made."""
+    # Cancelled statements and time-outs are subclasses of these errors, but have another meaning.
     return isinstance(error, LOST) and not isinstance(error, asyncpg.QueryCanceledError | TimeoutError)
 
 
 def transient(error: Exception) -> bool:
-    """Whether the same call may succeed a moment later. Of our own errors, their kind says it."""
+    """Returns whether the same call may succeed a moment later. Our own errors state it in their kind."""
     known = translated(error)
     if isinstance(known, OvasabiError):
         return known.transient
@@ -35,9 +35,10 @@ def transient(error: Exception) -> bool:
 
 
 def translated(error: Exception, *, late: bool = False) -> Exception:
-    """The error as the layers above know it: lost connections and time-outs are errors of ours, all else stays.
+    """Returns our own error for a lost connection or a time-out, and any other error unchanged.
 
-    Whoever waited for a connection as long as the caller allowed is `late`: it does not say that there is no database.
+    `late` means that the caller's time is up: waiting for a connection until then exceeds the deadline, and does not
+    mean that the database is unavailable.
     """
     waited = late and isinstance(error, NotSent) and isinstance(error.__cause__, TimeoutError)
     if waited or isinstance(error, asyncpg.QueryCanceledError | TimeoutError):

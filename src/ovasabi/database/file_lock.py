@@ -1,4 +1,4 @@
-"""One holder at a time: a lock on a file, which the kernel gives back when its holder dies, however it dies."""
+"""An exclusive lock on a file. The operating system releases it when the process that holds it ends, in any way."""
 
 import fcntl
 import os
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ovasabi.errors import StartError
 
-# A look at the lock (`is_held`) takes it for an instant; the holder-to-be waits that long before it gives up.
+# `is_held` takes the lock for an instant, so `acquire` waits this many seconds before it gives up.
 PATIENCE = 0.3
 
 
 class FileLock:
-    """An exclusive lock on the file `path`, which also tells the holder's process id to people."""
+    """An exclusive lock on the file `path`, which also contains the holder's process id for people to read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -22,10 +22,10 @@ class FileLock:
         return f"<FileLock {self.path} {'held' if self._file is not None else 'free'}>"
 
     def acquire(self, problem: str, hint: str | None = None) -> None:
-        """Take the lock, or raise StartError with `problem`, in which `{pid}` is the holder's process id."""
+        """Acquires the lock, or raises StartError with `problem`, in which `{pid}` is the holder's process id."""
         if self._file is not None:
             return
-        # Python's descriptors are not inherited by children: PostgreSQL, outliving us, does not keep the lock.
+        # Child processes do not inherit Python's descriptors: a PostgreSQL that outlives us does not hold the lock.
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         if not _try_lock(file, PATIENCE):
             pid = os.read(file, 20).decode(errors="replace").strip() or "unknown"
@@ -36,14 +36,14 @@ class FileLock:
         self._file = file
 
     def release(self) -> None:
-        """Give the lock back; the file stays, because removing a lock file lets two hold it."""
+        """Releases the lock. The file stays, because removing it would allow two processes to hold the lock."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
 
 def is_held(path: Path) -> bool:
-    """Whether some process holds the lock on this file."""
+    """Returns whether a process holds the lock on this file."""
     try:
         file = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The user that PostgreSQL runs as: ourselves, or, since it refuses to be root, one without privileges."""
+"""The user that PostgreSQL runs as: the current one or, because it refuses to run as root, an unprivileged one."""
 
 import os
 import pwd
@@ -16,7 +16,7 @@ FALLBACKS = ("postgres", "nobody")
 
 @dataclass(frozen=True)
 class OsUser:
-    """A user of the operating system; `ours` when it is the one that we run as."""
+    """A user of the operating system; `ours` is true for the user that this process runs as."""
 
     uid: int
     gid: int
@@ -24,16 +24,16 @@ class OsUser:
     ours: bool
 
     def identity(self) -> dict[str, Any]:
-        """What `subprocess.Popen` needs to run as this user; no preexec_fn, which is not safe beside threads."""
+        """Returns `subprocess.Popen` arguments to run as this user, without preexec_fn: it is unsafe with threads."""
         return {} if self.ours else {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def give(self, path: Path) -> None:
-        """Make this user the owner of a file or directory that we have just made."""
+        """Makes this user the owner of a file or directory that we have just created."""
         if not self.ours:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def let_pass(self, path: Path) -> list[Path]:
-        """Let this user walk to `path`: add o+x, never a right to read, to parents without it, and return those."""
+        """Lets this user reach `path`: adds o+x, never read access, to parents that lack it, and returns those."""
         changed: list[Path] = []
         for parent in () if self.ours else path.resolve().parents:
             status = parent.stat()
@@ -45,12 +45,12 @@ class OsUser:
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory for us alone; of root's, PostgreSQL's user may pass through it but not look into it."""
+    """Creates a private directory. If root owns it, PostgreSQL's user can pass through it, but not list it."""
     path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
 
 
 def os_user_for(data: Path) -> OsUser:
-    """The user for this data directory: its owner if it exists, else ourselves, or as root a system user."""
+    """Returns the current user; for root, the data directory's owner if that is not root, otherwise a system user."""
     if os.geteuid() != 0:
         return OsUser(os.geteuid(), os.getegid(), _name(os.geteuid()), ours=True)
     if data.exists() and (owner := data.stat()).st_uid != 0:

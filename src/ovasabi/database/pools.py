@@ -1,4 +1,4 @@
-"""The pools: one for each way in which statements are planned, with the size and the settings of its sessions."""
+"""The connection pools: one for each way of planning statements, with its size and the settings of its sessions."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,54 +10,54 @@ from ovasabi.database.roles import APP_ROLE
 
 CUSTOM, GENERIC = "force_custom_plan", "force_generic_plan"
 _READ_ONLY = {"default_transaction_read_only": "on"}
-# A write finds rows by keys only. A plan that is made while a table is empty would rather read all of it, and a plan
-# that is kept would go on doing so when it is full.
+# Writes find rows by key only. A plan made while a table is empty would prefer a sequential scan, and a cached plan
+# would still use it when the table is full.
 _BY_INDEX = {"enable_seqscan": "off"}
 _IN_ORDER = dict.fromkeys(("enable_sort", "enable_bitmapscan", "enable_seqscan"), "off")
 
 
 class Pool(StrEnum):
-    """Where a statement runs, which is how it is planned: a setting of its session (decisions 0011 and 0013)."""
+    """The pool that a statement runs in, whose session settings decide how it is planned (decisions 0011 and 0013)."""
 
     READ = "read"
-    """Reads, planned each time with their values, by which those of a partitioned table prune; else they lock every
-    leaf of it."""
+    """Reads, planned each time with their values, so that partitions can be pruned; otherwise they lock every leaf of
+    a partitioned table."""
     FOLLOW_INDEX = "follow_index"
-    """Reads of a page in the order of an index, planned each time, and only by an index that has this order: the
-    planner, which knows nothing of campaigns, would sort all of one."""
+    """Reads of a page in the order of an index, planned each time and only with an index in this order: the planner,
+    which has no statistics per campaign, would otherwise sort a whole campaign."""
     READ_PLANNED = "read_planned"
-    """Reads by functions alone, which have no partitions to prune: planned once in a session."""
+    """Reads that only call functions, without partitions to prune: planned once per session."""
     WRITE = "write"
-    """Changes, planned each time with their values. In a kept plan PostgreSQL 18 (seen in 18.4, not in 15 and 16)
-    prunes at the start of execution, and an update that waited for another one then finds no row: registry and event
-    would be written, and the entity not."""
+    """Changes, planned each time with their values. With a cached plan, PostgreSQL 18 (seen in 18.4, not in 15 and 16)
+    prunes at the start of execution, and an update that waited for another one then finds no row: the registry and the
+    event would be written, but not the entity."""
     WRITE_PLANNED = "write_planned"
-    """Creates, whose rows find their partitions without the planner: planned once in a session."""
+    """Creates, whose rows are routed to their partitions without the planner: planned once per session."""
 
     @property
     def reads(self) -> bool:
-        """Whether its sessions may only read."""
+        """Whether the pool's sessions are read-only."""
         return _TRAITS[self].reads
 
     def size(self, readers: int, writers: int) -> int:
-        """How many connections it has at most, of a process with so many readers and writers."""
+        """Returns the pool's maximum number of connections in a process with this many readers and writers."""
         traits = _TRAITS[self]
         return max(1, (readers if traits.reads else writers) // traits.share)
 
     async def open(self, url: str, size: int, timeout_seconds: float) -> asyncpg.Pool:
-        """Connects the first of its connections. `timeout_seconds` is the time that a statement may take."""
+        """Creates the pool and opens its first connection. `timeout_seconds` limits each statement."""
         traits = _TRAITS[self]
         return await asyncpg.create_pool(
             url,
             min_size=1,
             max_size=size,
             init=prepare_connection,
-            reset=_leave_as_it_is,
+            reset=_skip_reset,
             timeout=10,
             command_timeout=timeout_seconds + 2,
             statement_cache_size=1000,
             max_cached_statement_lifetime=0,
-            max_cacheable_statement_size=0,  # any size: an entity of many fields has statements of 20 KB
+            max_cacheable_statement_size=0,  # unlimited: an entity with many fields has statements of 20 KB
             server_settings={
                 "role": APP_ROLE,
                 "application_name": "ovasabi",
@@ -75,7 +75,7 @@ class Pool(StrEnum):
 
 
 class _Traits(msgspec.Struct, frozen=True):
-    """What sets a pool apart; `share`: it has one connection for so many readers or writers."""
+    """The settings of a pool. `share` is the number of readers or writers per connection."""
 
     reads: bool
     share: int
@@ -95,9 +95,9 @@ _json = msgspec.json.Decoder()
 
 
 async def prepare_connection(connection: asyncpg.Connection) -> None:
-    """JSON goes in as the text that the caller encoded, and comes out as Python values."""
+    """Sets the JSON codec: parameters are text that the caller has encoded, results are decoded to Python values."""
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=_json.decode, format="text")
 
 
-async def _leave_as_it_is(connection: asyncpg.Connection) -> None:
-    """Nothing to reset: no statement leaves anything in its session (see docs/decisions/0002)."""
+async def _skip_reset(connection: asyncpg.Connection) -> None:
+    """Does nothing: no statement changes the state of its session (see docs/decisions/0002)."""

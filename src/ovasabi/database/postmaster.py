@@ -1,4 +1,4 @@
-"""The processes of a data directory's PostgreSQL: which run, where they listen, and how they are stopped."""
+"""The PostgreSQL processes of a data directory: finding them, where they listen, and stopping them."""
 
 import os
 import signal
@@ -9,14 +9,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 SUPERUSER = "postgres"
-# Fast shutdown writes a checkpoint; immediate shutdown leaves recovery to the next start; the last resort as well.
+# A fast shutdown writes a checkpoint; after an immediate one, or a kill, the next start performs crash recovery.
 SHUTDOWN = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
-STRAGGLERS_LEAVE_WITHIN = 5.0
+BACKENDS_EXIT_WITHIN = 5.0
 
 
 @dataclass(frozen=True)
 class Postmaster:
-    """What `postmaster.pid` in the data directory says."""
+    """The contents of `postmaster.pid` in the data directory."""
 
     pid: int
     socket: Path
@@ -28,23 +28,23 @@ class Postmaster:
 
 
 def socket_url(socket: Path, port: int, database: str) -> str:
-    """The address of a database behind a Unix socket, in the form that asyncpg, SQLAlchemy and psql all read."""
+    """Returns the URL of a database behind a Unix socket, in the form that asyncpg, SQLAlchemy and psql all accept."""
     return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(socket), safe='/')}&port={port}"
 
 
 def running(data: Path) -> Postmaster | None:
-    """The postmaster that serves this data directory now, if one does."""
-    if (noted := _noted(data)) is None or not _serves(noted.pid, data):
+    """Returns the postmaster running on this data directory, if there is one."""
+    if (recorded := _recorded(data)) is None or not _serves(recorded.pid, data):
         return None
-    return noted
+    return recorded
 
 
 def stop_leftovers(data: Path) -> bool:
-    """Stop whatever a killed process left running on this data directory; True if there was something.
+    """Stops the PostgreSQL processes that a killed process left on this data directory; returns whether it found any.
 
-    Only the holder of the directory's lock may call this. A postmaster.pid that names a process of somebody else
-    (process ids are used again, in containers at once) would keep PostgreSQL from starting and is removed; that is
-    safe only here, after every process that works in the directory is gone.
+    Only the holder of the directory's lock may call this. If postmaster.pid names an unrelated process (process ids
+    are reused, in containers almost at once), it would prevent PostgreSQL from starting, so it is removed; that is safe
+    only here, after every process that works in the directory has ended.
     """
     found = False
     if (postmaster := running(data)) is not None:
@@ -52,36 +52,36 @@ def stop_leftovers(data: Path) -> bool:
         shut_down(postmaster.pid, lambda: not _serves(postmaster.pid, data))
     if backends := _working_in(data):
         found = True
-        # Without their postmaster they end by themselves, unless they compute: then they are ended.
-        if not _wait(lambda: not _working_in(data), STRAGGLERS_LEAVE_WITHIN):
+        # Without their postmaster, backends exit on their own unless they are busy; then they are killed.
+        if not _wait(lambda: not _working_in(data), BACKENDS_EXIT_WITHIN):
             for pid in backends:
                 _signal(pid, signal.SIGKILL)
-            _wait(lambda: not _working_in(data), STRAGGLERS_LEAVE_WITHIN)
-    noted = _noted(data)
-    if noted is not None and _exists(noted.pid) and not _serves(noted.pid, data):
+            _wait(lambda: not _working_in(data), BACKENDS_EXIT_WITHIN)
+    recorded = _recorded(data)
+    if recorded is not None and _exists(recorded.pid) and not _serves(recorded.pid, data):
         (data / "postmaster.pid").unlink()
     return found
 
 
 def shut_down(pid: int, gone: Callable[[], bool]) -> None:
-    """Stop a postmaster: fast, then immediate, then by force, each for a bounded time."""
+    """Stops a postmaster: with a fast shutdown, then an immediate one, then by force, each with a time limit."""
     for number, seconds in SHUTDOWN:
         _signal(pid, number)
         if _wait(gone, seconds):
             return
 
 
-def _noted(data: Path) -> Postmaster | None:
+def _recorded(data: Path) -> Postmaster | None:
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
         pid, port, socket = int(lines[0]), int(lines[3]), Path(lines[4])
     except (OSError, ValueError, IndexError):
-        return None  # absent, not ours to read, or not written to the end yet
+        return None  # missing, not readable, or only partly written so far
     return Postmaster(pid, socket, port, ready=len(lines) > 7 and lines[7].strip() == "ready")
 
 
 def _serves(pid: int, data: Path) -> bool:
-    """Whether this process works in the data directory, as a postmaster does; without /proc, whether it lives."""
+    """Returns whether this process works in the data directory, as a postmaster does; without /proc, if it exists."""
     if Path("/proc/self").exists():
         return _directory_of(pid) == data.resolve() and _is_postgres(pid)
     return _exists(pid)
@@ -97,7 +97,7 @@ def _directory_of(pid: int) -> Path | None:
     try:
         return Path(os.readlink(f"/proc/{pid}/cwd"))
     except OSError:
-        return None  # ended meanwhile, a zombie, or somebody else's
+        return None  # has ended, is a zombie, or belongs to another user
 
 
 def _is_postgres(pid: int) -> bool:

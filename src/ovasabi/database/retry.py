@@ -1,4 +1,4 @@
-"""Trying again: one loop for everything that may succeed a moment later, bounded by attempts and by the deadline."""
+"""Retries: one loop for everything that may succeed a moment later, limited by attempts and by the deadline."""
 
 import asyncio
 import logging
@@ -14,16 +14,15 @@ from ovasabi.database.failures import transient
 
 T = TypeVar("T")
 Condition = Callable[[Exception], bool]
-"""Which failures are tried again."""
+"""Decides which errors are retried."""
 
 log = logging.getLogger("ovasabi.database")
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """How often it is tried, with pauses that double from the first to the longest, and for how long in all.
+    """The number of attempts, the pauses between them, which double from `first` to `longest`, and the total time.
 
-    Without `attempts` it is tried as often as there is time for: until `seconds` after the first failure, then a last
-    time.
+    Without `attempts`, only time limits the retries: until `seconds` after the first failure, and then one last time.
     """
 
     first: float
@@ -32,14 +31,14 @@ class Policy(msgspec.Struct, frozen=True):
     seconds: float | None = None
 
     def pause(self, failures: int) -> float:
-        """Seconds to wait after so many failures: half to one and a half times the pause, so that callers disperse."""
+        """Returns the seconds to wait after so many failures, with a jitter of ±50 % so that callers spread out."""
         return min(self.first * 2.0 ** min(failures - 1, 32), self.longest) * random.uniform(0.5, 1.5)
 
 
 STATEMENT = Policy(attempts=5, first=0.1, longest=0.8)
-"""One statement whose connection was lost, or which was rolled back."""
+"""For one statement that was rolled back, or whose connection was lost."""
 CONTENTION = Policy(attempts=5, first=0.01, longest=0.2)
-"""What others got in the way of: it is looked at again, and made anew."""
+"""For a write that conflicts with concurrent ones: it reads the current state and is built anew."""
 
 _GIVEN_UP = "_ovasabi_given_up"
 _taken_over: ContextVar[Condition | None] = ContextVar("ovasabi_retry_taken_over", default=None)
@@ -53,11 +52,11 @@ async def retry(
     deadline: float | None = None,
     takes_over: bool = False,
 ) -> T:
-    """The result of the first attempt that succeeds; else the error of the last one, which says what was wrong.
+    """Returns the result of the first attempt that succeeds; otherwise raises the error of the last one.
 
-    It never sleeps past the `deadline`, in seconds of the loop's clock: it ends before, with the error that it has.
-    Attempts do not multiply. What one retry has given up on, none further out tries again. Where the one further out
-    is the patient one, it `takes_over`: the retries inside it let pass what it tries again itself.
+    It never sleeps past the `deadline`, in seconds of the loop's clock, but raises the last error before it. Attempts
+    do not multiply: once a retry has given up on an error, no outer retry tries again. If the outer retry is the more
+    patient one, it sets `takes_over`: the retries inside it then raise at once the errors that it retries itself.
     """
     loop = asyncio.get_running_loop()
     failures, end = 0, None
@@ -84,7 +83,7 @@ async def retry(
 
 
 def given_up(error: BaseException) -> bool:
-    """Whether a retry gave up on the error, or on the one that it comes from."""
+    """Returns whether a retry has given up on the error or on one of its causes."""
     cause: BaseException | None = error
     for _ in range(8):  # an error may be its own cause
         if cause is None:
@@ -96,13 +95,13 @@ def given_up(error: BaseException) -> bool:
 
 
 def taken_over() -> Condition | None:
-    """Which failures are tried again further out, if any are."""
+    """Returns the condition of the outer retry that has taken over, if there is one."""
     return _taken_over.get()
 
 
 @contextmanager
 def left_to(callers: Iterable[Condition | None]) -> Iterator[None]:
-    """What is done in a task for several callers: failures that each of them tries again itself are left to them."""
+    """In a task that works for several callers, leaves the errors to them that every one of them retries itself."""
     conditions = set(callers)
     if None in conditions:
         yield

@@ -1,4 +1,4 @@
-"""The three roles of the cluster: the owner that migrates, the application, and the one that searches."""
+"""The three roles of the cluster: the owner, which runs migrations, the application role, and the search role."""
 
 from contextlib import suppress
 
@@ -15,13 +15,13 @@ _SQL = load(__file__)
 
 
 async def ensure_roles(url: str) -> None:
-    """Creates the roles that are missing and grants them to the login and on the database; needs CREATEROLE once."""
+    """Creates missing roles, grants them to the login, and grants them their rights. The first run needs CREATEROLE."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
         await connection.execute("SET lock_timeout = '60s'")
-        await connection.execute(_SQL["turn"])
+        await connection.execute(_SQL["lock"])
         for statement in await connection.fetch(_SQL["missing"], [OWNER_ROLE, APP_ROLE, SEARCH_ROLE]):
-            # The turn is of one database, and roles are of all: somebody else may have been quicker.
+            # The lock is per database, but roles belong to the cluster: another process may have been quicker.
             with suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
                 await connection.execute(statement["sql"])
         for statement in await connection.fetch(_SQL["grants"], OWNER_ROLE, APP_ROLE, SEARCH_ROLE):

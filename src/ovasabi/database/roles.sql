@@ -1,19 +1,19 @@
 -- The roles of the cluster.
 
--- name: turn
--- One at a time: of two grants on the same object at once, PostgreSQL refuses one.
+-- name: lock
+-- Waits until no other process creates roles: of two concurrent grants on the same object, PostgreSQL refuses one.
 -- scope: none
 SELECT pg_advisory_lock(hashtextextended('ovasabi roles', 0))
 
 -- name: missing
--- What makes the roles that are missing. $1 roles.
+-- The statements that create the missing roles. $1 roles.
 -- scope: none
 SELECT format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE', role) AS sql
 FROM unnest($1::text[]) AS role WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = role)
 
 -- name: grants
--- What is not granted yet: a grant that is there already would need rights that a careful login does not have. Since PostgreSQL 16, who made
--- a role is its member, and still may not act as it. $1 owner, $2 application, $3 the role that searches.
+-- The missing grants only: repeating an existing one would need rights that a restricted login does not have. Since PostgreSQL 16, the
+-- creator of a role is its member, but cannot SET ROLE to it without a grant. $1 owner role, $2 application role, $3 search role.
 -- scope: none
 SELECT format('GRANT %I TO %I', role, session_user) AS sql FROM unnest(ARRAY[$1, $2]) AS role
 WHERE NOT CASE WHEN current_setting('server_version_num')::int >= 160000 THEN pg_has_role(session_user, role, 'SET')

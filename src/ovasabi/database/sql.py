@@ -1,12 +1,12 @@
-"""Statements as text: the named blocks of a .sql file beside its module, and the one way to put a tenant scope in.
+"""Statements as text: the named blocks of a .sql file beside its module, and the one way to add a tenant scope.
 
     -- name: pending
     -- How many operations of the campaign are not finished. $1 scope, $2 campaign.
     -- scope: read
     SELECT count(*) AS number FROM operation_work AS w WHERE w.campaign_id = $2 AND scope.s IS NOT NULL
 
-The scope is $1, as PostgreSQL writes an array of numbers. The statement sets it for itself alone, before it reads
-anything, so that nothing is left behind on the connection; see docs/decisions/0002 and 0021.
+The scope is $1, in PostgreSQL's notation for an array of numbers. The statement sets it for itself alone, before it
+reads anything, so that nothing remains set on the connection; see docs/decisions/0002 and 0021.
 """
 
 import re
@@ -16,13 +16,13 @@ from pathlib import Path
 import msgspec
 
 SEEN = "scope.s IS NOT NULL"
-"""The condition on what may be read once the scope is set; beside the table, or in the FROM of `scope`."""
+"""The condition for reading rows only after the scope is set; used beside a table, or in a query FROM `scope`."""
 SCOPE_FIRST = f"(SELECT scope.s FROM scope) {SEEN.removeprefix('scope.s ')}"
-"""The same without a column of a table: checked once, before any row, so no order of joins can look at one sooner."""
+"""The same without a column of a table: checked once before any row, so that no join order can read a row sooner."""
 
 _SET = "set_config('ovasabi.campaigns', $1, true)"
 SET_SCOPE = f"SELECT {_SET}"
-"""Sets the scope for what is left of a transaction of several statements; $1 is the scope."""
+"""Sets the scope for the rest of a transaction of several statements; $1 is the scope."""
 _HEADER = re.compile(r"-- (?P<name>name|scope): *(?P<value>.*)")
 
 
@@ -30,21 +30,21 @@ class Scoping(StrEnum):
     """How a statement gets its scope."""
 
     READ = "read"
-    """A lateral join with the scope, whose rows the statement's are: for what only reads."""
+    """By a lateral join with the scope, around the statement: for statements that only read."""
     WRITE = "write"
-    """A common table expression `scope`, the first of the statement: for what writes."""
+    """By a common table expression `scope`, the statement's first: for statements that write."""
     TRANSACTION = "transaction"
-    """By the transaction of several statements that it is part of."""
+    """By the transaction of several statements that it belongs to."""
     NONE = "none"
-    """Not at all: no row of a campaign is touched."""
+    """Not at all: it touches no rows of a campaign."""
 
 
 class Malformed(ValueError):
-    """A block of SQL, or a statement, that is not put together as it should be."""
+    """A block of SQL, or a statement, is malformed."""
 
 
 def scoped(body: str, scoping: Scoping) -> str:
-    """A statement with its scope put in; `Malformed` if nothing in it waits for the scope to be set."""
+    """Returns a statement with its scope added; raises `Malformed` if nothing in it waits for the scope to be set."""
     body = body.strip("\n")
     match scoping:
         case Scoping.NONE | Scoping.TRANSACTION:
@@ -59,7 +59,7 @@ def scoped(body: str, scoping: Scoping) -> str:
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A named statement of a file, with its scope put in."""
+    """A named statement of a file, with its scope added."""
 
     name: str
     scoping: Scoping
@@ -67,13 +67,13 @@ class Block(msgspec.Struct, frozen=True):
 
 
 def load(module: str) -> dict[str, str]:
-    """The statements in the .sql file beside a module (its __file__), by name, with their scope put in."""
+    """Returns the statements in the .sql file beside a module (its __file__) by name, with their scope added."""
     file = Path(module).with_suffix(".sql")
     return {block.name: block.text for block in blocks(file.read_text(encoding="utf-8"), file.name)}
 
 
 def blocks(text: str, source: str) -> list[Block]:
-    """The statements of a text in named blocks; `Malformed` if one has no name, purpose, scope or text of its own."""
+    """Returns the statements of a text; raises `Malformed` if a block lacks a unique name, purpose, scope or text."""
     found: dict[str, Block] = {}
     for part in re.split(r"^(?=-- name:)", text, flags=re.MULTILINE)[1:]:
         lines = part.splitlines()
@@ -81,7 +81,7 @@ def blocks(text: str, source: str) -> list[Block]:
         head = {match["name"]: match["value"] for line in lines[:size] if (match := _HEADER.fullmatch(line))}
         name, body = head["name"], "\n".join(lines[size:]).strip()
         if not name.isidentifier() or name in found or head.get("scope") not in set(Scoping) or size < 3 or not body:
-            raise Malformed(f"{source}: the block {name!r} needs a name of its own, a purpose, a scope and a statement")
+            raise Malformed(f"{source}: the block {name!r} needs a unique name, a purpose, a scope and a statement")
         scoping = Scoping(head["scope"])
         try:
             found[name] = Block(name, scoping, scoped(body, scoping))

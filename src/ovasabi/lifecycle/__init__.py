@@ -1,1 +1,1 @@
-"""How data ages and schemas move: migrations, partitions, and later retention and archive."""
+"""The lifecycle of schema and data: migrations, database objects, and partitions."""

@@ -1,4 +1,4 @@
-"""What the database's catalog says about the objects of sql/, and how it differs from what was there once applied."""
+"""What the database's catalog says about the objects of sql/, and how that differs from the state they left behind."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +10,10 @@ from ovasabi.database.roles import OWNER_ROLE
 from ovasabi.database.sql import load
 
 Made = Mapping[str, str]
-"""What an object made when it was applied: facts such as `grants on table lease`, and their values."""
+"""The facts recorded when an object was applied, for example `grants on table lease`, and their values."""
 
 PARTITIONS = "partitions"
-"""The subject of facts that need no record: their value is what is wrong."""
+"""The subject of facts that need no record, because their value is itself the description of a problem."""
 
 _SQL = load(__file__)
 _MADE = re.compile(r"^\s*CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE|TYPE|TRIGGER) (\w+)", re.MULTILINE)
@@ -26,7 +26,7 @@ _SCHEMA = re.compile(r"^GRANT [^;]*? ON SCHEMA public", re.MULTILINE)
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """A fact of the catalog: what it is about, which object is responsible, its value, and an example that has it."""
+    """A fact of the catalog: its item, the subject that it belongs to, its value, and an example with this value."""
 
     item: str
     subject: str
@@ -35,16 +35,16 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """How the catalog differs from what an object made, and what to run before that object is applied again."""
+    """How the catalog differs from what was recorded, and the statements to run before the object is applied again."""
 
     what: str
-    mend: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
 
 
 def subjects(name: str, text: str) -> set[str]:
-    """What an object of sql/ is responsible for: functions, triggers and types that it creates, tables that it secures.
+    """Returns what an object of sql/ is responsible for: what it creates, and the tables that it secures.
 
-    A line such as `-- covers: partitions` names a whole group of tables.
+    A line like `-- covers: partitions` names a whole group of tables.
     """
     found = {*_MADE.findall(text), *_COVERS.findall(text)}
     if name.startswith("policies/"):
@@ -53,20 +53,20 @@ def subjects(name: str, text: str) -> set[str]:
 
 
 async def facts(connection: asyncpg.Connection, names: Iterable[str]) -> list[Fact]:
-    """The facts about the functions of these names, and about all tables; anybody may ask."""
+    """Returns the facts about the functions with these names, and about all tables. It needs no privileges."""
     async with connection.transaction(readonly=True):
         await connection.execute(_SQL["path"])
         return [Fact(**row) for row in await connection.fetch(_SQL["facts"], sorted(names))]
 
 
 def differences(made: Made, now: Sequence[Fact]) -> list[Difference]:
-    """How the catalog differs from what an object made; that something is gone is told once."""
+    """Returns how the catalog differs from what was recorded. Something that is missing is reported only once."""
     found: list[Difference] = []
-    gone: list[str] = []
+    missing: list[str] = []
     for item, value in sorted(made.items(), key=lambda pair: " on " in pair[0] or " of " in pair[0]):
         values = [fact for fact in now if fact.item == item]
-        if not values and not any(item.endswith(f" {name}") for name in gone):
-            gone.append(item)
+        if not values and not any(item.endswith(f" {name}") for name in missing):
+            missing.append(item)
             found.append(Difference(f"{item} is missing"))
         changes = [_changed(item, value, fact) for fact in values if not _same(value, fact.value)]
         found += [change for change in changes if change is not None]
@@ -75,12 +75,13 @@ def differences(made: Made, now: Sequence[Fact]) -> list[Difference]:
 
 
 def made_of(now: Sequence[Fact]) -> dict[str, str]:
-    """What is recorded of an object that was applied. Of partitions, more are made at any time, nothing is."""
+    """Returns the facts to record for an object. Those about partitions are omitted: new ones appear at any time."""
     return {fact.item: fact.value for fact in now if fact.subject != PARTITIONS}
 
 
 def is_stale(made: Made, now: Sequence[Fact]) -> bool:
-    """Whether an expression was recorded by another major version of PostgreSQL, which may write it differently."""
+    """Returns whether a fact was recorded on another major version of PostgreSQL, which may format expressions
+    differently."""
     return any(_major(value) != _major(fact.value) for item, value in made.items() for fact in now if fact.item == item)
 
 
@@ -99,21 +100,21 @@ def _changed(item: str, recorded: str, fact: Fact) -> Difference | None:
         case "grants":
             return _granted(target, recorded, fact.value)
         case "owner":
-            mend = ("RESET ROLE", f"ALTER {target} OWNER TO {recorded}", f"SET ROLE {OWNER_ROLE}")
-            return Difference(f"{item} is {fact.value}, not {recorded}", mend)
+            repairs = ("RESET ROLE", f"ALTER {target} OWNER TO {recorded}", f"SET ROLE {OWNER_ROLE}")
+            return Difference(f"{item} is {fact.value}, not {recorded}", repairs)
         case "row-level security":
             return _secured(item, target, recorded, fact.value)
     return Difference(f"{fact.example} was changed")
 
 
 def _granted(target: str, recorded: str, now: str) -> Difference:
-    wanted, there = (set(filter(None, text.split("; "))) for text in (recorded, now))
-    lacking, extra = sorted(wanted - there), sorted(there - wanted)
+    expected, actual = (set(filter(None, text.split("; "))) for text in (recorded, now))
+    lacking, extra = sorted(expected - actual), sorted(actual - expected)
     parts = [f"{role} lacks {privilege}" for role, _, privilege in (grant.partition(" ") for grant in lacking)]
     parts += [f"{role} has {privilege}" for role, _, privilege in (grant.partition(" ") for grant in extra)]
-    mend = [_grant("REVOKE {} ON {} FROM {}", grant, target) for grant in extra]
-    mend += [_grant("GRANT {} ON {} TO {}", grant, target) for grant in lacking]
-    return Difference(f"grants on {target}: {', '.join(parts)}", tuple(mend))
+    repairs = [_grant("REVOKE {} ON {} FROM {}", grant, target) for grant in extra]
+    repairs += [_grant("GRANT {} ON {} TO {}", grant, target) for grant in lacking]
+    return Difference(f"grants on {target}: {', '.join(parts)}", tuple(repairs))
 
 
 def _grant(statement: str, grant: str, target: str) -> str:
@@ -123,12 +124,12 @@ def _grant(statement: str, grant: str, target: str) -> str:
 
 
 def _secured(item: str, target: str, recorded: str, now: str) -> Difference | None:
-    """What opens a table: so does a policy that is not ours, if it applies to our roles or to everybody."""
-    (switches, policies), (switched, there) = (text.split("; ", 1) for text in (recorded, now))
-    extra = sorted(set(filter(None, there.split(", "))) - set(policies.split(", ")))
-    parts = [f"is {switched or 'disabled'}, not {switches}"] if switched != switches else []
+    """Returns what weakens the security of a table, including an unknown policy for our roles or for PUBLIC."""
+    (expected, policies), (actual, actual_policies) = (text.split("; ", 1) for text in (recorded, now))
+    extra = sorted(set(filter(None, actual_policies.split(", "))) - set(policies.split(", ")))
+    parts = [f"is {actual or 'disabled'}, not {expected}"] if actual != expected else []
     parts += [f"has an unknown policy {policy}" for policy in extra]
     table = target.removeprefix("table ")
-    mend = tuple(f"DROP POLICY {policy} ON {table}" for policy in extra)
-    # A policy of ours that is missing is a fact of its own.
-    return Difference(f"{item} {' and '.join(parts)}", mend) if parts else None
+    repairs = tuple(f"DROP POLICY {policy} ON {table}" for policy in extra)
+    # A missing policy of our own is reported as a separate fact.
+    return Difference(f"{item} {' and '.join(parts)}", repairs) if parts else None

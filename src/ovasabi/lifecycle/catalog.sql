@@ -1,14 +1,14 @@
--- What PostgreSQL's catalog says about the objects of sql/: whether they are there, and as they were applied.
+-- What PostgreSQL's catalog says about the objects of sql/: whether they exist, and are still as they were applied.
 
 -- name: path
--- How names are written: without the schema, whatever the login's own search path.
+-- Ensures that names are shown without their schema, whatever the login's own search path is.
 -- scope: none
 SET LOCAL search_path = public, pg_temp
 
 -- name: facts
--- Facts by the object that they are about. Of partitions, which are alike, the name is a pattern, and there is one row for each value; the
--- value of `partition …` is what is wrong with it.
--- An expression is written as this major version of PostgreSQL writes it. $1 the names of functions.
+-- The facts, each with the object that it is about. For partitions, which are alike, the name is a pattern, with one row per value; the value
+-- of `partition …` describes what is wrong with it.
+-- Expressions are formatted by this major version of PostgreSQL. $1 the names of functions.
 -- scope: none
 WITH role AS (
   SELECT oid, rolname::text AS name FROM pg_roles WHERE rolname IN ('ovasabi_owner', 'ovasabi_app', 'ovasabi_search')
@@ -22,7 +22,7 @@ relation AS (
   FROM pg_class AS c LEFT JOIN pg_inherits AS p ON p.inhrelid = c.oid LEFT JOIN entity AS e ON e.oid = c.oid
   WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'S')),
 base AS (SELECT * FROM relation WHERE NOT partition OR parent = to_regclass('service_event')),
-branch AS (  -- what a search looks into
+branch AS (  -- what a search reads
   SELECT r.oid, r.name, e.name AS entity, e.name || '_*' AS pattern, true AS read FROM relation AS r JOIN entity AS e ON e.oid = r.parent
   UNION ALL SELECT r.oid, r.name, r.name, r.name, false FROM relation AS r JOIN entity AS e ON e.oid = r.oid WHERE e.scope <> 'campaign'),
 partition AS (
@@ -44,11 +44,11 @@ granted AS (
   CROSS JOIN LATERAL aclexplode(g.acl) AS a
   UNION ALL SELECT b.label, b.subject, a.grantee, a.privilege_type, quote_ident(c.attname), b.owner
   FROM base AS b JOIN pg_attribute AS c ON c.attrelid = b.oid AND NOT c.attisdropped CROSS JOIN LATERAL aclexplode(c.attacl) AS a),
-granting AS (  -- what an administrator lets other roles do is none of our business
+granting AS (  -- what an administrator grants to other roles does not concern us
   SELECT g.label, g.subject, r.name || ' ' || g.privilege || coalesce(' (' || g.col || ')', '') AS text
   FROM granted AS g JOIN role AS r ON r.oid = g.grantee
   WHERE g.grantee <> g.owner
-  UNION ALL SELECT 'schema public', 'schema public', name || ' USAGE' FROM role  -- be it by a grant to everybody
+  UNION ALL SELECT 'schema public', 'schema public', name || ' USAGE' FROM role  -- including through a grant to PUBLIC
   WHERE name IN ('ovasabi_app', 'ovasabi_search') AND has_schema_privilege(oid, 'public', 'USAGE')),
 policy AS (
   SELECT p.polrelid, p.polname::text AS name, quote_ident(p.polname) AS quoted, p.polcmd, p.polpermissive, pg_get_expr(p.polqual, p.polrelid) AS qual,

@@ -1,4 +1,4 @@
-"""The declared schema as SQLAlchemy Core metadata: what migrations are compared with. Never on the way of a request."""
+"""The declared schema as SQLAlchemy Core metadata, which migrations are compared with. Requests never use it."""
 
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ NAMING = {
 
 
 def metadata_of(entities: dict[str, EntityType] | None = None) -> sa.MetaData:
-    """The tables of the given entities (all declared ones by default), with the registry that they point to."""
+    """Returns the tables of the given entities (all declared ones by default), and the registry that they refer to."""
     metadata = sa.MetaData(naming_convention=NAMING)
     _registry(metadata)
     for of in (declared if entities is None else entities).values():
@@ -28,7 +28,7 @@ def metadata_of(entities: dict[str, EntityType] | None = None) -> sa.MetaData:
 
 
 def _registry(metadata: sa.MetaData) -> None:
-    """Only what entity tables refer to; the registry itself is made by the first migration, in SQL."""
+    """Adds the columns that entity tables refer to; the first migration creates the registry itself, in SQL."""
     sa.Table(
         "master",
         metadata,
@@ -76,7 +76,7 @@ def _column(field: Field) -> sa.Column[object]:
 
 
 def _default(field: Field) -> sa.TextClause | None:
-    """The default in SQL, so that a column can be added to a table with rows, and older programs can still insert."""
+    """Returns the default in SQL, so that a column can be added to a table with rows, and old programs can insert."""
     if field.required or field.nullable:
         return None
     value = field.initial()
@@ -121,14 +121,14 @@ def _named(text: str) -> sa.types.TypeEngine[Any]:
 
 
 def _vector(of: EntityType) -> str:
-    """Weighted words; the text is cut where PostgreSQL's limit of one megabyte a vector could be met."""
+    """Returns the expression of the search vector. Texts are cut so that it stays below PostgreSQL's limit of 1 MB."""
     parts = []
     for field in of.searched:
         text = f"words_of({field.identifier})" if field.is_list else field.identifier
         weight = next(m.weight for m in field.markers if hasattr(m, "weight"))
         parts.append(f"setweight(to_tsvector('simple', left(coalesce({text}, ''), 200000)), '{weight}')")
     if of.partitioned:
-        # The campaign is a word of each row, which no text can hold: so one index finds a campaign's rows by words.
+        # The campaign is a word of each row, which no text can contain, so one index finds a campaign's rows by words.
         parts.append("array_to_tsvector(ARRAY[' ' || campaign_id::text])")
     return " || ".join(parts)
 

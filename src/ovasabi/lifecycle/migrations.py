@@ -1,4 +1,4 @@
-"""Migrations: Alembic's history, brought up by the owner role, each step one transaction with a bounded lock wait."""
+"""Migrations: Alembic's history, applied by the owner role, each step in one transaction with a limited lock wait."""
 
 import asyncio
 import io
@@ -28,7 +28,7 @@ from ovasabi.lifecycle.declared_schema import metadata_of
 from ovasabi.lifecycle.revisions import history, new_id, versions
 
 LOCK_TIMEOUT = "5s"
-TURN_TIMEOUT = "120s"
+MIGRATION_LOCK_TIMEOUT = "120s"
 """How long to wait for another process that migrates the same database."""
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -45,17 +45,17 @@ class MigrationFailed(OvasabiError):
 
 
 def folder() -> Path:
-    """Where the migrations are: beside the sources, or inside the installed package."""
+    """Returns the folder of the migrations: beside the sources, or inside the installed package."""
     return versions().parent
 
 
 def heads() -> tuple[str, ...]:
-    """The ends of the history: what a database is at when it is up to date."""
+    """Returns the heads of the history: the revisions of a database that is up to date."""
     return history().heads
 
 
 async def current_revisions(url: str) -> tuple[str, ...]:
-    """The migrations that a database is at; empty if it was never migrated."""
+    """Returns the current revisions of a database; empty if it was never migrated."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
         return (await sql_objects.state_of(connection)).revisions
@@ -64,15 +64,15 @@ async def current_revisions(url: str) -> tuple[str, ...]:
 
 
 async def pending(url: str) -> list[str]:
-    """The migrations that a database lacks; raises DatabaseAhead if it has one that is not ours."""
+    """Returns the migrations that a database lacks; raises DatabaseAhead if it has an unknown one."""
     return history().pending(await current_revisions(url))
 
 
 async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) -> None:
-    """Brings a database to the newest revision, step by step, then its functions and policies; roles are made first."""
+    """Creates the roles, upgrades the database to the newest revision, and updates its functions and policies."""
     await ensure_roles(url)
-    state, lacking = await _known_state(url)
-    if lacking:
+    state, missing = await _state_and_pending(url)
+    if missing:
         progress(f"migrating the database to {' and '.join(heads())}")
         await upgrade_tables(url)
     elif changed := state.outdated():
@@ -82,25 +82,25 @@ async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) ->
     else:
         return
     try:
-        await sql_objects.apply(url, turn_timeout=TURN_TIMEOUT, lock_timeout=LOCK_TIMEOUT)
+        await sql_objects.apply(url, migration_lock_timeout=MIGRATION_LOCK_TIMEOUT, lock_timeout=LOCK_TIMEOUT)
     except (sql_objects.ObjectFailed, asyncpg.PostgresError) as error:
         raise MigrationFailed(problem=str(error).splitlines()[0].rstrip(".")) from error
 
 
 async def upgrade_tables(url: str, revision: str = "heads") -> None:
-    """Only the history of tables and data, up to a revision: `upgrade` applies the functions and policies after it."""
+    """Applies only the history of tables and data, up to a revision, without the functions and policies."""
     await _online(url, lambda config: command.upgrade(config, revision))
 
 
 async def plan(url: str) -> str:
-    """The SQL that `upgrade` would run, as text; nothing is touched."""
-    state, lacking = await _known_state(url)
+    """Returns the SQL that `upgrade` would run, without running it."""
+    state, missing = await _state_and_pending(url)
     objects = sql_objects.plan(state)
-    return (await asyncio.to_thread(_planned_tables, state.revisions) if lacking else "") + objects
+    return (await asyncio.to_thread(_planned_tables, state.revisions) if missing else "") + objects
 
 
 def _planned_tables(applied: tuple[str, ...]) -> str:
-    """The SQL of the migrations that follow those applied. Alembic's own command plans from one migration only."""
+    """Returns the SQL of the migrations after the applied ones. Alembic's own command supports only one of those."""
     config, script = _config(), _script()
     config.output_buffer = io.StringIO()
     start: Any = applied or None
@@ -112,8 +112,8 @@ def _planned_tables(applied: tuple[str, ...]) -> str:
     return config.output_buffer.getvalue()
 
 
-async def _known_state(url: str) -> tuple[sql_objects.State, list[str]]:
-    """What a database says of itself, and the migrations that it lacks, if those that it is at are ours."""
+async def _state_and_pending(url: str) -> tuple[sql_objects.State, list[str]]:
+    """Returns the state of a database, and the migrations that it lacks; raises DatabaseAhead on an unknown one."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
         state = await sql_objects.state_of(connection)
@@ -123,31 +123,31 @@ async def _known_state(url: str) -> tuple[sql_objects.State, list[str]]:
 
 
 async def new(url: str, message: str) -> Path | None:
-    """Writes the migration from the database as it is to the declarations; None if there is no difference."""
+    """Writes the migration from the current database to the declared schema; returns None if they do not differ."""
     written: list[Path] = []
-    follows: Any = heads()
+    parents: Any = heads()
 
-    def make(config: Config) -> None:
-        script = command.revision(config, message=message, autogenerate=True, rev_id=new_id(), head=follows)
+    def write(config: Config) -> None:
+        script = command.revision(config, message=message, autogenerate=True, rev_id=new_id(), head=parents)
         if script is not None and not isinstance(script, list):
             written.append(Path(script.path))
 
-    await _online(url, make)
+    await _online(url, write)
     return written[0] if written else None
 
 
 def new_offline(types: Sequence[EntityType], message: str) -> Path:
-    """Writes the migration that creates new entities' tables, from their declarations alone: no database is asked."""
+    """Writes the migration that creates the tables of new entities, from their declarations, without a database."""
     script, tables = _script(), metadata_of().tables
     script.messaging_opts = {"quiet": True}
-    made: list[ops.MigrateOperation] = []
+    operations: list[ops.MigrateOperation] = []
     for of in types:
         table = tables[of.table_name]
-        made.append(ops.CreateTableOp.from_table(table))
+        operations.append(ops.CreateTableOp.from_table(table))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        made.extend(ops.CreateIndexOp.from_index(index) for index in indexes)
+        operations.extend(ops.CreateIndexOp.from_index(index) for index in indexes)
     revision = new_id()
-    upgrade_ops = ops.UpgradeOps(made)
+    upgrade_ops = ops.UpgradeOps(operations)
     directive = ops.MigrationScript(revision, upgrade_ops, ops.DowngradeOps([]), message=message)
     context = MigrationContext.configure(dialect_name="postgresql")
     writer(context, (revision,), [directive])
@@ -158,7 +158,7 @@ def new_offline(types: Sequence[EntityType], message: str) -> Path:
 
 
 async def differences(url: str) -> list[Any]:
-    """What a migration would have to do: empty if history gives exactly the declared schema."""
+    """Returns what a migration would have to change; empty if the database has exactly the declared schema."""
 
     def compare(connection: sa.Connection) -> list[Any]:
         context = MigrationContext.configure(connection, opts=_options())
@@ -173,11 +173,11 @@ async def differences(url: str) -> list[Any]:
 
 
 def run_environment(context: EnvironmentContext) -> None:
-    """What env.py runs: offline for a plan, online with the connection that the caller gave."""
+    """Entry point of env.py: runs the migrations offline for a plan, or online on the caller's connection."""
     if context.is_offline_mode():
         context.configure(
             dialect_name="postgresql",
-            dialect_opts={"paramstyle": "named"},  # the default would double every % in the text
+            dialect_opts={"paramstyle": "named"},  # the default would double every % in the SQL
             literal_binds=True,
             transaction_per_migration=True,
         )
@@ -197,7 +197,7 @@ def run_environment(context: EnvironmentContext) -> None:
 
 
 def run_files(operations: Any, revision: str) -> None:
-    """Runs the SQL files of a revision in order, statement by statement (PostgreSQL's own grammar splits them)."""
+    """Runs the SQL files of a revision in order, statement by statement, split by PostgreSQL's own grammar."""
     for file in sorted((folder() / "sql" / revision).glob("*.sql")):
         for statement in postgast.split(file.read_text()):
             operations.execute(statement.replace(":", "\\:"))
@@ -213,7 +213,7 @@ def _options() -> dict[str, Any]:
 
 
 def _included(name: str | None, kind: str, parents: Any) -> bool:
-    """Only tables of declared entities are compared: not partitions, not the kernel's, not a removed service's."""
+    """Includes only tables of declared entities in the comparison: no partitions, kernel tables or removed services."""
     return kind != "table" or name in _entities()
 
 
@@ -230,7 +230,7 @@ writer = rewriter.Rewriter()
 
 @writer.rewrites(ops.CreateTableOp)
 def _secure(context: Any, revision: Any, op: ops.CreateTableOp) -> list[Any]:
-    """A new entity's table is registered, and put under row-level security, by the migration that makes it."""
+    """Adds the call that registers a new entity's table and puts it under row-level security to its migration."""
     of = _entities()[op.table_name]
     searchable = "true" if of.searched else "false"
     call = f"CALL register_entity('{of.name}', '{of.service}', '{of.table_name}', '{of.scope}', {searchable})"
@@ -240,7 +240,7 @@ def _secure(context: Any, revision: Any, op: ops.CreateTableOp) -> list[Any]:
 @writer.rewrites(ops.DropColumnOp)
 @writer.rewrites(ops.DropTableOp)
 def _additive(context: Any, revision: Any, op: Any) -> list[Any]:
-    """Migrations are additive: what a declaration no longer has stays in the database."""
+    """Drops nothing: migrations are additive, and what is removed from a declaration stays in the database."""
     return []
 
 
@@ -257,9 +257,9 @@ async def _online(url: str, run: Callable[[Config], None]) -> None:
 
     def with_connection(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"SET ROLE {OWNER_ROLE}")
-        # One migration at a time: a second process waits here, then finds nothing left to do.
-        connection.exec_driver_sql(f"SET lock_timeout = '{TURN_TIMEOUT}'")
-        connection.exec_driver_sql(sql_objects.TURN)
+        # One process migrates at a time: a second one waits here, and then finds nothing left to do.
+        connection.exec_driver_sql(f"SET lock_timeout = '{MIGRATION_LOCK_TIMEOUT}'")
+        connection.exec_driver_sql(sql_objects.TAKE_MIGRATION_LOCK)
         connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         connection.commit()
         config.attributes["connection"] = connection
@@ -289,6 +289,6 @@ def _script() -> ScriptDirectory:
 
 
 def _asyncpg(url: str) -> str:
-    """The URL as SQLAlchemy's asyncpg dialect takes it."""
+    """Returns the URL in the form of SQLAlchemy's asyncpg dialect."""
     rest = url.partition("://")[2]
     return f"postgresql+asyncpg://{rest}"

@@ -1,4 +1,4 @@
-"""Partitions: which months there should be, which are missing, and making them without blocking anybody."""
+"""Partitions: finds the months that are missing, and creates them without blocking other work."""
 
 import asyncio
 from datetime import date
@@ -15,42 +15,42 @@ _SQL = load(__file__)
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One leaf to make: the parent's name and the first day of the month."""
+    """One leaf to create: the parent's name and the first day of the month."""
 
     parent: str
     month: date
 
 
 async def plan(database: Database, months_ahead: int, today: date | None = None) -> list[Step]:
-    """The leaves that are missing, from this month to `months_ahead` later; nothing is touched."""
-    wanted = partitions.months_from_now(months_ahead, today)
+    """Returns the missing leaves, from this month to `months_ahead` later, without creating them."""
+    months = partitions.months_from_now(months_ahead, today)
     return [
         Step(row["parent"], month)
         for row in await database.read(_SQL["parents"])
-        for month in wanted
+        for month in months
         if f"{row['parent']}_{month:%Y%m}" not in row["leaves"]
     ]
 
 
 async def apply(database: Database, steps: list[Step]) -> int:
-    """Makes the leaves, one transaction each: to be interrupted, and run again, at any time. Answers how many."""
+    """Creates the leaves and returns how many. Each has its own transaction, so it can be interrupted and run again."""
     for step in steps:
-        await partitions.patiently(database, partitions.MAKE_MONTH, step.parent, step.month)
+        await partitions.execute_with_short_locks(database, partitions.MAKE_MONTH, step.parent, step.month)
     return len(steps)
 
 
 async def ensure(database: Database, months_ahead: int) -> int:
-    """Plans and applies."""
+    """Creates the missing leaves and returns how many."""
     return await apply(database, await plan(database, months_ahead))
 
 
 async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
-    """Gives a campaign partitions of its own in every partitioned table, with their months; answers how many leaves."""
+    """Creates a campaign's own partitions of every partitioned table, with their months; returns the leaf count."""
     return await partitions.dedicate(database, campaign, months_ahead)
 
 
 async def keep_ahead(database: Database, months_ahead: int, every_seconds: float = 3600) -> None:
-    """For ever: looks now and then whether a month is missing. Trouble is left to the next round."""
+    """Creates missing months periodically, until cancelled. After an error it tries again in the next round."""
     while True:
         await asyncio.sleep(every_seconds)
         try:

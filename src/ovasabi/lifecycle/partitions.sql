@@ -1,7 +1,7 @@
--- Which months there are.
+-- The existing partitions.
 
 -- name: parents
--- Every parent of months (an event stream, a pool, or a campaign's own branch) with its leaves.
+-- Every parent of monthly leaves (an event stream, a pool, or a campaign's own branch), with its leaves.
 -- scope: none
 SELECT c.relname AS parent, coalesce(array_agg(l.relname) FILTER (WHERE l.relname IS NOT NULL), '{}') AS leaves
 FROM pg_class AS c

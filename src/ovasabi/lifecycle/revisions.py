@@ -1,4 +1,4 @@
-"""The graph of migrations, read from the heads of their files: what there is, what a database lacks, and new ids."""
+"""The graph of migrations, read from their files: its order, the migrations that a database lacks, and new ids."""
 
 import ast
 import re
@@ -20,14 +20,14 @@ _ASSIGNED = re.compile(
 
 
 class HistoryInvalid(OvasabiError):
-    """The files of the migrations do not form one history."""
+    """The migration files do not form one history."""
 
     kind = Kind.PRECONDITION
     code = "migration_history_invalid"
     message = "{problem}"
     example = such_as(
         problem="Two migrations have the id 0003: 0003_gift_card.py and 0003_search.py.",
-        hint="Give your own one a new id: ovasabi migrate --renumber migrations/versions/<file>",
+        hint="Give your migration a new id: ovasabi migrate --renumber migrations/versions/<file>",
     )
 
 
@@ -51,7 +51,7 @@ class Revision(msgspec.Struct, frozen=True):
 
 
 class Renumbered(msgspec.Struct, frozen=True):
-    """A migration that got a new id; `last` if no other one of those given follows it."""
+    """A migration that got a new id; `last` means that none of the other renumbered migrations follows it."""
 
     file: Path
     old: str
@@ -60,55 +60,55 @@ class Renumbered(msgspec.Struct, frozen=True):
 
 
 class History:
-    """All migrations, each behind those that it follows. There may be several ends, added by different authors."""
+    """All migrations, each after those that it depends on. It may have several heads, added by different authors."""
 
     def __init__(self, revisions: Sequence[Revision]) -> None:
         self.revisions: dict[str, Revision] = {each.id: each for each in _in_order(revisions)}
 
     @cached_property
     def heads(self) -> tuple[str, ...]:
-        """The ends of the history, sorted: what a database is at once everything has been applied."""
+        """The heads of the history, sorted: the revisions of a database on which everything has been applied."""
         followed = {id for each in self.revisions.values() for id in each.follows}
         return tuple(sorted(self.revisions.keys() - followed))
 
     def pending(self, applied: Iterable[str]) -> list[str]:
-        """The migrations that a database lacks, in order; raises DatabaseAhead if it is at one that is not ours."""
-        at = set(applied)
-        if unknown := at - self.revisions.keys():
+        """Returns the migrations that a database lacks, in order; raises DatabaseAhead if it has an unknown one."""
+        present = set(applied)
+        if unknown := present - self.revisions.keys():
             raise DatabaseAhead(revision=", ".join(sorted(unknown)))
-        for each in reversed(self.revisions.values()):  # whatever is applied, so is what came before it
-            if each.id in at:
-                at.update(each.follows, each.needs)
-        return [id for id in self.revisions if id not in at]
+        for each in reversed(self.revisions.values()):  # if a migration is applied, so are those before it
+            if each.id in present:
+                present.update(each.follows, each.needs)
+        return [id for id in self.revisions if id not in present]
 
 
 def versions() -> Path:
-    """Where the files of the migrations are: beside the sources, or inside the installed package."""
+    """Returns the folder of the migration files: beside the sources, or inside the installed package."""
     package = Path(__file__).parents[1]
     roots = (package.parents[1] / "migrations", package / "migrations")
     return next(path for path in roots if path.is_dir()) / "versions"
 
 
 def history(folder: Path | None = None) -> History:
-    """Reads the history from the files, without Alembic, which takes long to load."""
+    """Reads the history from the files, without Alembic, which is slow to load."""
     files = sorted((folder or versions()).glob("*.py"))
     return History([each for file in files if (each := _read(file)) is not None])
 
 
 def new_id() -> str:
-    """A new id: it sorts by time, and a colleague who makes one in the same second gets another."""
+    """Returns a new id that sorts by time; ids generated in the same second, for example by colleagues, differ."""
     return f"{datetime.now(UTC):%Y%m%d%H%M%S}_{secrets.token_hex(2)}"
 
 
 def renumber(files: Sequence[Path]) -> list[Renumbered]:
-    """Gives migrations, and the references among them, new ids.
+    """Gives migrations new ids, and updates the references among them.
 
-    For files whose ids collide with those of a release: earlier versions numbered migrations one after another.
+    This is for files whose ids collide with those of a release, because earlier versions used sequential numbers.
     """
     read = {file: each for file in files if (each := _read(file)) is not None}
-    if strangers := set(files) - read.keys():
-        problem = f"{', '.join(sorted(map(str, strangers)))} is not a migration."
-        raise HistoryInvalid(problem=problem, hint="Name files such as migrations/versions/0003_gift_card.py")
+    if invalid := set(files) - read.keys():
+        problem = f"{', '.join(sorted(map(str, invalid)))} is not a migration."
+        raise HistoryInvalid(problem=problem, hint="Pass a migration file, like migrations/versions/0003_gift_card.py")
     ids = dict(zip(sorted(each.id for each in read.values()), _new_ids(len(read)), strict=True))
     followed = {id for each in read.values() for id in each.follows}
     written = []
@@ -123,7 +123,7 @@ def renumber(files: Sequence[Path]) -> list[Renumbered]:
 
 
 def _new_ids(count: int) -> list[str]:
-    """New ids in rising order, although they are made within one second."""
+    """Returns new ids in ascending order, even if they are generated within one second."""
     return sorted(new_id() for _ in range(count))
 
 
@@ -149,24 +149,24 @@ def _ids(value: Any) -> tuple[str, ...]:
 
 
 def _in_order(revisions: Sequence[Revision]) -> list[Revision]:
-    known: dict[str, Revision] = {}
+    by_id: dict[str, Revision] = {}
     for each in revisions:
-        if (other := known.get(each.id)) is not None:
+        if (other := by_id.get(each.id)) is not None:
             names = f"{other.file.name} and {each.file.name}"
             raise HistoryInvalid(
                 problem=f"Two migrations have the id {each.id}: {names}.",
-                hint=f"Give your own one a new id: ovasabi migrate --renumber {each.file.parent}/<file>",
+                hint=f"Give your migration a new id: ovasabi migrate --renumber {each.file.parent}/<file>",
             )
-        known[each.id] = each
+        by_id[each.id] = each
     for each in revisions:
-        if missing := {*each.follows, *each.needs} - known.keys():
+        if missing := {*each.follows, *each.needs} - by_id.keys():
             raise HistoryInvalid(
                 problem=f"{each.file.name} follows the migration {', '.join(sorted(missing))}, which is missing.",
-                hint="Restore its file, for example from the branch that it was written on.",
+                hint="Restore its file, for example from the branch that it was created on.",
             )
     graph = {each.id: sorted({*each.follows, *each.needs}) for each in sorted(revisions, key=lambda one: one.id)}
     try:
-        return [known[id] for id in TopologicalSorter(graph).static_order()]
+        return [by_id[id] for id in TopologicalSorter(graph).static_order()]
     except CycleError as error:
-        problem = f"Migrations follow each other in a circle: {' → '.join(error.args[1])}."
+        problem = f"The migrations form a cycle: {' → '.join(error.args[1])}."
         raise HistoryInvalid(problem=problem, hint="Correct the down_revision of one of them.") from None

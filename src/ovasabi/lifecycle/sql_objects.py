@@ -1,11 +1,12 @@
-"""Database objects: the current text of each function, policy and trigger, applied again where it has changed.
+"""Database objects: the current text of each function, policy and trigger, applied again when it has changed.
 
-Each file of `sql/` is one object, and can be applied at any time, again and again. What has to be there when it is
-applied stands in a line such as `-- requires: ids/id_time`; it is applied again whenever one of those has changed.
+Each file of `sql/` is one object, and can be applied repeatedly at any time. A line like `-- requires: ids/id_time`
+lists the objects that it depends on; when one of those has changed, it is applied again too.
 
-Most are applied together, in one transaction. What locks tables says so, with a line `-- transaction: own`, or `none`
-if it commits by itself, and comes after those: who holds one table's lock and waits for another's deadlocks with those
-who write. What fails there is taken up again where it stopped.
+Most objects are applied together, in one transaction. Those that lock tables are applied later, each in its own
+transaction (`-- transaction: own`), or without one if they commit themselves (`-- transaction: none`): holding the lock
+of one table while waiting for that of another would deadlock with concurrent writes. After a failure there, the next
+run continues with the object that failed.
 """
 
 import hashlib
@@ -25,10 +26,10 @@ from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.lifecycle import catalog
 
 DROPPED = "dropped"
-"""The object that drops what the tree no longer has."""
+"""The object that drops what was removed from the source tree."""
 
 _SQL = load(__file__)
-TURN = _SQL["turn"]
+TAKE_MIGRATION_LOCK = _SQL["lock"]
 """Waits until no other process migrates the database."""
 _TABLE = (_SQL["table"], _SQL["column"], _SQL["comment"])
 _REQUIRES = re.compile(r"^-- requires: (.+)$", re.MULTILINE)
@@ -47,11 +48,11 @@ class ObjectUnknown(OvasabiError):
 
 
 class ObjectFailed(Exception):
-    """An object could not be applied: which, and what PostgreSQL said."""
+    """An object could not be applied; the message has its file and PostgreSQL's error."""
 
 
 class SqlObject(msgspec.Struct, frozen=True):
-    """An object: its name, such as `ids/id_time`, its text, and the hash of it and all that it requires."""
+    """An object: its name, for example `ids/id_time`, its text, and the hash of the text and everything it requires."""
 
     name: str
     text: str
@@ -59,42 +60,42 @@ class SqlObject(msgspec.Struct, frozen=True):
 
     @property
     def transaction(self) -> str:
-        """Where it is applied: `shared` with others, in its `own`, or `none`: it commits by itself."""
+        """The transaction that it is applied in: `shared` with others, its `own`, or `none` if it commits itself."""
         match = _TRANSACTION.search(self.text)
         return match[1] if match is not None else "shared"
 
 
 class Step(msgspec.Struct, frozen=True):
-    """What is to be run for an object, and the note that it was."""
+    """What to run for an object, and the statement that records it."""
 
     name: str
     transaction: str
     what: str
     text: str
-    note: str
+    record: str
     before: tuple[str, ...] = ()
-    """What undoes a change that the text alone would not undo."""
+    """Statements that undo changes which the text alone would not undo."""
 
 
 class State(msgspec.Struct, frozen=True):
-    """What a database says of itself: the migrations that it is at, the objects applied to it, and its catalog."""
+    """The state of a database: its current migrations, the objects applied to it, and its catalog."""
 
     revisions: tuple[str, ...]
     objects: dict[str, str]
     """The hash of each object that was applied."""
     made: dict[str, dict[str, str]] = {}
-    """What the catalog said of each once it was applied, if that was recorded."""
+    """The facts of the catalog after each object was applied, if they were recorded."""
     facts: tuple[catalog.Fact, ...] = ()
-    """What it says now."""
+    """The current facts of the catalog."""
 
     def outdated(self) -> list[str]:
-        """The objects that are to be applied, or are not known, in order."""
-        wanted, changed = objects(), self.changed()
-        found = [each.name for each in wanted if each.name in changed or self.objects.get(each.name) != each.hash]
-        return [*found, *sorted(self.objects.keys() - {each.name for each in wanted})]
+        """Returns the objects that must be applied, in order, followed by those that are unknown."""
+        expected, changed = objects(), self.changed()
+        found = [each.name for each in expected if each.name in changed or self.objects.get(each.name) != each.hash]
+        return [*found, *sorted(self.objects.keys() - {each.name for each in expected})]
 
     def changed(self) -> dict[str, list[catalog.Difference]]:
-        """How the catalog differs from what was applied, by object: something was dropped, revoked or replaced."""
+        """Returns how the catalog differs from what was applied, by object: what was dropped, revoked or replaced."""
         found = {}
         for each in objects():
             if each.name in self.made and self.objects.get(each.name) == each.hash:
@@ -102,32 +103,32 @@ class State(msgspec.Struct, frozen=True):
         return {name: differences for name, differences in found.items() if differences}
 
     def unrecorded(self) -> set[str]:
-        """The applied objects of which it is not known what they made, so that no change would be noticed."""
-        known = {each.name: self.of(each) for each in objects() if each.name in self.made}
-        return {name for name in self.objects if name not in known or catalog.is_stale(self.made[name], known[name])}
+        """Returns the applied objects without current recorded facts, so that changes would not be detected."""
+        facts = {each.name: self.of(each) for each in objects() if each.name in self.made}
+        return {name for name in self.objects if name not in facts or catalog.is_stale(self.made[name], facts[name])}
 
     def of(self, each: SqlObject) -> list[catalog.Fact]:
-        """The facts about what an object makes."""
-        mine = catalog.subjects(each.name, each.text)
-        return [fact for fact in self.facts if fact.subject in mine]
+        """Returns the current facts about what an object is responsible for."""
+        subjects = catalog.subjects(each.name, each.text)
+        return [fact for fact in self.facts if fact.subject in subjects]
 
 
 def folder() -> Path:
-    """Where the objects are: beside the sources, or inside the installed package."""
+    """Returns the folder of the objects: beside the sources, or inside the installed package."""
     package = Path(__file__).parents[1]
     return next(path for path in (package.parents[1] / "sql", package / "sql") if path.is_dir())
 
 
 @cache
 def objects(root: Path | None = None) -> Sequence[SqlObject]:
-    """The objects of the program, each behind those that it requires."""
+    """Returns the objects of this version, each after those that it requires."""
     root = root or folder()
     files = {file.relative_to(root).with_suffix("").as_posix(): file for file in sorted(root.rglob("*.sql"))}
     texts = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
     requires = {name: _requires(text) for name, text in texts.items()}
     for name, needed in requires.items():
         if missing := set(needed) - texts.keys():
-            raise LookupError(f"sql/{name}.sql requires {', '.join(sorted(missing))}, which is not there")
+            raise LookupError(f"sql/{name}.sql requires {', '.join(sorted(missing))}, which does not exist")
     try:
         order = [name for name in TopologicalSorter(requires).static_order() if name != DROPPED]
     except CycleError as error:
@@ -146,7 +147,7 @@ def _late(of: SqlObject) -> bool:
 
 
 async def state_of(connection: asyncpg.Connection) -> State:
-    """What a database says of itself; the application's login may ask, too."""
+    """Reads the state of a database; the privileges of the application's login are sufficient."""
     try:
         (row,) = await connection.fetch(_SQL["state"])
     except asyncpg.UndefinedTableError:
@@ -163,7 +164,7 @@ async def state_of(connection: asyncpg.Connection) -> State:
 
 
 async def outdated(url: str) -> list[str]:
-    """The objects of a database that are to be applied."""
+    """Returns the objects that must be applied to a database."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
         return (await state_of(connection)).outdated()
@@ -171,20 +172,20 @@ async def outdated(url: str) -> list[str]:
         await connection.close()
 
 
-async def apply(url: str, *, turn_timeout: str, lock_timeout: str) -> None:
-    """Applies the objects that have changed: those that lock no table all together or, where one fails, not at all."""
+async def apply(url: str, *, migration_lock_timeout: str, lock_timeout: str) -> None:
+    """Applies the objects that have changed. Those in the shared transaction are applied all together or not at all."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
-        await connection.execute(f"SET ROLE {OWNER_ROLE}; SET lock_timeout = '{turn_timeout}'")
-        await connection.execute(TURN)
+        await connection.execute(f"SET ROLE {OWNER_ROLE}; SET lock_timeout = '{migration_lock_timeout}'")
+        await connection.execute(TAKE_MIGRATION_LOCK)
         await connection.execute(f"SET lock_timeout = '{lock_timeout}'")
         state = await state_of(connection)
         if steps := _steps(state):
             for statement in _TABLE:
                 await connection.execute(statement)
-            for together in _transactions(steps):
-                async with nullcontext() if together[0].transaction == "none" else connection.transaction():
-                    for step in together:
+            for group in _transactions(steps):
+                async with nullcontext() if group[0].transaction == "none" else connection.transaction():
+                    for step in group:
                         await _apply(connection, step)
         await _record(connection)
     finally:
@@ -193,16 +194,16 @@ async def apply(url: str, *, turn_timeout: str, lock_timeout: str) -> None:
 
 async def _apply(connection: asyncpg.Connection, step: Step) -> None:
     try:
-        # What commits by itself must be alone: PostgreSQL takes several statements in one message for a transaction.
-        texts = (*step.before, step.text, step.note)
-        for text in texts if step.transaction == "none" else ("\n".join([*_closed(step.before), *texts[-2:]]),):
+        # An object that commits itself is sent alone: PostgreSQL runs several statements of a message in a transaction.
+        texts = (*step.before, step.text, step.record)
+        for text in texts if step.transaction == "none" else ("\n".join([*_terminated(step.before), *texts[-2:]]),):
             await connection.execute(text)
     except asyncpg.PostgresError as error:
         raise ObjectFailed(f"sql/{step.name}.sql: {error}") from error
 
 
 async def _record(connection: asyncpg.Connection) -> None:
-    """Records what the catalog says of what was applied, and of what is new for objects that were applied before."""
+    """Records the facts of the catalog about applied objects, including new facts about those applied earlier."""
     state = await state_of(connection)
     made = {
         each.name: catalog.made_of(state.of(each)) | state.made.get(each.name, {})
@@ -214,62 +215,62 @@ async def _record(connection: asyncpg.Connection) -> None:
     )
 
 
-def _closed(statements: Sequence[str]) -> list[str]:
+def _terminated(statements: Sequence[str]) -> list[str]:
     return [f"{statement};" for statement in statements]
 
 
 def plan(state: State) -> str:
-    """The SQL that `apply` would run, as text: statement by statement, as psql reads it."""
+    """Returns the SQL that `apply` would run, as a script for psql."""
     steps = _steps(state)
     if not steps:
         return ""
     parts = [f"SET ROLE {OWNER_ROLE};", *(f"{statement};" for statement in _TABLE)]
-    for together in _transactions(steps):
-        texts = ["\n".join([f"-- {step.what}", *_closed(step.before), step.text, step.note]) for step in together]
-        parts += texts if together[0].transaction == "none" else ["BEGIN;", *texts, "COMMIT;"]
+    for group in _transactions(steps):
+        texts = ["\n".join([f"-- {step.what}", *_terminated(step.before), step.text, step.record]) for step in group]
+        parts += texts if group[0].transaction == "none" else ["BEGIN;", *texts, "COMMIT;"]
     return "\n\n".join([*parts, "RESET ROLE;"]) + "\n"
 
 
 def _steps(state: State) -> list[Step]:
     known = {each.name: each for each in objects()}
-    gone = set(_DROPS.findall(known[DROPPED].text)) if DROPPED in known else set()
+    dropped = set(_DROPS.findall(known[DROPPED].text)) if DROPPED in known else set()
     changed, unrecorded = state.changed(), state.unrecorded()
     steps = []
     for name in [*known, *(name for name in state.outdated() if name not in known)]:
         if (of := known.get(name)) is not None:
-            if (verb := _verb(of, state, changed, unrecorded)) is None:
+            if (action := _action(of, state, changed, unrecorded)) is None:
                 continue
-            before = tuple(mend for difference in changed.get(name, ()) for mend in difference.mend)
-            what = f"sql/{name}.sql is {verb}."
-            steps.append(Step(name, of.transaction, what, of.text.strip(), _note(of), before))
-        elif name in gone:
-            forget = f"DELETE FROM sql_object WHERE name = '{name}';"
-            steps.append(Step(name, "own", f"{name} is gone: see sql/dropped.sql.", "", forget))
+            before = tuple(repair for difference in changed.get(name, ()) for repair in difference.repairs)
+            what = f"sql/{name}.sql is {action}."
+            steps.append(Step(name, of.transaction, what, of.text.strip(), _record_statement(of), before))
+        elif name in dropped:
+            record = f"DELETE FROM sql_object WHERE name = '{name}';"
+            steps.append(Step(name, "own", f"{name} was removed: see sql/dropped.sql.", "", record))
         else:
             raise ObjectUnknown(name=name)
     return steps
 
 
-def _verb(
+def _action(
     of: SqlObject, state: State, changed: dict[str, list[catalog.Difference]], unrecorded: set[str]
 ) -> str | None:
-    """What becomes of an object, and why; None if nothing does."""
+    """Returns what is done with an object, and why; None if it is up to date."""
     if of.name not in state.objects:
         return "applied for the first time"
     if state.objects[of.name] != of.hash:
         return "replaced"
     if of.name in changed:
         return f"applied again: {'; '.join(difference.what for difference in changed[of.name])}"
-    return "applied again, and what it makes is recorded" if of.name in unrecorded else None
+    return "applied again to record what it creates" if of.name in unrecorded else None
 
 
 def _transactions(steps: list[Step]) -> list[list[Step]]:
-    """The steps that are taken together."""
+    """Groups the steps by transaction: the shared one first, then one group for each other step."""
     shared = [step for step in steps if step.transaction == "shared"]
     return [*([shared] if shared else []), *([step] for step in steps if step.transaction != "shared")]
 
 
-def _note(of: SqlObject) -> str:
+def _record_statement(of: SqlObject) -> str:
     return (
         f"INSERT INTO sql_object (name, hash) VALUES ('{of.name}', '{of.hash}')\n"
         "  ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, applied_at = excluded.applied_at, made = NULL;"

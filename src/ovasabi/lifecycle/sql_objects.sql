@@ -1,7 +1,7 @@
--- The database's own record of its objects, and of the migration that it is at.
+-- The database's own record of its objects and its current migrations.
 
 -- name: state
--- The migrations that a database is at, and the objects that were applied to it: text that JSON decodes.
+-- The current migrations of a database, and the objects that were applied to it, as JSON text.
 -- scope: none
 SELECT ARRAY(SELECT version_num::text FROM alembic_version ORDER BY version_num) AS revisions,
        (SELECT coalesce(json_object_agg(name, hash), '{}') FROM sql_object)::text AS objects,
@@ -13,17 +13,17 @@ SELECT ARRAY(SELECT version_num::text FROM alembic_version ORDER BY version_num)
 SELECT to_regclass('public.alembic_version') IS NOT NULL AS migrated
 
 -- name: revisions
--- The migrations that a database is at: one for each end of the history that was applied.
+-- The current migrations of a database: one for each head of the applied history.
 -- scope: none
 SELECT ARRAY(SELECT version_num::text FROM alembic_version ORDER BY version_num) AS revisions
 
--- name: turn
--- One at a time: a second process waits here, then finds nothing left to do.
+-- name: lock
+-- One process migrates at a time: a second one waits here, and then finds nothing left to do.
 -- scope: none
 SELECT pg_advisory_lock(hashtextextended('ovasabi migrations', 0))
 
 -- name: table
--- The record of what was applied: as alembic_version is, it is made by whoever migrates, and by no migration.
+-- The record of what was applied. Like alembic_version, it is created by the process that migrates, not by a migration.
 -- scope: none
 CREATE TABLE IF NOT EXISTS sql_object (
   name varchar(200) CONSTRAINT sql_object_pkey PRIMARY KEY,
@@ -32,17 +32,17 @@ CREATE TABLE IF NOT EXISTS sql_object (
 )
 
 -- name: column
--- What the catalog said once it was applied; null until that is recorded. A table made by an earlier version lacks it.
+-- The facts of the catalog after the object was applied; null until they are recorded. A table created by an earlier version lacks the column.
 -- scope: none
 ALTER TABLE sql_object ADD COLUMN IF NOT EXISTS made jsonb
 
 -- name: record
--- Records what objects made. $1 names, $2 what each made.
+-- Records the facts of objects. $1 names, $2 the facts of each.
 -- scope: none
 UPDATE sql_object AS o SET made = n.made::jsonb FROM unnest($1::text[], $2::text[]) AS n (name, made)
 WHERE o.name = n.name AND o.made IS DISTINCT FROM n.made::jsonb
 
 -- name: comment
--- What it is, for who looks at it in the database.
+-- Describes the table for people who inspect the database.
 -- scope: none
 COMMENT ON TABLE sql_object IS 'Which text of each function, policy and trigger was applied last.'

@@ -229,7 +229,7 @@ async def test_a_table_that_stays_locked_is_waited_for_as_often_as_the_budget_sa
     monkeypatch.setattr(partitions, "_SHORT_LOCKS", QUICK)
     async with refusing(database_url, "40001") as refusals:
         with pytest.raises(DatabaseUnavailable, match="locked by a long transaction"):
-            await partitions.patiently(database, "SELECT refuse_lock()")
+            await partitions.execute_with_short_locks(database, "SELECT refuse_lock()")
         assert await refusals.counted() == QUICK.attempts
 
 

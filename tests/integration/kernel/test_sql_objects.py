@@ -261,7 +261,7 @@ async def test_a_table_in_use_stops_a_change_of_its_policy_with_one_clear_error(
     done = await schema_of(empty_url)
     file = copy.folder / "src/ovasabi/lifecycle/migrations.py"
     file.write_text(file.read_text().replace('LOCK_TIMEOUT = "5s"', 'LOCK_TIMEOUT = "300ms"'))
-    edit(copy, "policies/lease", "-- Leases stay", "-- All leases stay")
+    edit(copy, "policies/lease", "-- Leases are never", "-- A lease is never")
     async with admin(empty_url) as connection:
         async with connection.transaction():
             await connection.execute("SELECT 1 FROM lease")

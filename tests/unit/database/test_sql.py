@@ -66,7 +66,7 @@ def test_a_statement_in_which_nothing_waits_for_the_scope_is_refused(scoping: Sc
     ids=["name", "purpose", "scope", "unknown scope", "statement", "twice"],
 )
 def test_a_block_that_lacks_something_is_refused(text: str) -> None:
-    with pytest.raises(Malformed, match="needs a name of its own, a purpose, a scope and a statement"):
+    with pytest.raises(Malformed, match="needs a unique name, a purpose, a scope and a statement"):
         blocks(text, "a.sql")
 
 

@@ -63,14 +63,14 @@ def test_two_files_of_one_id_are_named_with_the_command_that_mends_it(tmp_path: 
     with pytest.raises(HistoryInvalid) as caught:
         history(tmp_path)
     assert str(caught.value) == "Two migrations have the id b: b_gift_card.py and b_step.py."
-    assert caught.value.hint == f"Give your own one a new id: ovasabi migrate --renumber {tmp_path}/<file>"
+    assert caught.value.hint == f"Give your migration a new id: ovasabi migrate --renumber {tmp_path}/<file>"
 
 
 @pytest.mark.parametrize(
     ("follows", "problem"),
     [
         ({"a": "gone"}, "a_step.py follows the migration gone, which is missing."),
-        ({"a": "b", "b": "a"}, "Migrations follow each other in a circle: "),
+        ({"a": "b", "b": "a"}, "The migrations form a cycle: "),
     ],
 )
 def test_a_history_with_a_gap_or_a_circle_is_one_sentence(

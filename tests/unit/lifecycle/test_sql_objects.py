@@ -83,7 +83,7 @@ def test_a_change_makes_the_object_and_what_requires_it_out_of_date_and_nothing_
 
 
 def test_what_requires_itself_or_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LookupError, match=r"sql/a\.sql requires ids/gone, which is not there"):
+    with pytest.raises(LookupError, match=r"sql/a\.sql requires ids/gone, which does not exist"):
         hashes(tree(tmp_path / "one", a="-- a\n-- requires: ids/gone"))
     with pytest.raises(LookupError, match=r"objects require each other: (a → b → a|b → a → b)"):
         hashes(tree(tmp_path / "two", a="-- a\n-- requires: b", b="-- b\n-- requires: a"))

@@ -185,7 +185,7 @@ class ImportResult(Answer, frozen=True, kw_only=True):
 
 
 class Record(Answer, frozen=True, kw_only=True):
-    """An entity as the registry knows it."""
+    """An entity's record in the registry."""
 
     id: int
     uuid: UUID
@@ -203,7 +203,7 @@ class Record(Answer, frozen=True, kw_only=True):
 
 
 class RecordPage(Answer, frozen=True, kw_only=True):
-    """One page of the registry."""
+    """One page of registry records."""
 
     records: list[Record]
     next_page_token: str = ""

@@ -18,7 +18,7 @@ class ParentDeleted(OvasabiError):
 
 
 def why_uncounted(type: str, counter: Counter, parent: Any | None) -> OvasabiError:
-    """Returns the error for a child that its parent did not count; the parent was read only afterwards."""
+    """Returns the error for a child that its parent did not count; `parent` was read only afterwards."""
     if parent is None:
         return ParentDeleted(field=counter.reference.name, type=type, parent=counter.parent)
-    return counter.refuse(parent) or Contended()  # it was closed at the time, and is open again
+    return counter.refuse(parent) or Contended()  # it refused children at the time, but accepts them again

@@ -1,4 +1,4 @@
-"""The past of an entity, rebuilt from its events: its first answer, and its state at a moment."""
+"""The past of an entity, rebuilt from its events: its state after its creation, or at a point in time."""
 
 from datetime import datetime
 from typing import Any, TypeVar
@@ -21,24 +21,28 @@ _SQL = load(__file__)
 
 
 async def is_known(database: Database, key: str) -> bool:
-    """Whether a create was made under a client's key in the context's campaign."""
+    """Returns whether an entity was created with a client's key in the context's campaign."""
     campaign = current_campaign()
     return bool(await read(database, _SQL["by_key"], scope_of(campaign), campaign, key))
 
 
 async def created_state(database: Database, cls: type[E], key: str) -> E:
-    """What the create under a client's key answered."""
+    """Returns the entity as it was when it was created with a client's key."""
     campaign = current_campaign()
     rows = await read(database, _SQL["by_key"], scope_of(campaign), campaign, key)
     if not rows:
         raise EntityNotFound(type=type_of(cls).name, reference=key)
     id = rows[0]["master_id"]
-    with in_campaign(rows[0]["campaign_id"]):  # a campaign is created on the platform, and lives in itself
+    # A campaign is created on the platform, but its row belongs to the campaign itself.
+    with in_campaign(rows[0]["campaign_id"]):
         return await state_at(database, cls, id, id_time(id), version=1)
 
 
 async def state_at(database: Database, cls: type[E], id: int, at: datetime, *, version: int | None = None) -> E:
-    """An entity as it was at a moment, or at a version then; an error if it was not there, or deleted, then."""
+    """Returns an entity as it was at a point in time, or up to a version of it.
+
+    Raises EntityNotFound if it did not exist or was deleted at that time.
+    """
     of, campaign = type_of(cls), current_campaign()
     rows = await read(database, _SQL["events"], scope_of(campaign), of.stream, id_time(id), at, campaign, id, of.name)
     state = _folded(
@@ -50,7 +54,7 @@ async def state_at(database: Database, cls: type[E], id: int, at: datetime, *, v
 
 
 def _folded(of: EntityType, id: int, campaign: int, rows: list[Any]) -> dict[str, Any] | None:
-    """Each event's payload laid over those before it; None while it is deleted."""
+    """Applies the payloads of the events in order, and returns the state, or None if the entity is deleted."""
     shown = {field.name for field in of.shown}
     state: dict[str, Any] | None = None
     deleted = False

@@ -1,13 +1,14 @@
 -- The past of an entity.
 
 -- name: by_key
--- The entity that was created under a client's key. $1 scope, $2 campaign, $3 key. A campaign is created on the platform, and lives in itself.
+-- The entity that was created with a client's key. $1 scope, $2 campaign, $3 key. A campaign is created on the platform, but its row belongs
+-- to the campaign itself.
 -- scope: read
 SELECT m.campaign_id, d.master_id FROM idempotency AS d JOIN master AS m ON m.id = d.master_id
 WHERE d.campaign_id = $2 AND d.key = $3 AND scope.s IS NOT NULL
 
 -- name: events
--- An entity's events up to a moment, the oldest first. $1 scope, $2 stream, $3 when it was created, $4 the moment, $5 campaign, $6 id, $7 type.
+-- An entity's events up to a point in time, oldest first. $1 scope, $2 stream, $3 created_at, $4 the point in time, $5 campaign, $6 id, $7 type.
 -- scope: read
 SELECT e.event_type, e.occurred_at, e.version, e.payload, m.uuid
 FROM service_event AS e JOIN master AS m ON m.campaign_id = e.campaign_id AND m.id = e.master_id

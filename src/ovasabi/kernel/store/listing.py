@@ -1,4 +1,4 @@
-"""Lists by keyset: pages that neither repeat nor miss a row while others write."""
+"""Lists with keyset pagination: pages neither repeat nor miss rows during concurrent writes."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ from ovasabi.kernel.store.repository import Repository
 E = TypeVar("E", bound=Entity)
 DEFAULT_SIZE, MAX_SIZE = 50, 1000
 _AHEAD = timedelta(days=1)
-"""By how much the database's clock may be ahead of ours: the months after that hold nothing, and are not planned."""
+"""How far the database's clock may be ahead of ours. Later months contain no rows, and are pruned from the plan."""
 
 
 class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class _Token(msgspec.Struct, array_like=True):
 
 
 async def list_page(repository: Repository[E], request: ListRequest) -> Page[E]:
-    """One page of the entities of the context's campaign; by default the newest first."""
+    """Returns one page of the entities of the context's campaign, by default the newest first."""
     campaign = current_campaign()
     if not 1 <= request.page_size <= MAX_SIZE:
         raise InvalidValue(field="page_size", problem=f"page_size must be between 1 and {MAX_SIZE}.")
@@ -67,10 +67,10 @@ async def _page(repository: Repository[E], request: ListRequest, campaign: int) 
     order = _parse_order(of, request.order_by)
     condition = parse_filter(of, request.filter, 3)
     query = _query(of, order, request, campaign)
-    place = _place(order, request, query, 3 + len(condition.values))
-    values = [*condition.values, *place.values, request.page_size + 1]
-    sql = repository.sql.list(condition.sql + place.sql, _order_sql(of, order), f"${len(values) + 2}")
-    # With a filter, its own index may be the better way.
+    start = _start(order, request, query, 3 + len(condition.values))
+    values = [*condition.values, *start.values, request.page_size + 1]
+    sql = repository.sql.list(condition.sql + start.sql, _order_sql(of, order), f"${len(values) + 2}")
+    # With a filter, the index of a filtered field may be better.
     pool = Pool.FOLLOW_INDEX if order.column == "created_at" and not request.filter else Pool.READ
     rows = await read(repository.database, sql, scope_of(campaign), campaign, *values, pool=pool)
     items = [repository.codec.entity(row) for row in rows[: request.page_size]]
@@ -104,12 +104,12 @@ def _parse_order(of: EntityType, text: str) -> _Order:
 
 
 def _order_sql(of: EntityType, order: _Order) -> str:
-    way = " DESC" if order.descending else ""
-    return f"s.{order.column}{way}, s.master_id{way}"
+    direction = " DESC" if order.descending else ""
+    return f"s.{order.column}{direction}, s.master_id{direction}"
 
 
-def _place(order: _Order, request: ListRequest, query: str, first: int) -> Condition:
-    """The rows behind the last one of the page before; on the newest page, those up to now."""
+def _start(order: _Order, request: ListRequest, query: str, first: int) -> Condition:
+    """Returns the condition for the rows after the previous page; on the first page of the newest, those up to now."""
     if not request.page_token:
         if order.column != "created_at" or not order.descending:
             return Condition("", ())
@@ -131,7 +131,7 @@ def _place(order: _Order, request: ListRequest, query: str, first: int) -> Condi
     sign = "<" if order.descending else ">"
     sql = f" AND (s.{order.column}, s.master_id) {sign} (${first}, ${first + 1})"
     if order.column == "created_at":
-        sql += f" AND s.created_at {sign}= ${first}"  # A comparison of rows does not prune partitions; this one does.
+        sql += f" AND s.created_at {sign}= ${first}"  # A row comparison does not prune partitions; this one does.
     return Condition(sql, (value, token.id))
 
 

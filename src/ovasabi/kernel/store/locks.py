@@ -1,4 +1,4 @@
-"""Locks: within a transaction by default; leases with fencing tokens for longer work."""
+"""Locks, held for a transaction; and leases with fencing tokens, for longer work."""
 
 import asyncio
 import secrets
@@ -29,7 +29,7 @@ class LockHeld(OvasabiError):
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """A held lease. Its token rises with each holder; a write under an older token is refused."""
+    """A held lease. Each holder gets a greater token; writes with an older token are refused."""
 
     name: str
     token: int
@@ -39,7 +39,7 @@ class Lease(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def locked(database: Database, name: str) -> AsyncIterator[None]:
-    """Holds a named lock of the campaign for one transaction; what the block writes belongs to that transaction."""
+    """Holds a named lock of the campaign for one transaction, which includes everything that the block writes."""
     async with transaction(database) as connection:
         await connection.execute(_SQL["named"], name, current_campaign())
         yield
@@ -47,9 +47,9 @@ async def locked(database: Database, name: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def locked_entity(database: Database, id: int) -> AsyncIterator[None]:
-    """Holds the registry row of an entity for one transaction: nobody else changes the entity meanwhile.
+    """Locks the registry row of an entity for one transaction, so that nothing else changes the entity meanwhile.
 
-    It may be referred to all the same: who does so looks at the key of the row only, and does not wait for this.
+    New references to the entity are still possible: they only need a lock on the row's key, and do not wait.
     """
     async with transaction(database) as connection:
         campaign = current_campaign()
@@ -59,7 +59,7 @@ async def locked_entity(database: Database, id: int) -> AsyncIterator[None]:
 
 
 async def acquire(database: Database, name: str, seconds: float) -> Lease:
-    """Takes a lease for a while: a free one, or one that has run out. Else `LockHeld`."""
+    """Acquires a lease for some seconds; raises `LockHeld` if another holder's lease has not expired."""
     campaign = current_campaign()
     holder = f"{current().principal.name}:{secrets.token_hex(4)}"
     rows = await write(database, _SQL["acquire"], scope_of(campaign), campaign, name, holder, seconds)
@@ -69,19 +69,19 @@ async def acquire(database: Database, name: str, seconds: float) -> Lease:
 
 
 async def renew(database: Database, lease: Lease) -> None:
-    """Holds a lease for as long again; `LeaseLost` if it ran out or was taken over."""
+    """Renews a lease for the same time; raises `LeaseLost` if it has expired or was taken over."""
     await _extend(database, lease, lease.seconds)
 
 
 async def release(database: Database, lease: Lease) -> None:
-    """Gives a lease back at once; nothing happens if it was lost already."""
+    """Releases a lease immediately; does nothing if it was already lost."""
     with suppress(LeaseLost):
         await _extend(database, lease, 0)
 
 
 @asynccontextmanager
 async def leased(database: Database, name: str, seconds: float = 30) -> AsyncIterator[Lease]:
-    """Holds a lease around longer work, renewed in the background; every write of the block carries its token."""
+    """Holds a lease for the block and renews it in the background; every write of the block carries its token."""
     lease = await acquire(database, name, seconds)
     renewal = asyncio.create_task(_renew_forever(database, lease))
     try:

@@ -1,4 +1,4 @@
--- Locks of a transaction, and leases: the owner of a lease is told by a token, which rises with each holder.
+-- Locks of a transaction, and leases: a token identifies the holder of a lease, and increases with each holder.
 
 -- name: named
 -- Holds a named lock of a campaign until the transaction ends. $1 name, $2 campaign.
@@ -6,12 +6,12 @@
 SELECT pg_advisory_xact_lock(hashtextextended($1, $2))
 
 -- name: entity
--- Holds the registry's row of an entity until the transaction ends; it may still be referred to. $1 campaign, $2 id.
+-- Locks the registry row of an entity until the transaction ends; new references to it are still possible. $1 campaign, $2 id.
 -- scope: transaction
 SELECT 1 FROM master WHERE campaign_id = $1 AND id = $2 FOR NO KEY UPDATE
 
 -- name: acquire
--- Takes a lease that is free or has run out; no row if somebody holds it. $1 scope, $2 campaign, $3 name, $4 holder, $5 seconds.
+-- Acquires a lease that is free or has expired; returns no row if it is held. $1 scope, $2 campaign, $3 name, $4 holder, $5 seconds.
 -- scope: write
 INSERT INTO lease AS l (campaign_id, name, token, holder, expires_at)
 SELECT $2, $3, 1, $4, clock_timestamp() + $5::float8 * interval '1 second' FROM scope WHERE scope.s IS NOT NULL
@@ -21,7 +21,7 @@ ON CONFLICT (campaign_id, name) DO UPDATE
 RETURNING token
 
 -- name: renew
--- Holds a lease for longer, or gives it back with 0 seconds; no row if it was lost. $1 scope, $2 campaign, $3 name, $4 token, $5 seconds.
+-- Renews a lease, or releases it with 0 seconds; returns no row if it was lost. $1 scope, $2 campaign, $3 name, $4 token, $5 seconds.
 -- scope: write
 UPDATE lease AS l SET expires_at = clock_timestamp() + $5::float8 * interval '1 second'
 WHERE (SELECT scope.s FROM scope) IS NOT NULL AND l.campaign_id = $2 AND l.name = $3 AND l.token = $4

@@ -1,4 +1,4 @@
-"""Where rows are placed: the months there should be, and a campaign's own partitions, made without blocking anybody."""
+"""Partitions: the months that are needed, and a campaign's own partitions, created without blocking other work."""
 
 from datetime import UTC, date, datetime
 
@@ -14,32 +14,36 @@ _SHORT_LOCKS = Policy(attempts=20, first=0.05, longest=0.7)
 
 _SQL = load(__file__)
 MAKE_MONTH = _SQL["make_month"]
-"""Makes the leaf of a month, if it is missing: $1 parent, $2 month."""
+"""Creates the leaf of a month if it is missing: $1 parent, $2 month."""
 
 
 async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
-    """Gives a campaign partitions of its own in every partitioned table, with their months; answers how many leaves.
+    """Creates a campaign's own partitions in every partitioned table, with their months; returns the number of leaves.
 
-    Step by step, so to be run again if it was interrupted. Partitions of a campaign that never comes stay empty.
+    It works step by step and can be run again after an interruption. If the campaign is never created, its partitions
+    stay empty.
     """
     months = months_from_now(months_ahead)
     tables = [row["table_name"] for row in await database.read(_SQL["tables"])]
     for table in tables:
-        await patiently(database, _SQL["make_branch"], table, campaign)
+        await execute_with_short_locks(database, _SQL["make_branch"], table, campaign)
         for month in months:
-            await patiently(database, MAKE_MONTH, f"{table}_c{campaign}", month)
+            await execute_with_short_locks(database, MAKE_MONTH, f"{table}_c{campaign}", month)
     return len(tables) * len(months)
 
 
 def months_from_now(ahead: int, today: date | None = None) -> list[date]:
-    """The first days of this month and of those ahead, UTC."""
+    """Returns the first days of this month and of the following ones, in UTC."""
     today = today or datetime.now(UTC).date()
     first = today.year * 12 + today.month - 1
     return [date(index // 12, index % 12 + 1, 1) for index in range(first, first + ahead + 1)]
 
 
-async def patiently(database: Database, sql: str, *args: object) -> None:
-    """Waits for locks only briefly, so that nobody queues behind us, and tries again."""
+async def execute_with_short_locks(database: Database, sql: str, *args: object) -> None:
+    """Executes a statement that waits for locks only briefly, so that no other session queues behind it, and retries.
+
+    Raises DatabaseUnavailable if the table remains locked. Does nothing if the table to create already exists.
+    """
 
     async def attempt() -> None:
         async with database.transaction() as connection:

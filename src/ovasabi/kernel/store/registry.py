@@ -1,4 +1,4 @@
-"""The registry itself: what exists, of which type, under which name; looked up, listed and searched."""
+"""The registry of all entities, with their types and names: looking up, listing and searching its records."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ Mode = Literal["text", "pattern", "fuzzy"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """An entity as the registry knows it."""
+    """An entity's record in the registry."""
 
     id: Id
     uuid: UUID
@@ -39,24 +39,24 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordPage(msgspec.Struct, frozen=True):
-    """One page of the registry."""
+    """One page of registry records."""
 
     records: list[Record]
     next_page_token: str = ""
 
 
 Records = list[Record]
-"""Named here, since inside the class below `list` is a method."""
+"""Defined here because `list` is a method inside the class below."""
 
 
 class EntityRegistry:
-    """The registry of the context's campaign, to be read: what changes an entity changes its record with it."""
+    """Read access to the registry of the context's campaign. Every change of an entity also updates its record."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     async def get(self, reference: int | str | UUID) -> Record:
-        """One record by id or uuid, also of a deleted entity."""
+        """Returns one record by id or uuid, including that of a deleted entity."""
         campaign = current_campaign()
         parsed = parse_reference(str(reference))
         rows = await read(self.database, _SQL["get"], scope_of(campaign), campaign, parsed[0]) if parsed else []
@@ -65,7 +65,7 @@ class EntityRegistry:
         return _record(rows[0])
 
     async def get_many(self, ids: Sequence[int]) -> dict[int, Record]:
-        """The records of those that are there and not deleted, by id."""
+        """Returns the records of the entities that exist and are not deleted, by id."""
         campaign = current_campaign()
         rows = await read(self.database, _SQL["get_many"], scope_of(campaign), campaign, list(ids))
         return {row["id"]: _record(row) for row in rows}
@@ -73,7 +73,7 @@ class EntityRegistry:
     async def list(
         self, *, type: str | None = None, page_size: int = 50, page_token: str = "", deleted: bool = False
     ) -> RecordPage:
-        """Records in order of their ids, the oldest first."""
+        """Returns a page of records ordered by id, the oldest first."""
         if not 1 <= page_size <= 1000:
             raise InvalidValue(field="page_size", problem="page_size must be between 1 and 1000.")
         if page_token and not (page_token.isascii() and page_token.isdigit() and len(page_token) <= 18):
@@ -88,15 +88,18 @@ class EntityRegistry:
     async def search(
         self, query: str, *, types: Sequence[str] | None = None, mode: Mode = "text", limit: int = 20
     ) -> Records:
-        """By name, best first: `text`: all words; `fuzzy`: one typing error a word; `pattern`: with * and ?."""
+        """Returns records by name, best match first.
+
+        Mode `text` matches all words, `fuzzy` allows one typing error per word, and `pattern` supports * and ?.
+        """
         if not 1 <= limit <= 500 or not query.strip() or len(query) > 500:
             raise InvalidValue(
                 field="q", problem="The query must have 1 to 500 characters, and the limit must be between 1 and 500."
             )
         _check_types(types)
-        wanted = _pattern(query) if mode == "pattern" else query
+        text = _pattern(query) if mode == "pattern" else query
         campaign, among = current_campaign(), list(types) if types else None
-        rows = await read(self.database, _SQL["search"], scope_of(campaign), campaign, among, wanted, mode, limit)
+        rows = await read(self.database, _SQL["search"], scope_of(campaign), campaign, among, text, mode, limit)
         return [_record(row, row["rank"]) for row in rows]
 
 
@@ -108,7 +111,7 @@ def _check_types(types: Sequence[str] | None) -> None:
 
 
 def _pattern(query: str) -> str:
-    """A pattern with * and ? as LIKE takes it; without either, anything that contains the text."""
+    """Converts a pattern with * and ? to the syntax of LIKE; without either, it matches any name with that text."""
     escaped = query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     if "*" not in query and "?" not in query:
         return f"%{escaped}%"

@@ -1,4 +1,4 @@
-"""The repository of an entity: every write is one statement that also writes registry and event."""
+"""The repository of an entity type: every write is one statement that also writes the registry and the event."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
@@ -26,21 +26,21 @@ from ovasabi.kernel.store.counters import why_uncounted
 from ovasabi.kernel.store.history import created_state
 from ovasabi.kernel.store.row_codec import Codec
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewEntity, NewRow
-from ovasabi.kernel.store.writer import Answer, Kind, Writer
+from ovasabi.kernel.store.writer import Kind, Result, Writer
 
 _SQL = load(__file__)
 E = TypeVar("E", bound=Entity)
-Place = tuple[int, int]
-"""A campaign's number and an id in it."""
-CAMPAIGNS = 16
-"""Of so many campaigns is a statement that looks rows up: each may have partitions of its own, which are planned."""
+RowKey = tuple[int, int]
+"""The number of a campaign and the id of a row in it."""
+CAMPAIGNS_PER_LOOKUP = 16
+"""The most campaigns in a statement that looks rows up: each may have its own partitions, which add planning time."""
 
 
 class Repository(Generic[E]):
-    """Reads and writes the entities of one type, always in the campaign of the running context.
+    """Reads and writes the entities of one type, always in the campaign of the current context.
 
-    Single calls that run at the same time share statements, whatever their campaigns: see `Batcher`. Those of many rows
-    (`_many`), and those within a transaction or under a lease, have theirs for themselves.
+    Concurrent calls for a single entity share statements, even across campaigns: see `Batcher`. Calls for several
+    entities (`_many`), and calls within a transaction or under a lease, have their own statements.
     """
 
     def __init__(self, database: Database, cls: type[E], limits: Limits | None = None) -> None:
@@ -52,35 +52,36 @@ class Repository(Generic[E]):
         self.single_flight = SingleFlight()
         self._writer = Writer(database, self.sql)
         limits = limits or Limits(patience_seconds=database.timeout)
-        self._looking_up = msgspec.structs.replace(limits, campaigns=CAMPAIGNS)
-        # A create that counts looks parents up.
-        creating = limits if self.of.counter is None else self._looking_up
-        self._creates: Batcher[NewRow, Answer] = Batcher(self._writer.create, creating)
-        self._reads: Batcher[Place, Row | None] = Batcher(self._read, self._looking_up)
-        self._changes: dict[str, Batcher[ChangedRow, Answer]] = {}
+        self._lookup_limits = msgspec.structs.replace(limits, campaigns=CAMPAIGNS_PER_LOOKUP)
+        # A create that is counted looks its parent up.
+        creating = limits if self.of.counter is None else self._lookup_limits
+        self._creates: Batcher[NewRow, Result] = Batcher(self._writer.create, creating)
+        self._reads: Batcher[RowKey, Row | None] = Batcher(self._read, self._lookup_limits)
+        self._changes: dict[str, Batcher[ChangedRow, Result]] = {}
 
     # -- writes
 
     async def create(
         self, values: Mapping[str, Any], *, key: str | None = None, number: int | None = None, verb: str = "create"
     ) -> E:
-        """Creates one entity. With a client `key`, the same request again has the same answer."""
+        """Creates one entity. Repeating a request with the same client `key` returns the entity created first."""
         campaign = current_campaign()
         if self.of.scope is Scope.ROOT:
             campaign = await self.reserve_number() if number is None else number
         row, complete = await self.codec.new_row(values, key, campaign, verb)
         if mergeable():
-            answer = await self._creates.call(row, campaign=campaign, size=len(row.data))
+            result = await self._creates.call(row, campaign=campaign, size=len(row.data))
         else:
-            (answer,) = await self._writer.create([row])
-        return _raised(await self._created(answer, row, complete, await self._uncounted([answer], [row])))
+            (result,) = await self._writer.create([row])
+        parents = await self._parents_of_uncounted([result], [row])
+        return _or_raise(await self._created(result, row, complete, parents))
 
     async def create_many(self, drafts: Sequence[NewEntity], *, verb: str = "create") -> list[E | OvasabiError]:
-        """Creates N entities in one statement; answers in order, an error in the place of each row that was refused."""
+        """Creates entities in one statement; returns them in order, with an error instead of each that was refused."""
         campaigns = [current_campaign()] * len(drafts)
         if self.of.scope is Scope.ROOT:
-            drawn = iter(await self._drawn(sum(draft.number is None for draft in drafts)))
-            campaigns = [next(drawn) if draft.number is None else draft.number for draft in drafts]
+            numbers = iter(await self._reserve_numbers(sum(draft.number is None for draft in drafts)))
+            campaigns = [next(numbers) if draft.number is None else draft.number for draft in drafts]
         ready: list[tuple[NewRow, dict[str, Any]] | OvasabiError] = []
         for draft, campaign in zip(drafts, campaigns, strict=True):
             try:
@@ -89,63 +90,63 @@ class Repository(Generic[E]):
                 ready.append(error)
         rows = [row[0] for row in ready if not isinstance(row, OvasabiError)]
         written = await self._writer.create(rows) if rows else []
-        parents, answers = await self._uncounted(written, rows), iter(written)
+        parents, results = await self._parents_of_uncounted(written, rows), iter(written)
         return [
-            row if isinstance(row, OvasabiError) else await self._created(next(answers), *row, parents) for row in ready
+            row if isinstance(row, OvasabiError) else await self._created(next(results), *row, parents) for row in ready
         ]
 
     async def update(
         self, id: int, values: Mapping[str, Any], *, expected_version: int | None = None, verb: str = "update"
     ) -> E:
-        """Sets some fields of one entity; with `expected_version`, only if it is still at that version."""
+        """Sets some fields of one entity. With `expected_version`, raises VersionConflict if it has another version."""
         return await self._change("update", Change(id, values, expected_version), verb)
 
     async def update_many(self, changes: Sequence[Change], *, verb: str = "update") -> list[E | OvasabiError]:
-        """As `update`, N rows in one statement."""
+        """Like `update`, for several entities in one statement; returns an error instead of each that was refused."""
         campaign = current_campaign()
         rows = [await self.codec.changed_row(change, campaign, verb) for change in changes]
-        answers = await self._writer.change("update", rows)
-        return [await self._changed(answer, change) for answer, change in zip(answers, changes, strict=True)]
+        results = await self._writer.change("update", rows)
+        return [await self._changed(result, change) for result, change in zip(results, changes, strict=True)]
 
     async def adjust(self, id: int, amounts: Mapping[str, Any], *, verb: str | None = None) -> E:
-        """Adds to counters without reading them first: right under concurrency. The version stays.
+        """Adds to counters without reading them first, so it is safe under concurrency. The version does not change.
 
-        Logs the event of a verb, by default the one that is running.
+        Logs the event of a verb, by default of the running one.
         """
         return await self._change("adjust", Change(id, amounts), verb or running_verb())
 
     async def delete(self, id: int, *, expected_version: int | None = None, verb: str = "delete") -> E:
-        """Deletes one entity, softly: a tombstone and its history stay, its natural keys are free again."""
+        """Soft-deletes one entity: a tombstone and its history remain, and its natural keys can be used again."""
         change = Change(id, {}, expected_version)
         return await self._counted(-1, lambda: self._change("delete", change, verb))
 
     async def restore(self, id: int, *, verb: str = "restore") -> E:
-        """Takes a delete back, if its natural keys are still free."""
+        """Undoes the delete of an entity. Raises KeyTaken if a natural key was taken meanwhile."""
         return await self._counted(1, lambda: self._change("restore", Change(id), verb))
 
     # -- reads
 
     async def get(self, reference: int | str | UUID) -> E:
-        """One entity by id or uuid."""
-        id, wanted = self.resolve(reference)
-        place = (current_campaign(), id)
-        row = await self._reads.call(place, campaign=place[0]) if mergeable() else (await self._read([place]))[0]
-        if row is None or (wanted is not None and row["uuid"] != wanted):
+        """Returns one entity by id or uuid."""
+        id, uuid = self.resolve(reference)
+        key = (current_campaign(), id)
+        row = await self._reads.call(key, campaign=key[0]) if mergeable() else (await self._read([key]))[0]
+        if row is None or (uuid is not None and row["uuid"] != uuid):
             raise EntityNotFound(type=self.of.name, reference=reference)
         return self.codec.entity(row)
 
     async def get_many(self, ids: Sequence[int]) -> dict[int, E]:
-        """Those of the entities that are there, by id."""
+        """Returns the existing entities by id; missing ones are omitted."""
         campaign = current_campaign()
-        places = [(campaign, id) for id in ids if 0 < id <= MAX_ID]
-        if len(places) == 1 and mergeable():
-            rows = [await self._reads.call(places[0], campaign=campaign)]
+        keys = [(campaign, id) for id in ids if 0 < id <= MAX_ID]
+        if len(keys) == 1 and mergeable():
+            rows = [await self._reads.call(keys[0], campaign=campaign)]
         else:
-            rows = await self._read(places) if places else []
+            rows = await self._read(keys) if keys else []
         return {row["id"]: self.codec.entity(row) for row in rows if row is not None}
 
     async def secret(self, id: int) -> dict[str, str]:
-        """The sealed fields of one entity, to check against; never to be shown."""
+        """Returns the sealed fields of one entity, for verification only; they must never be shown."""
         campaign = current_campaign()
         rows = await read(self.database, self.sql.secrets, scope_of(campaign), [campaign], [id_time(id)], [id])
         if not rows:
@@ -153,51 +154,51 @@ class Repository(Generic[E]):
         return dict(rows[0])
 
     def resolve(self, reference: int | str | UUID) -> tuple[int, UUID | None]:
-        """The id that a reference names, and the uuid to hold it against if it was one."""
+        """Returns the id of a reference, and the uuid to compare with the row's if the reference is a uuid."""
         parsed = parse_reference(str(reference))
         if parsed is None:
             raise EntityNotFound(type=self.of.name, reference=reference)
         return parsed
 
     async def reserve_number(self) -> int:
-        """A campaign number for a row that is still to be created: small, sequential, never used again."""
-        return (await self._drawn(1))[0]
+        """Reserves the number of a campaign that is yet to be created: small, sequential, and never reused."""
+        return (await self._reserve_numbers(1))[0]
 
-    # -- how
+    # -- implementation
 
-    async def _read(self, places: list[Place]) -> list[Row | None]:
-        """The rows at some places, one statement; each is looked for in its own campaign only."""
-        ordered = sorted(set(places), key=lambda place: place[1])
+    async def _read(self, keys: list[RowKey]) -> list[Row | None]:
+        """Reads the rows of some keys in one statement; each is looked up in its own campaign only."""
+        ordered = sorted(set(keys), key=lambda key: key[1])
         campaigns, ids = [campaign for campaign, _ in ordered], [id for _, id in ordered]
         rows = await read(
             self.database, self.sql.get, scope_of(*campaigns), campaigns, [id_time(id) for id in ids], ids
         )
-        # The platform's look at a campaign, which is a row of its own campaign, is answered under the platform.
+        # The row of a campaign belongs to the campaign itself; if the platform requested it, its key has the platform.
         found = {(row["_asked_by"], row["id"]): row for row in rows}
-        return [found.get(place) for place in places]
+        return [found.get(key) for key in keys]
 
     async def _change(self, kind: Kind, change: Change, verb: str) -> E:
         campaign = current_campaign()
-        self.resolve(change.id)  # what cannot be an id is refused here, and not with all of a statement
+        self.resolve(change.id)  # refuses an invalid id before it could make a shared statement fail
         row = await self.codec.changed_row(change, campaign, verb, adds=kind == "adjust")
         if mergeable():
-            answer = await self._batcher(kind).call(
+            result = await self._batcher(kind).call(
                 row, campaign=campaign, size=len(row.data), target=(campaign, change.id)
             )
         else:
-            (answer,) = await self._writer.change(kind, [row])
-        return _raised(await self._changed(answer, change))
+            (result,) = await self._writer.change(kind, [row])
+        return _or_raise(await self._changed(result, change))
 
-    def _batcher(self, kind: Kind) -> Batcher[ChangedRow, Answer]:
+    def _batcher(self, kind: Kind) -> Batcher[ChangedRow, Result]:
         if kind not in self._changes:
-            self._changes[kind] = Batcher(lambda rows: self._writer.change(kind, rows), self._looking_up)
+            self._changes[kind] = Batcher(lambda rows: self._writer.change(kind, rows), self._lookup_limits)
         return self._changes[kind]
 
     async def _counted(self, amount: int, write: Callable[[], Awaitable[E]]) -> E:
-        """A write that changes how many there are; with the count of its parent, if one counts it, as one.
+        """Runs a write that changes the number of entities; if a parent counts them, updates its count atomically.
 
-        The count is written last: its row lock, which orders all writers of one parent, is held for one round trip, and
-        the parent that it answers is the parent as it will be when the transaction ends.
+        The count is written last: its row lock, which serializes all writers of one parent, is held for only one round
+        trip, and the parent that it returns is in its final state of the transaction.
         """
         counter = self.of.counter
         if counter is None:
@@ -221,40 +222,40 @@ class Repository(Generic[E]):
         if amount > 0 and (refusal := counter.refuse(parent)) is not None:
             raise refusal
 
-    async def _uncounted(self, answers: Sequence[Answer], rows: Sequence[NewRow]) -> dict[int, Any]:
-        """The parents that are there of the rows that were not written since they could not be counted."""
-        pairs = [(answer, row.parent) for answer, row in zip(answers, rows, strict=True) if row.parent is not None]
+    async def _parents_of_uncounted(self, results: Sequence[Result], rows: Sequence[NewRow]) -> dict[int, Any]:
+        """Returns the existing parents of the rows that were not written because they could not be counted."""
+        pairs = [(result, row.parent) for result, row in zip(results, rows, strict=True) if row.parent is not None]
         ids = {
             id
-            for answer, id in pairs
-            if not isinstance(answer, OvasabiError) and answer["_verdict"] == creating.UNCOUNTED
+            for result, id in pairs
+            if not isinstance(result, OvasabiError) and result["_verdict"] == creating.UNCOUNTED
         }
         return await self._parents.get_many(sorted(ids)) if ids else {}
 
     @cached_property
     def _parents(self) -> "Repository[Any]":
-        """Of what counts these."""
+        """The repository of the parents that count these entities."""
         assert self.of.counter is not None
         return Repository(self.database, declared[self.of.counter.parent].cls)
 
     async def _created(
-        self, answer: Answer, row: NewRow, values: dict[str, Any], parents: Mapping[int, Any]
+        self, result: Result, row: NewRow, values: dict[str, Any], parents: Mapping[int, Any]
     ) -> E | OvasabiError:
-        if isinstance(answer, OvasabiError):
-            return answer
-        if answer["_verdict"] == creating.UNCOUNTED and self.of.counter is not None:
+        if isinstance(result, OvasabiError):
+            return result
+        if result["_verdict"] == creating.UNCOUNTED and self.of.counter is not None:
             return why_uncounted(self.of.name, self.of.counter, parents.get(row.parent or 0))
-        if answer["_verdict"] == creating.REPLAYED:
+        if result["_verdict"] == creating.REPLAYED:
             return await created_state(self.database, self.cls, str(row.key))
-        return self.codec.created(answer["id"], answer["uuid"], row.campaign, values)
+        return self.codec.created(result["id"], result["uuid"], row.campaign, values)
 
-    async def _changed(self, answer: Answer, change: Change) -> E | OvasabiError:
-        if isinstance(answer, OvasabiError):
-            return answer
-        return self.codec.entity(answer) if answer["id"] is not None else await self._why_not(change)
+    async def _changed(self, result: Result, change: Change) -> E | OvasabiError:
+        if isinstance(result, OvasabiError):
+            return result
+        return self.codec.entity(result) if result["id"] is not None else await self._why_unchanged(change)
 
-    async def _why_not(self, change: Change) -> OvasabiError:
-        """Why a row was not changed: it is not there, or at another version."""
+    async def _why_unchanged(self, change: Change) -> OvasabiError:
+        """Returns the error for a row that was not changed: it does not exist, or has another version."""
         found = (await self.get_many([change.id])).get(change.id)
         if found is None or change.expected_version in (None, found.version):
             return EntityNotFound(type=self.of.name, reference=change.id)
@@ -262,12 +263,12 @@ class Repository(Generic[E]):
             type=self.of.name, reference=change.id, version=found.version, expected=change.expected_version
         )
 
-    async def _drawn(self, count: int) -> list[int]:
+    async def _reserve_numbers(self, count: int) -> list[int]:
         rows = await self.database.write(_SQL["draw_numbers"], count)
         return [row[0] for row in rows]
 
 
-def _raised(answer: E | OvasabiError) -> E:
-    if isinstance(answer, OvasabiError):
-        raise answer
-    return answer
+def _or_raise(result: E | OvasabiError) -> E:
+    if isinstance(result, OvasabiError):
+        raise result
+    return result

@@ -1,6 +1,6 @@
--- What a repository asks beside the statements of its entity.
+-- The statements of a repository that do not depend on its entity.
 
 -- name: draw_numbers
--- Numbers for new campaigns, never used before. $1 how many.
+-- Reserves numbers for new campaigns that were never used before. $1 how many.
 -- scope: none
 SELECT nextval('campaign_number')::int FROM generate_series(1, $1)

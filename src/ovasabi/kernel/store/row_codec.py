@@ -1,4 +1,4 @@
-"""Values on their way into a statement and back: completed, checked, sealed and encoded; and rows made entities."""
+"""Converts values to rows of a statement (with defaults, checked, sealed and encoded), and rows to entities."""
 
 import asyncio
 import hashlib
@@ -27,22 +27,22 @@ _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Codec(Generic[E]):
-    """Turns drafts and changes of one entity type into rows, and rows into entities."""
+    """Converts drafts and changes of one entity type to rows, and rows to entities."""
 
     def __init__(self, cls: type[E]) -> None:
         self.cls = cls
         self.of = type_of(cls)
 
     async def new_row(
-        self, given: Mapping[str, Any], key: str | None, campaign: int, verb: str
+        self, draft: Mapping[str, Any], key: str | None, campaign: int, verb: str
     ) -> tuple[NewRow, dict[str, Any]]:
-        """A draft made ready, and its complete values."""
-        metadata = given.get("metadata")
+        """Returns the row for a draft, and the draft's values completed with defaults."""
+        metadata = draft.get("metadata")
         if metadata:
             check_metadata(metadata, self.of.service)
-        self._check_decimals(given)
-        given = self._in_utc(given)
-        values = {name: given[name] if name in given else initial() for name, initial in self._initial}
+        self._check_decimals(draft)
+        draft = self._in_utc(draft)
+        values = {name: draft[name] if name in draft else initial() for name, initial in self._initial}
         values["metadata"] = metadata or {}
         context = current()
         row = NewRow(
@@ -59,7 +59,7 @@ class Codec(Generic[E]):
         return row, values
 
     async def changed_row(self, change: Change, campaign: int, verb: str, *, adds: bool = False) -> ChangedRow:
-        """A change made ready; what is to be added (`adds`) may well be negative."""
+        """Returns the row for a change. With `adds`, its values are added to the stored ones, and may be negative."""
         if not adds:
             self._check_decimals(change.values)
         if isinstance(metadata := change.values.get("metadata"), dict):
@@ -78,22 +78,22 @@ class Codec(Generic[E]):
         )
 
     def created(self, id: int, uuid: Any, campaign: int, values: dict[str, Any]) -> E:
-        """The entity that a create made, without reading it."""
+        """Returns the entity that was created, without reading it from the database."""
         at = id_time(id)
         shown = {name: values[name] for name in self._shown if name in values}
-        kept = {"id": id, "uuid": uuid, "campaign_id": campaign, "version": 1, "created_at": at, "updated_at": at}
-        return self.cls(**kept, **shown, **derived(self.of, values["metadata"]))
+        common = {"id": id, "uuid": uuid, "campaign_id": campaign, "version": 1, "created_at": at, "updated_at": at}
+        return self.cls(**common, **shown, **derived(self.of, values["metadata"]))
 
     def entity(self, row: Row) -> E:
-        """An entity from a row with its columns, and maybe others."""
+        """Returns the entity of a row, which contains at least the entity's columns."""
         values = {name: row[name] for name in self._columns}
-        for name, converted in self._converted:
+        for name, convert in self._converters:
             if values[name] is not None:
-                values[name] = converted(values[name])
+                values[name] = convert(values[name])
         return self.cls(**values)
 
     def _parent(self, values: Mapping[str, Any]) -> int | None:
-        """The id of what counts it; what cannot be an id is none, and is refused as a reference."""
+        """Returns the id of the parent that counts the row, if any; invalid ids are refused later, as references."""
         counter = self.of.counter
         parent = None if counter is None else values[counter.reference.name]
         return parent if isinstance(parent, int) and 0 < parent <= MAX_ID else None
@@ -112,8 +112,8 @@ class Codec(Generic[E]):
         return [name for name in self.cls.__struct_fields__ if name in shown]
 
     @cached_property
-    def _converted(self) -> list[tuple[str, Callable[[Any], Any]]]:
-        """The fields whose Python type is not the driver's: enumerations, and structured JSON."""
+    def _converters(self) -> list[tuple[str, Callable[[Any], Any]]]:
+        """Converters of the fields whose Python type differs from the driver's: enumerations, and structured JSON."""
         found = [(field.name, _converter(field)) for field in self.of.shown]
         return [(name, converter) for name, converter in found if converter is not None]
 
@@ -128,27 +128,27 @@ class Codec(Generic[E]):
         return [(field.name, field.get(Numeric) or Numeric(), field.get(Bounds) or Bounds()) for field in fields]
 
     def _check_decimals(self, values: Mapping[str, Any]) -> None:
-        """Decimals, whose digits and bounds the decoder of a request does not know."""
+        """Checks the digits and bounds of decimals, which the decoder of a request does not check."""
         for field, digits, bounds in self._decimals:
             value = values.get(field)
             if value is not None and (problem := digits.problem(value) or bounds.problem(value)):
                 raise InvalidValue(field=field, problem=f"{field} {problem}.")
 
     @cached_property
-    def _moments(self) -> list[str]:
+    def _timestamps(self) -> list[str]:
         return [field.name for field in self.of.stored if field.base is datetime]
 
     def _in_utc(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Moments as they are kept and read: in UTC, whatever their offset, of which PostgreSQL does not take all."""
-        given = {name: at for name in self._moments if isinstance(at := values.get(name), datetime) and at.tzinfo}
+        """Converts timestamps to UTC, as they are stored and read; PostgreSQL does not accept every offset."""
+        times = {name: at for name in self._timestamps if isinstance(at := values.get(name), datetime) and at.tzinfo}
         try:
-            return {**values, **{name: at.astimezone(UTC) for name, at in given.items()}} if given else values
+            return {**values, **{name: at.astimezone(UTC) for name, at in times.items()}} if times else values
         except OverflowError:
             problem = "A timestamp must be between the years 1 and 9999, in UTC."
-            raise InvalidValue(field=next(iter(given)), problem=problem) from None
+            raise InvalidValue(field=next(iter(times)), problem=problem) from None
 
     async def _sealed(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Secrets as their hashes; in a thread, since that is slow by intent."""
+        """Replaces secrets by their hashes, computed in a thread because hashing is intentionally slow."""
         if not self._sealers:
             return values
         sealed = dict(values)
@@ -161,12 +161,12 @@ class Codec(Generic[E]):
     def _digest(self, values: Mapping[str, Any]) -> bytes:
         secret = {name for name, _, _ in self._sealers}
         public = {name: value for name, value in values.items() if name not in secret}
-        # In whatever order a client, or a door, gives them.
+        # Sorted, so that the digest does not depend on the order in which a client or a protocol sends the fields.
         return hashlib.sha256(f"{self.of.name}\0{encoded(public, order='sorted')}".encode()).digest()
 
 
 def encoded(values: Mapping[str, Any], *, order: Literal["sorted"] | None = None) -> str:
-    """Values as the text of a jsonb."""
+    """Encodes values as JSON text for a jsonb parameter."""
     try:
         text = msgspec.json.encode(values, order=order).decode()
     except UnicodeEncodeError as error:

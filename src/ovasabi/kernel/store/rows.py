@@ -1,4 +1,4 @@
-"""Rows on their way into a repository: to create, to change, and made ready."""
+"""The rows that a repository creates and changes: as callers pass them, and as statements take them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ import msgspec
 
 
 class NewEntity(msgspec.Struct, frozen=True):
-    """One row to create: its values by field, and the client's idempotency key if it gave one.
+    """One row to create: its values by field, and the client's idempotency key, if any.
 
-    `number` is for a campaign whose number was reserved beforehand; it has no meaning for anything else.
+    `number` is the reserved number of a new campaign; it has no meaning for other entities.
     """
 
     values: Mapping[str, Any]
@@ -26,7 +26,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class NewRow(msgspec.Struct, frozen=True):
-    """A draft made ready to be written, with all that its statement needs to know of it and of who makes it."""
+    """A new row, ready to be written, with everything that its statement and its event need."""
 
     campaign: int
     data: str
@@ -37,11 +37,11 @@ class NewRow(msgspec.Struct, frozen=True):
     correlation_id: str | None
     causation_id: int | None
     parent: int | None = None
-    """What counts it, if anything does."""
+    """The id of the parent that counts the row, if any."""
 
 
 class ChangedRow(msgspec.Struct, frozen=True):
-    """A change made ready to be written, likewise."""
+    """A changed row, ready to be written, with everything that its statement and its event need."""
 
     campaign: int
     id: int

@@ -1,4 +1,4 @@
-"""Running the write statements of an entity type: N rows of any campaigns, what is tried again, what is refused."""
+"""Runs the write statements of an entity type, for rows of any campaigns: retries conflicts, isolates refused rows."""
 
 import asyncio
 import logging
@@ -23,109 +23,109 @@ from ovasabi.kernel.statements.writing import Statements
 from ovasabi.kernel.store.rows import ChangedRow, NewRow
 
 PASSES = 5
-"""How often rows of one statement that are in each other's way are looked at again."""
+"""How often rows of one statement that conflict with each other are tried."""
 OF_ONE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.LockNotAvailableError)
-"""Errors that one row causes: its neighbours in the statement are written without it."""
+"""Errors caused by a single row: the other rows of the statement are written without it."""
 
-Answer = Row | OvasabiError
+Result = Row | OvasabiError
 Kind = Literal["update", "adjust", "delete", "restore"]
 R = TypeVar("R")
-A = TypeVar("A", Answer, Answer | None)
+A = TypeVar("A", Result, Result | None)
 log = logging.getLogger("ovasabi.kernel")
 
 
 class Writer:
-    """Writes rows of one entity type. Each is answered by itself: with its row of the answer, or with its error."""
+    """Writes rows of one entity type. Each row has its own result: the row that the statement returned, or an error."""
 
     def __init__(self, database: Database, sql: Statements) -> None:
         self.database = database
         self.sql = sql
 
-    async def create(self, rows: Sequence[NewRow]) -> list[Answer]:
-        """Creates rows, and again those that another one got in the way of; the verdict may say that it was before."""
-        answers: list[Answer | None] = [None] * len(rows)
-        left, passes = Contended(), iter(range(PASSES))
+    async def create(self, rows: Sequence[NewRow]) -> list[Result]:
+        """Creates rows, and retries those that conflicted with others. A row may turn out to be a repeated request."""
+        results: list[Result | None] = [None] * len(rows)
+        unresolved, passes = Contended(), iter(range(PASSES))
 
         async def attempt() -> None:
             for _ in passes:
-                waiting = [place for place, answer in enumerate(answers) if answer is None]
+                waiting = [index for index, result in enumerate(results) if result is None]
                 if not waiting:
                     return
-                part = [rows[place] for place in waiting]
-                # What failed the second time is no matter of those that were written the first time.
-                done = await (self._create(part) if len(part) == len(rows) else _in_place(self._create, part))
-                for place, answer in zip(waiting, done, strict=True):
-                    answers[place] = answer
-                if all(answer is None for answer in done):
-                    raise left  # others got in the way of all of them
+                part = [rows[index] for index in waiting]
+                # A failure of the second pass must not affect the rows that the first pass has written.
+                done = await (self._create(part) if len(part) == len(rows) else _contained(self._create, part))
+                for index, result in zip(waiting, done, strict=True):
+                    results[index] = result
+                if all(result is None for result in done):
+                    raise unresolved  # all of them conflicted with other writers
 
         try:
-            await retry(attempt, CONTENTION, on=lambda error: error is left, deadline=deadline())
+            await retry(attempt, CONTENTION, on=lambda error: error is unresolved, deadline=deadline())
         except Contended as error:
-            if error is not left:
+            if error is not unresolved:
                 raise
-        return [left if answer is None else answer for answer in answers]
+        return [unresolved if result is None else result for result in results]
 
-    async def change(self, kind: Kind, rows: Sequence[ChangedRow]) -> list[Answer]:
-        """Changes rows in order of id, each entity once a statement; an id of null says that it was not changed."""
-        answers: dict[int, Answer] = {}
-        rest = sorted(range(len(rows)), key=lambda place: rows[place].id)
+    async def change(self, kind: Kind, rows: Sequence[ChangedRow]) -> list[Result]:
+        """Changes rows in order of id, each entity once per statement. A null id means that the row was not changed."""
+        results: dict[int, Result] = {}
+        rest = sorted(range(len(rows)), key=lambda index: rows[index].id)
         while rest:
-            turn: list[int] = []
+            now: list[int] = []
             later: list[int] = []
-            for place in rest:
-                again = turn and rows[turn[-1]].id == rows[place].id
-                (later if again else turn).append(place)
-            done = await self._change(kind, [rows[place] for place in turn])
-            answers.update(zip(turn, done, strict=True))
+            for index in rest:
+                again = now and rows[now[-1]].id == rows[index].id
+                (later if again else now).append(index)
+            done = await self._change(kind, [rows[index] for index in now])
+            results.update(zip(now, done, strict=True))
             rest = later
-        return [answers[place] for place in range(len(rows))]
+        return [results[index] for index in range(len(rows))]
 
-    async def _create(self, rows: list[NewRow]) -> list[Answer | None]:
-        """One statement; none in the place of a row that is to be tried again."""
+    async def _create(self, rows: list[NewRow]) -> list[Result | None]:
+        """Runs one statement; the result of a row that must be retried is None."""
         keyed = [row for row in rows if row.key]
         again = len(keyed) == len(rows)
         try:
             args = self._create_args(rows)
-            answered = await write(self.database, self.sql.create, *args, again=again, pool=self._create_pool)
+            returned = await write(self.database, self.sql.create, *args, again=again, pool=self._create_pool)
         except asyncpg.UniqueViolationError as error:
             if in_transaction():
                 raise Contended from error
-            return [None] * len(rows)  # Another one took a key between our look and our insert: look again.
+            return [None] * len(rows)  # A concurrent write took a key between our check and our insert.
         except asyncpg.PostgresError as error:
-            return await self._apart(error, rows, self._create)
+            return await self._split(error, rows, self._create)
         except DatabaseUnavailable as error:
             if again or not keyed or given_up(error):
                 raise
-            sent_again = iter(await self._create(keyed))  # whether it was written or not, a key makes it once
+            sent_again = iter(await self._create(keyed))  # the key ensures that a row is created only once
             return [next(sent_again) if row.key else error for row in rows]
-        return [None if row["_verdict"] == creating.AGAIN else self._judged(row) for row in answered]
+        return [None if row["_verdict"] == creating.AGAIN else self._result_of(row) for row in returned]
 
-    async def _change(self, kind: Kind, rows: list[ChangedRow]) -> list[Answer]:
-        """One statement; where a natural key was taken meanwhile, each row by itself, and a single one once more."""
+    async def _change(self, kind: Kind, rows: list[ChangedRow]) -> list[Result]:
+        """Runs one statement; if a natural key was taken meanwhile, runs it for each row, and retries a single row."""
         if len(rows) == 1 and not in_transaction():
             return await retry(lambda: self._change_once(kind, rows), CONTENTION, on=contended, deadline=deadline())
         return await self._change_once(kind, rows)
 
-    async def _change_once(self, kind: Kind, rows: list[ChangedRow]) -> list[Answer]:
+    async def _change_once(self, kind: Kind, rows: list[ChangedRow]) -> list[Result]:
         sql: str = getattr(self.sql, kind)
         try:
-            answered = await write(self.database, sql, *self._change_args(rows))
-            return [self._judged(row) for row in answered]
+            returned = await write(self.database, sql, *self._change_args(rows))
+            return [self._result_of(row) for row in returned]
         except asyncpg.UniqueViolationError as error:
             if kind == "restore" and len(rows) == 1:
                 key = " or ".join(key.name for key in self.sql.keys)
                 raise KeyTaken(type=self.sql.of.name, key=key) from error
             if in_transaction() or len(rows) == 1:
                 raise Contended from error
-            return [(await _in_place(lambda part: self._change(kind, part), [row]))[0] for row in rows]
+            return [(await _contained(lambda part: self._change(kind, part), [row]))[0] for row in rows]
         except asyncpg.PostgresError as error:
-            return await self._apart(error, rows, lambda part: self._change(kind, part))
+            return await self._split(error, rows, lambda part: self._change(kind, part))
 
-    async def _apart(
+    async def _split(
         self, error: asyncpg.PostgresError, rows: list[R], run: Callable[[list[R]], Awaitable[list[A]]]
     ) -> list[A]:
-        """The halves of a statement that one row stopped, each by itself, until that row is alone with its error."""
+        """Splits a statement that one row made fail into halves, until that row is alone and gets the error."""
         refusal = from_postgres(error, self.sql.of.name, self.sql.of.table_name)
         if in_transaction() or not isinstance(error, OF_ONE_ROW):
             raise refusal or error from error
@@ -134,15 +134,15 @@ class Writer:
                 raise error
             return [refusal]
         if isinstance(error, asyncpg.LockNotAvailableError):
-            # It took seconds to find out that a row is locked: not to be repeated half by half.
-            alone = await asyncio.gather(*(_in_place(run, [row]) for row in rows))
-            return [answer for answers in alone for answer in answers]
+            # It takes seconds to find out that a row is locked, so the halves are not tried one after another.
+            alone = await asyncio.gather(*(_contained(run, [row]) for row in rows))
+            return [result for results in alone for result in results]
         half = len(rows) // 2
-        return await _in_place(run, rows[:half]) + await _in_place(run, rows[half:])
+        return await _contained(run, rows[:half]) + await _contained(run, rows[half:])
 
     @property
     def _create_pool(self) -> Pool:
-        # A create that counts updates a partitioned table, and must be planned as any other update.
+        # A create that is counted updates a partitioned table, and must be planned like any other update.
         return Pool.WRITE_PLANNED if self.sql.of.counter is None else Pool.WRITE
 
     def _create_args(self, rows: list[NewRow]) -> tuple[object, ...]:
@@ -154,7 +154,7 @@ class Writer:
             [row.data for row in rows],
             [row.key for row in rows],
             [row.digest for row in rows],
-            *_told(rows),
+            *_event_columns(rows),
             *(() if self.sql.of.counter is None else _parents(rows)),
         )
 
@@ -167,10 +167,10 @@ class Writer:
             [id_time(row.id) for row in rows],
             [row.expected for row in rows],
             [row.data for row in rows],
-            *_told(rows),
+            *_event_columns(rows),
         )
 
-    def _judged(self, row: Row) -> Answer:
+    def _result_of(self, row: Row) -> Result:
         verdict = row["_verdict"]
         if verdict in (None, creating.REPLAYED, creating.UNCOUNTED):
             return row
@@ -184,8 +184,8 @@ class Writer:
         return ReferenceMissing(field=name, name=name, type=declared[reference.type].name)
 
 
-def _told(rows: Sequence[NewRow] | Sequence[ChangedRow]) -> tuple[list[Any], ...]:
-    """What the event of each row tells of its caller: event types, actors, correlation and causation ids."""
+def _event_columns(rows: Sequence[NewRow] | Sequence[ChangedRow]) -> tuple[list[Any], ...]:
+    """Returns what the events record about their caller: event types, actors, correlation and causation ids."""
     return (
         [row.event_type for row in rows],
         [row.actor for row in rows],
@@ -195,15 +195,18 @@ def _told(rows: Sequence[NewRow] | Sequence[ChangedRow]) -> tuple[list[Any], ...
 
 
 def _parents(rows: Sequence[NewRow]) -> tuple[list[Any], ...]:
-    """The parents that count the rows, each once: their campaigns, their ids in order, and their times."""
+    """Returns the distinct parents that count the rows: campaigns, ids in order, and times of creation."""
     found = {(row.campaign, row.parent) for row in rows if row.parent is not None}
-    ordered = sorted(found, key=lambda place: (place[1], place[0]))
+    ordered = sorted(found, key=lambda parent: (parent[1], parent[0]))
     ids = [id for _, id in ordered]
     return [campaign for campaign, _ in ordered], ids, [id_time(id) for id in ids]
 
 
-async def _in_place(run: Callable[[list[R]], Awaitable[list[Any]]], rows: list[R]) -> list[Any]:
-    """The answers of a part of the rows; what stops that part is the answer of each of its rows, and of no other."""
+async def _contained(run: Callable[[list[R]], Awaitable[list[Any]]], rows: list[R]) -> list[Any]:
+    """Returns the results of some of the rows; an error of these becomes the result of each of them, and is contained.
+
+    The other rows of the request are not affected.
+    """
     try:
         return await run(rows)
     except OvasabiError as error:

@@ -1,1 +1,1 @@
-"""Operations: long-running work, from start to result, whichever process carries it out."""
+"""Operations: long-running work, from start to result, in any process."""

@@ -35,7 +35,7 @@ WRITE_SECONDS = 0.3
 """The minimum time between two writes of an operation's progress."""
 ATTEMPTS = 5
 """How many attempts without progress are made before the operation fails."""
-# Not a retry loop: between two attempts nobody owns the work, and the next process that polls picks it up.
+# Not a retry loop: between two attempts no process owns the work, and the next one that polls picks it up.
 _BACK_OFF = Policy(attempts=ATTEMPTS, first=1.0, longest=8.0)
 
 _SQL = load(__file__)
@@ -155,7 +155,7 @@ class Runner:
         """Runs the method and returns its result, renewing the lease meanwhile; if the lease is lost, stops at once."""
         method = self._method(operation.kind)
         working = asyncio.ensure_future(carry_out(self._registry, method, taken.target, taken.request, progress))
-        renewing = asyncio.ensure_future(self._keep(lease, progress))
+        renewing = asyncio.ensure_future(self._renew(lease, progress))
         try:
             await asyncio.wait((working, renewing), return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -166,13 +166,13 @@ class Runner:
                 task.cancel()
             await asyncio.gather(working, renewing, return_exceptions=True)
 
-    async def _keep(self, lease: Lease, progress: "AttemptProgress") -> None:
+    async def _renew(self, lease: Lease, progress: "AttemptProgress") -> None:
         """Renews the lease and checks whether the work is still wanted, until it raises LeaseLost."""
         while True:
             await asyncio.sleep(lease.seconds / 4)
             try:
                 await renew(self._registry.database, lease)
-                progress.note(await work.look(self._registry.database, progress.operation_id))
+                progress.note(await work.standing_of(self._registry.database, progress.operation_id))
             except LeaseLost:
                 raise
             except (OvasabiError, asyncpg.PostgresError):
@@ -202,7 +202,7 @@ class Runner:
 
 
 class AttemptProgress:
-    """The progress of an attempt: what its method reported last, written to the database now and then."""
+    """The progress of an attempt: what its method reported last, written to the database from time to time."""
 
     def __init__(self, registry: ServiceRegistry, operation: Operation, taken: Work) -> None:
         self.operation_id = operation.id
@@ -249,7 +249,7 @@ class AttemptProgress:
 
 
 def _as(actor: str | None) -> Any:
-    """Returns the current context with whoever cancelled the operation as the actor."""
+    """Returns the current context with this actor, by default its own."""
     context = current()
     principal = msgspec.structs.replace(context.principal, name=actor or context.principal.name)
     return msgspec.structs.replace(context, principal=principal)

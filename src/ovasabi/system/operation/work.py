@@ -76,9 +76,9 @@ async def step(
     return _standing(rows)
 
 
-async def look(database: Database, id: int) -> Standing | None:
+async def standing_of(database: Database, id: int) -> Standing | None:
     """Returns whether the work is still wanted, or None if the operation has finished."""
-    return _standing(await read(database, _SQL["look"], *_row_key(id)))
+    return _standing(await read(database, _SQL["standing"], *_row_key(id)))
 
 
 async def cancel(database: Database, id: int) -> Any:
@@ -88,12 +88,12 @@ async def cancel(database: Database, id: int) -> Any:
 
 
 async def put_back(database: Database, id: int, seconds: float, *, counted: bool) -> None:
-    """Puts the work back for another attempt after a pause; `counted` tells whether this one counts as an attempt."""
+    """Puts the work back for another attempt after a pause; `counted` means that this one counts as an attempt."""
     await write(database, _SQL["put_back"], *_row_key(id), seconds, 0 if counted else 1)
 
 
 async def remove(database: Database, id: int) -> None:
-    """Deletes the work of a finished operation. Its lease stays, so that its tokens keep fencing off late holders."""
+    """Deletes the work of a finished operation. Its lease remains, so that its token still fences off late holders."""
     await write(database, _SQL["remove"], *_row_key(id))
 
 

@@ -94,7 +94,7 @@ async def test_who_lost_its_lease_writes_no_more(
         await registry.named("content").create({"title": "one"})
         accepted = await start_export(registry)
         first = Runner(registry, lease_seconds=0.3)
-        monkeypatch.setattr(first, "_keep", late)  # it does not renew its lease, and does not notice
+        monkeypatch.setattr(first, "_renew", late)  # it does not renew its lease, and does not notice
         looking = asyncio.create_task(first.run())
         await paused.wait()
         async with carrying_out(other):

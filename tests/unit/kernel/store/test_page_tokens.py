@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.declare.entity import type_of
 from ovasabi.kernel.store.filters import Condition
-from ovasabi.kernel.store.listing import ListRequest, _order_sql, _parse_order, _place, _query, _token
+from ovasabi.kernel.store.listing import ListRequest, _order_sql, _parse_order, _query, _start, _token
 from ovasabi.services.content.entity import Content
 from ovasabi.services.product.entity import Product
 
@@ -37,7 +37,7 @@ def place(page_token: str, *, campaign: int = 1, of=CONTENT, **request: str) -> 
     """Where a token goes on."""
     wanted = ListRequest(page_token=page_token, **request)
     order = _parse_order(of, wanted.order_by)
-    return _place(order, wanted, _query(of, order, wanted, campaign), 3)
+    return _start(order, wanted, _query(of, order, wanted, campaign), 3)
 
 
 @given(st.integers(0, 2**53 - 1), st.datetimes(timezones=st.just(UTC)))
