@@ -112,7 +112,7 @@ async def test_a_transaction_that_is_undone_changes_nothing(database: Database, 
 async def test_where_very_many_transactions_run_each_is_still_seen(
     database: Database, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MOST_RUNNING", 0)
+    monkeypatch.setattr(module, "_MAX_RUNNING", 0)
     changes = Watched(database, campaign)
     await changes.changed()
     async with unfinished(database, campaign) as does:
@@ -174,7 +174,7 @@ async def test_after_a_minute_without_a_look_nothing_is_known_and_the_log_is_not
 async def test_a_campaign_that_was_forgotten_never_gets_an_old_number_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_CAMPAIGNS", 2)
+    monkeypatch.setattr(module, "_MAX_CAMPAIGNS", 2)
     campaigns, changes = [await make_campaign(database) for _ in range(3)], Generations(database)
     numbers = [await changes.generation(campaign) for campaign in (*campaigns, campaigns[0])]
     assert len(set(numbers)) == 4
