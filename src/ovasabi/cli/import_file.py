@@ -113,7 +113,7 @@ async def _import(settings: Settings, order: Order) -> int:
                 importer = Importer(
                     registry.here(service_class(of.name)),
                     Rejects(order.rejects),
-                    given_keys=order.key_field is not None,
+                    explicit_keys=order.key_field is not None,
                     stop=_stop_on_signals(),
                 )
                 return await _run(importer, of, order, file, size)

@@ -15,7 +15,7 @@ from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.search import generations as module
-from ovasabi.kernel.search.generations import _SQL, KEEP_SECONDS, Generations, _months
+from ovasabi.kernel.search.generations import _SQL, MAX_AGE_SECONDS, Generations, _months
 from ovasabi.services.content.entity import Content
 from tests.integration.kernel.cache_fixtures import Clock, overheard, unfinished
 from tests.integration.kernel.fixtures import admin, contents, make_campaign, month_before, open_month, pools, within
@@ -30,13 +30,13 @@ async def write(database: Database, campaign: int, title: str = "x") -> Content:
 
 
 class Watched:
-    """The changes of one campaign, look by look."""
+    """The changes of one campaign, poll by poll."""
 
     def __init__(self, database: Database, campaign: int) -> None:
         self._changes, self._campaign, self._last = Generations(database), campaign, 0
 
     async def changed(self) -> bool:
-        """Whether a look tells a change since the last one."""
+        """Whether a poll finds a change since the last one."""
         before, self._last = self._last, await self._changes.generation(self._campaign)
         assert self._last >= before
         return self._last != before
@@ -112,7 +112,7 @@ async def test_a_transaction_that_is_undone_changes_nothing(database: Database, 
 async def test_where_very_many_transactions_run_each_is_still_seen(
     database: Database, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MOST_RUNNING", 0)
+    monkeypatch.setattr(module, "_MAX_RUNNING", 0)
     changes = Watched(database, campaign)
     await changes.changed()
     async with unfinished(database, campaign) as does:
@@ -123,7 +123,7 @@ async def test_where_very_many_transactions_run_each_is_still_seen(
     assert not await changes.changed()
 
 
-async def test_callers_of_many_campaigns_share_a_look(database: Database, database_url: str) -> None:
+async def test_callers_of_many_campaigns_share_a_poll(database: Database, database_url: str) -> None:
     campaigns = [await make_campaign(database) for _ in range(8)]
     async with overheard(database_url) as (own, sent):
         changes = Generations(own)
@@ -162,9 +162,9 @@ async def test_after_a_minute_without_a_look_nothing_is_known_and_the_log_is_not
     async with overheard(database_url) as (own, sent):
         changes = Generations(own, clock)
         first = await changes.generation(campaign)
-        clock.now += KEEP_SECONDS - 1
+        clock.now += MAX_AGE_SECONDS - 1
         assert await changes.generation(campaign) == first
-        clock.now += KEEP_SECONDS
+        clock.now += MAX_AGE_SECONDS
         await write(database, campaign)
         sent.clear()
         assert await changes.generation(campaign) > first
@@ -174,7 +174,7 @@ async def test_after_a_minute_without_a_look_nothing_is_known_and_the_log_is_not
 async def test_a_campaign_that_was_forgotten_never_gets_an_old_number_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_CAMPAIGNS", 2)
+    monkeypatch.setattr(module, "_MAX_CAMPAIGNS", 2)
     campaigns, changes = [await make_campaign(database) for _ in range(3)], Generations(database)
     numbers = [await changes.generation(campaign) for campaign in (*campaigns, campaigns[0])]
     assert len(set(numbers)) == 4
@@ -200,7 +200,7 @@ async def test_a_look_that_fails_or_is_given_up_leaves_what_was_known(database: 
 
 
 @pytest.mark.parametrize("analyzed", [False, True], ids=["no statistics", "analyzed"])
-async def test_a_look_touches_two_months_of_a_stream_at_most_and_follows_its_index(
+async def test_a_poll_touches_two_months_of_a_stream_at_most_and_follows_its_index(
     database: Database, database_url: str, campaign: int, analyzed: bool
 ) -> None:
     for distance in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""Answers that are kept: what was committed before a caller asks is always in what it is given."""
+"""The cache of results: a result always includes everything that was committed before the call."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.call.context import PLATFORM, Fence, acting, system_context
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.search import result_cache
-from ovasabi.kernel.search.generations import KEEP_SECONDS
+from ovasabi.kernel.search.generations import MAX_AGE_SECONDS
 from ovasabi.kernel.search.result_cache import ResultCache
 from ovasabi.kernel.service import SearchRequest, ServiceRegistry
 from ovasabi.kernel.store.locks import acquire
@@ -174,17 +174,17 @@ async def test_an_answer_of_one_campaign_is_never_given_in_another(registry: Ser
 
 
 async def test_on_the_platform_nothing_is_kept(registry: ServiceRegistry) -> None:
-    kept = len(registry.result_cache.answers)
+    kept = len(registry.result_cache.results)
     await make_campaign(registry.database, title="kept on the platform")
     with within(PLATFORM):
         answers = [await registry.named("campaign").search(REQUEST) for _ in range(4)]
     assert answers[0].hits
     assert len({id(answer) for answer in answers}) == 4
-    assert len(registry.result_cache.answers) == kept
+    assert len(registry.result_cache.results) == kept
 
 
 @pytest.mark.parametrize("asked", ASKED)
-async def test_a_kept_answer_costs_a_look_and_a_new_question_no_look(
+async def test_a_cached_result_costs_a_poll_and_a_new_query_does_not(
     database_url: str, campaign: int, asked: str
 ) -> None:
     ask = ASKED[asked]
@@ -241,7 +241,7 @@ async def test_after_a_minute_an_answer_is_looked_for_again_even_if_nothing_happ
         answer = await until_kept(ask, registry)
         async with admin(database_url) as connection:  # by hand, without an event
             await connection.execute("UPDATE service_content_main SET body = 'b' WHERE master_id = $1", content.id)
-        clock.now += KEEP_SECONDS - 1
+        clock.now += MAX_AGE_SECONDS - 1
         assert await ask(registry) is answer
         clock.now += 1
         assert [hit.entity.body for hit in (await ask(registry)).hits] == ["b"]
@@ -295,7 +295,7 @@ async def test_a_process_keeps_as_much_as_it_is_set_to(
             answers = [await ASKED["one type"](platform.registry) for _ in range(4)]
         assert all(answer.hits for answer in answers)
         assert len({id(answer) for answer in answers}) == (2 if kept else 4)
-        assert len(platform.registry.result_cache.answers) == kept
+        assert len(platform.registry.result_cache.results) == kept
 
 
 async def test_a_search_that_fails_is_not_kept_and_the_next_one_asks(database: Database, campaign: int) -> None:
@@ -311,5 +311,5 @@ async def test_a_search_that_fails_is_not_kept_and_the_next_one_asks(database: D
     with within(campaign):
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
-                await result_cache.answer("question", campaign, ask)
-        assert [await result_cache.answer("question", campaign, ask) for _ in range(3)] == [4, 4, 4]
+                await result_cache.get("question", campaign, ask)
+        assert [await result_cache.get("question", campaign, ask) for _ in range(3)] == [4, 4, 4]

@@ -39,8 +39,8 @@ WHERE application_name = 'ovasabi' AND datname = current_database() AND query LI
 
 
 @asynccontextmanager
-async def looked(url: str) -> AsyncIterator[tuple[Database, list[str]]]:
-    """Pools of one connection each, and the looks at the log that they send."""
+async def counting_polls(url: str) -> AsyncIterator[tuple[Database, list[str]]]:
+    """Pools of one connection each, and the polls of the log that they send."""
     async with counted(url) as (database, _):
         sent: list[str] = []
 
@@ -60,10 +60,10 @@ async def all_titles(watches: list[Watch], last: str) -> list[list[str]]:
     return [titles(seen) for seen in found]
 
 
-async def test_a_hundred_watchers_of_a_campaign_send_as_many_looks_as_one(
+async def test_a_hundred_watchers_of_a_campaign_send_as_many_polls_as_one(
     database: Database, database_url: str, campaign: int
 ) -> None:
-    async with looked(database_url) as (own, sent), subscriptions(own) as hub:
+    async with counting_polls(database_url) as (own, sent), subscriptions(own) as hub:
         one = watch(hub, campaign, after="now")
         await begun(one)
         more = [watch(hub, campaign, after="now") for _ in range(99)]
@@ -77,12 +77,12 @@ async def test_a_hundred_watchers_of_a_campaign_send_as_many_looks_as_one(
             await asyncio.sleep(0.05)
         assert await all_titles([one, *more], "9") == [names] * 100
         ticks = (time.monotonic() - first) / 0.05
-        assert 1 <= len(sent) <= ticks + 1, "one look in each interval, and as many again as were full: none"
+        assert 1 <= len(sent) <= ticks + 1, "one poll in each interval; none was full, so none was repeated at once"
 
 
-async def test_watches_of_many_campaigns_share_their_looks(database: Database, database_url: str) -> None:
+async def test_watches_of_many_campaigns_share_their_polls(database: Database, database_url: str) -> None:
     campaigns = [await make_campaign(database) for _ in range(30)]
-    async with looked(database_url) as (own, sent), subscriptions(own) as hub:
+    async with counting_polls(database_url) as (own, sent), subscriptions(own) as hub:
         watches = [watch(hub, campaign, after="now") for campaign in campaigns]
         for one in watches:
             await begun(one)
@@ -90,7 +90,7 @@ async def test_watches_of_many_campaigns_share_their_looks(database: Database, d
         sent.clear()
         first = time.monotonic()
         await asyncio.sleep(2)
-        # Each of the thirty looks twice a second: apart, they would send sixty in a second.
+        # Each of the thirty polls twice a second: separately, they would send sixty statements a second.
         assert 1 <= len(sent) <= 3 * ((time.monotonic() - first) / 0.5 + 1)
         for campaign in campaigns:
             await write(database, campaign, f"of {campaign}")
@@ -98,11 +98,11 @@ async def test_watches_of_many_campaigns_share_their_looks(database: Database, d
             assert titles(await events(one, 1)) == [f"of {campaign}"]
 
 
-async def test_a_watcher_that_resumes_at_the_end_needs_no_look_of_its_own(
+async def test_a_watcher_that_resumes_at_the_end_needs_no_poll_of_its_own(
     database: Database, database_url: str, campaign: int
 ) -> None:
     async with (
-        looked(database_url) as (own, sent),
+        counting_polls(database_url) as (own, sent),
         subscriptions(own, slowest_seconds=600.0, quickest_seconds=600.0) as hub,
     ):
         keeper = watch(hub, campaign, after="now")
@@ -126,7 +126,7 @@ async def test_a_slow_reader_is_dropped_and_told_where_to_resume_and_a_fast_one_
         for name in names:
             await write(database, campaign, name)
             assert titles(await until(fast, name))[-1] == name
-        assert len(hub._tails[campaign].watchers) == 1, "its place is free before it is told"
+        assert len(hub._tails[campaign].watchers) == 1, "it is unsubscribed before it gets the error"
         with pytest.raises(WatcherTooSlow) as told:
             await anext(slow)
         assert told.value.cursor == kept.cursor
@@ -176,7 +176,7 @@ async def test_a_slow_reader_that_is_behind_is_not_dropped_for_what_it_has_not_c
         assert titles(await until(slow, "last")) == [*names[1:], "x", "y", "z", "u", "v", "w", "last"]
 
 
-async def test_no_more_may_watch_than_the_limits_say_and_a_free_place_is_given_again(
+async def test_no_more_may_watch_than_the_limits_say_and_a_freed_slot_is_reused(
     database: Database, campaign: int
 ) -> None:
     others = [await make_campaign(database) for _ in range(2)]
@@ -267,7 +267,7 @@ async def outlive(own: EmbeddedServer, database: Database) -> None:
             with pytest.raises(DatabaseUnavailable):
                 await asyncio.wait_for(_to_the_end(one), SOON)
         await own.start()
-        assert isinstance(await anext(watch(hasty, campaign)), Event), "a new watch looks again"
+        assert isinstance(await anext(watch(hasty, campaign)), Event), "a new watch polls again"
 
 
 async def test_an_error_that_does_not_pass_ends_the_watches_at_once(
@@ -277,7 +277,7 @@ async def test_an_error_that_does_not_pass_ends_the_watches_at_once(
         raise ZeroDivisionError
 
     async with subscriptions(database, patience_seconds=600) as hub:
-        monkeypatch.setattr(LogTail, "_ask", broken)
+        monkeypatch.setattr(LogTail, "_poll_once", broken)
         watches = [watch(hub, campaign, after="now") for _ in range(2)]
         for one in watches:
             with pytest.raises(ZeroDivisionError):

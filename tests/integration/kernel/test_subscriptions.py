@@ -145,7 +145,7 @@ async def test_readers_that_come_and_go_among_sixteen_writers_miss_nothing_and_s
 async def test_a_watcher_whose_page_was_passed_by_the_tail_reads_on_to_where_it_joined(
     database: Database, database_url: str, campaign: int, page: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages = Subscriptions._page
+    pages = Subscriptions._read_page
     async with subscriptions(database, page=page) as hub:
         live = watch(hub, campaign, after="now")
         await begun(live)
@@ -157,7 +157,7 @@ async def test_a_watcher_whose_page_was_passed_by_the_tail_reads_on_to_where_it_
             await until(live, "z")
             return seen
 
-        monkeypatch.setattr(Subscriptions, "_page", passed)
+        monkeypatch.setattr(Subscriptions, "_read_page", passed)
         late = watch(hub, campaign)
         found = await until(late, "z")
         await write(database, campaign, "last")

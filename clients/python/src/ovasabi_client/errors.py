@@ -299,7 +299,7 @@ class TableMissing(Internal):
 
 
 class TooManyWatchers(Exhausted):
-    """The maximum number of watchers is reached."""
+    """The maximum number of watchers has been reached."""
 
     code = "too_many_watchers"
 
@@ -317,7 +317,7 @@ class WatchEnded(Unavailable):
 
 
 class WatcherTooSlow(Exhausted):
-    """The buffer of a watcher was full, and its contents were discarded. Resume after the last event received."""
+    """The watcher's buffer was full, and its contents were discarded. Resume after the last event received."""
 
     code = "watcher_too_slow"
 

@@ -19,7 +19,7 @@ class SingleFlight:
     def __init__(self) -> None:
         self._batchers: dict[Hashable, Batcher[None, Any]] = {}
 
-    async def answer(self, key: Hashable, campaign: int, read: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, key: Hashable, campaign: int, read: Callable[[], Awaitable[T]]) -> T:
         """Returns the result of `read`, which runs in the campaign but without any caller's context."""
         if not mergeable():
             return await read()

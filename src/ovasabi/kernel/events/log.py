@@ -1,4 +1,4 @@
-"""The event log: the grammar of event types, and a reader that never misses an event."""
+"""The event log: the format of event types, and a reader that never misses an event."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -22,7 +22,7 @@ STATES = ("requested", "started", "success", "failed", "completed", "cancelled",
 EVENT_TYPE = re.compile(rf"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*:v[0-9]+:({'|'.join(STATES)})")
 _CURSOR = re.compile(r"([0-9]{1,20})-([0-9]{1,16})")
 
-# An event's time may lie before that of one with a smaller transaction id, by as long as a transaction may run.
+# The time of an event may precede that of an event with a smaller transaction id, by up to a transaction's duration.
 SKEW = timedelta(days=1)
 
 _SQL = load(__file__)
@@ -55,34 +55,34 @@ async def read_events(
     entity_id: int | None = None,
     streams: Sequence[str] = STREAMS,
 ) -> list[Event]:
-    """The next events of the context's campaign after a cursor, in the order (transaction, id).
+    """Returns the next events of the context's campaign after a cursor, in the order (transaction, id).
 
-    Only transactions older than every running one are read, so that none can appear before a place already passed:
-    the order has no gaps, without a lock on writers.
+    Only events of transactions older than every running one are read, so no event can appear later at a position that
+    was already passed: readers miss nothing, and writers need no lock.
     """
     campaign = current_campaign()
     xid, id = parse_cursor(after)
     rows = await read(
-        database, _SQL["tail"], scope_of(campaign), list(streams), campaign, earliest(id), str(xid), id,
+        database, _SQL["page"], scope_of(campaign), list(streams), campaign, earliest(id), str(xid), id,
         list(types) if types else None, entity_id, limit, pool=pool_for(entity_id),
     )  # fmt: skip
     return [event_of(row) for row in rows]
 
 
 async def follow(database: Database, *, after: str | None = None, batch: int = 500) -> AsyncIterator[list[Event]]:
-    """All events after a cursor, batch by batch, until none is left; to be called again for what comes later."""
+    """Yields all events after a cursor in batches until the end of the log. Call it again for later events."""
     while events := await read_events(database, after=after, limit=batch):
         yield events
         after = events[-1].cursor
 
 
 def pool_for(entity_id: int | None) -> Pool:
-    """Where the log is read: in the order of its index, unless it is the events of one entity that are wanted."""
+    """Returns the pool to read with: the one that reads in index order, except for the events of a single entity."""
     return Pool.FOLLOW_INDEX if entity_id is None else Pool.READ
 
 
 def parse_cursor(cursor: str | None) -> tuple[int, int]:
-    """The transaction and event id of a cursor; the start of the log for none."""
+    """Returns the transaction and event id of a cursor, or the start of the log if there is no cursor."""
     if not cursor:
         return 0, 0
     match = _CURSOR.fullmatch(cursor)
@@ -92,12 +92,12 @@ def parse_cursor(cursor: str | None) -> tuple[int, int]:
 
 
 def earliest(id: int) -> datetime:
-    """The time before which no event lies that comes after an event of this id."""
+    """Returns a lower bound for the time of all events that come after the event with this id."""
     return max(EPOCH, id_time(id) - SKEW) if id else EPOCH
 
 
 def check_event_type(name: str) -> str:
-    """The name, if it is a well-formed event type; else an error."""
+    """Returns the name if it is a well-formed event type; raises `InvalidValue` otherwise."""
     if not EVENT_TYPE.fullmatch(name):
         raise InvalidValue(
             field="type", problem=f"{name!r} is not an event type.", hint="Use service:action:vN:state, in lower case."
@@ -106,7 +106,7 @@ def check_event_type(name: str) -> str:
 
 
 def event_of(row: Row) -> Event:
-    """An event, as the statements of this package select it."""
+    """Returns the event of a row that a statement of this package selected."""
     return Event(
         id=row["id"],
         type=row["event_type"],

@@ -1,8 +1,8 @@
 -- The event log, read in the order of (transaction, id).
 
--- name: tail
--- The next events of a campaign behind a place. $1 scope, $2 streams, $3 campaign, $4 the time before which none of them lies, $5 and $6 the place,
--- $7 types or null for all, $8 entity or null for all, $9 limit.
+-- name: page
+-- The next events of a campaign after a position. $1 scope, $2 streams, $3 campaign, $4 a lower bound for the times of these events,
+-- $5 and $6 the position, $7 types or null for all, $8 entity or null for all, $9 limit.
 -- scope: read
 SELECT e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,
        e.causation_id, e.payload, e.xid::text AS xid

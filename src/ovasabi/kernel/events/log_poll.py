@@ -1,4 +1,4 @@
-"""Looks at the event log: what came after a place, for many campaigns in one statement, and how far it was seen."""
+"""Polls the event log: reads what came after a position, for many campaigns in one statement, up to the horizon."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -16,8 +16,8 @@ from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.events.log import Event, earliest, event_of, pool_for
 
 T = TypeVar("T")
-Place = tuple[int, int]
-"""A place in the log: a transaction and an event id."""
+Position = tuple[int, int]
+"""A position in the log: a transaction id and an event id."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
@@ -25,57 +25,57 @@ _SQL = load(__file__)
 
 
 class LogPage(msgspec.Struct, frozen=True):
-    """Events in order, the place up to which the log was seen, and whether the look stopped because it was full."""
+    """Events in order, the position up to which the log was read, and whether the limit ended the page."""
 
     events: list[Event]
-    place: Place
+    position: Position
     full: bool
 
 
 async def poll(
     database: Database,
-    places: Sequence[tuple[int, Place]],
+    positions: Sequence[tuple[int, Position]],
     *,
     limit: int,
     types: Sequence[str] | None = None,
     entity_id: int | None = None,
 ) -> list[LogPage]:
-    """What came in some campaigns after a place each, at most `limit` events of each campaign.
+    """Returns, for each campaign, the events after its position; at most `limit` events of each campaign are read.
 
-    Events of other types count, and are passed over: a look is bounded, however rare the types are.
+    Events of other types count towards the limit but are not returned: a poll is bounded, however rare the types are.
     """
-    campaigns = [campaign for campaign, _ in places]
+    campaigns = [campaign for campaign, _ in positions]
     rows = await read(
-        database, _SQL["look"], scope_of(*campaigns), campaigns, [str(xid) for _, (xid, _) in places],
-        [id for _, (_, id) in places], list(STREAMS), min(earliest(id) for _, (_, id) in places),
+        database, _SQL["poll"], scope_of(*campaigns), campaigns, [str(xid) for _, (xid, _) in positions],
+        [id for _, (_, id) in positions], list(STREAMS), min(earliest(id) for _, (_, id) in positions),
         list(types) if types else None, entity_id, limit, pool=pool_for(entity_id),
     )  # fmt: skip
-    found: list[list[Row]] = [[] for _ in places]
+    by_campaign: list[list[Row]] = [[] for _ in positions]
     for row in rows:
-        found[row["number"] - 1].append(row)
-    return [_look(of, after, limit) for of, (_, after) in zip(found, places, strict=True)]
+        by_campaign[row["number"] - 1].append(row)
+    return [_page(rows, after, limit) for rows, (_, after) in zip(by_campaign, positions, strict=True)]
 
 
-async def end_of_log(database: Database) -> Place:
-    """The place that a look would have seen just now: all that is committed from now on comes after it."""
-    return _horizon((await read(database, _SQL["end"]))[0])
+async def end_of_log(database: Database) -> Position:
+    """Returns the position up to which a poll would read now: whatever is committed later comes after it."""
+    return _horizon((await read(database, _SQL["horizon"]))[0])
 
 
-def place_of(event: Event) -> Place:
-    """The place of an event."""
+def position_of(event: Event) -> Position:
+    """Returns the position of an event."""
     return int(event.cursor.partition("-")[0]), event.id
 
 
-def cursor_of(place: Place) -> str:
-    """The cursor with which to read on after a place."""
-    return f"{place[0]}-{place[1]}"
+def cursor_of(position: Position) -> str:
+    """Returns the cursor for reading on after a position."""
+    return f"{position[0]}-{position[1]}"
 
 
-async def persistently(ask: Callable[[], Awaitable[T]], patience_seconds: float) -> T:
-    """The answer of `ask`, which is asked again for a while if the database cannot be reached or has no room."""
+async def persistently(operation: Callable[[], Awaitable[T]], patience_seconds: float) -> T:
+    """Returns the operation's result; retries it for a while if the database cannot be reached or is overloaded."""
     try:
         policy = Policy(first=FIRST_PAUSE, longest=LONGEST_PAUSE, seconds=patience_seconds)
-        return await retry(ask, policy, takes_over=True)
+        return await retry(operation, policy, takes_over=True)
     except Exception as error:
         if not transient(error):
             raise
@@ -83,12 +83,13 @@ async def persistently(ask: Callable[[], Awaitable[T]], patience_seconds: float)
         raise DatabaseUnavailable(reason=reason) from error
 
 
-def _look(rows: list[Row], after: Place, limit: int) -> LogPage:
-    found = [row for row in rows if row["id"] is not None]
-    full = len(found) >= limit
-    last = (int(found[-1]["xid"]), found[-1]["id"]) if full else _horizon(rows[0])
-    return LogPage([event_of(row) for row in found if row["wanted"]], max(after, last), full)
+def _page(rows: list[Row], after: Position, limit: int) -> LogPage:
+    # A campaign without new events has one row, with the horizon alone.
+    events = [row for row in rows if row["id"] is not None]
+    full = len(events) >= limit
+    last = (int(events[-1]["xid"]), events[-1]["id"]) if full else _horizon(rows[0])
+    return LogPage([event_of(row) for row in events if row["wanted"]], max(after, last), full)
 
 
-def _horizon(row: Row) -> Place:
+def _horizon(row: Row) -> Position:
     return int(row["horizon"]), row["horizon_id"]

@@ -1,18 +1,20 @@
--- How far the event log can be seen, and what is there. All transactions before the oldest running one have ended, and a look sees them all:
--- it has seen the log up to the transaction before that, whatever its id (the horizon). The id of this place lies an hour ahead, so that it
--- is behind each of that transaction's events even if a clock was set back, and still tells `earliest` in which months to read on.
+-- Polling the event log, and the horizon up to which it can be read. All transactions before the oldest running one have ended, so a poll sees
+-- all of their events: it has read the log up to the transaction before the oldest running one (the horizon). The event id of the horizon is one
+-- of an hour ahead, so that it comes after each event of that transaction even if a clock was set back; and `earliest` can still derive from it
+-- the months in which to read on.
 
--- name: end
+-- name: horizon
 -- The horizon.
 -- scope: none
 SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::numeric - 1)::text AS horizon,
        time_id(clock_timestamp() + interval '1 hour') AS horizon_id
 
--- name: look
--- The horizon, and the next events of some campaigns behind a place each. $1 scope, $2 campaigns, $3 and $4 their places, $5 streams, $6 the time
--- before which no event lies, $7 types or null for all, $8 entity or null for all, $9 limit of each. Events of other types come without payload.
--- A cast in the condition on (xid, id) would keep it from bounding the index: its error could tell what it was compared with, so
--- PostgreSQL checks such a condition behind the policy (15.20 does, 15.18 did not). The texts are made ids where they are unnested.
+-- name: poll
+-- The horizon, and the next events of some campaigns, each after its own position. $1 scope, $2 campaigns, $3 and $4 their positions, $5 streams,
+-- $6 a lower bound for the times of the events, $7 types or null for all, $8 entity or null for all, $9 limit per campaign. Events of other types
+-- are returned without their payload.
+-- The texts are cast to ids where they are unnested. A cast in the condition on (xid, id) would keep the condition out of the index scan: the
+-- error of a failed cast could reveal the value it was compared with, so PostgreSQL (15.20, unlike 15.18) checks such a condition after the policy.
 -- scope: read
 SELECT k.number, (pg_snapshot_xmin(pg_current_snapshot())::text::numeric - 1)::text AS horizon,
        time_id(clock_timestamp() + interval '1 hour') AS horizon_id, x.*

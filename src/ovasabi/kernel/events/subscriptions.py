@@ -1,4 +1,4 @@
-"""Watching the event log: events as they are committed, from any cursor, with heartbeats; one look for all watchers."""
+"""Watching the event log: events as they are committed, from any cursor, with heartbeats; watchers share one poll."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from ovasabi.kernel.batching.batcher import Batcher, Limits
 from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.events.log import check_event_type, parse_cursor
-from ovasabi.kernel.events.log_poll import LogPage, Place, end_of_log, persistently, poll
+from ovasabi.kernel.events.log_poll import LogPage, Position, end_of_log, persistently, poll
 from ovasabi.kernel.events.log_tail import LogTail, Subscriber, WatcherTooSlow, WatchLimits
 from ovasabi.kernel.events.watch import NOW, Heartbeat, Watch
 
@@ -25,15 +25,15 @@ __all__ = [
     "WatcherTooSlow",
 ]
 
-# Campaigns of one look, and the events that it answers at most: those of each campaign are fewer if there are many.
-_MERGED = Limits(statements=2, rows=64, campaigns=64)
-_ROWS, _FEWEST = 1024, 16
-# Watchers who are behind read pages of their own, so many at a time, and leave connections to others.
-_CATCHING_UP = 4
+# One poll covers up to 64 campaigns. They share the maximum number of events, but each may get at least a few.
+_POLL_LIMITS = Limits(statements=2, rows=64, campaigns=64)
+_MAX_EVENTS_PER_POLL, _MIN_EVENTS_PER_CAMPAIGN = 1024, 16
+# Watchers that are behind read their own pages. Only a few do so at a time, to leave connections to others.
+_MAX_CATCHING_UP = 4
 
 
 class TooManyWatchers(OvasabiError):
-    """The maximum number of watchers is reached."""
+    """The maximum number of watchers has been reached."""
 
     kind = Kind.EXHAUSTED
     code = "too_many_watchers"
@@ -53,19 +53,19 @@ class WatchEnded(OvasabiError):
 
     @property
     def cursor(self) -> str:
-        """Where to resume."""
+        """The cursor from which to resume."""
         return str(self.values["cursor"])
 
 
 class Subscriptions:
-    """The watches of a process. Nothing runs while nobody watches."""
+    """The watches of a process. Nothing runs while there are none."""
 
     def __init__(self, database: Database, limits: WatchLimits | None = None) -> None:
         self._database = database
         self._limits = limits or WatchLimits()
         self._tails: dict[int, LogTail] = {}
-        self._batcher: Batcher[tuple[int, Place], LogPage] = Batcher(self._look, _MERGED)
-        self._turns = asyncio.Semaphore(_CATCHING_UP)
+        self._batcher: Batcher[tuple[int, Position], LogPage] = Batcher(self._poll, _POLL_LIMITS)
+        self._catching_up = asyncio.Semaphore(_MAX_CATCHING_UP)
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -77,14 +77,15 @@ class Subscriptions:
         entity_id: int | None = None,
         heartbeat_seconds: float = 15.0,
     ) -> Watch:
-        """The events of the context's campaign after a cursor (none: the log's start), then each as it is committed.
+        """Returns the events of the context's campaign after a cursor, followed by new events as they are committed.
 
-        After `"now"` the first item is a heartbeat, at once: nothing that is committed after it is missed. Errors of
-        the arguments, and of too many watchers, are raised here; the watch keeps nothing of the context but the
-        campaign. Close it with `aclose` (or `contextlib.aclosing`); one that is let go is closed too.
+        Without a cursor, it starts at the beginning of the log. With `"now"`, the first item is an immediate heartbeat,
+        and every event that is committed after it is delivered. Invalid arguments and too many watchers raise their
+        errors here. The watch uses only the campaign of the context. Close it with `aclose` (or
+        `contextlib.aclosing`); it is also closed when it is garbage-collected.
         """
         campaign = current_campaign()
-        place = None if after == NOW else parse_cursor(after)
+        position = None if after == NOW else parse_cursor(after)
         wanted = frozenset(map(check_event_type, types)) if types else None
         if not heartbeat_seconds > 0:
             raise InvalidValue(
@@ -94,15 +95,15 @@ class Subscriptions:
         subscriber = Subscriber(wanted, entity_id, self._limits)
         tail.watchers.add(subscriber)
 
-        async def page(place: Place) -> LogPage:
+        async def read_page(after: Position) -> LogPage:
             return await persistently(
-                lambda: self._page(campaign, place, wanted, entity_id), self._limits.patience_seconds
+                lambda: self._read_page(campaign, after, wanted, entity_id), self._limits.patience_seconds
             )
 
-        return Watch(tail, subscriber, place, page, heartbeat_seconds)
+        return Watch(tail, subscriber, position, read_page, heartbeat_seconds)
 
     async def close(self) -> None:
-        """Ends all watches, with the error `WatchEnded`, and waits for what they had under way."""
+        """Ends all watches with the error `WatchEnded`, and waits until their reads have ended."""
         self._closed = True
         reading: list[asyncio.Task[Any]] = []
         for tail in list(self._tails.values()):
@@ -126,26 +127,28 @@ class Subscriptions:
         return tail
 
     def _tail(self, campaign: int) -> LogTail:
-        def left(tail: LogTail) -> None:
+        def on_empty(tail: LogTail) -> None:
             del self._tails[campaign]
             self._ending.add(tail.task)
             tail.task.add_done_callback(self._ending.discard)
 
         return LogTail(
-            lambda place: self._batcher.call((campaign, place), campaign=campaign),
+            lambda position: self._batcher.call((campaign, position), campaign=campaign),
             lambda: end_of_log(self._database),
-            left,
+            on_empty,
             self._limits,
         )
 
-    async def _look(self, places: list[tuple[int, Place]]) -> list[LogPage]:
-        limit = min(self._limits.page, max(_FEWEST, _ROWS // len(places)))
-        return await poll(self._database, places, limit=limit)
+    async def _poll(self, positions: list[tuple[int, Position]]) -> list[LogPage]:
+        limit = min(self._limits.page, max(_MIN_EVENTS_PER_CAMPAIGN, _MAX_EVENTS_PER_POLL // len(positions)))
+        return await poll(self._database, positions, limit=limit)
 
-    async def _page(self, campaign: int, place: Place, types: frozenset[str] | None, entity_id: int | None) -> LogPage:
-        async with self._turns:
+    async def _read_page(
+        self, campaign: int, after: Position, types: frozenset[str] | None, entity_id: int | None
+    ) -> LogPage:
+        async with self._catching_up:
             limit = self._limits.page
-            seen = await poll(
-                self._database, [(campaign, place)], limit=limit, types=sorted(types or ()), entity_id=entity_id
+            pages = await poll(
+                self._database, [(campaign, after)], limit=limit, types=sorted(types or ()), entity_id=entity_id
             )
-        return seen[0]
+        return pages[0]

@@ -1,4 +1,4 @@
-"""Full-text search: web syntax, prefixes and typing errors, over one entity type or all of them, in one campaign."""
+"""Full-text search of one entity type or all, in one campaign: web syntax, prefixes, and tolerance of typing errors."""
 
 import re
 from collections.abc import Sequence
@@ -18,21 +18,24 @@ from ovasabi.kernel.declare.entity import Scope, declared
 from ovasabi.kernel.statements.reading import ReadStatements
 
 CANDIDATES = 200
-"""How many matches of a type are ranked at most, besides those with the words in their name."""
+"""The maximum number of matches per type that are ranked, in addition to those with the words in their name."""
 MAX_LENGTH = 500
 
 _SQL = load(__file__)
-_PIECE = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
+_TOKEN = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """A query taken apart: what must match (as tsquery text, with its bare word if it is one), and what must not."""
+    """A parsed query: the terms that must match and those that must not, as tsquery text.
+
+    `words` has, for each required term, the word if it is a single bare word.
+    """
 
     required: list[str]
     words: list[str | None]
     excluded: list[str]
     whole: str | None = None
-    """The last required term as a whole word, if it is there as a prefix only because it may still be being typed."""
+    """The last required term as a whole word, if it is a prefix in `required` only because it may be incomplete."""
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -54,27 +57,27 @@ class Hits(msgspec.Struct, frozen=True):
 
 
 async def search_rows(database: Database, sql: ReadStatements, query: str, limit: int) -> list[Row]:
-    """As `search` over one type: the matches' own rows, with `_rank`, `_matched` and `_corrected`."""
-    rows = await _ask(database, sql.search, query, [sql.of.name], limit)
+    """Searches one type; returns the rows of the matches, with `_rank`, `_matched` and `_corrected`, best first."""
+    rows = await _run_search(database, sql.search, query, [sql.of.name], limit)
     return sorted(rows, key=lambda row: (-row["_rank"], -row["id"]))
 
 
 async def search(database: Database, query: str, *, types: Sequence[str] | None = None, limit: int = 20) -> Hits:
-    """Searches the context's campaign: words, "phrases", -exclusions, OR, prefix*; the last word also as a prefix."""
+    """Searches the context's campaign for words, "phrases", -exclusions, OR and prefix*; completes the last word."""
     names = searchable_types(current_campaign()) if types is None else list(types)
     for name in names:
         if name not in declared or not declared[name].searched:
             allowed = ", ".join(searchable_types(current_campaign()))
             raise InvalidValue(field="types", problem=f"{name!r} cannot be searched.", hint=f"Allowed: {allowed}.")
-    rows = await _ask(database, _SQL["search"], query, names, limit)
-    found = sorted(
+    rows = await _run_search(database, _SQL["search"], query, names, limit)
+    hits = sorted(
         (Hit(row["type"], row["master_id"], row["rank"]) for row in rows), key=lambda hit: (-hit.rank, -hit.id)
     )
     facets = {row["type"]: min(row["matched"], CANDIDATES) for row in rows}
-    return Hits(found[:limit], facets, any(row["corrected"] for row in rows))
+    return Hits(hits[:limit], facets, any(row["corrected"] for row in rows))
 
 
-async def _ask(database: Database, sql: str, query: str, names: list[str], limit: int) -> list[Row]:
+async def _run_search(database: Database, sql: str, query: str, names: list[str], limit: int) -> list[Row]:
     if not 1 <= limit <= 100:
         raise InvalidValue(field="page_size", problem="page_size must be between 1 and 100.")
     terms, campaign = parse_query(query), current_campaign()
@@ -85,18 +88,18 @@ async def _ask(database: Database, sql: str, query: str, names: list[str], limit
 
 
 def searchable_types(campaign: int) -> list[str]:
-    """The types with searchable fields that live in a campaign, or on the platform."""
+    """Returns the names of the types with searchable fields that may exist in the campaign, or on the platform."""
     other = Scope.CAMPAIGN if campaign == PLATFORM else Scope.GLOBAL
     return sorted(of.name for of in declared.values() if of.searched and of.scope is not other)
 
 
 def names_in(text: str) -> list[str] | None:
-    """The entity or event types of a list by comma; None, which means all, if it names none."""
+    """Returns the names in a comma-separated list of types; None, which means all types, if it has none."""
     return [name.strip() for name in text.split(",") if name.strip()] or None
 
 
 def parse_query(text: str) -> Terms:
-    """Takes a query apart. Whatever is typed is a query; one that names no word is refused."""
+    """Parses a query. Any text is valid syntax; raises `InvalidValue` if it is too long or has no required word."""
     if len(text) > MAX_LENGTH:
         raise InvalidValue(field="q", problem=f"A query can have at most {MAX_LENGTH} characters.")
     required: list[str] = []
@@ -104,13 +107,13 @@ def parse_query(text: str) -> Terms:
     excluded: list[str] = []
     whole: str | None = None
     joined = False
-    pieces = list(_PIECE.finditer(text.replace("\0", " ")))
-    for place, piece in enumerate(pieces):
-        minus, phrase, bare = piece.groups()
+    tokens = list(_TOKEN.finditer(text.replace("\0", " ")))
+    for index, token in enumerate(tokens):
+        minus, phrase, bare = token.groups()
         if bare is not None and bare.upper() == "OR" and bare.isupper() and required:
             joined = True
             continue
-        last = place == len(pieces) - 1 and bare is not None and not text[-1:].isspace()
+        last = index == len(tokens) - 1 and bare is not None and not text[-1:].isspace()
         term, word = _term(phrase, bare, last)
         if last and not minus and not joined and not str(bare).endswith("*"):
             whole, _ = _term(phrase, bare, False)
@@ -132,7 +135,7 @@ def parse_query(text: str) -> Terms:
 
 
 def _term(phrase: str | None, bare: str | None, last: bool) -> tuple[str | None, str | None]:
-    """A piece as tsquery text, every lexeme quoted; and the bare word if typing errors in it may be forgiven."""
+    """Returns a token as tsquery text with quoted lexemes, and its word if typing errors in it may be corrected."""
     if phrase is not None:
         lexemes = re.findall(r"\w+", phrase)
         return (f"({' <-> '.join(_quoted(lexeme) for lexeme in lexemes)})" if lexemes else None), None

@@ -1,4 +1,4 @@
-"""Whether a campaign's data changed: each of its generations lasts until an event is committed."""
+"""Detects whether a campaign's data has changed: a generation of it lasts until an event is committed."""
 
 import time
 from collections import OrderedDict
@@ -17,104 +17,109 @@ from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.events.log import SKEW
 
-KEEP_SECONDS = 60.0
-"""After so long without a look nothing is known of a campaign any more."""
-_CAMPAIGNS = 4096
-_ONE_LOOK = Limits(statements=1, campaigns=16)
-# Each probe of the index is for one transaction that was running, or for all later ones.
-_MOST_RUNNING = 64
-_LAST = str((1 << 64) - 1)
-_ASTRAY = timedelta(hours=1)
+MAX_AGE_SECONDS = 60.0
+"""A campaign that was not polled for this long starts a new generation."""
+_MAX_CAMPAIGNS = 4096
+_POLL_LIMITS = Limits(statements=1, campaigns=16)
+# Each range takes a probe of the index: one for each transaction that was running, and one for all later ones.
+_MAX_RUNNING = 64
+_MAX_XID = str((1 << 64) - 1)
+_MAX_CLOCK_CHANGE = timedelta(hours=1)
 
 _SQL = load(__file__)
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A state of the database: which transactions had ended, and its clock."""
+    """A moment of the database: the snapshot of the transactions that had ended, and the time on its clock."""
 
     snapshot: str
     at: datetime
 
     @property
     def unseen(self) -> list[tuple[str, str]]:
-        """The transactions that end later, as ranges: each of those that were running, and all that begin later.
+        """Ranges of the transactions that had not ended: each one that was running, and all that begin later.
 
-        Where very many were running, all since the first of them: also some that had ended, which harms nothing.
+        If very many were running, one range covers all since the first of them. It includes some that had ended, so a
+        change may be reported again, which is harmless.
         """
-        first, begin_later, running = self.snapshot.split(":")
-        each = running.split(",") if running else []
-        if len(each) > _MOST_RUNNING:
-            return [(first, _LAST)]
-        return [*((xid, xid) for xid in each), (begin_later, _LAST)]
+        first_running, next_xid, running = self.snapshot.split(":")
+        xids = running.split(",") if running else []
+        if len(xids) > _MAX_RUNNING:
+            return [(first_running, _MAX_XID)]
+        return [*((xid, xid) for xid in xids), (next_xid, _MAX_XID)]
 
     def precedes(self, other: "Moment") -> bool:
-        """Whether the other is a later state of the same server. One that was restored, or whose clock was set, is not:
-        of its log nothing is certain."""
-        begun, begun_by_then = (int(moment.snapshot.split(":")[1]) for moment in (self, other))
-        return begun <= begun_by_then and abs(other.at - self.at) < _ASTRAY
+        """Returns whether the other is a later moment of the same server.
+
+        If the server was restored from a backup, or its clock was changed, it is not: its log may have changed too.
+        """
+        next_xid, other_next_xid = (int(moment.snapshot.split(":")[1]) for moment in (self, other))
+        return next_xid <= other_next_xid and abs(other.at - self.at) < _MAX_CLOCK_CHANGE
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """What the last look at a campaign saw, and when it was, by our clock."""
+class LastPoll(msgspec.Struct, frozen=True):
+    """The result of the last poll of a campaign, and the time at which it began, on the process's clock."""
 
     generation: int
     moment: Moment
-    since: float
+    started_at: float
 
 
 class Generations:
-    """Tells generations of campaigns apart: as long as the number is the same, no event was committed in between.
+    """Numbers the generations of campaigns: as long as the number is the same, no event was committed in between.
 
-    It asks PostgreSQL each time, once for all who ask in the same moment. First whether any transaction at all has
-    ended since the last look; then whether one of them wrote an event of the campaign. Transactions do not end in the
-    order of their ids, so it is asked for those that the last look's snapshot did not see, and not for larger ids.
+    Each call polls PostgreSQL; concurrent calls share a poll. It first checks whether any transaction has ended since
+    the last poll, and only then whether one of them wrote an event of the campaign. Transactions do not end in the
+    order of their ids, so the second check covers those that the last snapshot did not include, not all larger ids.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
         self._numbers = count(1)
-        self._seen: OrderedDict[int, Seen] = OrderedDict()
-        self._batcher: Batcher[int, int] = Batcher(self._look, _ONE_LOOK)
+        self._last_polls: OrderedDict[int, LastPoll] = OrderedDict()
+        self._batcher: Batcher[int, int] = Batcher(self._poll, _POLL_LIMITS)
 
     async def generation(self, campaign: int) -> int:
-        """The campaign's generation, by a look that was begun after it was asked for; later ones are larger."""
+        """Returns the campaign's generation from a poll that begins after the call. Later generations are larger."""
         return await self._batcher.call(campaign, campaign=campaign)
 
-    async def _look(self, campaigns: list[int]) -> list[int]:
-        since, asked = self._clock(), set(campaigns)
-        # Not on the connections of searches, though it needs no plan either: there it would wait behind them.
+    async def _poll(self, campaigns: list[int]) -> list[int]:
+        started_at, requested = self._clock(), set(campaigns)
+        # This uses the default pool: in the pool for searches, it would wait for them.
         (row,) = await read(self._database, _SQL["now"])
         now = Moment(row["snapshot"], row["at"])
-        known = {campaign: seen for campaign in asked if (seen := self._recent(campaign)) and seen.moment.precedes(now)}
-        changed = asked - known.keys()
-        if any(seen.moment.snapshot != now.snapshot for seen in known.values()):
-            now, found = await self._changed(known)
-            changed |= found
-        for campaign in asked:
-            generation = next(self._numbers) if campaign in changed else known[campaign].generation
-            self._seen[campaign] = Seen(generation, now, since)
-            self._seen.move_to_end(campaign)
-        while len(self._seen) > _CAMPAIGNS:
-            self._seen.popitem(last=False)
-        return [self._seen[campaign].generation for campaign in campaigns]
+        last_polls = {
+            campaign: last for campaign in requested if (last := self._recent(campaign)) and last.moment.precedes(now)
+        }
+        changed = requested - last_polls.keys()
+        if any(last.moment.snapshot != now.snapshot for last in last_polls.values()):
+            now, with_events = await self._changed(last_polls)
+            changed |= with_events
+        for campaign in requested:
+            generation = next(self._numbers) if campaign in changed else last_polls[campaign].generation
+            self._last_polls[campaign] = LastPoll(generation, now, started_at)
+            self._last_polls.move_to_end(campaign)
+        while len(self._last_polls) > _MAX_CAMPAIGNS:
+            self._last_polls.popitem(last=False)
+        return [self._last_polls[campaign].generation for campaign in campaigns]
 
-    async def _changed(self, known: dict[int, Seen]) -> tuple[Moment, set[int]]:
-        """Which campaigns have events that their last looks did not see; and what this one saw."""
-        ranges = [(campaign, *one) for campaign, seen in known.items() for one in seen.moment.unseen]
+    async def _changed(self, last_polls: dict[int, LastPoll]) -> tuple[Moment, set[int]]:
+        """Returns the moment of this poll, and the campaigns with events that their last polls did not see."""
+        ranges = [(campaign, *xids) for campaign, last in last_polls.items() for xids in last.moment.unseen]
         campaigns, first, last = (list(part) for part in zip(*ranges, strict=True))
         (row,) = await read(
-            self._database, _SQL["changed"], scope_of(*known), campaigns, first, last, list(STREAMS),
-            *_months(seen.moment.at for seen in known.values()), pool=Pool.FOLLOW_INDEX,
+            self._database, _SQL["changed"], scope_of(*last_polls), campaigns, first, last, list(STREAMS),
+            *_months(last.moment.at for last in last_polls.values()), pool=Pool.FOLLOW_INDEX,
         )  # fmt: skip
         return Moment(row["snapshot"], row["at"]), set(row["changed"])
 
-    def _recent(self, campaign: int) -> Seen | None:
-        seen = self._seen.get(campaign)
-        return seen if seen is not None and self._clock() - seen.since < KEEP_SECONDS else None
+    def _recent(self, campaign: int) -> LastPoll | None:
+        last = self._last_polls.get(campaign)
+        return last if last is not None and self._clock() - last.started_at < MAX_AGE_SECONDS else None
 
 
-def _months(looks: Iterable[datetime]) -> tuple[datetime, datetime]:
-    """The time in which all events since some looks lie, and in which few months do."""
-    ordered = sorted(looks)
+def _months(polled_at: Iterable[datetime]) -> tuple[datetime, datetime]:
+    """Returns a time range that includes all events since the polls and spans few monthly partitions."""
+    ordered = sorted(polled_at)
     return ordered[0] - SKEW, ordered[-1] + SKEW

@@ -1,16 +1,16 @@
--- Which campaigns have events that were not seen.
+-- Which campaigns have new events.
 
 -- name: now
--- Which transactions have ended, and the database's clock.
+-- The snapshot of the transactions that have ended, and the database's clock.
 -- scope: none
 SELECT pg_current_snapshot()::text AS snapshot, clock_timestamp() AS at
 
 -- name: changed
--- The same, and the campaigns with an event in ranges of transactions. $1 scope, $2 campaigns, $3 and $4 the first and last of each range,
--- $5 streams, $6 and $7 the time in which all those events lie.
--- By the order, and in the pool for it, the index of (campaign_id, xid, id) is the only way in. The texts are made ids where they are unnested:
--- the error of a cast in a condition could tell what it was compared with, so PostgreSQL checks such a condition behind the policy
--- (15.20 does, 15.18 did not), and there it bounds no index.
+-- The same, and the campaigns with an event in their ranges of transactions. $1 scope, $2 campaigns, $3 and $4 the first and last transaction of
+-- each range, $5 streams, $6 and $7 the time range of all those events.
+-- Because of the order, and the settings of the pool, the index on (campaign_id, xid, id) is the only access path. The texts are cast to ids where
+-- they are unnested: the error of a failed cast in a condition could reveal the value it was compared with, so PostgreSQL (15.20, unlike 15.18)
+-- checks such a condition after the policy, where it cannot be an index condition.
 -- scope: read
 SELECT pg_current_snapshot()::text AS snapshot, clock_timestamp() AS at, ARRAY(
   SELECT k.campaign_id

@@ -1,4 +1,4 @@
-"""Answers that are kept, and given again as long as nothing has happened in their campaign: never a stale one."""
+"""A cache of results, which are reused until an event occurs in their campaign: a caller never gets a stale one."""
 
 import time
 from collections import OrderedDict
@@ -11,174 +11,175 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.batching.batcher import mergeable
 from ovasabi.kernel.batching.single_flight import SingleFlight
 from ovasabi.kernel.call.context import PLATFORM
-from ovasabi.kernel.search.generations import KEEP_SECONDS, Generations
+from ovasabi.kernel.search.generations import MAX_AGE_SECONDS, Generations
 
 T = TypeVar("T")
-MOST_BYTES = 16 << 20
-EACH_BYTES = 1 << 10
-"""What an answer counts besides its size as JSON: one that is empty takes memory too."""
+MAX_BYTES = 16 << 20
+OVERHEAD_BYTES = 1 << 10
+"""What each result counts in addition to its size as JSON, since even an empty result takes memory."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0
-_CAMPAIGNS = 4096
-_OF_ASKED = 3
-"""A look costs nearly a third of a search: of so many questions one must have had a kept answer."""
-_REMEMBERED = 8192
+_MAX_CAMPAIGNS = 4096
+_MAX_LOOKUPS_PER_HIT = 3
+"""A lookup polls the log, which costs nearly a third of a search: it pays off if at least one lookup in three hits."""
+_MAX_RECENT_KEYS = 8192
 _encoder = msgspec.json.Encoder()
 
 
-class Kept(msgspec.Struct, frozen=True):
-    """An answer, the campaign's generation that was known before it was looked for, and since when it is kept."""
+class CachedResult(msgspec.Struct, frozen=True):
+    """A result, the campaign's generation before it was computed, and the time at which its computation began."""
 
     generation: int
-    answer: Any
+    result: Any
     since: float
     size: int
 
 
-class Repeats:
-    """Which questions came before, roughly: it remembers the last some thousands, and of each its hash alone."""
+class RecentKeys:
+    """Which keys were requested recently, approximately: only the hashes of the last few thousand are stored."""
 
     def __init__(self) -> None:
-        self._lately: set[int] = set()
-        self._before: set[int] = set()
+        self._current: set[int] = set()
+        self._previous: set[int] = set()
 
-    def again(self, question: Hashable) -> bool:
-        """Whether it came before; from now on it did."""
-        mark = hash(question)
-        known = mark in self._lately or mark in self._before
-        self._lately.add(mark)
-        if len(self._lately) >= _REMEMBERED:
-            self._lately, self._before = set(), self._lately
-        return known
+    def seen_before(self, key: Hashable) -> bool:
+        """Returns whether the key was requested recently, and records this request."""
+        hashed = hash(key)
+        seen = hashed in self._current or hashed in self._previous
+        self._current.add(hashed)
+        if len(self._current) >= _MAX_RECENT_KEYS:
+            self._current, self._previous = set(), self._current
+        return seen
 
 
-class Answers:
-    """Answers by campaign and question, those that were used last; so many bytes of them as they may take."""
+class CachedResults:
+    """Results by key, bounded in bytes; the least recently used are evicted."""
 
-    def __init__(self, most_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.bytes = 0
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._clock = clock
-        self._kept: OrderedDict[Hashable, Kept] = OrderedDict()
+        self._results: OrderedDict[Hashable, CachedResult] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._results)
 
-    def get(self, place: Hashable) -> Kept | None:
-        """What is kept there, if it is not too old. It is the last to leave now."""
-        kept = self._kept.get(place)
-        if kept is None:
+    def get(self, key: Hashable) -> CachedResult | None:
+        """Returns the cached result unless it is too old, and marks it as the most recently used."""
+        cached = self._results.get(key)
+        if cached is None:
             return None
-        if self._clock() - kept.since >= KEEP_SECONDS:
-            self._drop(place)
+        if self._clock() - cached.since >= MAX_AGE_SECONDS:
+            self._drop(key)
             return None
-        self._kept.move_to_end(place)
-        return kept
+        self._results.move_to_end(key)
+        return cached
 
-    def put(self, place: Hashable, generation: int, answer: Any, since: float) -> None:
-        """Keeps an answer in the place of an older one; those that were not used for longest make room."""
-        before = self._kept.get(place)
-        if before is not None and before.generation > generation:
+    def put(self, key: Hashable, generation: int, result: Any, since: float) -> None:
+        """Caches a result, unless one of a later generation is cached, and evicts the least recently used ones."""
+        previous = self._results.get(key)
+        if previous is not None and previous.generation > generation:
             return
-        same = before is not None and before.answer is answer  # of callers who shared it: measured already
-        size = before.size if same and before is not None else EACH_BYTES + len(_encoder.encode(answer))
-        if before is not None:
-            self._drop(place)
-        if size > self._most_bytes:
+        # Callers that shared a read each cache the same object, whose size is already known.
+        same = previous is not None and previous.result is result
+        size = previous.size if same and previous is not None else OVERHEAD_BYTES + len(_encoder.encode(result))
+        if previous is not None:
+            self._drop(key)
+        if size > self._max_bytes:
             return
-        self._kept[place] = Kept(generation, answer, since, size)
+        self._results[key] = CachedResult(generation, result, since, size)
         self.bytes += size
-        while self.bytes > self._most_bytes:
-            self._drop(next(iter(self._kept)))
+        while self.bytes > self._max_bytes:
+            self._drop(next(iter(self._results)))
 
-    def _drop(self, place: Hashable) -> None:
-        self.bytes -= self._kept.pop(place).size
+    def _drop(self, key: Hashable) -> None:
+        self.bytes -= self._results.pop(key).size
 
 
-class Tally(msgspec.Struct):
-    """Of one generation of a campaign: for how many questions there was a look, and how many had a kept answer."""
+class HitRate(msgspec.Struct):
+    """The lookups and hits of one generation of a campaign, and the pause that follows if too few of them hit."""
 
     generation: int
-    asked: int = 0
-    there: int = 0
+    lookups: int = 0
+    hits: int = 0
     pause: float = 0.0
-    until: float = 0.0
+    paused_until: float = 0.0
 
 
 class CacheAdmission:
-    """Leaves a campaign alone for a while after a generation that did not pay, and longer each time."""
+    """Stops caching for a campaign after a generation with too few hits; each pause is longer than the one before."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._tallies: OrderedDict[int, Tally] = OrderedDict()
+        self._hit_rates: OrderedDict[int, HitRate] = OrderedDict()
 
-    def pays(self, campaign: int) -> bool:
-        """Whether to look and to keep, as far as is known."""
-        tally = self._tallies.get(campaign)
-        return tally is None or self._clock() >= tally.until
+    def admits(self, campaign: int) -> bool:
+        """Returns whether to use the cache for the campaign now."""
+        rate = self._hit_rates.get(campaign)
+        return rate is None or self._clock() >= rate.paused_until
 
-    def note(self, campaign: int, generation: int, *, there: bool) -> None:
-        """Notes that there was a look for an answer, and whether the answer was there."""
-        tally = self._tallies.setdefault(campaign, Tally(generation))
-        self._tallies.move_to_end(campaign)
-        if len(self._tallies) > _CAMPAIGNS:
-            self._tallies.popitem(last=False)
-        if not self.pays(campaign):
-            return  # of those who had asked before the pause began
-        if generation > tally.generation:
-            self._judge(tally)
-            tally.generation, tally.asked, tally.there = generation, 0, 0
-        if self.pays(campaign):
-            tally.asked += 1
-            tally.there += there
+    def record(self, campaign: int, generation: int, *, hit: bool) -> None:
+        """Records a lookup in the cache."""
+        rate = self._hit_rates.setdefault(campaign, HitRate(generation))
+        self._hit_rates.move_to_end(campaign)
+        if len(self._hit_rates) > _MAX_CAMPAIGNS:
+            self._hit_rates.popitem(last=False)
+        if not self.admits(campaign):
+            return  # a lookup that began before the pause
+        if generation > rate.generation:
+            self._end_generation(rate)
+            rate.generation, rate.lookups, rate.hits = generation, 0, 0
+        if self.admits(campaign):
+            rate.lookups += 1
+            rate.hits += hit
 
-    def _judge(self, tally: Tally) -> None:
-        """After a generation: whether it paid. What changed during a pause says nothing of what comes after it."""
-        if tally.asked:
-            paid = tally.there * _OF_ASKED >= tally.asked
-            tally.pause = 0.0 if paid else min(max(2 * tally.pause, FIRST_PAUSE), LONGEST_PAUSE)
-            tally.until = self._clock() + tally.pause
+    def _end_generation(self, rate: HitRate) -> None:
+        # A generation without lookups began and ended during a pause, which says nothing about the time after it.
+        if rate.lookups:
+            paid_off = rate.hits * _MAX_LOOKUPS_PER_HIT >= rate.lookups
+            rate.pause = 0.0 if paid_off else min(max(2 * rate.pause, FIRST_PAUSE), LONGEST_PAUSE)
+            rate.paused_until = self._clock() + rate.pause
 
 
 class ResultCache:
-    """Keeps answers that follow from a campaign's own entities alone, and gives them again after a look at its events.
+    """Caches results that depend only on a campaign's own entities; polls the campaign's events before reusing one.
 
-    An answer is as good as a new one: what was committed before a caller asked is in what it is given, whichever
-    process wrote it. A question that comes for the first time pays nothing: there is no look, and its answer is let go,
-    so that the many questions that never come again push nothing out. Where events come faster than questions come
-    again, it leaves off for a while. Answers are shared, so nobody may change them. What changes entities without an
-    event is seen after `KEEP_SECONDS` at most.
+    A cached result is as current as a new one: it includes everything that was committed before the call, by whichever
+    process. The first request for a key costs nothing extra: the log is not polled and the result is not cached, so
+    queries that are never repeated evict nothing. Where events are more frequent than repeated queries, caching pauses
+    for a while. Results are shared, so callers must not modify them. Changes that do not log an event become visible
+    after at most `MAX_AGE_SECONDS`.
     """
 
     def __init__(
-        self, database: Database, most_bytes: int = MOST_BYTES, clock: Callable[[], float] = time.monotonic
+        self, database: Database, max_bytes: int = MAX_BYTES, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.answers = Answers(most_bytes, clock)
-        self._most_bytes = most_bytes
+        self.results = CachedResults(max_bytes, clock)
+        self._max_bytes = max_bytes
         self._clock = clock
-        self._repeats = Repeats()
+        self._recent_keys = RecentKeys()
         self._admission = CacheAdmission(clock)
-        self._changes = Generations(database, clock)
+        self._generations = Generations(database, clock)
         self._single_flight = SingleFlight()
 
-    async def answer(self, question: Hashable, campaign: int, ask: Callable[[], Awaitable[T]]) -> T:
-        """The answer of `ask`, now or lately. The question says all on which the answer depends, but the campaign.
+    async def get(self, key: Hashable, campaign: int, query: Callable[[], Awaitable[T]]) -> T:
+        """Returns the result of `query`, cached or new. The key must determine the result within the campaign.
 
-        Within a transaction or under a lease it is always asked. So it is on the platform, where an answer may tell of
+        The cache is not used in a transaction or under a lease, nor on the platform, where a result may depend on
         every campaign.
         """
-        place = (campaign, question)
-        alone = not mergeable() or campaign == PLATFORM or not self._most_bytes
-        if alone or not self._repeats.again(place) or not self._admission.pays(campaign):
-            return await self._single_flight.answer(question, campaign, ask)
-        generation = await self._changes.generation(campaign)
-        kept = self.answers.get(place)
-        there = kept is not None and kept.generation >= generation
-        self._admission.note(campaign, generation, there=there)
-        if kept is not None and there:
-            found: T = kept.answer
-            return found
+        cache_key = (campaign, key)
+        uncacheable = not mergeable() or campaign == PLATFORM or not self._max_bytes
+        if uncacheable or not self._recent_keys.seen_before(cache_key) or not self._admission.admits(campaign):
+            return await self._single_flight.run(key, campaign, query)
+        generation = await self._generations.generation(campaign)
+        cached = self.results.get(cache_key)
+        hit = cached is not None and cached.generation >= generation
+        self._admission.record(campaign, generation, hit=hit)
+        if cached is not None and hit:
+            cached_result: T = cached.result
+            return cached_result
         since = self._clock()
-        answer = await self._single_flight.answer(question, campaign, ask)
-        self.answers.put(place, generation, answer, since)
-        return answer
+        result = await self._single_flight.run(key, campaign, query)
+        self.results.put(cache_key, generation, result, since)
+        return result

@@ -129,7 +129,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
     async def search(self, request: SearchRequest) -> SearchAnswer[E]:
         """Searches the text of the entities; the best matches come first."""
         key = (type(self), request)
-        return await self.registry.result_cache.answer(key, current_campaign(), lambda: self._search(request))
+        return await self.registry.result_cache.get(key, current_campaign(), lambda: self._search(request))
 
     async def update(
         self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None

@@ -7,7 +7,7 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.declare.methods import OPERATION
 from ovasabi.kernel.events.subscriptions import Subscriptions
-from ovasabi.kernel.search.result_cache import MOST_BYTES, ResultCache
+from ovasabi.kernel.search.result_cache import MAX_BYTES, ResultCache
 from ovasabi.kernel.service.base import S, Service, services
 from ovasabi.kernel.service.entity_service import EntityService
 from ovasabi.kernel.service.protocol import Entities, Served
@@ -20,7 +20,7 @@ Elsewhere = Callable[[type[Service]], Entities[Any] | None]
 class ServiceRegistry:
     """The services, one instance of each; through it services call each other, including those in other processes."""
 
-    def __init__(self, database: Database, elsewhere: Elsewhere | None = None, *, kept_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, database: Database, elsewhere: Elsewhere | None = None, *, kept_bytes: int = MAX_BYTES) -> None:
         self.database = database
         self.subscriptions = Subscriptions(database)
         self.result_cache = ResultCache(database, kept_bytes)

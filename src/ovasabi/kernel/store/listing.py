@@ -59,7 +59,7 @@ async def list_page(repository: Repository[E], request: ListRequest) -> Page[E]:
     campaign = current_campaign()
     if not 1 <= request.page_size <= MAX_SIZE:
         raise InvalidValue(field="page_size", problem=f"page_size must be between 1 and {MAX_SIZE}.")
-    return await repository.single_flight.answer(request, campaign, lambda: _page(repository, request, campaign))
+    return await repository.single_flight.run(request, campaign, lambda: _page(repository, request, campaign))
 
 
 async def _page(repository: Repository[E], request: ListRequest, campaign: int) -> Page[E]:

@@ -1,4 +1,4 @@
-"""The lines of a file to import, decoded and gathered into batches that are bounded in rows and in bytes."""
+"""Decodes the lines of a file to import into batches that are bounded in rows and in bytes."""
 
 from collections.abc import Iterator
 from typing import BinaryIO, Literal
@@ -16,14 +16,14 @@ BATCH_BYTES = 1024 * 1024
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A line and its draft."""
+    """A line and the new entity decoded from it."""
 
     line: Line
     draft: NewEntity
 
 
 class Batch(msgspec.Struct):
-    """Lines that are sent together, those that need not be sent since they are wrong, and where the last one ends."""
+    """Rows that are sent together, the invalid lines among them, and the byte offset at which the last line ends."""
 
     rows: list[Row] = []
     refused: list[tuple[Line, OvasabiError]] = []
@@ -31,7 +31,7 @@ class Batch(msgspec.Struct):
     end: int = 0
 
     def add(self, line: Line, draft: NewEntity | OvasabiError) -> None:
-        """Adds a line with what became of it."""
+        """Adds a line with its new entity, or with the error that refused it."""
         if isinstance(draft, OvasabiError):
             self.refused.append((line, draft))
         else:
@@ -41,21 +41,22 @@ class Batch(msgspec.Struct):
 
 
 def read_batches(
-    file: BinaryIO, drafts: LineDecoder, format: Format, rows: int = BATCH_ROWS, *, after: int = 0
+    file: BinaryIO, decoder: LineDecoder, format: Format, rows: int = BATCH_ROWS, *, after: int = 0
 ) -> Iterator[Batch]:
-    """The batches of a file; NotImportable if it is empty, or wrong as a whole.
+    """Yields the batches of a file; raises `NotImportable` if the file is empty or invalid as a whole.
 
-    Lines that end within the first `after` bytes are read, since equal ones are counted for their keys, and left out.
+    Lines that end within the first `after` bytes are decoded too, since the keys of equal lines depend on their order,
+    but they are left out of the batches.
     """
     lines = json_lines(file) if format == "jsonl" else csv_records(file)
     if format == "csv" and (header := next(lines, None)) is not None:
-        drafts.read_header(header)
-    make = drafts.from_json if format == "jsonl" else drafts.from_csv
+        decoder.read_header(header)
+    decode = decoder.from_json if format == "jsonl" else decoder.from_csv
     batch, empty = Batch(), True
     for line in lines:
         empty = False
         try:
-            draft: NewEntity | OvasabiError = make(line)
+            draft: NewEntity | OvasabiError = decode(line)
         except OvasabiError as error:
             draft = error
         if line.end > after:

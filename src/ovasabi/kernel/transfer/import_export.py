@@ -1,4 +1,4 @@
-"""What every entity's service can do with all of its entities, at length: take them in, and give them out."""
+"""The long methods of every entity's service: importing and exporting entities."""
 
 import asyncio
 import io
@@ -15,15 +15,15 @@ from ovasabi.kernel.declare.fields import Secret
 from ovasabi.kernel.declare.methods import long
 from ovasabi.kernel.store.listing import ListRequest, Page
 from ovasabi.kernel.transfer.batches import Batch, Format, read_batches
-from ovasabi.kernel.transfer.importer import Creating, Importer, Tally
+from ovasabi.kernel.transfer.importer import EntityCreator, Importer, Tally
 from ovasabi.kernel.transfer.line_decoder import LineDecoder
 from ovasabi.kernel.transfer.lines import Line, csv_records, json_lines
 from ovasabi.kernel.work.long_methods import Progress
 
 LINES, ROWS = 500, 200
-"""Lines that an import sends, and entities that an export reads, in one statement, at most."""
+"""The maximum number of lines that an import sends, and of entities that an export reads, in one statement."""
 OUTPUT_BYTES = 512 * 1024
-"""About how much an export reads, and puts out, at a time."""
+"""The approximate amount that an export reads and writes at a time."""
 SHOWN_REJECTS, SHOWN_REASON = 100, 300
 
 
@@ -73,8 +73,8 @@ class ExportResult(msgspec.Struct, frozen=True):
     bytes: int = 0
 
 
-class Collection(Creating, Protocol):
-    """What imports and exports need of a service: entities of one type, created and listed."""
+class Collection(EntityCreator, Protocol):
+    """The part of a service that imports and exports need: creating and listing entities of one type."""
 
     entity: ClassVar[type[Entity]]
 
@@ -85,74 +85,74 @@ class Collection(Creating, Protocol):
 @long(role=None)
 async def import_entities(service: Collection, request: ImportRequest, progress: Progress) -> ImportResult:
     """Creates entities from lines of JSON or CSV. Reports invalid lines; creates all others, each exactly once."""
-    return await _imported(service, request, progress)
+    return await _import(service, request, progress)
 
 
 @long()
 async def export_entities(service: Collection, request: ExportRequest, progress: Progress) -> ExportResult:
     """Writes the entities that exist when it is called, oldest first, as lines of JSON that `import` accepts."""
-    return await _exported(service, request, progress)
+    return await _export(service, request, progress)
 
 
 class _Rejects:
-    """Keeps the first of the lines that were refused."""
+    """Collects the first lines that were rejected."""
 
-    def __init__(self, before: list[Reject]) -> None:
-        self.kept = list(before)
+    def __init__(self, previous: list[Reject]) -> None:
+        self.first = list(previous)
 
     def write(self, line: Line, refusal: OvasabiError) -> None:
         reason = (
             "An earlier line with this key had different values." if isinstance(refusal, KeyReused) else str(refusal)
         )
-        if len(self.kept) < SHOWN_REJECTS:
-            reason = reason[:SHOWN_REASON].replace("\0", "\N{REPLACEMENT CHARACTER}")  # which no jsonb can hold
-            self.kept.append(Reject(line.number, reason, refusal.field and refusal.field.replace("\0", "")))
+        if len(self.first) < SHOWN_REJECTS:
+            reason = reason[:SHOWN_REASON].replace("\0", "\N{REPLACEMENT CHARACTER}")  # jsonb cannot contain NUL
+            self.first.append(Reject(line.number, reason, refusal.field and refusal.field.replace("\0", "")))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing, since no file is open."""
 
 
-async def _imported(service: Collection, request: ImportRequest, progress: Progress) -> ImportResult:
-    data, before = request.data.encode(), msgspec.convert(progress.so_far or {}, ImportResult)
-    total, rejects = await asyncio.to_thread(_lines, data, request.format), _Rejects(before.rejects)
+async def _import(service: Collection, request: ImportRequest, progress: Progress) -> ImportResult:
+    data, previous = request.data.encode(), msgspec.convert(progress.so_far or {}, ImportResult)
+    total, rejects = await asyncio.to_thread(_count_lines, data, request.format), _Rejects(previous.rejects)
     end = int(progress.marker or 0)
 
     def result(tally: Tally) -> ImportResult:
-        return ImportResult(tally.created, tally.present, tally.rejected, rejects.kept)
+        return ImportResult(tally.created, tally.present, tally.rejected, rejects.first)
 
-    async def settled(tally: Tally) -> None:
+    async def after_batch(tally: Tally) -> None:
         await progress.step(tally.lines, total, marker=tally.end, so_far=result(tally))
 
     importer = Importer(
         service,
         rejects,
-        given_keys=request.key is not None,
-        in_flight=1,  # each statement locks the lease that it is written under: between two of them it is renewed
+        explicit_keys=request.key is not None,
+        in_flight=1,  # each statement locks the operation's lease, which can only be renewed between two statements
         since=progress.operation_id,
-        settled=settled,
+        after_batch=after_batch,
     )
-    importer.tally = Tally(before.created, before.present, before.rejected, end)
-    drafts = LineDecoder(type_of(service.entity), request.key)
-    batches = read_batches(io.BytesIO(data), drafts, request.format, LINES, after=end)
-    return result(await importer.run_through(_one_by_one(batches)))
+    importer.tally = Tally(previous.created, previous.present, previous.rejected, end)
+    decoder = LineDecoder(type_of(service.entity), request.key)
+    batches = read_batches(io.BytesIO(data), decoder, request.format, LINES, after=end)
+    return result(await importer.run_async(_in_threads(batches)))
 
 
-def _lines(data: bytes, format: Format) -> int:
-    """How many lines there are to import."""
+def _count_lines(data: bytes, format: Format) -> int:
+    """Returns the number of lines to import."""
     file = io.BytesIO(data)
     if format == "jsonl":
         return sum(1 for _ in json_lines(file))
     return max(0, sum(1 for _ in csv_records(file)) - 1)
 
 
-async def _one_by_one(batches: Iterator[Batch]) -> AsyncIterator[Batch]:
-    """Batches, each decoded in a thread when it is wanted."""
+async def _in_threads(batches: Iterator[Batch]) -> AsyncIterator[Batch]:
+    """Yields the batches; each is decoded in a thread when it is requested."""
     while (batch := await asyncio.to_thread(next, batches, None)) is not None:
         yield batch
 
 
-class _Place(msgspec.Struct, frozen=True):
-    """Where an export is: the next page, how many entities it has, how many there are in all; whether it is over."""
+class _Checkpoint(msgspec.Struct, frozen=True):
+    """The checkpoint of an export: the token and size of the next page, the total, and whether the export is done."""
 
     token: str = ""
     rows: int = 50
@@ -160,44 +160,46 @@ class _Place(msgspec.Struct, frozen=True):
     over: bool = False
 
 
-async def _exported(service: Collection, request: ExportRequest, progress: Progress) -> ExportResult:
+async def _export(service: Collection, request: ExportRequest, progress: Progress) -> ExportResult:
     result = msgspec.convert(progress.so_far or {}, ExportResult)
-    place = msgspec.convert(progress.marker or {}, _Place)
-    fields = None if request.whole else _drafted(type_of(service.entity))
-    while not place.over:
-        page, total = await _page(service, request, place)
-        # What is created while it runs has a greater id than the operation: an export ends.
-        there = [entity for entity in page.items if entity.id <= progress.operation_id]
-        over = len(there) < len(page.items) or not page.next_page_token
-        output = _output(there, fields) or ([""] if over and not result.entities else [])
+    checkpoint = msgspec.convert(progress.marker or {}, _Checkpoint)
+    fields = None if request.whole else _importable_fields(type_of(service.entity))
+    while not checkpoint.over:
+        page, total = await _page(service, request, checkpoint)
+        # Entities that are created while the export runs have greater ids than the operation and are left out.
+        entities = [entity for entity in page.items if entity.id <= progress.operation_id]
+        over = len(entities) < len(page.items) or not page.next_page_token
+        output = _output(entities, fields) or ([""] if over and not result.entities else [])
         size = sum(len(text.encode()) for text in output)
-        result = ExportResult(result.entities + len(there), result.bytes + size)
-        rows = max(1, min(ROWS, 2 * place.rows, OUTPUT_BYTES * len(there) // max(1, size)))
-        place = _Place(page.next_page_token, rows, total, over)
-        await progress.step(result.entities, total, marker=place, so_far=result, output=output)
+        result = ExportResult(result.entities + len(entities), result.bytes + size)
+        rows = max(1, min(ROWS, 2 * checkpoint.rows, OUTPUT_BYTES * len(entities) // max(1, size)))
+        checkpoint = _Checkpoint(page.next_page_token, rows, total, over)
+        await progress.step(result.entities, total, marker=checkpoint, so_far=result, output=output)
     return result
 
 
-async def _page(service: Collection, request: ExportRequest, place: _Place) -> tuple[Page[Any], int | None]:
-    """The next page, and how many there are, if that could be counted in time."""
-    asked = ListRequest(page_size=place.rows, page_token=place.token, filter=request.filter, order_by="created_at")
-    if not place.token:
+async def _page(service: Collection, request: ExportRequest, checkpoint: _Checkpoint) -> tuple[Page[Any], int | None]:
+    """Returns the next page, and the total number of entities if it could be counted in time."""
+    next_page = ListRequest(
+        page_size=checkpoint.rows, page_token=checkpoint.token, filter=request.filter, order_by="created_at"
+    )
+    if not checkpoint.token:
         try:
-            counted = await service.list(msgspec.structs.replace(asked, include_total=True))
-            return counted, counted.total_size
+            page = await service.list(msgspec.structs.replace(next_page, include_total=True))
+            return page, page.total_size
         except DeadlineExceeded:
             pass
-    return await service.list(asked), place.total
+    return await service.list(next_page), checkpoint.total
 
 
-def _drafted(of: EntityType) -> list[str]:
-    """The fields that a draft has, but for secrets, which nobody reads."""
+def _importable_fields(of: EntityType) -> list[str]:
+    """Returns the fields that an import accepts, except for secrets, which cannot be read."""
     secrets = {field.name for field in of.stored if field.has(Secret)}
     return [name for name in of.draft.__struct_fields__ if name not in secrets]
 
 
 def _output(entities: list[Entity], fields: list[str] | None) -> list[str]:
-    """Lines of JSON, in pieces of about the size that one wants to download at a time."""
+    """Returns the entities as lines of JSON, in pieces of a size that suits a download."""
     pieces: list[list[str]] = [[]]
     size = 0
     for entity in entities:

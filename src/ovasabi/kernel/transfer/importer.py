@@ -1,4 +1,4 @@
-"""Imports: lines of a file through the same create as any other, in batches, safe to break off and run again."""
+"""Imports the lines of a file in batches, through the service's own create; safe to interrupt and to run again."""
 
 import asyncio
 import threading
@@ -26,16 +26,16 @@ from ovasabi.kernel.transfer.lines import Line, NotImportable
 
 T = TypeVar("T")
 IN_FLIGHT = 3
-"""Batches on their way to the database at a time; with those being read, all that is ever in memory."""
+"""The number of batches that are sent concurrently. Besides them, only those being read are in memory."""
 PATIENCE = Policy(first=0.2, longest=10.0, seconds=45.0)
-"""How long it is tried while the database does not answer: a restart passes unnoticed."""
+"""How long to retry while the database is unavailable; long enough to survive a restart."""
 
-_ONE_BY_ONE = (Kind.INVALID, Kind.PRECONDITION, Kind.CONFLICT, Kind.EXISTS, Kind.NOT_FOUND)
+_ROW_ERRORS = (Kind.INVALID, Kind.PRECONDITION, Kind.CONFLICT, Kind.EXISTS, Kind.NOT_FOUND)
 _SQL = load(__file__)
 
 
 class Tally(msgspec.Struct):
-    """What became of the lines so far; `end` is how many bytes of the file that were."""
+    """The number of lines by outcome so far; `end` is the byte offset at which they end in the file."""
 
     created: int = 0
     present: int = 0
@@ -44,68 +44,68 @@ class Tally(msgspec.Struct):
 
     @property
     def lines(self) -> int:
-        """All that were dealt with."""
+        """The number of lines processed."""
         return self.created + self.present + self.rejected
 
 
-class Creating(Protocol):
-    """What takes new entities, many at a time: the service of their type."""
+class EntityCreator(Protocol):
+    """The part of an entity type's service that creates many entities at a time."""
 
     database: Database
 
     async def create_many(self, drafts: Sequence[NewEntity]) -> "list[Any | OvasabiError]":
-        """Creates them; an error in the place of each that was refused."""
+        """Creates the entities; returns, for each, the entity or the error that refused it."""
 
 
-class Refused(Protocol):
-    """Where the lines that are refused go."""
+class RejectSink(Protocol):
+    """Receives the rejected lines."""
 
     def write(self, line: Line, refusal: OvasabiError) -> None:
-        """Takes one of them."""
+        """Writes a rejected line."""
 
     def close(self) -> None:
-        """There are no more."""
+        """Ends the output."""
 
 
 class Importer:
-    """Sends batches to a service in the context's campaign, and tells `progress`; `stop` ends it soon, and orderly.
+    """Sends batches to a service in the context's campaign and reports to `progress`; `stop` ends it gracefully.
 
-    `settled` is awaited after each batch that is dealt with. `since` is an id: what was made later under a line's own
-    key was made by this import, before it was broken off.
+    `after_batch` is awaited after each processed batch. `since` is an id: an entity with a greater id and the key of a
+    line was created by this import before it was interrupted. `explicit_keys` says that a field of the line is its key.
     """
 
     def __init__(
         self,
-        service: Creating,
-        rejects: Refused,
+        service: EntityCreator,
+        rejects: RejectSink,
         *,
-        given_keys: bool = False,
+        explicit_keys: bool = False,
         stop: asyncio.Event | None = None,
         in_flight: int = IN_FLIGHT,
         since: int | None = None,
-        settled: Callable[[Tally], Awaitable[None]] | None = None,
+        after_batch: Callable[[Tally], Awaitable[None]] | None = None,
     ) -> None:
         self.tally = Tally()
         self.progress: Callable[[Tally], None] = lambda tally: None
         self._service = service
         self._rejects = rejects
-        self._given_keys = given_keys
+        self._explicit_keys = explicit_keys
         self._stop = stop or asyncio.Event()
         self._in_flight = in_flight
         self._since = since
-        self._settled = settled
+        self._after_batch = after_batch
 
     @property
     def stopped(self) -> bool:
-        """Whether it was told to stop."""
+        """Whether a stop was requested."""
         return self._stop.is_set()
 
     async def run(self, batches: Iterator[Batch]) -> Tally:
-        """Imports until the end, or until told to stop. The tally is right even where an error ends it."""
-        return await self.run_through(self._read(batches))
+        """Imports until the end or until stopped. The tally is correct even if an error ends the import."""
+        return await self.run_async(self._read(batches))
 
-    async def run_through(self, batches: AsyncIterator[Batch]) -> Tally:
-        """As `run`, of batches that are waited for."""
+    async def run_async(self, batches: AsyncIterator[Batch]) -> Tally:
+        """Imports batches from an asynchronous iterator; otherwise like `run`."""
         sent: deque[asyncio.Task[list[bool | OvasabiError]]] = deque()
         waiting: deque[Batch] = deque()
         try:
@@ -113,9 +113,9 @@ class Importer:
                 sent.append(asyncio.create_task(self._send(batch.rows)))
                 waiting.append(batch)
                 if len(sent) >= self._in_flight:
-                    await self._settle(waiting.popleft(), await sent.popleft())
+                    await self._record(waiting.popleft(), await sent.popleft())
             while sent:
-                await self._settle(waiting.popleft(), await sent.popleft())
+                await self._record(waiting.popleft(), await sent.popleft())
         finally:
             for task in sent:
                 task.cancel()
@@ -123,109 +123,112 @@ class Importer:
             self._rejects.close()
         return self.tally
 
-    async def _settle(self, batch: Batch, answers: "list[bool | OvasabiError]") -> None:
-        """Counts a batch, in the order of the file, and writes its rejects."""
+    async def _record(self, batch: Batch, outcomes: "list[bool | OvasabiError]") -> None:
+        """Adds a batch to the tally and writes its rejects in the order of the file."""
         refused = list(batch.refused)
-        for row, answer in zip(batch.rows, answers, strict=True):
-            if isinstance(answer, OvasabiError):
-                refused.append((row.line, answer))
-            elif answer:
+        for row, outcome in zip(batch.rows, outcomes, strict=True):
+            if isinstance(outcome, OvasabiError):
+                refused.append((row.line, outcome))
+            elif outcome:
                 self.tally.created += 1
             else:
                 self.tally.present += 1
-        for line, error in sorted(refused, key=lambda one: one[0].number):
+        for line, error in sorted(refused, key=lambda item: item[0].number):
             self._rejects.write(line, error)
             self.tally.rejected += 1
         self.tally.end = batch.end
         self.progress(self.tally)
-        if self._settled is not None:
-            await self._settled(self.tally)
+        if self._after_batch is not None:
+            await self._after_batch(self.tally)
 
     async def _send(self, rows: list[Row]) -> "list[bool | OvasabiError]":
-        """For each row: whether it was created (else it was there already), or why it was refused."""
+        """Returns, for each row, whether it was created (False if it already existed), or the error that refused it."""
         drafts = [row.draft for row in rows]
-        known = await self._known(drafts)
-        # A derived key says what the row holds, so a known one is in; of a given key, the service compares the content.
-        fresh = [place for place, draft in enumerate(drafts) if self._given_keys or draft.key not in known]
-        answers: list[bool | OvasabiError] = [self._by_us(known.get(str(draft.key))) for draft in drafts]
-        seen: set[int] = set()
-        for place, answer in zip(fresh, await self._created([drafts[place] for place in fresh]), strict=True):
-            if isinstance(answer, OvasabiError):
-                answers[place] = answer
+        ids = await self._ids_by_key(drafts)
+        # A derived key determines the content, so a row with a used one exists. With explicit keys, only the service
+        # can compare the content.
+        to_create = [index for index, draft in enumerate(drafts) if self._explicit_keys or draft.key not in ids]
+        outcomes: list[bool | OvasabiError] = [self._created_here(ids.get(str(draft.key))) for draft in drafts]
+        created: set[int] = set()
+        results = await self._create([drafts[index] for index in to_create])
+        for index, result in zip(to_create, results, strict=True):
+            if isinstance(result, OvasabiError):
+                outcomes[index] = result
             else:
-                answers[place] = drafts[place].key not in known and answer.id not in seen
-                seen.add(answer.id)
-        return answers
+                outcomes[index] = drafts[index].key not in ids and result.id not in created
+                created.add(result.id)
+        return outcomes
 
-    def _by_us(self, id: int | None) -> bool:
+    def _created_here(self, id: int | None) -> bool:
+        """Returns whether this import created the entity before it was interrupted."""
         return id is not None and self._since is not None and id > self._since
 
-    async def _known(self, drafts: list[NewEntity]) -> dict[str, int]:
-        """Which of the keys were used before, and for what."""
+    async def _ids_by_key(self, drafts: list[NewEntity]) -> dict[str, int]:
+        """Returns the ids of the entities that were created under the keys before."""
         campaign, keys = current_campaign(), [draft.key for draft in drafts]
         database = self._service.database
-        rows = await self._patiently(lambda: read(database, _SQL["known"], scope_of(campaign), campaign, keys))
+        rows = await self._retrying(lambda: read(database, _SQL["ids_by_key"], scope_of(campaign), campaign, keys))
         return {row["key"]: row["master_id"] for row in rows}
 
-    async def _created(self, drafts: list[NewEntity]) -> list[Entity | OvasabiError]:
-        """The service's answers; rows that only time stands against are tried again, and their keys make that safe."""
-        answers: dict[int, Entity | OvasabiError] = {}
+    async def _create(self, drafts: list[NewEntity]) -> list[Entity | OvasabiError]:
+        """Returns the service's results. Rows with transient errors are sent again, which their keys make safe."""
+        results: dict[int, Entity | OvasabiError] = {}
 
         async def attempt() -> None:
-            again = [place for place in range(len(drafts)) if place not in answers or _passes(answers[place])]
-            answers.update(zip(again, await self._halving([drafts[place] for place in again]), strict=True))
-            for answer in answers.values():
-                if isinstance(answer, OvasabiError) and _passes(answer):
-                    raise answer
+            pending = [index for index in range(len(drafts)) if index not in results or _is_transient(results[index])]
+            results.update(zip(pending, await self._create_or_split([drafts[index] for index in pending]), strict=True))
+            for result in results.values():
+                if isinstance(result, OvasabiError) and _is_transient(result):
+                    raise result
 
         try:
-            await self._patiently(attempt)
+            await self._retrying(attempt)
         except OvasabiError as error:
             if not error.transient:
                 raise
-        for answer in answers.values():
-            # A lease that was lost, or a database that is away, is no fault of the row.
-            if isinstance(answer, LeaseLost) or (isinstance(answer, OvasabiError) and answer.kind.transient):
-                raise answer
-        return [answers[place] for place in range(len(drafts))]
+        for result in results.values():
+            # A lost lease or an unavailable database does not make the row invalid.
+            if isinstance(result, LeaseLost) or (isinstance(result, OvasabiError) and result.kind.transient):
+                raise result
+        return [results[index] for index in range(len(drafts))]
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The keys of the rows make it safe to send them again, so all that time may mend is tried again from here."""
+    async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Retries transient errors until stopped. All of them may be retried here, since the rows have keys."""
 
-        def passes(error: Exception) -> bool:
+        def retryable(error: Exception) -> bool:
             return transient(error) and not self._stop.is_set()
 
-        return await retry(attempt, PATIENCE, on=passes, deadline=deadline(), takes_over=True)
+        return await retry(attempt, PATIENCE, on=retryable, deadline=deadline(), takes_over=True)
 
-    async def _halving(self, drafts: list[NewEntity]) -> list[Entity | OvasabiError]:
-        """A statement that fails as a whole is made of halves, until the rows that it fails for are alone."""
+    async def _create_or_split(self, drafts: list[NewEntity]) -> list[Entity | OvasabiError]:
+        """Creates the entities. Splits a statement that fails as a whole until the rows that fail are alone."""
         if not drafts:
             return []
         try:
             return await self._service.create_many(drafts)
         except OvasabiError as error:
             too_slow = error.kind is Kind.DEADLINE and len(drafts) > 1
-            if not too_slow and (error.transient or (error.kind in _ONE_BY_ONE and len(drafts) == 1)):
+            if not too_slow and (error.transient or (error.kind in _ROW_ERRORS and len(drafts) == 1)):
                 return [error] * len(drafts)
-            if isinstance(error, LeaseLost) or not (too_slow or error.kind in _ONE_BY_ONE):
+            if isinstance(error, LeaseLost) or not (too_slow or error.kind in _ROW_ERRORS):
                 raise
         middle = len(drafts) // 2
-        return [*await self._halving(drafts[:middle]), *await self._halving(drafts[middle:])]
+        return [*await self._create_or_split(drafts[:middle]), *await self._create_or_split(drafts[middle:])]
 
     async def _read(self, batches: Iterator[Batch]) -> AsyncIterator[Batch]:
-        """The batches, read in a thread that nobody waits for, since standard input may never answer."""
+        """Yields the batches, read in a daemon thread that is never joined, since standard input may block forever."""
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[Batch | BaseException | None] = asyncio.Queue()
         room, ended = threading.Semaphore(1), threading.Event()
 
         def put(item: Batch | BaseException | None) -> None:
-            # A coroutine for the loop to run would be reported as never awaited if an error closes the loop first.
+            # A coroutine scheduled here would be reported as never awaited if an error closes the loop first.
             room.acquire()
             if not ended.is_set():
                 loop.call_soon_threadsafe(queue.put_nowait, item)
 
         def read_all() -> None:
-            with suppress(RuntimeError):  # the loop is gone: nobody listens
+            with suppress(RuntimeError):  # the loop is closed
                 try:
                     for batch in batches:
                         put(batch)
@@ -256,7 +259,7 @@ class Importer:
 
 
 def type_named(plural: str) -> str:
-    """The entity type with a plural; NotImportable with what was probably meant."""
+    """Returns the entity type with this plural; raises `NotImportable` with a suggestion if there is none."""
     plurals = {of.plural: name for name, of in declared.items()}
     if plural not in plurals:
         near = get_close_matches(plural, plurals, 1, cutoff=0.5)
@@ -265,5 +268,5 @@ def type_named(plural: str) -> str:
     return plurals[plural]
 
 
-def _passes(answer: Entity | OvasabiError) -> bool:
-    return isinstance(answer, OvasabiError) and answer.transient
+def _is_transient(result: Entity | OvasabiError) -> bool:
+    return isinstance(result, OvasabiError) and result.transient

@@ -1,4 +1,4 @@
-"""From a line to a draft: typed by the entity's declaration, with a key that makes a second import of it do nothing."""
+"""Decodes a line into a new entity, typed by its declaration, with a key that makes importing it again a no-op."""
 
 import hashlib
 import re
@@ -18,17 +18,17 @@ from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.kernel.transfer.lines import Line, NotImportable, not_utf8
 
 MAX_KEY = 200
-_PLACE = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
-_NAMED = re.compile(r"Object (missing required|contains unknown) field `([^`]*)`")
+_PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+_FIELD_ERROR = re.compile(r"Object (missing required|contains unknown) field `([^`]*)`")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class LineDecoder:
-    """Makes the drafts of one file. `key_field` names the field, or an extra one, that tells its lines apart."""
+    """Decodes the lines of one file. `key_field` is the field, or an extra field, that identifies a line."""
 
     def __init__(self, of: EntityType, key_field: str | None) -> None:
         self.of = of
-        self.known = of.draft.__struct_fields__
+        self.fields = of.draft.__struct_fields__
         self._key_field = key_field
         self._typed = msgspec.json.Decoder(of.draft)
         self._raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -37,7 +37,7 @@ class LineDecoder:
         self._header: list[list[str]] | None = None
 
     def from_json(self, line: Line) -> NewEntity:
-        """The draft of a line of JSON Lines; InvalidValue names the field that is wrong."""
+        """Returns the new entity of a line of JSON; raises `InvalidValue` with the invalid field."""
         if problem := line.problem or not_utf8(line.raw):
             raise InvalidValue(problem=problem)
         key, text = None, line.raw
@@ -46,16 +46,16 @@ class LineDecoder:
                 values = self._raw.decode(text)
                 key = values.get(self._key_field)
                 key = None if key is None else msgspec.json.decode(key)
-                if self._key_field not in self.known:
+                if self._key_field not in self.fields:
                     values.pop(self._key_field, None)
                     text = msgspec.json.encode(values)
             draft = self._typed.decode(text)
         except msgspec.MsgspecError as error:
-            raise self._wrong(error) from None
-        return self._draft(draft, key)
+            raise self._invalid(error) from None
+        return self._new_entity(draft, key)
 
     def read_header(self, line: Line) -> None:
-        """Takes the header of a CSV; NotImportable if a column of it is not one of a draft."""
+        """Reads the header of a CSV; raises `NotImportable` if a column is not a field that can be imported."""
         if line.problem:
             raise NotImportable(problem=line.problem)
         columns = [cell.strip() for cell in line.cells or []]
@@ -73,7 +73,7 @@ class LineDecoder:
         self._header = [column.split(".") if column != self._key_field else [column] for column in columns]
 
     def from_csv(self, line: Line) -> NewEntity:
-        """The draft of a record of CSV, after its header."""
+        """Returns the new entity of a CSV record; the header must have been read before."""
         header, cells = self._header or [], line.cells or []
         if line.problem:
             raise InvalidValue(problem=line.problem)
@@ -84,15 +84,15 @@ class LineDecoder:
             if cell != "":
                 _put(values, path, self._cell(path, cell))
         key = values.get(self._key_field) if self._key_field is not None else None
-        if self._key_field not in self.known:
+        if self._key_field not in self.fields:
             values.pop(self._key_field or "", None)
         try:
-            return self._draft(msgspec.convert(values, self.of.draft, strict=False), key)
+            return self._new_entity(msgspec.convert(values, self.of.draft, strict=False), key)
         except msgspec.ValidationError as error:
-            raise self._wrong(error) from None
+            raise self._invalid(error) from None
 
     def _cell(self, path: list[str], cell: str) -> Any:
-        """A cell as what `convert` takes: a list from `a;b` or JSON, an object from JSON, else its text."""
+        """Returns a cell as input for `convert`: a list from `a;b` or JSON, an object from JSON, else its text."""
         field = self.of.by_name.get(path[0])
         whole = len(path) == 1
         lists = whole and field is not None and field.is_list
@@ -107,30 +107,31 @@ class LineDecoder:
     def _check_column(self, column: str) -> None:
         name, dot, _ = column.partition(".")
         field = self.of.by_name.get(name)
-        if name not in self.known:
-            near = get_close_matches(name, self.known, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"Allowed: {', '.join(self.known)}."
+        if name not in self.fields:
+            near = get_close_matches(name, self.fields, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"Allowed: {', '.join(self.fields)}."
             raise NotImportable(problem=f"The CSV column {column} is not a field of {self.of.name}.", hint=hint)
         if dot and not _is_object(name, field):
             raise NotImportable(problem=f"The CSV column {column} is not valid: {name} has no parts.")
 
-    def _draft(self, draft: msgspec.Struct, key: Any) -> NewEntity:
+    def _new_entity(self, draft: msgspec.Struct, key: Any) -> NewEntity:
         values = {name: value for name, value in msgspec.structs.asdict(draft).items() if value is not UNSET}
-        return NewEntity(values, self._given_key(key) if self._key_field is not None else self._derived_key(values))
+        return NewEntity(values, self._explicit_key(key) if self._key_field is not None else self._derived_key(values))
 
-    def _given_key(self, value: Any) -> str:
+    def _explicit_key(self, value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
             name = self._key_field
-            raise InvalidValue(field=name, problem=f"{name}: the key of the line must be a text or a number.")
+            raise InvalidValue(field=name, problem=f"{name}: the key of the line must be a string or a number.")
         key = f"import:{self.of.name}:{value}"
         return (
             key if len(key) <= MAX_KEY else f"import:{self.of.name}:sha256:{hashlib.sha256(key.encode()).hexdigest()}"
         )
 
     def _derived_key(self, values: Mapping[str, Any]) -> str:
-        """From what the line says, and how often that was said before: equal lines differ, a second run does not.
+        """Derives the key from the content of the line and the number of equal lines before it in the file.
 
-        A password is left out, since a fast hash of it would be kept.
+        So equal lines get different keys, and a second import of the file gets the same ones. Secrets are left out,
+        because the database would store a fast hash of them.
         """
         public = {name: value for name, value in values.items() if name not in self._secrets}
         digest = hashlib.sha256(_encode([self.of.name, public]))
@@ -138,16 +139,16 @@ class LineDecoder:
         digest.update(str(ordinal).encode())
         return f"import:{self.of.name}:{digest.hexdigest()}"
 
-    def _wrong(self, error: msgspec.MsgspecError) -> InvalidValue:
-        """What a decoding error means: the field, and what was probably meant."""
+    def _invalid(self, error: msgspec.MsgspecError) -> InvalidValue:
+        """Returns the error for the user: the invalid field, and the field that was probably meant."""
         text = str(error)
-        place = _PLACE.search(text)
-        path, problem = place[1] if place else "", _PLACE.sub("", text)
-        if named := _NAMED.search(text):
-            name = f"{path}.{named[2]}" if path else named[2]
-            if named[1].startswith("missing"):
+        match = _PATH.search(text)
+        path, problem = match[1] if match else "", _PATH.sub("", text)
+        if field_error := _FIELD_ERROR.search(text):
+            name = f"{path}.{field_error[2]}" if path else field_error[2]
+            if field_error[1].startswith("missing"):
                 return InvalidValue(field=name, problem=f"{name}: the field is required.")
-            near = get_close_matches(named[2], self.known, 1)
+            near = get_close_matches(field_error[2], self.fields, 1)
             meant = f" Did you mean {near[0]}?" if near else ""
             return InvalidValue(field=name, problem=f"{name}: not a field of {self.of.name}.{meant}")
         if isinstance(error, msgspec.ValidationError):
@@ -156,7 +157,7 @@ class LineDecoder:
 
 
 class _Ordinals:
-    """How often each content came before, in a database that SQLite keeps on disk once it outgrows its cache."""
+    """Counts equal lines, in a temporary SQLite database that spills to disk once it outgrows its cache."""
 
     def __init__(self) -> None:
         self._seen = sqlite3.connect("", check_same_thread=False, isolation_level=None)
@@ -166,6 +167,7 @@ class _Ordinals:
         )
 
     def next(self, content: bytes) -> int:
+        """Returns how often this content has occurred, including this time."""
         (times,) = self._seen.execute(
             "INSERT INTO seen VALUES (?, 1) ON CONFLICT (content) DO UPDATE SET times = times + 1 RETURNING times",
             (content,),

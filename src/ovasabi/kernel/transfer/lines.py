@@ -1,4 +1,4 @@
-"""The lines of a file to import, JSON Lines or CSV, one at a time: a file of any size takes the memory of a line."""
+"""Reads the lines of a file to import, JSON Lines or CSV, one at a time, so memory does not grow with the file."""
 
 import csv
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import msgspec
 from ovasabi.errors import Kind, OvasabiError, such_as
 
 MAX_LINE = 16 * 1024 * 1024
-SHOWN = 1_000
-"""How much of a line that is too long is kept, to be shown."""
+EXCERPT_BYTES = 1_000
+"""How much of a line that is too long is retained for the reject file."""
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -25,7 +25,10 @@ class NotImportable(OvasabiError):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line of JSON Lines, or a record of CSV, which may span lines: `number` is its first, `end` the bytes so far."""
+    """A line of JSON Lines, or a CSV record, which may span several lines.
+
+    `number` is the number of its first line, and `end` the byte offset at which it ends.
+    """
 
     number: int
     raw: bytes
@@ -35,7 +38,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def json_lines(file: BinaryIO) -> Iterator[Line]:
-    """The lines that are not blank."""
+    """Yields the lines that are not blank."""
     first = True
     for line in _lines(file):
         if line.raw.isspace() or not line.raw:
@@ -49,18 +52,18 @@ def json_lines(file: BinaryIO) -> Iterator[Line]:
 
 
 def csv_records(file: BinaryIO) -> Iterator[Line]:
-    """The records that are not blank, the header first. After one that cannot be read the next line begins anew."""
+    """Yields the records that are not blank, the header first. After an invalid one, resumes at the next line."""
     csv.field_size_limit(MAX_LINE)
-    taken: list[Line] = []
+    lines: list[Line] = []
 
     def feed() -> Iterator[str]:
         for line in _lines(file):
-            taken.append(line)
+            lines.append(line)
             yield line.raw.decode(errors="replace")
 
     reader = csv.reader(feed(), strict=True)
     while True:
-        taken.clear()
+        lines.clear()
         problem, cells = None, None
         try:
             cells = next(reader)
@@ -69,14 +72,14 @@ def csv_records(file: BinaryIO) -> Iterator[Line]:
         except csv.Error as error:
             problem = f"The CSV is not valid: {error}."
         if cells is not None and not any(cell.strip() for cell in cells):
-            continue  # as spreadsheets leave them at the end
-        raw = b"".join(line.raw for line in taken)
-        problem = next((line.problem for line in taken if line.problem), problem or not_utf8(raw))
-        yield Line(taken[0].number, raw, taken[-1].end, problem, cells)
+            continue  # spreadsheets often write blank records at the end
+        raw = b"".join(line.raw for line in lines)
+        problem = next((line.problem for line in lines if line.problem), problem or not_utf8(raw))
+        yield Line(lines[0].number, raw, lines[-1].end, problem, cells)
 
 
 def not_utf8(raw: bytes) -> str | None:
-    """What is wrong with the encoding of a line, if something is."""
+    """Returns a description of the problem if the line is not valid UTF-8."""
     try:
         raw.decode()
     except UnicodeDecodeError as error:
@@ -91,7 +94,7 @@ def _lines(file: BinaryIO) -> Iterator[Line]:
         if len(raw) > MAX_LINE:
             problem = f"The line is longer than {MAX_LINE // 1024 // 1024} MiB."
             end += 0 if raw.endswith(b"\n") else _skip_line(file)
-            raw = raw[:SHOWN]
+            raw = raw[:EXCERPT_BYTES]
         if number == 1:
             if raw.startswith(_UTF_16):
                 raise NotImportable(
@@ -103,7 +106,7 @@ def _lines(file: BinaryIO) -> Iterator[Line]:
 
 
 def _skip_line(file: BinaryIO) -> int:
-    """Reads on to the end of the line; answers how many bytes that was."""
+    """Skips the rest of the line; returns the number of bytes skipped."""
     skipped = 0
     while rest := file.readline(1024 * 1024):
         skipped += len(rest)

@@ -34,7 +34,7 @@ class Search(Service):
     @read()
     async def search(self, query: SearchQuery) -> SearchHits:
         """Searches all searchable types of the campaign at once."""
-        return await self.registry.result_cache.answer((Search, query), current_campaign(), lambda: self._search(query))
+        return await self.registry.result_cache.get((Search, query), current_campaign(), lambda: self._search(query))
 
     async def _search(self, query: SearchQuery) -> SearchHits:
         found = await search(self.database, query.q, types=names_in(query.types), limit=query.page_size)

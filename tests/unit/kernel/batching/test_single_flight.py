@@ -1,4 +1,4 @@
-"""One answer for all who ask the same at the same time, also for those who ask again as soon as they are answered."""
+"""Concurrent callers of the same read share one result, also when they call again as soon as they have it."""
 
 import asyncio
 
@@ -6,20 +6,20 @@ from ovasabi.kernel.batching.single_flight import SingleFlight
 from ovasabi.kernel.call.context import acting, system_context
 
 
-async def test_callers_who_ask_over_and_over_share_each_answer() -> None:
-    flight, asked = SingleFlight(), 0
+async def test_callers_that_read_repeatedly_share_each_result() -> None:
+    flight, calls = SingleFlight(), 0
 
-    async def ask() -> int:
-        nonlocal asked
-        asked += 1
+    async def read() -> int:
+        nonlocal calls
+        calls += 1
         await asyncio.sleep(0.001)
-        return asked
+        return calls
 
     async def caller() -> list[int]:
         with acting(system_context("test", 1)):
-            return [await flight.answer("page", 1, ask) for _ in range(10)]
+            return [await flight.run("page", 1, read) for _ in range(10)]
 
-    answers = await asyncio.gather(*(caller() for _ in range(32)))
-    assert asked <= 12, "ten answers, and not ten for each of the callers"
-    assert all(sorted(given) == given for given in answers)
+    results = await asyncio.gather(*(caller() for _ in range(32)))
+    assert calls <= 12, "about ten reads in all, not ten for each caller"
+    assert all(sorted(own) == own for own in results)
     assert flight._batchers == {}

@@ -1,4 +1,4 @@
-"""A watcher's buffer is bounded and holds what is wanted; a look is tried again for a while if its error may pass."""
+"""A watcher's buffer is bounded and holds what is wanted; a poll is retried for a while if its error is transient."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded
 from ovasabi.kernel.batching.batcher import Overloaded
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.events.log import Event, parse_cursor
-from ovasabi.kernel.events.log_poll import cursor_of, persistently, place_of
+from ovasabi.kernel.events.log_poll import cursor_of, persistently, position_of
 from ovasabi.kernel.events.log_tail import Subscriber, WatchLimits
 
 CREATE, DELETE = "content:create:v1:success", "content:delete:v1:success"
@@ -23,11 +23,11 @@ def event(id: int, type: str = CREATE, entity: int = 1) -> Event:
 
 def offered(subscriber: Subscriber, *events: Event, size: int = 1) -> list[bool]:
     """Whether there was room for each."""
-    return [subscriber.offer(one, place_of(one), size) for one in events]
+    return [subscriber.offer(one, position_of(one), size) for one in events]
 
 
 def taken(subscriber: Subscriber) -> list[int]:
-    """The ids of all that a seat holds."""
+    """The ids of all events in a subscriber's buffer, which are removed."""
     found = []
     while (one := subscriber.take()) is not None:
         found.append(one[1].id)
@@ -38,16 +38,16 @@ def taken(subscriber: Subscriber) -> list[int]:
     ("types", "entity", "ids"),
     [(None, None, [1, 2, 3]), ([DELETE], None, [2, 3]), (None, 7, [1, 3]), ([DELETE], 7, [3])],
 )
-def test_a_seat_holds_what_is_wanted_and_has_room_for_the_rest(
+def test_a_subscriber_buffers_what_is_wanted_and_skips_the_rest(
     types: list[str] | None, entity: int | None, ids: list[int]
 ) -> None:
     subscriber = Subscriber(frozenset(types) if types else None, entity, WatchLimits(events=3))
     assert offered(subscriber, event(1, entity=7), event(2, DELETE), event(3, DELETE, 7)) == [True] * 3
-    assert subscriber.news.is_set()
+    assert subscriber.ready.is_set()
     assert taken(subscriber) == ids
 
 
-def test_a_seat_is_bounded_in_events_and_bytes_and_takes_one_event_of_any_size() -> None:
+def test_a_buffer_is_bounded_in_events_and_bytes_and_takes_one_event_of_any_size() -> None:
     few = Subscriber(None, None, WatchLimits(events=2))
     assert offered(few, event(1), event(2), event(3)) == [True, True, False]
     small = Subscriber(None, None, WatchLimits(bytes=100))
@@ -57,33 +57,33 @@ def test_a_seat_is_bounded_in_events_and_bytes_and_takes_one_event_of_any_size()
     assert offered(small, event(3), event(4), event(5), size=50) == [True, True, False]
 
 
-def test_a_seat_that_ended_holds_nothing_and_says_why() -> None:
+def test_a_subscriber_that_ended_has_an_empty_buffer_and_the_failure() -> None:
     subscriber = Subscriber(None, None, WatchLimits())
     offered(subscriber, event(1))
-    subscriber.news.clear()
+    subscriber.ready.clear()
     subscriber.end(ValueError)
-    assert subscriber.news.is_set()
+    assert subscriber.ready.is_set()
     assert taken(subscriber) == []
     assert subscriber.failure is not None
     assert str(subscriber.failure("1-1")) == "1-1"
 
 
-def test_a_place_is_written_as_the_cursor_that_is_read_as_it() -> None:
-    assert place_of(event(5)) == parse_cursor(event(5).cursor) == parse_cursor(cursor_of((5, 5))) == (5, 5)
+def test_a_position_is_written_as_the_cursor_from_which_it_is_parsed() -> None:
+    assert position_of(event(5)) == parse_cursor(event(5).cursor) == parse_cursor(cursor_of((5, 5))) == (5, 5)
     assert parse_cursor(cursor_of((0, 0))) == parse_cursor(None)
 
 
 class Failing:
-    """Fails some times, then answers how often it was asked."""
+    """Fails a number of times, then returns how often it was called."""
 
     def __init__(self, error: Exception, times: float) -> None:
-        self.error, self.times, self.asked = error, times, 0
+        self.error, self.times, self.calls = error, times, 0
 
     async def __call__(self) -> int:
-        self.asked += 1
-        if self.asked <= self.times:
+        self.calls += 1
+        if self.calls <= self.times:
             raise self.error
-        return self.asked
+        return self.calls
 
 
 @pytest.mark.parametrize(
@@ -91,16 +91,16 @@ class Failing:
     [DatabaseUnavailable(reason="x"), DeadlineExceeded(), Overloaded(), asyncpg.TooManyConnectionsError()],
     ids=type,
 )
-async def test_what_may_pass_is_tried_again(error: Exception) -> None:
+async def test_a_transient_error_is_retried(error: Exception) -> None:
     assert await persistently(Failing(error, 2), 60) == 3
 
 
-async def test_what_does_not_pass_is_told_at_once_and_what_goes_on_for_too_long_as_the_database_being_away() -> None:
+async def test_other_errors_are_raised_at_once_and_one_that_lasts_too_long_as_database_unavailable() -> None:
     wrong = Failing(InvalidValue(problem="x"), 1)
     with pytest.raises(InvalidValue):
         await persistently(wrong, 60)
-    assert wrong.asked == 1
+    assert wrong.calls == 1
     away = Failing(Overloaded(), float("inf"))
     with pytest.raises(DatabaseUnavailable):
         await persistently(away, 0.3)
-    assert away.asked > 1
+    assert away.calls > 1

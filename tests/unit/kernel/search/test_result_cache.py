@@ -1,19 +1,19 @@
-"""Kept answers by themselves: how many, how large, how long; and what a moment of the database says of another."""
+"""The bounds of the cache in number, size and age; and how moments of the database compare."""
 
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
-from ovasabi.kernel.search.generations import KEEP_SECONDS, Moment
-from ovasabi.kernel.search.result_cache import EACH_BYTES, Answers, Repeats
+from ovasabi.kernel.search.generations import MAX_AGE_SECONDS, Moment
+from ovasabi.kernel.search.result_cache import OVERHEAD_BYTES, CachedResults, RecentKeys
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 LAST = str((1 << 64) - 1)
 
 
 class Clock:
-    """A clock that goes when it is told to."""
+    """A clock that is set by the test."""
 
     now = 0.0
 
@@ -21,69 +21,69 @@ class Clock:
         return self.now
 
 
-def size_of(answer: object) -> int:
-    """What an answer counts."""
-    return EACH_BYTES + len(msgspec.json.encode(answer))
+def size_of(result: object) -> int:
+    """What a result counts."""
+    return OVERHEAD_BYTES + len(msgspec.json.encode(result))
 
 
-def test_the_answers_that_were_not_used_for_longest_make_room_when_there_are_too_many_bytes() -> None:
-    answers = Answers(3 * size_of("x" * 100) + 10, Clock())
-    for place in "abc":
-        answers.put(place, 1, "x" * 100, 0.0)
-    assert answers.bytes == 3 * size_of("x" * 100)
-    assert answers.get("a") is not None
-    answers.put("d", 1, "x" * 100, 0.0)
-    assert [place for place in "abcd" if answers.get(place)] == ["a", "c", "d"]
-    answers.put("e", 1, "x" * (100 + EACH_BYTES), 0.0)
-    assert [place for place in "abcde" if answers.get(place)] == ["d", "e"]
-    assert answers.bytes == size_of("x" * 100) + size_of("x" * (100 + EACH_BYTES))
+def test_the_least_recently_used_results_are_evicted_when_there_are_too_many_bytes() -> None:
+    results = CachedResults(3 * size_of("x" * 100) + 10, Clock())
+    for key in "abc":
+        results.put(key, 1, "x" * 100, 0.0)
+    assert results.bytes == 3 * size_of("x" * 100)
+    assert results.get("a") is not None
+    results.put("d", 1, "x" * 100, 0.0)
+    assert [key for key in "abcd" if results.get(key)] == ["a", "c", "d"]
+    results.put("e", 1, "x" * (100 + OVERHEAD_BYTES), 0.0)
+    assert [key for key in "abcde" if results.get(key)] == ["d", "e"]
+    assert results.bytes == size_of("x" * 100) + size_of("x" * (100 + OVERHEAD_BYTES))
 
 
-def test_the_bytes_are_those_of_what_is_there_however_often_it_was_replaced() -> None:
-    answers = Answers(1 << 20, Clock())
+def test_the_bytes_are_those_of_the_cached_results_however_often_they_were_replaced() -> None:
+    results = CachedResults(1 << 20, Clock())
     for generation in range(50):
-        answers.put(generation % 7, generation, "x" * generation, 0.0)
-    assert len(answers) == 7
-    assert answers.bytes == sum(size_of("x" * generation) for generation in range(43, 50))
+        results.put(generation % 7, generation, "x" * generation, 0.0)
+    assert len(results) == 7
+    assert results.bytes == sum(size_of("x" * generation) for generation in range(43, 50))
 
 
-def test_an_answer_larger_than_all_the_room_is_not_kept_and_pushes_nothing_out() -> None:
-    answers = Answers(2 * EACH_BYTES, Clock())
-    answers.put("small", 1, "x", 0.0)
-    answers.put("large", 1, "x" * 2 * EACH_BYTES, 0.0)
-    assert answers.get("large") is None
-    assert answers.get("small") is not None
-    answers.put("small", 2, "x" * 2 * EACH_BYTES, 0.0)
-    assert (answers.get("small"), answers.bytes, len(answers)) == (None, 0, 0)
+def test_a_result_larger_than_the_cache_is_not_cached_and_evicts_nothing() -> None:
+    results = CachedResults(2 * OVERHEAD_BYTES, Clock())
+    results.put("small", 1, "x", 0.0)
+    results.put("large", 1, "x" * 2 * OVERHEAD_BYTES, 0.0)
+    assert results.get("large") is None
+    assert results.get("small") is not None
+    results.put("small", 2, "x" * 2 * OVERHEAD_BYTES, 0.0)
+    assert (results.get("small"), results.bytes, len(results)) == (None, 0, 0)
 
 
-def test_an_answer_is_kept_for_a_minute_from_when_it_was_looked_for() -> None:
+def test_a_result_is_cached_for_a_minute_from_the_start_of_its_computation() -> None:
     clock = Clock()
-    answers = Answers(1 << 20, clock)
-    answers.put("a", 1, "x", 5.0)
-    clock.now = 4.9 + KEEP_SECONDS
-    assert answers.get("a") is not None
-    clock.now = 5.0 + KEEP_SECONDS
-    assert answers.get("a") is None
-    assert (answers.bytes, len(answers)) == (0, 0)
+    results = CachedResults(1 << 20, clock)
+    results.put("a", 1, "x", 5.0)
+    clock.now = 4.9 + MAX_AGE_SECONDS
+    assert results.get("a") is not None
+    clock.now = 5.0 + MAX_AGE_SECONDS
+    assert results.get("a") is None
+    assert (results.bytes, len(results)) == (0, 0)
 
 
 def test_an_older_generation_does_not_replace_a_newer_one() -> None:
-    answers = Answers(1 << 20, Clock())
-    answers.put("a", 2, "new", 0.0)
-    answers.put("a", 1, "old", 0.0)
-    kept = answers.get("a")
-    assert kept is not None
-    assert (kept.generation, kept.answer) == (2, "new")
+    results = CachedResults(1 << 20, Clock())
+    results.put("a", 2, "new", 0.0)
+    results.put("a", 1, "old", 0.0)
+    cached = results.get("a")
+    assert cached is not None
+    assert (cached.generation, cached.result) == (2, "new")
 
 
-def test_a_question_is_a_repeat_from_its_second_time_on_until_thousands_of_others_came() -> None:
-    repeats = Repeats()
-    assert [repeats.again("a") for _ in range(3)] == [False, True, True]
-    assert not any(repeats.again(number) for number in range(5000))
-    assert repeats.again("a")
-    assert not any(repeats.again(number) for number in range(5000, 30000))
-    assert not repeats.again("a")
+def test_a_key_was_seen_before_from_its_second_time_on_until_thousands_of_others_came() -> None:
+    keys = RecentKeys()
+    assert [keys.seen_before("a") for _ in range(3)] == [False, True, True]
+    assert not any(keys.seen_before(number) for number in range(5000))
+    assert keys.seen_before("a")
+    assert not any(keys.seen_before(number) for number in range(5000, 30000))
+    assert not keys.seen_before("a")
 
 
 @pytest.mark.parametrize(

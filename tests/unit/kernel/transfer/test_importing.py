@@ -1,4 +1,4 @@
-"""What an import makes of a file: lines, CSV records, drafts and their keys, and batches that are bounded."""
+"""How an import reads a file: lines, CSV records, new entities and their keys, and bounded batches."""
 
 import io
 import json
@@ -78,7 +78,7 @@ def test_a_line_that_is_too_long_is_refused_alone_and_not_kept(monkeypatch: pyte
     batch = only(text)
     assert [row.draft.values["title"] for row in batch.rows] == ["a", "c"]
     assert batch.refused[0][0].number == 2
-    assert len(batch.refused[0][0].raw) == lines.SHOWN
+    assert len(batch.refused[0][0].raw) == lines.EXCERPT_BYTES
     assert batch.end == len(text)
 
 

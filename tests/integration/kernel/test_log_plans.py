@@ -1,4 +1,4 @@
-"""Whoever reads on in the event log begins at its place in the index, and reads nothing that came before."""
+"""Every reader of the event log starts at its position in the index, and reads nothing that came before it."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.declare.ids import id_time
 from ovasabi.kernel.events import log, log_poll
 from ovasabi.kernel.events.log import earliest, read_events
-from ovasabi.kernel.events.log_poll import place_of
+from ovasabi.kernel.events.log_poll import position_of
 from ovasabi.kernel.search import generations
 from tests.integration.kernel.fixtures import admin, contents, make_campaign, within
 from tests.integration.kernel.test_merged_plans import executed
@@ -28,32 +28,32 @@ IN_ORDER = "SET enable_sort = off; SET enable_bitmapscan = off; SET enable_seqsc
 
 
 @pytest_asyncio.fixture(scope="module")
-async def places(database: Database) -> list[tuple[int, int, int]]:
-    """Of two campaigns, the place in the log after which few of many events come: campaign, transaction, event."""
+async def positions(database: Database) -> list[tuple[int, int, int]]:
+    """In two campaigns, a position with many events before it and few after it: campaign, transaction, event."""
     found = []
     for campaign in [await make_campaign(database) for _ in range(2)]:
         with within(campaign):
             await asyncio.gather(*(contents(database).create({"title": f"{n}"}) for n in range(BEFORE)))
             for n in range(AFTER + 1):
                 await contents(database).create({"title": f"later {n}"})
-            xid, id = place_of((await read_events(database, limit=2 * BEFORE))[-AFTER - 1])
+            xid, id = position_of((await read_events(database, limit=2 * BEFORE))[-AFTER - 1])
         found.append((campaign, xid, id))
     return found
 
 
-def statement(reader: str, places: list[tuple[int, int, int]]) -> tuple[str, list[Any], int]:
-    """What a reader of the log sends, and how many events it finds."""
-    campaigns, xids, ids = (list(part) for part in zip(*places, strict=True))
+def statement(reader: str, positions: list[tuple[int, int, int]]) -> tuple[str, list[Any], int]:
+    """The statement of a reader of the log, its arguments, and how many events it finds."""
+    campaigns, xids, ids = (list(part) for part in zip(*positions, strict=True))
     texts, streams, since = [str(xid) for xid in xids], list(STREAMS), min(earliest(id) for id in ids)
     if reader == "page":
         return (
-            load(log.__file__)["tail"],
+            load(log.__file__)["page"],
             [scope_of(campaigns[0]), streams, campaigns[0], since, texts[0], ids[0], None, None, 100],
             AFTER,
         )
-    if reader == "look":
+    if reader == "poll":
         return (
-            load(log_poll.__file__)["look"],
+            load(log_poll.__file__)["poll"],
             [scope_of(*campaigns), campaigns, texts, ids, streams, since, None, None, 100],
             2 * AFTER,
         )
@@ -63,11 +63,11 @@ def statement(reader: str, places: list[tuple[int, int, int]]) -> tuple[str, lis
 
 
 @pytest.mark.parametrize("analyzed", [False, True], ids=["no statistics", "analyzed"])
-@pytest.mark.parametrize("reader", ["page", "look", "change"])
-async def test_what_came_before_a_place_is_not_read(
-    places: list[tuple[int, int, int]], database_url: str, reader: str, analyzed: bool
+@pytest.mark.parametrize("reader", ["page", "poll", "change"])
+async def test_what_came_before_a_position_is_not_read(
+    positions: list[tuple[int, int, int]], database_url: str, reader: str, analyzed: bool
 ) -> None:
-    sql, args, count = statement(reader, places)
+    sql, args, count = statement(reader, positions)
     async with admin(database_url) as connection:
         plan = await plan_of(connection, sql, args, analyzed)
     scans = [node for node in plan if node.get("Relation Name", "").startswith("service_event")]
