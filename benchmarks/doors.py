@@ -96,7 +96,7 @@ class Calls:
                 answer = channel.unary_unary(rpc.path)(body, metadata=list(_metadata(self.system).items()), timeout=30)
             except grpc.RpcError as error:
                 raise BenchmarkError(f"gRPC answers {operation} with: {error}") from error
-        content = rpc.value(rpc.answer_class.FromString(answer))
+        content = rpc.value(rpc.response_class.FromString(answer))
         if not (content.body and (operation == "create" or content.id == self.system.ids[0][0])):
             raise BenchmarkError(f"gRPC answers {operation} with {content}")
 

@@ -1,6 +1,6 @@
-"""Writes the synchronous half of the client: of each `*_async.py` the same text, without the words of asyncio.
+"""Generates the synchronous half of the client: the text of each `*_async.py`, without the words of asyncio.
 
-Run as a program, it writes into the sources beside it. The build of the package and the tests do the same.
+Run as a program, it writes next to the sources. The build of the package and the tests do the same.
 """
 
 import os
@@ -27,18 +27,18 @@ _WORDS = [
     (r" with asyncio(?=[:,.])", ""),
     (r"for (\w+) in (.+):\n +yield \1\n", r"yield from \2\n"),
 ]
-_NOTE = re.compile(r" `\w+\.py` is made from this file, without asyncio\.")
+_NOTE = re.compile(r" `\w+\.py` is generated from this file\.")
 
 
 def sync_of(text: str) -> str:
-    """The text without asyncio."""
+    """Returns the text without asyncio."""
     for words, others in _WORDS:
         text = re.sub(words, others, text)
     return _NOTE.sub("", text)
 
 
 def write(folder: Path = SOURCES) -> list[Path]:
-    """Brings the synchronous files below a folder to what their sources say; answers all of them."""
+    """Updates the synchronous files below a folder from their sources; returns all of them."""
     made = {path.with_name(path.name.replace("_async", "")): path for path in sorted(folder.rglob("*_async.py"))}
     for path, source in made.items():
         body = _GENERATED.sub("", source.read_text(encoding="utf-8"))
@@ -49,7 +49,7 @@ def write(folder: Path = SOURCES) -> list[Path]:
 
 
 def _made_before(folder: Path) -> Iterator[Path]:
-    """The files that were made at some time, also those whose source is gone."""
+    """Yields the generated files, including those whose source no longer exists."""
     for path in folder.rglob("*.py"):
         with path.open(encoding="utf-8") as file:
             if _FIRST_LINE.match(file.readline()):
@@ -57,7 +57,7 @@ def _made_before(folder: Path) -> Iterator[Path]:
 
 
 def _put(path: Path, text: str) -> None:
-    """Writes a file as a whole or not at all: several processes may do so at the same time."""
+    """Writes a file atomically, because several processes may do so at the same time."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")

@@ -103,7 +103,7 @@ class OverGrpc:
             answer = await ask(self._body(call), metadata=_metadata(authorization), timeout=30)
         except grpc.aio.AioRpcError as error:
             return told(error)
-        return rpc.value(rpc.answer_class.FromString(answer))
+        return rpc.value(rpc.response_class.FromString(answer))
 
     async def listen(self, call: Call, authorization: str | None) -> AsyncIterator[Any]:
         """The answers to a watch."""
@@ -112,7 +112,7 @@ class OverGrpc:
         listening = listen(self._body(call), metadata=_metadata(authorization))
         try:
             async for answer in listening:
-                yield rpc.value(rpc.answer_class.FromString(answer))
+                yield rpc.value(rpc.response_class.FromString(answer))
         finally:
             listening.cancel()
 

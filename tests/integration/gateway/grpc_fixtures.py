@@ -87,7 +87,7 @@ class Wire:
         ask = kind(
             path or rpc.path,
             request_serializer=lambda message: message if isinstance(message, bytes) else message.SerializeToString(),
-            response_deserializer=rpc.answer_class.FromString,
+            response_deserializer=rpc.response_class.FromString,
         )
         return ask(sent, metadata=given, timeout=timeout)
 

@@ -102,7 +102,7 @@ def test_what_does_no_harm_is_sent_again(call: Callable[..., Any], do: Do, troub
 
 @pytest.mark.parametrize("do", [publish, update])
 def test_a_change_that_may_have_been_done_is_not_sent_again(call: Callable[..., Any], do: Do) -> None:
-    with scripted(HANG_UP) as server, pytest.raises(ovasabi_client.ConnectionFailed, match="had no answer"):
+    with scripted(HANG_UP) as server, pytest.raises(ovasabi_client.ConnectionFailed, match="received no response"):
         call(server, do)
     assert len(server.asked) == 1
     with scripted(AWAY) as server, pytest.raises(ovasabi_client.DatabaseUnavailable):
@@ -135,7 +135,7 @@ def test_what_is_not_a_matter_of_time_is_not_sent_again(call: Callable[..., Any]
 def test_nobody_who_listens_is_a_sentence(call: Callable[..., Any]) -> None:
     with scripted(GOOD) as server:
         pass
-    with pytest.raises(ovasabi_client.ConnectionFailed, match="GET /v1/campaigns/a%2Fb/contents/1 had no answer"):
+    with pytest.raises(ovasabi_client.ConnectionFailed, match="contents/1 received no response"):
         call(server, get)
 
 
@@ -153,11 +153,11 @@ def test_what_cannot_be_sent_is_told_at_once_and_never_with_the_key(call: Callab
 def test_the_pause_is_as_long_as_the_server_asks_for_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "LONGEST_PAUSE", 10.0)
     counted = retries.Retries(True, 9)
-    assert counted.after_answer(429, {"retry-after": "7"}) == 7
-    assert counted.after_answer(503, {"retry-after": "7000"}) == 10
-    assert 0 < (counted.after_answer(503, {"retry-after": "Sat, 21 Nov 2026 08:00:00 GMT"}) or 0) < 1
-    assert counted.after_answer(200, {}) is None
-    assert retries.Retries(True, 0).after_answer(429, {}) is None
+    assert counted.after_response(429, {"retry-after": "7"}) == 7
+    assert counted.after_response(503, {"retry-after": "7000"}) == 10
+    assert 0 < (counted.after_response(503, {"retry-after": "Sat, 21 Nov 2026 08:00:00 GMT"}) or 0) < 1
+    assert counted.after_response(200, {}) is None
+    assert retries.Retries(True, 0).after_response(429, {}) is None
 
 
 def test_an_error_has_the_class_of_its_code_else_of_its_status(call: Callable[..., Any]) -> None:
@@ -176,7 +176,7 @@ def test_an_error_has_the_class_of_its_code_else_of_its_status(call: Callable[..
 
 
 def test_what_is_not_an_answer_of_ovasabi_is_told_as_such(call: Callable[..., Any]) -> None:
-    unreadable = pytest.raises(ovasabi_client.AnswerUnreadable, match="missing required field `id`")
+    unreadable = pytest.raises(ovasabi_client.ResponseUnreadable, match="missing required field `id`")
     with scripted(answer(200, {"no": "content"})) as server, unreadable:
         call(server, get)
     with scripted(answer(418, "a teapot")) as server, pytest.raises(ovasabi_client.ApiError) as caught:

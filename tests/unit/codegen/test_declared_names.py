@@ -47,7 +47,7 @@ KINDS: list[Any] = [
 ]  # fmt: skip
 SENT: list[Any] = [str, datetime, date, Decimal, uuid.UUID, int, bool, float, Literal["a", "b"]]
 POSSIBLE = {
-    "Page", "Problem", "Choice", "Literal", "Iterator", "Mapping", "Any", "Service", "Client", "NotFound", "Answer",
+    "Page", "Problem", "Choice", "Literal", "Iterator", "Mapping", "Any", "Service", "Client", "NotFound", "Response",
     "Request", "Sequence", "Decimal", "UUID", "StrEnum", "Struct", "Transport",
 }  # fmt: skip
 """Some of the names that are in use, and nevertheless free."""
@@ -268,6 +268,6 @@ print(json.dumps([shown, own]))
     assert {name: shown["Fielded"][name] for name in trial.fields} == {n: str(kind) for n, kind in trial.fields.items()}
     assert own == {
         "Client": "ovasabi_client.api",
-        "Page": "ovasabi_client.answers",
+        "Page": "ovasabi_client.responses",
         "NotFound": "ovasabi_client.errors",
     }

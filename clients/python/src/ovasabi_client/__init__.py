@@ -4,17 +4,17 @@
 # ruff: noqa: F401, F403
 from msgspec import UNSET as UNSET
 
-from ovasabi_client.answers import Page as Page
 from ovasabi_client.api import CampaignScope as CampaignScope
 from ovasabi_client.api import Client as Client
 from ovasabi_client.api_async import AsyncCampaignScope as AsyncCampaignScope
 from ovasabi_client.api_async import AsyncClient as AsyncClient
 from ovasabi_client.errors import *
-from ovasabi_client.failures import AnswerUnreadable as AnswerUnreadable
 from ovasabi_client.failures import ApiError as ApiError
 from ovasabi_client.failures import ConnectionFailed as ConnectionFailed
 from ovasabi_client.failures import OvasabiError as OvasabiError
+from ovasabi_client.failures import ResponseUnreadable as ResponseUnreadable
 from ovasabi_client.requests import Reference as Reference
+from ovasabi_client.responses import Page as Page
 from ovasabi_client.services.campaign.errors import *
 from ovasabi_client.services.campaign.types import *
 from ovasabi_client.services.content.errors import *

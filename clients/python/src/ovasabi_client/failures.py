@@ -1,4 +1,4 @@
-"""What can go wrong with a call: the base of all errors, and those that the client itself finds."""
+"""The base of all errors, and the errors that the client itself detects."""
 
 from typing import ClassVar
 
@@ -10,19 +10,19 @@ class OvasabiError(Exception):
 
 
 class ConnectionFailed(OvasabiError):
-    """The server was not reached, or went away before it answered. A write may have been done."""
+    """The server could not be reached, or the connection was lost. A write may have taken effect."""
 
 
-class AnswerUnreadable(OvasabiError):
-    """The answer is not what an OVASABI server answers: the address may be another program's."""
+class ResponseUnreadable(OvasabiError):
+    """The response is not one that OVASABI sends: another program may be listening at the address."""
 
 
 CODES: dict[str, type["ApiError"]] = {}
-"""The class of each code."""
+"""The error class of each code."""
 
 
 class ApiError(OvasabiError):
-    """The server refused the call. `code` is stable; the rest is for people."""
+    """The server refused the call. Programs can rely on `code`; the other attributes are for people."""
 
     code: str = ""
     kind: ClassVar[str] = "internal"
@@ -37,11 +37,11 @@ class ApiError(OvasabiError):
         self.status = problem.status
         self.detail = problem.detail
         self.field = problem.field
-        """The field at fault, if one is."""
+        """The field that is invalid, if a single field is the cause."""
         self.hint = problem.hint
-        """What to do about it, if that is known."""
+        """What to do about it, if known."""
         self.correlation_id = problem.correlation_id
-        """By this id the server's log and the events of the call are found."""
+        """Identifies the call in the server's log and in its events."""
         super().__init__(problem.detail)
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class ApiError(OvasabiError):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """The envelope of an error, as the server sends it (RFC 9457)."""
+    """An error as the server sends it (RFC 9457)."""
 
     status: int
     detail: str

@@ -1,4 +1,4 @@
-"""A request before it is sent: where to, with what, and what its answer is; the same for both clients."""
+"""Requests before they are sent, the same for the synchronous and the asynchronous client."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,30 +13,30 @@ from msgspec import UNSET
 T = TypeVar("T")
 
 Reference = int | str | UUID
-"""An entity by its id or its uuid."""
+"""The id or UUID of an entity."""
 
 
 class Request(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One request, and the type of its answer. Values that are UNSET are not sent; None is null in a body."""
+    """A request and the type of its response. UNSET values are not sent; None is sent as null in a body."""
 
     method: str
     path: str
-    answer: type[T]
+    response: type[T]
     query: Mapping[str, Any] = {}
     body: Mapping[str, Any] | None = None
     expected_version: int | None = None
     idempotency_key: str | None = None
     items: str | None = None
-    """The name under which the answer holds the entities of a page."""
+    """The name of the list of entities in the response, if it is a page."""
 
     @property
     def repeatable(self) -> bool:
-        """Whether it does no harm to send it again, if it is not known what became of it."""
+        """Whether the request can safely be sent again if its outcome is unknown."""
         return self.method == "GET" or self.idempotency_key is not None
 
     @property
     def headers(self) -> dict[str, str]:
-        """Its own headers."""
+        """The headers of this request, in addition to those of the client."""
         headers = {"accept": "application/json"}
         if self.body is not None:
             headers["content-type"] = "application/json"
@@ -48,7 +48,7 @@ class Request(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The query as text, without what has no value."""
+        """The query parameters as text, without those that have no value."""
         return {name: _text(value) for name, value in self.query.items() if value is not UNSET and value is not None}
 
     @property
@@ -58,13 +58,13 @@ class Request(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
             return None
         return msgspec.json.encode({name: value for name, value in self.body.items() if value is not UNSET})
 
-    def asking(self, name: str, value: Any) -> "Request[T]":
-        """The same request with another value in its query."""
+    def with_parameter(self, name: str, value: Any) -> "Request[T]":
+        """Returns the same request with another value of a query parameter."""
         return msgspec.structs.replace(self, query={**self.query, name: value})
 
 
 class Paging(msgspec.Struct, frozen=True):
-    """How pages follow each other: where one holds its items and the token of the next, and who takes that token."""
+    """The names of the items and of the next token in a page, and of the parameter that takes the token."""
 
     items: str
     token: str
@@ -72,20 +72,20 @@ class Paging(msgspec.Struct, frozen=True):
 
 
 def new_key() -> str:
-    """A new idempotency key."""
+    """Returns a new idempotency key."""
     return uuid4().hex
 
 
 def checked_key(key: str) -> str:
-    """An API key that can be sent; the error holds nothing of one that cannot."""
+    """Returns an API key that can be sent as a header. The error does not contain the key."""
     key = key.strip()
     if not (key and key.isascii() and key.isprintable() and " " not in key):
-        raise ValueError("The key is not an API key: those begin with ovk_, and are one word.")
+        raise ValueError("This is not an API key: API keys begin with ovk_ and contain no spaces.")
     return key
 
 
 def part(value: Reference) -> str:
-    """A reference as one part of a path."""
+    """Returns a reference as one segment of a path."""
     return quote(str(value), safe="")
 
 

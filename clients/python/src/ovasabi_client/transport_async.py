@@ -1,4 +1,4 @@
-"""Sending requests with asyncio: retries, pages and streams. `transport.py` is made from this file, without asyncio."""
+"""Sends requests with asyncio: retries, pages and streams. `transport.py` is generated from this file."""
 
 import asyncio
 import time
@@ -8,28 +8,28 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from ovasabi_client.answers import read, refusal
 from ovasabi_client.failures import ApiError
 from ovasabi_client.requests import Paging, Request, checked_key
+from ovasabi_client.responses import read, refusal
 from ovasabi_client.retries import FIRST_PAUSE, Retries
-from ovasabi_client.streams import Reader, silence, told
+from ovasabi_client.streams import Reader, silence_limit, value_of
 from ovasabi_client.version import VERSION
 
 T = TypeVar("T")
 LONGEST_WAIT = 2.0
-# Shorter than servers keep idle connections: else one may be closed just when a request is sent on it.
+# Shorter than the idle timeout of servers: otherwise, one could close a connection while a request is sent on it.
 _IDLE_SECONDS = 3.0
 
 
 class AsyncTransport:
-    """The way to one server, with one key."""
+    """Connects to one server with one key."""
 
     def __init__(self, http: httpx.AsyncClient, retries: int) -> None:
         self.http = http
         self.retries = retries
 
     async def send(self, request: Request[T]) -> T:
-        """The answer to a request; the error that it tells is raised."""
+        """Returns the response to a request. Raises `ApiError` if the server refuses it."""
         retries = Retries(request.repeatable, self.retries)
         while True:
             try:
@@ -45,52 +45,52 @@ class AsyncTransport:
                 continue
             if response.is_success:
                 return read(request, response.content)
-            wait = retries.after_answer(response.status_code, response.headers)
+            wait = retries.after_response(response.status_code, response.headers)
             if wait is None:
                 raise refusal(response.status_code, response.content)
             await asyncio.sleep(wait)
 
     async def pages(self, request: Request[Any], item: type[T], paging: Paging) -> AsyncIterator[T]:
-        """The items of all pages; each page is fetched when the one before is used up."""
+        """Yields the items of all pages; a page is fetched when the previous one is exhausted."""
         token = None
         while token != "":
             page = await self.send(request)
             items: list[T] = getattr(page, paging.items)
-            for one in items:
-                yield one
+            for each in items:
+                yield each
             token = getattr(page, paging.token) if items else ""
-            request = request.asking(paging.parameter, token)
+            request = request.with_parameter(paging.parameter, token)
 
     async def until(self, request: Request[T], done: Callable[[T], bool], timeout: float) -> T:
-        """Asks again and again, less and less often, until the answer is done; TimeoutError after so many seconds."""
+        """Polls, less and less often, until the response is done. Raises `TimeoutError` after `timeout` seconds."""
         end, pause = time.monotonic() + timeout, FIRST_PAUSE
-        while not done(answer := await self.send(request)):
+        while not done(response := await self.send(request)):
             left = end - time.monotonic()
             if left <= 0:
                 raise TimeoutError(f"{request.path} was not done after {timeout} seconds.")
             await asyncio.sleep(min(pause, left))
             pause = min(pause * 1.5, LONGEST_WAIT)
-        return answer
+        return response
 
     async def watch(self, request: Request[Any], item: type[T], name: str) -> AsyncIterator[T]:
-        """What a stream tells as `name`, as it comes; after a broken connection from where it broke."""
+        """Yields the attribute `name` of each message of a stream; a broken stream is resumed where it broke."""
         reader, retries = Reader(), Retries(True, self.retries)
         while True:
             failure: ApiError | httpx.TransportError
             try:
-                async for answer in self._stream(request, reader, name):
-                    yield answer
+                async for value in self._stream(request, reader, name):
+                    yield value
                 failure = httpx.ReadError("the stream ended")
             except (ApiError, httpx.TransportError) as error:
                 failure = error
-            if reader.heard:
+            if reader.received:
                 retries = Retries(True, self.retries)
             await asyncio.sleep(retries.after_break(request, failure, reader.pause))
 
     async def _stream(self, request: Request[Any], reader: Reader, name: str) -> AsyncIterator[Any]:
-        """The answers of one connection."""
+        """Yields the values received on one connection."""
         reader.begin()
-        timeout = httpx.Timeout(**{**self.http.timeout.as_dict(), "read": silence(request)})
+        timeout = httpx.Timeout(**{**self.http.timeout.as_dict(), "read": silence_limit(request)})
         async with self.http.stream(
             request.method, request.path, params=request.parameters, headers=reader.headers, timeout=timeout
         ) as response:
@@ -98,11 +98,11 @@ class AsyncTransport:
                 raise refusal(response.status_code, await response.aread())
             async for chunk in response.aiter_bytes():
                 for message in reader.take(chunk):
-                    yield told(request, message, name)
+                    yield value_of(request, message, name)
 
 
 class AsyncService:
-    """Base of the services: how they send, and the address below which they are."""
+    """The base class of the services."""
 
     def __init__(self, transport: AsyncTransport, at: str) -> None:
         self._transport = transport
@@ -110,7 +110,7 @@ class AsyncService:
 
 
 class AsyncConnection:
-    """Base of the client: opened and closed, as a context manager or by hand."""
+    """The base class of the client. Use it as a context manager, or close it explicitly."""
 
     def __init__(
         self,
@@ -122,15 +122,15 @@ class AsyncConnection:
         headers: Mapping[str, str] | None = None,
         http: httpx.AsyncClient | None = None,
     ) -> None:
-        """Makes a client of the server at `address`, such as `http://127.0.0.1:8000`; nothing is sent yet.
+        """Creates a client of the server at `address`, such as `http://127.0.0.1:8000`. Sends nothing yet.
 
         Args:
-            address: Where the server listens.
-            key: An API key, `ovk_…`; white space around it, as a file may have, is not part of it.
-            timeout: Seconds to wait for a connection, and for an answer.
-            retries: How often a call is sent again at most, where that does no harm.
-            headers: Sent with every call, such as X-Correlation-Id.
-            http: A client of httpx to send with, if it is to have settings of its own; it is closed with this one.
+            address: The URL of the server.
+            key: An API key, `ovk_…`. Surrounding whitespace, such as a newline read from a file, is ignored.
+            timeout: Seconds to wait for a connection, and for a response.
+            retries: The maximum number of times that a call is repeated; only safe calls are.
+            headers: Headers to send with every call, such as X-Correlation-Id.
+            http: An httpx client to use, for example one with your own settings; it is closed with this client.
         """
         self._http = http or httpx.AsyncClient(limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS), timeout=timeout)
         self._http.base_url = httpx.URL(address)
@@ -145,10 +145,10 @@ class AsyncConnection:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Closes its connections."""
+        """Closes all connections."""
         await self._http.aclose()

@@ -24,7 +24,7 @@ __all__ = [
     "Reject",
     "Role",
     "RoleName",
-    "SearchAnswer",
+    "SearchResponse",
 ]
 
 E = TypeVar("E")
@@ -42,11 +42,11 @@ class Choice(StrEnum):
         return unknown
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class Response(Struct, frozen=True, kw_only=True):
     """Base of the structs. Fields that this client does not know are ignored."""
 
 
-class Entity(Answer, frozen=True, kw_only=True):
+class Entity(Response, frozen=True, kw_only=True):
     """The fields that every entity has. The kernel sets them; clients send only `metadata`."""
 
     id: int
@@ -77,7 +77,7 @@ RoleName = Literal["reader", "writer", "admin"]
 """The values of Role as text."""
 
 
-class AllowedMove(Answer, frozen=True, kw_only=True):
+class AllowedMove(Response, frozen=True, kw_only=True):
     """A verb that is currently allowed."""
 
     verb: str
@@ -88,14 +88,14 @@ class AllowedMove(Answer, frozen=True, kw_only=True):
     """The role that the verb requires."""
 
 
-class AllowedMoves(Answer, frozen=True, kw_only=True):
+class AllowedMoves(Response, frozen=True, kw_only=True):
     """The state of an entity, and the verbs that are currently allowed."""
 
     state: str
     moves: list[AllowedMove]
 
 
-class Event(Answer, frozen=True, kw_only=True):
+class Event(Response, frozen=True, kw_only=True):
     """Something that happened to an entity. `payload` contains the fields that it set."""
 
     id: int
@@ -119,7 +119,7 @@ class Event(Answer, frozen=True, kw_only=True):
     """Pass it as after to continue after this event."""
 
 
-class ExportResult(Answer, frozen=True, kw_only=True):
+class ExportResult(Response, frozen=True, kw_only=True):
     """The result of an export; read the lines with the `download` method of the operation."""
 
     entities: int = 0
@@ -158,14 +158,14 @@ KindName = Literal[
 """The values of Kind as text."""
 
 
-class Found(Answer, Generic[E], frozen=True, kw_only=True):
+class Found(Response, Generic[E], frozen=True, kw_only=True):
     """An entity found by a search, and how well it matches."""
 
     rank: float
     entity: E
 
 
-class Reject(Answer, frozen=True, kw_only=True):
+class Reject(Response, frozen=True, kw_only=True):
     """A line that was rejected."""
 
     line: int
@@ -173,7 +173,7 @@ class Reject(Answer, frozen=True, kw_only=True):
     field: str | None = None
 
 
-class ImportResult(Answer, frozen=True, kw_only=True):
+class ImportResult(Response, frozen=True, kw_only=True):
     """The result of an import."""
 
     created: int = 0
@@ -184,7 +184,7 @@ class ImportResult(Answer, frozen=True, kw_only=True):
     """The first 100 rejected lines."""
 
 
-class Record(Answer, frozen=True, kw_only=True):
+class Record(Response, frozen=True, kw_only=True):
     """An entity's record in the registry."""
 
     id: int
@@ -202,14 +202,14 @@ class Record(Answer, frozen=True, kw_only=True):
     """In a search, how well the name matches."""
 
 
-class RecordPage(Answer, frozen=True, kw_only=True):
+class RecordPage(Response, frozen=True, kw_only=True):
     """One page of registry records."""
 
     records: list[Record]
     next_page_token: str = ""
 
 
-class SearchAnswer(Answer, Generic[E], frozen=True, kw_only=True):
+class SearchResponse(Response, Generic[E], frozen=True, kw_only=True):
     """The best matches of one type."""
 
     hits: list[Found[E]]

@@ -17,10 +17,10 @@ OWNED = f"{SERVICES}/**/*.py"
 _VERSION_DOC = '"""The version of the API that this client was generated for."""'
 _PACKAGE_DOC = '"""The typed Python client of OVASABI, synchronous and asynchronous."""'
 _BY_HAND = {
-    "answers": ["Page"],
+    "responses": ["Page"],
     "api": ["CampaignScope", "Client"],
     "api_async": ["AsyncCampaignScope", "AsyncClient"],
-    "failures": ["AnswerUnreadable", "ApiError", "ConnectionFailed", "OvasabiError"],
+    "failures": ["ResponseUnreadable", "ApiError", "ConnectionFailed", "OvasabiError"],
     "requests": ["Reference"],
 }
 

@@ -18,7 +18,7 @@ _WAIT = '''    async def wait(self, reference: {Reference}, /, *, timeout: {floa
             reference: The id or uuid of the operation.
             timeout: Seconds to wait. The operation continues after a timeout.
         """
-        request = {Request}(method="GET", path=f"{{self._at}}/operations/{{{part}(reference)}}", answer={Operation})
+        request = {Request}(method="GET", path=f"{{self._at}}/operations/{{{part}(reference)}}", response={Operation})
         return await self._transport.until(request, lambda operation: operation.finished_at is not None, timeout)
 '''
 _SCOPED = (Resource.CAMPAIGN, Resource.EITHER)

@@ -163,7 +163,7 @@ def _request(method: Method, parts: list[Part], names: Names) -> Group:
     described: list[str | Group] = [
         f'method="{verb_of(method)}"',
         f"path={path_of(method, names)}",
-        f"answer={_answer(method, names)}",
+        f"response={_response(method, names)}",
     ]
     if takes_as_of(method):
         described.append('query={"as_of": as_of}')
@@ -178,7 +178,7 @@ def _request(method: Method, parts: list[Part], names: Names) -> Group:
     return Group(f"{names.ours('Request')}(", described, ")")
 
 
-def _answer(method: Method, names: Names) -> str:
+def _response(method: Method, names: Names) -> str:
     """Returns the type of the response as a value."""
     response = response_type_of(method, names)
     if method.response is None:

@@ -16,10 +16,10 @@ _STANDARD = {
 }
 _MSGSPEC = {"msgspec": ("UNSET", "Struct", "UnsetType")}
 _BY_HAND = {
-    "ovasabi_client.answers": ("Page",),
+    "ovasabi_client.responses": ("Page",),
     "ovasabi_client.requests": ("Paging", "Reference", "Request", "new_key", "part"),
     "ovasabi_client.transport_async": ("AsyncConnection", "AsyncService", "AsyncTransport"),
-    "ovasabi_client.types": ("Answer", "Choice"),
+    "ovasabi_client.types": ("Response", "Choice"),
 }
 _WHOLE = "msgspec"
 """The only module that is imported as a whole."""

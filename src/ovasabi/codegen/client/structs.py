@@ -30,7 +30,7 @@ _BASES = '''class Choice(StrEnum):
         return unknown
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class Response(Struct, frozen=True, kw_only=True):
     """Base of the structs. Fields that this client does not know are ignored."""
 '''
 _SHARED_DOC = '"""The types of requests and responses that services share: entities, matches and pages."""'
@@ -130,7 +130,7 @@ def text_of_value(value: Any) -> str:
 
 def _struct(kind: type[msgspec.Struct], names: Names) -> str:
     entity = issubclass(kind, Entity) and kind is not Entity
-    base = names.declared("Entity") if entity else names.ours("Answer")
+    base = names.declared("Entity") if entity else names.ours("Response")
     variables = "".join(f", {names.ours('Generic')}[{name}]" for name in _variables(kind))
     lines = [f"class {kind.__name__}({base}{variables}, frozen=True, kw_only=True):"]
     lines += [docstring(4, kind.__doc__ or ""), ""]

@@ -21,7 +21,7 @@ def text_of(file: File) -> str:
 def _service(service: Service, package: str) -> list[str]:
     lines = [*_comment(service.doc), f"service {_short(service.name, package)} {{"]
     for each in service.procedures:
-        response = ("stream " if each.streams else "") + _short(each.answer, package)
+        response = ("stream " if each.streams else "") + _short(each.response, package)
         lines += _comment(each.doc, "  ")
         lines.append(f"  rpc {each.name}({_short(each.request, package)}) returns ({response});")
     return [*lines, "}"]

@@ -22,7 +22,7 @@ from ovasabi.gateway.wire.problems import unreadable
 from ovasabi.kernel.call.context import PLATFORM, current, deadline, remaining
 from ovasabi.kernel.call.errors import EntityNotFound
 from ovasabi.kernel.declare.methods import Call, Watched
-from ovasabi.kernel.service import Elsewhere, SearchAnswer, SearchRequest, Service
+from ovasabi.kernel.service import Elsewhere, SearchRequest, SearchResponse, Service
 from ovasabi.kernel.store.listing import ListRequest, Page
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.security.peers import Peers
@@ -91,7 +91,7 @@ class Remote:
             response = await self._rpc_calls[rpc.method.name](body, metadata=self._metadata(), timeout=self._limit())
         except grpc.aio.AioRpcError as error:
             raise self._error(error) from None
-        return rpc.value(rpc.answer_class.FromString(response))
+        return rpc.value(rpc.response_class.FromString(response))
 
     async def _stream(self, call: Call) -> AsyncGenerator[Watched, None]:
         rpc = self._rpcs[call.method.name]
@@ -141,9 +141,9 @@ class Remote:
         page: Page[Any] = await self.run(self._call("list", request=request))
         return page
 
-    async def search(self, request: SearchRequest) -> SearchAnswer[Any]:
+    async def search(self, request: SearchRequest) -> SearchResponse[Any]:
         """Searches the text of entities."""
-        result: SearchAnswer[Any] = await self.run(self._call("search", request=request))
+        result: SearchResponse[Any] = await self.run(self._call("search", request=request))
         return result
 
     async def update(
@@ -213,7 +213,7 @@ class Remote:
     async def _messages(self, rpc: Rpc, stream: Any) -> AsyncGenerator[Watched, None]:
         try:
             async for message in stream:
-                yield rpc.value(rpc.answer_class.FromString(message))
+                yield rpc.value(rpc.response_class.FromString(message))
         except grpc.aio.AioRpcError as error:
             raise self._error(error) from None
         finally:

@@ -31,7 +31,7 @@ def answering(rpc: Rpc, platform: Platform) -> Handler:
             message = _read(rpc, body)
             with acting(await admitted(platform, caller, rpc.method, rpc.campaign(message))):
                 value = await perform(platform, rpc.call(message))
-            response: bytes = rpc.answer(value).SerializeToString()
+            response: bytes = rpc.response(value).SerializeToString()
             return response
 
         return await _with_error_status(rpc.path, context, work)
@@ -50,7 +50,7 @@ def streaming(rpc: Rpc, platform: Platform) -> Handler:
                     # Tells the client that the call was accepted, possibly long before the first message.
                     await context.send_initial_metadata(((CORRELATION_KEY, caller.correlation_id),))
                     async for value in messages:
-                        await _write(context, rpc.answer(value).SerializeToString())
+                        await _write(context, rpc.response(value).SerializeToString())
 
         await _with_error_status(rpc.path, context, work)
 

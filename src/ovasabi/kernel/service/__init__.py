@@ -3,7 +3,7 @@
 from ovasabi.kernel.service.base import Service, declared_methods, services
 from ovasabi.kernel.service.consistency import check_consistency
 from ovasabi.kernel.service.entity_service import EntityService
-from ovasabi.kernel.service.protocol import Entities, Found, SearchAnswer, SearchRequest, Served
+from ovasabi.kernel.service.protocol import Entities, Found, SearchRequest, SearchResponse, Served
 from ovasabi.kernel.service.registry import Elsewhere, ServiceRegistry, service_class
 
 __all__ = [
@@ -11,8 +11,8 @@ __all__ = [
     "Entities",
     "EntityService",
     "Found",
-    "SearchAnswer",
     "SearchRequest",
+    "SearchResponse",
     "Served",
     "Service",
     "ServiceRegistry",

@@ -21,7 +21,7 @@ from ovasabi.kernel.search.full_text import CANDIDATES, search_rows
 from ovasabi.kernel.service.base import Methods, Service, Services
 from ovasabi.kernel.service.operations import operations_of
 from ovasabi.kernel.service.overrides import SETTINGS, check_own
-from ovasabi.kernel.service.protocol import Found, SearchAnswer, SearchRequest
+from ovasabi.kernel.service.protocol import Found, SearchRequest, SearchResponse
 from ovasabi.kernel.service.rules import RULES, Rules, check_machine, hooks_of
 from ovasabi.kernel.store.history import state_at
 from ovasabi.kernel.store.listing import ListRequest, Page, list_page
@@ -126,7 +126,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         """Returns a page of entities."""
         return await list_page(self.repository, request)
 
-    async def search(self, request: SearchRequest) -> SearchAnswer[E]:
+    async def search(self, request: SearchRequest) -> SearchResponse[E]:
         """Searches the text of the entities; the best matches come first."""
         key = (type(self), request)
         return await self.registry.result_cache.get(key, current_campaign(), lambda: self._search(request))
@@ -211,11 +211,11 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
             raise VersionConflict(type=of, reference=reference, version=entity.version, expected=version)
         return entity
 
-    async def _search(self, request: SearchRequest) -> SearchAnswer[E]:
+    async def _search(self, request: SearchRequest) -> SearchResponse[E]:
         repository = self.repository
         rows = await search_rows(self.database, repository.sql, request.q, request.page_size)
         hits = [Found(row["_rank"], repository.codec.entity(row)) for row in rows]
-        return SearchAnswer(
+        return SearchResponse(
             hits, min(rows[0]["_matched"], CANDIDATES) if rows else 0, bool(rows and rows[0]["_corrected"])
         )
 

@@ -7,7 +7,7 @@ from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import EntityType, type_of
 from ovasabi.kernel.declare.methods import Method, MethodKind
 from ovasabi.kernel.declare.state_machine import ALLOWED_MOVES, AllowedMoves
-from ovasabi.kernel.service.protocol import SearchAnswer, SearchRequest
+from ovasabi.kernel.service.protocol import SearchRequest, SearchResponse
 from ovasabi.kernel.service.rules import HOOKS
 from ovasabi.kernel.store.listing import ListRequest, Page
 
@@ -26,7 +26,7 @@ _DOCS = {
 def operations_of(cls: Any) -> list[Method]:
     """Returns the operations of a service of an entity, and `allowed_moves` if it has moves."""
     of: EntityType = type_of(cls.entity)
-    page, matches = Page[cls.entity], SearchAnswer[cls.entity]
+    page, matches = Page[cls.entity], SearchResponse[cls.entity]
     standard = [
         (MethodKind.CREATE, False, of.draft, cls.entity, cls.manages),
         (MethodKind.GET, True, None, cls.entity, Role.READER),

@@ -30,7 +30,7 @@ class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
     page_size: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
-class SearchAnswer(msgspec.Struct, Generic[E], frozen=True):
+class SearchResponse(msgspec.Struct, Generic[E], frozen=True):
     """The best matches of one type."""
 
     hits: list[Found[E]]
@@ -66,7 +66,7 @@ class Entities(Served, Protocol[E]):
     async def list(self, request: ListRequest) -> Page[E]:
         """Returns a page of entities."""
 
-    async def search(self, request: SearchRequest) -> SearchAnswer[E]:
+    async def search(self, request: SearchRequest) -> SearchResponse[E]:
         """Searches the text of the entities; the best matches come first."""
 
     async def update(

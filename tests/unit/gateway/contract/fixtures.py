@@ -47,7 +47,7 @@ def sent(rpc: Rpc, message: Any) -> Any:
 
 def answered(rpc: Rpc, value: Any) -> Any:
     """A value as it is read at the other end: through its bytes."""
-    return rpc.value(rpc.answer_class.FromString(rpc.answer(value).SerializeToString()))
+    return rpc.value(rpc.response_class.FromString(rpc.response(value).SerializeToString()))
 
 
 def call_of(method: Method, request: Any) -> Call:

@@ -57,19 +57,19 @@ def test_every_method_is_a_procedure_of_a_service_in_the_pool() -> None:
     for rpc in CONTRACT.rpcs:
         described = CONTRACT.pool.FindServiceByName(rpc.service).methods_by_name[rpc.name]
         assert described.input_type is rpc.request_class.DESCRIPTOR
-        assert described.output_type is rpc.answer_class.DESCRIPTOR
+        assert described.output_type is rpc.response_class.DESCRIPTOR
     assert set(CONTRACT.services) == {rpc.service for rpc in CONTRACT.rpcs}
 
 
 def test_what_is_common_to_all_entities_has_the_same_numbers_in_all() -> None:
     common = ["id", "uuid", "campaign_id", "version", "created_at", "updated_at", "metadata"]
-    entities = [RPCS[f"{plural}_get"].answer_class.DESCRIPTOR for plural in ("contents", "users", "quotes")]
+    entities = [RPCS[f"{plural}_get"].response_class.DESCRIPTOR for plural in ("contents", "users", "quotes")]
     for descriptor in entities:
         assert [descriptor.fields_by_name[name].number for name in common] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_a_page_names_its_items_as_over_http() -> None:
-    page = RPCS["contents_list"].answer_class.DESCRIPTOR
+    page = RPCS["contents_list"].response_class.DESCRIPTOR
     assert (page.full_name, list(page.fields_by_name)) == (
         "ovasabi.content.v1.ListContentsResponse",
         ["contents", "next_page_token", "total_size"],
@@ -77,8 +77,8 @@ def test_a_page_names_its_items_as_over_http() -> None:
 
 
 def test_types_of_the_kernel_are_in_a_package_of_their_own() -> None:
-    assert RPCS["master_get"].answer_class.DESCRIPTOR.full_name == "ovasabi.v1.Record"
-    assert RPCS["master_get"].answer_class.DESCRIPTOR.file.name == "ovasabi/v1/types.proto"
+    assert RPCS["master_get"].response_class.DESCRIPTOR.full_name == "ovasabi.v1.Record"
+    assert RPCS["master_get"].response_class.DESCRIPTOR.file.name == "ovasabi/v1/types.proto"
 
 
 def test_the_contract_does_not_depend_on_the_order_of_imports() -> None:

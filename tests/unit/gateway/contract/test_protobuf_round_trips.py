@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ovasabi.kernel.declare.metadata import MAX_DEPTH
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind
 from ovasabi.kernel.events.log import Event
-from ovasabi.kernel.service import Found, SearchAnswer
+from ovasabi.kernel.service import Found, SearchResponse
 from ovasabi.kernel.store.listing import Page
 from ovasabi.services.content.entity import Content
 from ovasabi.system.events.service import EventPage
@@ -156,14 +156,14 @@ def test_what_is_null_empty_or_left_out_of_a_patch_stays_so() -> None:
 
 def test_no_secret_is_ever_in_an_answer() -> None:
     rpc = RPCS["users_get"]
-    assert "password" not in rpc.answer_class.DESCRIPTOR.fields_by_name
+    assert "password" not in rpc.response_class.DESCRIPTOR.fields_by_name
     assert (
         "password" in RPCS["users_create"].request_class.DESCRIPTOR.fields_by_name["user"].message_type.fields_by_name
     )
     at = datetime(2026, 11, 21, tzinfo=UTC)
     names = {"username": "ann", "email": "ann@example.org", "password": "a secret"}
     user = User(id=1, uuid=UUID(int=1), campaign_id=0, version=1, created_at=at, updated_at=at, **names)
-    assert b"a secret" not in rpc.answer(user).SerializeToString()
+    assert b"a secret" not in rpc.response(user).SerializeToString()
 
 
 def test_a_key_of_the_process_itself_is_not_sent_as_if_a_client_had_given_it() -> None:
@@ -177,7 +177,7 @@ def test_an_answer_of_a_newer_server_with_an_unknown_value_is_refused_not_guesse
     rpc = RPCS["contents_get"]
     at = datetime(2026, 11, 21, tzinfo=UTC)
     content = Content(id=1, uuid=UUID(int=1), campaign_id=1, version=1, created_at=at, updated_at=at, title="t")
-    message: Any = rpc.answer(content)
+    message: Any = rpc.response(content)
     message.kind = 99
     with pytest.raises(ValueError, match="99"):
         rpc.value(message)
@@ -188,7 +188,7 @@ def test_an_answer_of_a_newer_server_with_an_unknown_value_is_refused_not_guesse
 
 def test_a_method_without_an_answer_answers_protobufs_own_nothing() -> None:
     rpc = rpc_of(probe("forget", MethodKind.VERB))
-    assert rpc.answer_class.DESCRIPTOR.full_name == "google.protobuf.Empty"
+    assert rpc.response_class.DESCRIPTOR.full_name == "google.protobuf.Empty"
     assert answered(rpc, None) is None
 
 
@@ -200,7 +200,7 @@ def test_metadata_as_deep_as_may_be_is_read_wherever_it_stands(wrap: Callable[[A
     at = datetime(2026, 11, 21, tzinfo=UTC)
     common = {"uuid": UUID(int=1), "campaign_id": 1, "version": 1, "created_at": at, "updated_at": at}
     content = Content(id=1, title="t", metadata={"tags": deep}, **common)
-    page, hits = Page([content]), SearchAnswer([Found(0.5, content)], 1, False)
+    page, hits = Page([content]), SearchResponse([Found(0.5, content)], 1, False)
     assert answered(RPCS["contents_list"], page) == page
     assert answered(RPCS["contents_search"], hits) == hits
     payload = {"metadata": content.metadata}

@@ -29,12 +29,12 @@ class Rpc(msgspec.Struct, frozen=True, eq=False):
     streams: bool
     """Whether it streams its responses."""
     request_class: type[Message]
-    answer_class: type[Message]
+    response_class: type[Message]
     campaign: Callable[[Any], str | None]
     """Returns the campaign that a request names; None for the platform."""
     call: Callable[[Any], Call]
     """Returns the call of a request, validated; raises `BadRequest` with the field if it is invalid."""
-    answer: Callable[[Any], Any]
+    response: Callable[[Any], Any]
     """Returns the message of a response."""
     request: Callable[[Call], Any]
     """Returns the request message of a call."""
@@ -63,7 +63,7 @@ class Contract:
     def _rpc(self, declared: Declared) -> Rpc:
         method = declared.method
         request_class = class_of(self.pool, declared.request)
-        answer_class = class_of(self.pool, declared.answer)
+        response_class = class_of(self.pool, declared.response)
         requests = Requests(method, declared.layout, self._codec, request_class)
         write, value = self._response_conversions(method)
         return Rpc(
@@ -72,10 +72,10 @@ class Contract:
             method=method,
             streams=declared.streams,
             request_class=request_class,
-            answer_class=answer_class,
+            response_class=response_class,
             campaign=requests.campaign,
             call=requests.call,
-            answer=lambda value: answer_class(**write(value)),
+            response=lambda value: response_class(**write(value)),
             request=requests.message,
             value=value,
         )

@@ -47,7 +47,7 @@ class Declared(msgspec.Struct, frozen=True):
     name: str
     layout: Layout
     request: str
-    answer: str
+    response: str
 
     @property
     def streams(self) -> bool:
@@ -74,8 +74,8 @@ def _method(messages: Messages, method: Method) -> Declared:
     fields = _fields(messages, method, layout)
     request = Message(f"{package}.{name}Request", fields, f"The request of {method.subject.title}.{name}.")
     messages.add(request)
-    answer = _answer(messages, method, f"{package}.{name}Response")
-    return Declared(method, service_name(method), name, layout, request.name, answer)
+    response = _response(messages, method, f"{package}.{name}Response")
+    return Declared(method, service_name(method), name, layout, request.name, response)
 
 
 def _fields(messages: Messages, method: Method, layout: Layout) -> tuple[Field, ...]:
@@ -99,7 +99,7 @@ def _body_message(messages: Messages, method: Method) -> str:
     return messages.declare(method.request, name, masked=method.operation is MethodKind.UPDATE)
 
 
-def _answer(messages: Messages, method: Method, name: str) -> str:
+def _response(messages: Messages, method: Method, name: str) -> str:
     response = method.response
     if response is None:
         return EMPTY
@@ -139,7 +139,7 @@ def _file(path: str, messages: Messages, services: dict[str, list[Declared]]) ->
     for message in inside:
         _check_json_names(message)
     used = {field.type.name for message in inside for field in message.fields if field.type.sort is not Sort.SCALAR}
-    used |= {name for methods in services.values() for each in methods for name in (each.request, each.answer)}
+    used |= {name for methods in services.values() for each in methods for name in (each.request, each.response)}
     return File(
         path=path,
         package=".".join(path.split("/")[:-1]),
@@ -171,7 +171,9 @@ def _service(name: str, methods: list[Declared]) -> Service:
     names = [each.name for each in methods]
     if twice := {each for each in names if names.count(each) > 1}:
         raise ContractRefused(problem=f"Two methods of {name} are named {min(twice)}.")
-    procedures = [Procedure(each.name, each.request, each.answer, each.streams, _doc(each.method)) for each in methods]
+    procedures = [
+        Procedure(each.name, each.request, each.response, each.streams, _doc(each.method)) for each in methods
+    ]
     return Service(name, tuple(procedures), methods[0].method.subject.doc)
 
 

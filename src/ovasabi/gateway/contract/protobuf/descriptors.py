@@ -47,7 +47,7 @@ def descriptor_of(file: File) -> FileProto:
             added.method.add(
                 name=each.name,
                 input_type=f".{each.request}",
-                output_type=f".{each.answer}",
+                output_type=f".{each.response}",
                 server_streaming=True if each.streams else None,
             )
     return made

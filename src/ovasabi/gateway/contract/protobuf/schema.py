@@ -90,7 +90,7 @@ class Procedure(msgspec.Struct, frozen=True):
 
     name: str
     request: str
-    answer: str
+    response: str
     streams: bool
     doc: str = ""
 

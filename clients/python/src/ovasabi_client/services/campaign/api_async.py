@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
-from ovasabi_client.answers import Page
 from ovasabi_client.requests import Paging, Reference, Request, new_key, part
+from ovasabi_client.responses import Page
 from ovasabi_client.services.campaign.types import Campaign, CampaignKind, CampaignKindName
 from ovasabi_client.services.operation.types import Operation
 from ovasabi_client.transport_async import AsyncService
-from ovasabi_client.types import AllowedMoves, SearchAnswer
+from ovasabi_client.types import AllowedMoves, SearchResponse
 
 
 class AsyncCampaigns(AsyncService):
@@ -56,7 +56,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/campaigns",
-                answer=Campaign,
+                response=Campaign,
                 body={
                     "slug": slug,
                     "title": title,
@@ -85,7 +85,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/campaigns/{part(reference)}",
-                answer=Campaign,
+                response=Campaign,
                 query={"as_of": as_of},
             ),
         )
@@ -112,7 +112,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/campaigns",
-                answer=Page[Campaign],
+                response=Page[Campaign],
                 query={"page_size": page_size, "filter": filter, "order_by": order_by},
                 items="campaigns",
             ),
@@ -144,7 +144,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/campaigns",
-                answer=Page[Campaign],
+                response=Page[Campaign],
                 query={
                     "page_size": page_size,
                     "page_token": page_token,
@@ -156,7 +156,7 @@ class AsyncCampaigns(AsyncService):
             ),
         )
 
-    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchAnswer[Campaign]:
+    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchResponse[Campaign]:
         """Searches the text of campaigns. The best matches come first.
 
         Requires the `reader` role.
@@ -169,7 +169,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/campaigns:search",
-                answer=SearchAnswer[Campaign],
+                response=SearchResponse[Campaign],
                 query={"q": q, "page_size": page_size},
             ),
         )
@@ -204,7 +204,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="PATCH",
                 path=f"{self._at}/campaigns/{part(reference)}",
-                answer=Campaign,
+                response=Campaign,
                 body={
                     "title": title,
                     "description": description,
@@ -233,7 +233,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="DELETE",
                 path=f"{self._at}/campaigns/{part(reference)}",
-                answer=Campaign,
+                response=Campaign,
                 expected_version=expected_version,
             ),
         )
@@ -247,7 +247,7 @@ class AsyncCampaigns(AsyncService):
             reference: The campaign, by slug or number.
         """
         return await self._transport.send(
-            Request(method="POST", path=f"{self._at}/campaigns/{part(reference)}:restore", answer=Campaign),
+            Request(method="POST", path=f"{self._at}/campaigns/{part(reference)}:restore", response=Campaign),
         )
 
     async def allowed_moves(self, reference: Reference, /) -> AllowedMoves:
@@ -259,7 +259,7 @@ class AsyncCampaigns(AsyncService):
             reference: The campaign, by slug or number.
         """
         return await self._transport.send(
-            Request(method="GET", path=f"{self._at}/campaigns/{part(reference)}:allowed_moves", answer=AllowedMoves),
+            Request(method="GET", path=f"{self._at}/campaigns/{part(reference)}:allowed_moves", response=AllowedMoves),
         )
 
     async def activate(self, reference: Reference, /, *, expected_version: int | None = None) -> Campaign:
@@ -275,7 +275,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/campaigns/{part(reference)}:activate",
-                answer=Campaign,
+                response=Campaign,
                 expected_version=expected_version,
             ),
         )
@@ -293,7 +293,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/campaigns/{part(reference)}:archive",
-                answer=Campaign,
+                response=Campaign,
                 expected_version=expected_version,
             ),
         )
@@ -311,7 +311,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/campaigns/{part(reference)}:complete",
-                answer=Campaign,
+                response=Campaign,
                 expected_version=expected_version,
             ),
         )
@@ -329,7 +329,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/campaigns/{part(reference)}:deactivate",
-                answer=Campaign,
+                response=Campaign,
                 expected_version=expected_version,
             ),
         )
@@ -360,7 +360,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/campaigns:export",
-                answer=Operation,
+                response=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -391,7 +391,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/campaigns:import",
-                answer=Operation,
+                response=Operation,
                 body={"data": data, "format": format, "key": key},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -410,7 +410,7 @@ class AsyncCampaigns(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/campaigns/{part(reference)}:schedule",
-                answer=Campaign,
+                response=Campaign,
                 expected_version=expected_version,
             ),
         )

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
-from ovasabi_client.answers import Page
 from ovasabi_client.requests import Paging, Reference, Request, new_key, part
+from ovasabi_client.responses import Page
 from ovasabi_client.services.content.types import (
     Comment,
     Content,
@@ -22,7 +22,7 @@ from ovasabi_client.services.content.types import (
 )
 from ovasabi_client.services.operation.types import Operation
 from ovasabi_client.transport_async import AsyncService
-from ovasabi_client.types import AllowedMoves, SearchAnswer
+from ovasabi_client.types import AllowedMoves, SearchResponse
 
 
 class AsyncComments(AsyncService):
@@ -56,7 +56,7 @@ class AsyncComments(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/comments",
-                answer=Comment,
+                response=Comment,
                 body={
                     "content_id": content_id,
                     "body": body,
@@ -81,7 +81,7 @@ class AsyncComments(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/comments/{part(reference)}",
-                answer=Comment,
+                response=Comment,
                 query={"as_of": as_of},
             ),
         )
@@ -108,7 +108,7 @@ class AsyncComments(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/comments",
-                answer=Page[Comment],
+                response=Page[Comment],
                 query={"page_size": page_size, "filter": filter, "order_by": order_by},
                 items="comments",
             ),
@@ -140,7 +140,7 @@ class AsyncComments(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/comments",
-                answer=Page[Comment],
+                response=Page[Comment],
                 query={
                     "page_size": page_size,
                     "page_token": page_token,
@@ -152,7 +152,7 @@ class AsyncComments(AsyncService):
             ),
         )
 
-    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchAnswer[Comment]:
+    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchResponse[Comment]:
         """Searches the text of comments. The best matches come first.
 
         Requires the `reader` role.
@@ -165,7 +165,7 @@ class AsyncComments(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/comments:search",
-                answer=SearchAnswer[Comment],
+                response=SearchResponse[Comment],
                 query={"q": q, "page_size": page_size},
             ),
         )
@@ -192,7 +192,7 @@ class AsyncComments(AsyncService):
             Request(
                 method="PATCH",
                 path=f"{self._at}/comments/{part(reference)}",
-                answer=Comment,
+                response=Comment,
                 body={"body": body, "metadata": metadata},
                 expected_version=expected_version,
             ),
@@ -213,7 +213,7 @@ class AsyncComments(AsyncService):
             Request(
                 method="DELETE",
                 path=f"{self._at}/comments/{part(reference)}",
-                answer=Comment,
+                response=Comment,
                 expected_version=expected_version,
             ),
         )
@@ -229,7 +229,7 @@ class AsyncComments(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="POST", path=f"{self._at}/comments/{part(reference)}:restore", answer=Comment),
+            Request(method="POST", path=f"{self._at}/comments/{part(reference)}:restore", response=Comment),
         )
 
     async def export(
@@ -258,7 +258,7 @@ class AsyncComments(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/comments:export",
-                answer=Operation,
+                response=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -289,7 +289,7 @@ class AsyncComments(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/comments:import",
-                answer=Operation,
+                response=Operation,
                 body={"data": data, "format": format, "key": key},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -332,7 +332,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/contents",
-                answer=Content,
+                response=Content,
                 body={
                     "title": title,
                     "body": body,
@@ -362,7 +362,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/contents/{part(reference)}",
-                answer=Content,
+                response=Content,
                 query={"as_of": as_of},
             ),
         )
@@ -389,7 +389,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/contents",
-                answer=Page[Content],
+                response=Page[Content],
                 query={"page_size": page_size, "filter": filter, "order_by": order_by},
                 items="contents",
             ),
@@ -421,7 +421,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/contents",
-                answer=Page[Content],
+                response=Page[Content],
                 query={
                     "page_size": page_size,
                     "page_token": page_token,
@@ -433,7 +433,7 @@ class AsyncContents(AsyncService):
             ),
         )
 
-    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchAnswer[Content]:
+    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchResponse[Content]:
         """Searches the text of contents. The best matches come first.
 
         Requires the `reader` role.
@@ -446,7 +446,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/contents:search",
-                answer=SearchAnswer[Content],
+                response=SearchResponse[Content],
                 query={"q": q, "page_size": page_size},
             ),
         )
@@ -486,7 +486,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="PATCH",
                 path=f"{self._at}/contents/{part(reference)}",
-                answer=Content,
+                response=Content,
                 body={
                     "title": title,
                     "body": body,
@@ -516,7 +516,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="DELETE",
                 path=f"{self._at}/contents/{part(reference)}",
-                answer=Content,
+                response=Content,
                 expected_version=expected_version,
             ),
         )
@@ -532,7 +532,7 @@ class AsyncContents(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="POST", path=f"{self._at}/contents/{part(reference)}:restore", answer=Content),
+            Request(method="POST", path=f"{self._at}/contents/{part(reference)}:restore", response=Content),
         )
 
     async def allowed_moves(self, reference: Reference, /) -> AllowedMoves:
@@ -544,7 +544,7 @@ class AsyncContents(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="GET", path=f"{self._at}/contents/{part(reference)}:allowed_moves", answer=AllowedMoves),
+            Request(method="GET", path=f"{self._at}/contents/{part(reference)}:allowed_moves", response=AllowedMoves),
         )
 
     async def archive(self, reference: Reference, /, *, expected_version: int | None = None) -> Content:
@@ -560,7 +560,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/contents/{part(reference)}:archive",
-                answer=Content,
+                response=Content,
                 expected_version=expected_version,
             ),
         )
@@ -587,7 +587,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/contents/{part(reference)}:comment",
-                answer=Comment,
+                response=Comment,
                 body={"body": body, "author_id": author_id, "reply_to_id": reply_to_id},
                 expected_version=expected_version,
             ),
@@ -619,7 +619,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/contents:export",
-                answer=Operation,
+                response=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -650,7 +650,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/contents:import",
-                answer=Operation,
+                response=Operation,
                 body={"data": data, "format": format, "key": key},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -669,7 +669,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/contents/{part(reference)}:publish",
-                answer=Content,
+                response=Content,
                 expected_version=expected_version,
             ),
         )
@@ -697,7 +697,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/contents/{part(reference)}:react",
-                answer=Reaction,
+                response=Reaction,
                 body={"user_id": user_id, "kind": kind},
                 expected_version=expected_version,
             ),
@@ -716,7 +716,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/contents/{part(reference)}:unarchive",
-                answer=Content,
+                response=Content,
                 expected_version=expected_version,
             ),
         )
@@ -734,7 +734,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/contents/{part(reference)}:unpublish",
-                answer=Content,
+                response=Content,
                 expected_version=expected_version,
             ),
         )
@@ -762,7 +762,7 @@ class AsyncContents(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/contents/{part(reference)}:unreact",
-                answer=Content,
+                response=Content,
                 body={"user_id": user_id, "kind": kind},
                 expected_version=expected_version,
             ),
@@ -796,7 +796,7 @@ class AsyncReactions(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/reactions",
-                answer=Reaction,
+                response=Reaction,
                 body={"content_id": content_id, "user_id": user_id, "kind": kind, "metadata": metadata},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -815,7 +815,7 @@ class AsyncReactions(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/reactions/{part(reference)}",
-                answer=Reaction,
+                response=Reaction,
                 query={"as_of": as_of},
             ),
         )
@@ -842,7 +842,7 @@ class AsyncReactions(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/reactions",
-                answer=Page[Reaction],
+                response=Page[Reaction],
                 query={"page_size": page_size, "filter": filter, "order_by": order_by},
                 items="reactions",
             ),
@@ -874,7 +874,7 @@ class AsyncReactions(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/reactions",
-                answer=Page[Reaction],
+                response=Page[Reaction],
                 query={
                     "page_size": page_size,
                     "page_token": page_token,
@@ -907,7 +907,7 @@ class AsyncReactions(AsyncService):
             Request(
                 method="PATCH",
                 path=f"{self._at}/reactions/{part(reference)}",
-                answer=Reaction,
+                response=Reaction,
                 body={"metadata": metadata},
                 expected_version=expected_version,
             ),
@@ -928,7 +928,7 @@ class AsyncReactions(AsyncService):
             Request(
                 method="DELETE",
                 path=f"{self._at}/reactions/{part(reference)}",
-                answer=Reaction,
+                response=Reaction,
                 expected_version=expected_version,
             ),
         )
@@ -944,7 +944,7 @@ class AsyncReactions(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="POST", path=f"{self._at}/reactions/{part(reference)}:restore", answer=Reaction),
+            Request(method="POST", path=f"{self._at}/reactions/{part(reference)}:restore", response=Reaction),
         )
 
     async def export(
@@ -973,7 +973,7 @@ class AsyncReactions(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/reactions:export",
-                answer=Operation,
+                response=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -1004,7 +1004,7 @@ class AsyncReactions(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/reactions:import",
-                answer=Operation,
+                response=Operation,
                 body={"data": data, "format": format, "key": key},
                 idempotency_key=idempotency_key or new_key(),
             ),

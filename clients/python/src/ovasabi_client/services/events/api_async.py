@@ -38,7 +38,7 @@ class AsyncEvents(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/events",
-                answer=EventPage,
+                response=EventPage,
                 query={"after": after, "page_size": page_size, "types": types, "entity_id": entity_id},
             ),
             Event,
@@ -67,7 +67,7 @@ class AsyncEvents(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/events",
-                answer=EventPage,
+                response=EventPage,
                 query={"after": after, "page_size": page_size, "types": types, "entity_id": entity_id},
             ),
         )
@@ -99,7 +99,7 @@ class AsyncEvents(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/events:watch",
-                answer=WatchedEvent,
+                response=WatchedEvent,
                 query={"after": after, "types": types, "entity_id": entity_id, "heartbeat_seconds": heartbeat_seconds},
             ),
             Event,

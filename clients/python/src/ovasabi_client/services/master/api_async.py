@@ -24,7 +24,7 @@ class AsyncRecords(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="GET", path=f"{self._at}/master/{part(reference)}", answer=Record),
+            Request(method="GET", path=f"{self._at}/master/{part(reference)}", response=Record),
         )
 
     def list(
@@ -48,7 +48,7 @@ class AsyncRecords(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/master",
-                answer=RecordPage,
+                response=RecordPage,
                 query={"type": type, "page_size": page_size, "deleted": deleted},
             ),
             Record,
@@ -75,7 +75,7 @@ class AsyncRecords(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/master",
-                answer=RecordPage,
+                response=RecordPage,
                 query={"type": type, "page_size": page_size, "page_token": page_token, "deleted": deleted},
             ),
         )
@@ -102,7 +102,7 @@ class AsyncRecords(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/master:search",
-                answer=RecordHits,
+                response=RecordHits,
                 query={"q": q, "mode": mode, "types": types, "page_size": page_size},
             ),
         )

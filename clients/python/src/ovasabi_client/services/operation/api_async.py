@@ -6,8 +6,8 @@ from datetime import datetime
 
 from msgspec import UNSET, UnsetType
 
-from ovasabi_client.answers import Page
 from ovasabi_client.requests import Paging, Reference, Request, part
+from ovasabi_client.responses import Page
 from ovasabi_client.services.operation.types import Download, Operation
 from ovasabi_client.transport_async import AsyncService
 from ovasabi_client.types import AllowedMoves
@@ -29,7 +29,7 @@ class AsyncOperations(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/operations/{part(reference)}",
-                answer=Operation,
+                response=Operation,
                 query={"as_of": as_of},
             ),
         )
@@ -56,7 +56,7 @@ class AsyncOperations(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/operations",
-                answer=Page[Operation],
+                response=Page[Operation],
                 query={"page_size": page_size, "filter": filter, "order_by": order_by},
                 items="operations",
             ),
@@ -88,7 +88,7 @@ class AsyncOperations(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/operations",
-                answer=Page[Operation],
+                response=Page[Operation],
                 query={
                     "page_size": page_size,
                     "page_token": page_token,
@@ -115,7 +115,7 @@ class AsyncOperations(AsyncService):
             Request(
                 method="DELETE",
                 path=f"{self._at}/operations/{part(reference)}",
-                answer=Operation,
+                response=Operation,
                 expected_version=expected_version,
             ),
         )
@@ -129,7 +129,7 @@ class AsyncOperations(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="GET", path=f"{self._at}/operations/{part(reference)}:allowed_moves", answer=AllowedMoves),
+            Request(method="GET", path=f"{self._at}/operations/{part(reference)}:allowed_moves", response=AllowedMoves),
         )
 
     async def cancel(self, reference: Reference, /, *, expected_version: int | None = None) -> Operation:
@@ -148,7 +148,7 @@ class AsyncOperations(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/operations/{part(reference)}:cancel",
-                answer=Operation,
+                response=Operation,
                 expected_version=expected_version,
             ),
         )
@@ -166,7 +166,7 @@ class AsyncOperations(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/operations/{part(reference)}:download",
-                answer=Download,
+                response=Download,
                 query={"after": after},
             ),
         )
@@ -178,5 +178,5 @@ class AsyncOperations(AsyncService):
             reference: The id or uuid of the operation.
             timeout: Seconds to wait. The operation continues after a timeout.
         """
-        request = Request(method="GET", path=f"{self._at}/operations/{part(reference)}", answer=Operation)
+        request = Request(method="GET", path=f"{self._at}/operations/{part(reference)}", response=Operation)
         return await self._transport.until(request, lambda operation: operation.finished_at is not None, timeout)

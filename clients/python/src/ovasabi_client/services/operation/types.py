@@ -4,12 +4,12 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from ovasabi_client.types import Answer, Choice, Entity, Kind
+from ovasabi_client.types import Choice, Entity, Kind, Response
 
 __all__ = ["Download", "Failure", "Operation", "OperationState", "OperationStateName"]
 
 
-class Download(Answer, frozen=True, kw_only=True):
+class Download(Response, frozen=True, kw_only=True):
     """A piece of the output. Joined in order, the pieces are the complete output."""
 
     data: str
@@ -17,7 +17,7 @@ class Download(Answer, frozen=True, kw_only=True):
     """Pass as `after` to get the next piece; null on the last piece."""
 
 
-class Failure(Answer, frozen=True, kw_only=True):
+class Failure(Response, frozen=True, kw_only=True):
     """Why an operation failed: the error as the API would have returned it."""
 
     kind: Kind

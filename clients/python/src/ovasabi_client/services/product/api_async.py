@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
-from ovasabi_client.answers import Page
 from ovasabi_client.requests import Paging, Reference, Request, new_key, part
+from ovasabi_client.responses import Page
 from ovasabi_client.services.operation.types import Operation
 from ovasabi_client.services.product.types import Product, ProductKind, ProductKindName, Variant
 from ovasabi_client.transport_async import AsyncService
-from ovasabi_client.types import AllowedMoves, SearchAnswer
+from ovasabi_client.types import AllowedMoves, SearchResponse
 
 
 class AsyncProducts(AsyncService):
@@ -46,7 +46,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/products",
-                answer=Product,
+                response=Product,
                 body={
                     "name": name,
                     "description": description,
@@ -74,7 +74,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/products/{part(reference)}",
-                answer=Product,
+                response=Product,
                 query={"as_of": as_of},
             ),
         )
@@ -101,7 +101,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/products",
-                answer=Page[Product],
+                response=Page[Product],
                 query={"page_size": page_size, "filter": filter, "order_by": order_by},
                 items="products",
             ),
@@ -133,7 +133,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/products",
-                answer=Page[Product],
+                response=Page[Product],
                 query={
                     "page_size": page_size,
                     "page_token": page_token,
@@ -145,7 +145,7 @@ class AsyncProducts(AsyncService):
             ),
         )
 
-    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchAnswer[Product]:
+    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchResponse[Product]:
         """Searches the text of products. The best matches come first.
 
         Requires the `reader` role.
@@ -158,7 +158,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/products:search",
-                answer=SearchAnswer[Product],
+                response=SearchResponse[Product],
                 query={"q": q, "page_size": page_size},
             ),
         )
@@ -191,7 +191,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="PATCH",
                 path=f"{self._at}/products/{part(reference)}",
-                answer=Product,
+                response=Product,
                 body={
                     "name": name,
                     "description": description,
@@ -221,7 +221,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="DELETE",
                 path=f"{self._at}/products/{part(reference)}",
-                answer=Product,
+                response=Product,
                 expected_version=expected_version,
             ),
         )
@@ -235,7 +235,7 @@ class AsyncProducts(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="POST", path=f"{self._at}/products/{part(reference)}:restore", answer=Product),
+            Request(method="POST", path=f"{self._at}/products/{part(reference)}:restore", response=Product),
         )
 
     async def allowed_moves(self, reference: Reference, /) -> AllowedMoves:
@@ -247,7 +247,7 @@ class AsyncProducts(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="GET", path=f"{self._at}/products/{part(reference)}:allowed_moves", answer=AllowedMoves),
+            Request(method="GET", path=f"{self._at}/products/{part(reference)}:allowed_moves", response=AllowedMoves),
         )
 
     async def activate(self, reference: Reference, /, *, expected_version: int | None = None) -> Product:
@@ -263,7 +263,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/products/{part(reference)}:activate",
-                answer=Product,
+                response=Product,
                 expected_version=expected_version,
             ),
         )
@@ -281,7 +281,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/products/{part(reference)}:archive",
-                answer=Product,
+                response=Product,
                 expected_version=expected_version,
             ),
         )
@@ -299,7 +299,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/products/{part(reference)}:deactivate",
-                answer=Product,
+                response=Product,
                 expected_version=expected_version,
             ),
         )
@@ -330,7 +330,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/products:export",
-                answer=Operation,
+                response=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -361,7 +361,7 @@ class AsyncProducts(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/products:import",
-                answer=Operation,
+                response=Operation,
                 body={"data": data, "format": format, "key": key},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -402,7 +402,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/variants",
-                answer=Variant,
+                response=Variant,
                 body={
                     "product_id": product_id,
                     "sku": sku,
@@ -430,7 +430,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/variants/{part(reference)}",
-                answer=Variant,
+                response=Variant,
                 query={"as_of": as_of},
             ),
         )
@@ -457,7 +457,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/variants",
-                answer=Page[Variant],
+                response=Page[Variant],
                 query={"page_size": page_size, "filter": filter, "order_by": order_by},
                 items="variants",
             ),
@@ -489,7 +489,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/variants",
-                answer=Page[Variant],
+                response=Page[Variant],
                 query={
                     "page_size": page_size,
                     "page_token": page_token,
@@ -501,7 +501,7 @@ class AsyncVariants(AsyncService):
             ),
         )
 
-    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchAnswer[Variant]:
+    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchResponse[Variant]:
         """Searches the text of variants. The best matches come first.
 
         Requires the `reader` role.
@@ -514,7 +514,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/variants:search",
-                answer=SearchAnswer[Variant],
+                response=SearchResponse[Variant],
                 query={"q": q, "page_size": page_size},
             ),
         )
@@ -549,7 +549,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="PATCH",
                 path=f"{self._at}/variants/{part(reference)}",
-                answer=Variant,
+                response=Variant,
                 body={
                     "sku": sku,
                     "name": name,
@@ -580,7 +580,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="DELETE",
                 path=f"{self._at}/variants/{part(reference)}",
-                answer=Variant,
+                response=Variant,
                 expected_version=expected_version,
             ),
         )
@@ -596,7 +596,7 @@ class AsyncVariants(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="POST", path=f"{self._at}/variants/{part(reference)}:restore", answer=Variant),
+            Request(method="POST", path=f"{self._at}/variants/{part(reference)}:restore", response=Variant),
         )
 
     async def export(
@@ -625,7 +625,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/variants:export",
-                answer=Operation,
+                response=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -656,7 +656,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/variants:import",
-                answer=Operation,
+                response=Operation,
                 body={"data": data, "format": format, "key": key},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -675,7 +675,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/variants/{part(reference)}:make_default",
-                answer=Product,
+                response=Product,
                 expected_version=expected_version,
             ),
         )
@@ -693,7 +693,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/variants/{part(reference)}:release",
-                answer=Variant,
+                response=Variant,
                 body={"quantity": quantity},
                 expected_version=expected_version,
             ),
@@ -712,7 +712,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/variants/{part(reference)}:reserve",
-                answer=Variant,
+                response=Variant,
                 body={"quantity": quantity},
                 expected_version=expected_version,
             ),
@@ -731,7 +731,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/variants/{part(reference)}:restock",
-                answer=Variant,
+                response=Variant,
                 body={"quantity": quantity},
                 expected_version=expected_version,
             ),
@@ -750,7 +750,7 @@ class AsyncVariants(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/variants/{part(reference)}:take",
-                answer=Variant,
+                response=Variant,
                 body={"quantity": quantity},
                 expected_version=expected_version,
             ),

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
-from ovasabi_client.answers import Page
 from ovasabi_client.requests import Paging, Reference, Request, new_key, part
+from ovasabi_client.responses import Page
 from ovasabi_client.services.operation.types import Operation
 from ovasabi_client.services.quotes.types import Quote
 from ovasabi_client.transport_async import AsyncService
-from ovasabi_client.types import AllowedMoves, SearchAnswer
+from ovasabi_client.types import AllowedMoves, SearchResponse
 
 
 class AsyncQuotes(AsyncService):
@@ -49,7 +49,7 @@ class AsyncQuotes(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/quotes",
-                answer=Quote,
+                response=Quote,
                 body={
                     "description": description,
                     "amount": amount,
@@ -73,7 +73,7 @@ class AsyncQuotes(AsyncService):
             as_of: Return the entity as it was at this time, which needs a time zone.
         """
         return await self._transport.send(
-            Request(method="GET", path=f"{self._at}/quotes/{part(reference)}", answer=Quote, query={"as_of": as_of}),
+            Request(method="GET", path=f"{self._at}/quotes/{part(reference)}", response=Quote, query={"as_of": as_of}),
         )
 
     def list(
@@ -98,7 +98,7 @@ class AsyncQuotes(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/quotes",
-                answer=Page[Quote],
+                response=Page[Quote],
                 query={"page_size": page_size, "filter": filter, "order_by": order_by},
                 items="quotes",
             ),
@@ -130,7 +130,7 @@ class AsyncQuotes(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/quotes",
-                answer=Page[Quote],
+                response=Page[Quote],
                 query={
                     "page_size": page_size,
                     "page_token": page_token,
@@ -142,7 +142,7 @@ class AsyncQuotes(AsyncService):
             ),
         )
 
-    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchAnswer[Quote]:
+    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchResponse[Quote]:
         """Searches the text of quotes. The best matches come first.
 
         Requires the `reader` role.
@@ -155,7 +155,7 @@ class AsyncQuotes(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/quotes:search",
-                answer=SearchAnswer[Quote],
+                response=SearchResponse[Quote],
                 query={"q": q, "page_size": page_size},
             ),
         )
@@ -188,7 +188,7 @@ class AsyncQuotes(AsyncService):
             Request(
                 method="PATCH",
                 path=f"{self._at}/quotes/{part(reference)}",
-                answer=Quote,
+                response=Quote,
                 body={"description": description, "amount": amount, "currency": currency, "metadata": metadata},
                 expected_version=expected_version,
             ),
@@ -207,7 +207,7 @@ class AsyncQuotes(AsyncService):
             Request(
                 method="DELETE",
                 path=f"{self._at}/quotes/{part(reference)}",
-                answer=Quote,
+                response=Quote,
                 expected_version=expected_version,
             ),
         )
@@ -221,7 +221,7 @@ class AsyncQuotes(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="POST", path=f"{self._at}/quotes/{part(reference)}:restore", answer=Quote),
+            Request(method="POST", path=f"{self._at}/quotes/{part(reference)}:restore", response=Quote),
         )
 
     async def allowed_moves(self, reference: Reference, /) -> AllowedMoves:
@@ -233,7 +233,7 @@ class AsyncQuotes(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="GET", path=f"{self._at}/quotes/{part(reference)}:allowed_moves", answer=AllowedMoves),
+            Request(method="GET", path=f"{self._at}/quotes/{part(reference)}:allowed_moves", response=AllowedMoves),
         )
 
     async def accept(self, reference: Reference, /, *, expected_version: int | None = None) -> Quote:
@@ -249,7 +249,7 @@ class AsyncQuotes(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/quotes/{part(reference)}:accept",
-                answer=Quote,
+                response=Quote,
                 expected_version=expected_version,
             ),
         )
@@ -267,7 +267,7 @@ class AsyncQuotes(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/quotes/{part(reference)}:expire",
-                answer=Quote,
+                response=Quote,
                 expected_version=expected_version,
             ),
         )
@@ -298,7 +298,7 @@ class AsyncQuotes(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/quotes:export",
-                answer=Operation,
+                response=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -329,7 +329,7 @@ class AsyncQuotes(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/quotes:import",
-                answer=Operation,
+                response=Operation,
                 body={"data": data, "format": format, "key": key},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -355,7 +355,7 @@ class AsyncQuotes(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/quotes/{part(reference)}:reject",
-                answer=Quote,
+                response=Quote,
                 body={"reason": reason},
                 expected_version=expected_version,
             ),

@@ -24,7 +24,7 @@ class AsyncSearch(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}:search",
-                answer=SearchHits,
+                response=SearchHits,
                 query={"q": q, "types": types, "page_size": page_size},
             ),
         )

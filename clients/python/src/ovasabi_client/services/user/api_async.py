@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
-from ovasabi_client.answers import Page
 from ovasabi_client.requests import Paging, Reference, Request, new_key, part
+from ovasabi_client.responses import Page
 from ovasabi_client.services.operation.types import Operation
 from ovasabi_client.services.user.types import User, Verdict
 from ovasabi_client.transport_async import AsyncService
-from ovasabi_client.types import AllowedMoves, SearchAnswer
+from ovasabi_client.types import AllowedMoves, SearchResponse
 
 
 class AsyncUsers(AsyncService):
@@ -52,7 +52,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/users",
-                answer=User,
+                response=User,
                 body={
                     "username": username,
                     "email": email,
@@ -78,7 +78,7 @@ class AsyncUsers(AsyncService):
             as_of: Return the entity as it was at this time, which needs a time zone.
         """
         return await self._transport.send(
-            Request(method="GET", path=f"{self._at}/users/{part(reference)}", answer=User, query={"as_of": as_of}),
+            Request(method="GET", path=f"{self._at}/users/{part(reference)}", response=User, query={"as_of": as_of}),
         )
 
     def list(
@@ -103,7 +103,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/users",
-                answer=Page[User],
+                response=Page[User],
                 query={"page_size": page_size, "filter": filter, "order_by": order_by},
                 items="users",
             ),
@@ -135,7 +135,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/users",
-                answer=Page[User],
+                response=Page[User],
                 query={
                     "page_size": page_size,
                     "page_token": page_token,
@@ -147,7 +147,7 @@ class AsyncUsers(AsyncService):
             ),
         )
 
-    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchAnswer[User]:
+    async def search(self, q: str, *, page_size: int | UnsetType = UNSET) -> SearchResponse[User]:
         """Searches the text of users. The best matches come first.
 
         Requires the `reader` role.
@@ -160,7 +160,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="GET",
                 path=f"{self._at}/users:search",
-                answer=SearchAnswer[User],
+                response=SearchResponse[User],
                 query={"q": q, "page_size": page_size},
             ),
         )
@@ -201,7 +201,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="PATCH",
                 path=f"{self._at}/users/{part(reference)}",
-                answer=User,
+                response=User,
                 body={
                     "username": username,
                     "email": email,
@@ -230,7 +230,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="DELETE",
                 path=f"{self._at}/users/{part(reference)}",
-                answer=User,
+                response=User,
                 expected_version=expected_version,
             ),
         )
@@ -244,7 +244,7 @@ class AsyncUsers(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="POST", path=f"{self._at}/users/{part(reference)}:restore", answer=User),
+            Request(method="POST", path=f"{self._at}/users/{part(reference)}:restore", response=User),
         )
 
     async def allowed_moves(self, reference: Reference, /) -> AllowedMoves:
@@ -256,7 +256,7 @@ class AsyncUsers(AsyncService):
             reference: The id or uuid.
         """
         return await self._transport.send(
-            Request(method="GET", path=f"{self._at}/users/{part(reference)}:allowed_moves", answer=AllowedMoves),
+            Request(method="GET", path=f"{self._at}/users/{part(reference)}:allowed_moves", response=AllowedMoves),
         )
 
     async def change_password(
@@ -280,7 +280,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/users/{part(reference)}:change_password",
-                answer=User,
+                response=User,
                 body={"current_password": current_password, "new_password": new_password},
                 expected_version=expected_version,
             ),
@@ -299,7 +299,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/users/{part(reference)}:deactivate",
-                answer=User,
+                response=User,
                 expected_version=expected_version,
             ),
         )
@@ -330,7 +330,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/users:export",
-                answer=Operation,
+                response=Operation,
                 body={"filter": filter, "format": format, "whole": whole},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -361,7 +361,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/users:import",
-                answer=Operation,
+                response=Operation,
                 body={"data": data, "format": format, "key": key},
                 idempotency_key=idempotency_key or new_key(),
             ),
@@ -380,7 +380,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/users/{part(reference)}:reactivate",
-                answer=User,
+                response=User,
                 expected_version=expected_version,
             ),
         )
@@ -398,7 +398,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/users/{part(reference)}:suspend",
-                answer=User,
+                response=User,
                 body={"reason": reason},
                 expected_version=expected_version,
             ),
@@ -424,7 +424,7 @@ class AsyncUsers(AsyncService):
             Request(
                 method="POST",
                 path=f"{self._at}/users/{part(reference)}:verify_password",
-                answer=Verdict,
+                response=Verdict,
                 body={"password": password},
                 expected_version=expected_version,
             ),

@@ -3,7 +3,7 @@
 
 from typing import Literal
 
-from ovasabi_client.types import Answer, Choice, Entity
+from ovasabi_client.types import Choice, Entity, Response
 
 __all__ = ["User", "UserState", "UserStateName", "Verdict"]
 
@@ -39,7 +39,7 @@ class User(Entity, frozen=True, kw_only=True):
     """Why the user is suspended."""
 
 
-class Verdict(Answer, frozen=True, kw_only=True):
+class Verdict(Response, frozen=True, kw_only=True):
     """Whether the password is correct. Check the user's state to find out whether the account is active."""
 
     valid: bool
