@@ -30,9 +30,10 @@ help:
 run: $(STAMP) client
 	@exec $(BIN)/ovasabi up
 
+# Three processes on two cores: tests wait for servers and other processes for about a quarter of their time.
 test: lint $(PEERS_STAMP)
 	@echo "== tests: pytest"
-	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 # Reports how many tests were left out when the time was up; `make test` runs all of them.
 quick: lint

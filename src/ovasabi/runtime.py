@@ -97,7 +97,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
         await migrations.upgrade(url, progress)
     database = await pools(url, settings).open()
     try:
-        await partitions.ensure(database, settings.months_ahead)
+        await partitions.complete(database, settings.months_ahead)
         with acting(system_context("start", PLATFORM)):
             file = settings.home / "operator.key"
             campaign = await _sample(database, progress, first=not file.exists())

@@ -1,10 +1,9 @@
 """What holds for every entity of every service: no list of them is kept here, a new one is tested by being there.
 
-Every type is tested on PostgreSQL 18. On other versions there are representatives: as few types as have, between them,
-everything that a declaration can say.
+Every type is tested on PostgreSQL 18, and representatives of them on other versions.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -14,36 +13,13 @@ from ovasabi.database.pools import prepare_connection
 from ovasabi.database.roles import APP_ROLE
 from ovasabi.discovery import discover
 from ovasabi.kernel.declare.entity import EntityType, Scope, declared
-from ovasabi.kernel.declare.fields import Field, Output, Reference
 from ovasabi.kernel.service import ServiceRegistry
 from tests.conftest import new_campaign
 from tests.integration.drafts import Maker
+from tests.representatives import representatives
 
 discover()
 EVERY_TYPE_ON = "18"
-
-
-def traits(of: EntityType) -> set[str]:
-    """What sets a type apart from others, as its table, its statements and its checks know it."""
-    found = {f"scope {of.scope.value}", f"stream {of.stream}"}
-    found |= {f"a natural key of {len(group)}" for group in of.unique}
-    for field in of.fields:
-        found |= {type(marker).__name__ for marker in field.markers} | {f"a column of {_column(field)}"}
-        found |= {"a field that may be null"} if field.nullable else set()
-        found |= {"a counter"} if field.has(Output) and field.base is int else set()
-        if (reference := field.get(Reference)) is not None:
-            found |= {f"a reference to what is of the scope {declared[reference.type].scope.value}"}
-    return found
-
-
-def representatives(types: Iterable[EntityType]) -> set[str]:
-    """The names of a few types that have, between them, the traits of all; those with the most first."""
-    left, chosen = set().union(*map(traits, types)), set[str]()
-    while left:
-        best = max(sorted(types, key=lambda of: of.name), key=lambda of: len(traits(of) & left))
-        chosen.add(best.name)
-        left -= traits(best)
-    return chosen
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -59,11 +35,6 @@ def _stood_for(item: pytest.Function, kept: set[str]) -> bool:
     params = item.callspec.params if hasattr(item, "callspec") else {}
     name = params.get("of") or params.get("partitioned")
     return name is not None and params.get("server") != EVERY_TYPE_ON and name not in kept
-
-
-def _column(field: Field) -> str:
-    """The type of its column without its limits."""
-    return field.sql_type.partition("(")[0]
 
 
 @pytest.fixture(params=sorted(declared))

@@ -15,6 +15,7 @@ import msgspec
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.declare.fields import Field, Output, Reference
 from tests.fuzz.world import METHODS, World
+from tests.representatives import representatives
 from tests.samples import PASSWORD
 
 WATCH = ":watch$"
@@ -22,6 +23,11 @@ SHOWN = ("contents", "users")
 """Whose methods stand for those that are the same for every type."""
 _OTHERS = "|".join(sorted({of.plural for of in declared.values()} - set(SHOWN)))
 ALIKE = rf"/({_OTHERS})(/\{{id\}})?:(import|export|search|restore)$"
+_STOOD_FOR = "|".join(
+    sorted(of.plural for of in declared.values() if of.name not in representatives(declared.values()))
+)
+STOOD_FOR = rf"/({_STOOD_FOR})(/\{{id\}})?(:(import|export|search|restore|allowed_moves))?$"
+"""What every type has, of the types that others stand for: their own verbs are not among it."""
 NO_COVERAGE = "phases = { coverage = { enabled = false } }"
 ITSELF = r"^/v1/campaigns/\{campaign\}(:(?!search).*)?$"
 
@@ -43,15 +49,28 @@ class Run(msgspec.Struct):
 
 
 def fuzz(
-    world: World, folder: Path, key: str, arguments: Sequence[str], *, confined: bool = False, show: bool = False
+    world: World,
+    folder: Path,
+    key: str,
+    arguments: Sequence[str],
+    *,
+    confined: bool = False,
+    left_out: str = "",
+    show: bool = False,
 ) -> Run:
-    """Runs it with a key; `confined` says that the key is of the open campaign, and aims at the closed one as well."""
+    """Runs it with a key; `confined` says that the key is of the open campaign, and aims at the closed one as well.
+
+    `left_out` is a pattern of paths that are not called.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config, tally = folder / "schemathesis.toml", folder / "tally.json"
     config.write_text(_config(world, confined))
     command = [str(Path(sys.executable).parent / "st"), "--config-file", str(config), "run"]
     command += [f"{world.program.address}/openapi.json", "--no-color", *arguments]
     environment = os.environ | {"FUZZ_KEY": key, "FUZZ_TALLY": str(tally), "PYTHONPATH": os.pathsep.join(sys.path)}
+    if left_out:
+        command += ["--exclude-path-regex", left_out]
+    environment["FUZZ_LEFT_OUT"] = left_out
     environment["FUZZ_CLOSED"] = world.closed
     environment["FUZZ_CONFINED_TO"] = f"{world.open} {world.open_number}" if confined else ""
     ran = subprocess.run(

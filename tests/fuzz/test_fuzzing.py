@@ -1,7 +1,7 @@
-"""The API under schemathesis, for a bounded time and with a fixed seed: every check, every operation, every phase.
+"""The API under schemathesis, for a bounded time and with a fixed seed: every check, every verb, every phase.
 
-The phase that tries the edges of each value takes by far the longest: here it has what the services' methods have in
-common once, in `make fuzz` all.
+The operations that every type has are called on representatives of the types. The phase that tries the edges of each
+value takes by far the longest: here it has what the services' methods have in common once. `make fuzz` has all.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 
 from ovasabi.kernel.declare.entity import Scope, declared
 from tests.e2e.conftest import Program, free_port
-from tests.fuzz.runs import Run, fuzz
+from tests.fuzz.runs import STOOD_FOR, Run, fuzz
 from tests.fuzz.world import CREATED, EACH, MARK, World, made
 
 EDGES = r"^/v1/campaigns(/\{campaign\})?((/contents|/events|/master|/operations|:).*)?$"
@@ -45,9 +45,15 @@ def test_the_world_has_entities_of_every_type_that_is_created(world: World) -> N
 
 def test_every_operation_answers_as_the_document_says(world: World, tmp_path: Path) -> None:
     before = world.closed_rows()
-    run = fuzz(world, tmp_path, world.program.key, ["-n", "4", "--phases", "examples,fuzzing,stateful", *FIXED])
+    run = fuzz(
+        world,
+        tmp_path,
+        world.program.key,
+        ["-n", "4", "--phases", "examples,fuzzing,stateful", *FIXED],
+        left_out=STOOD_FOR,
+    )
     assert run.code == 0, failures(run)
-    assert len(run.operations()) > 90
+    assert len(run.operations()) > 70
     assert run.operations() == run.answered("2", "4")
     assert len(run.answered("2")) > 0.8 * len(run.operations()), run.operations() - run.answered("2")
     assert run.answered("409")
@@ -64,7 +70,14 @@ def test_the_edges_of_values_are_answered_as_the_document_says(world: World, tmp
 def test_a_key_of_one_campaign_changes_nothing_in_another_and_reads_nothing_there(world: World, tmp_path: Path) -> None:
     before = world.closed_rows()
     assert "master: " in before
-    run = fuzz(world, tmp_path, world.key(), ["-n", "4", "--phases", "fuzzing,stateful", *FIXED], confined=True)
+    run = fuzz(
+        world,
+        tmp_path,
+        world.key(),
+        ["-n", "4", "--phases", "fuzzing,stateful", *FIXED],
+        confined=True,
+        left_out=STOOD_FOR,
+    )
     assert run.code == 0, failures(run)
     assert run.operations() == run.answered("2", "4")
     # Which campaign a call is of is drawn by lot: most operations are refused in another, many work in the key's own.

@@ -74,14 +74,14 @@ class Installation:
     def run(self, page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
         """Runs the blocks of a page in one shell, in a directory of its own."""
         script = SHELL.replace("PYTHON", sys.executable)
-        overlay = False
+        overlay: set[str] = set()
         said = page.read_text().replace(ADDRESS, f"127.0.0.1:{self.port}")
         for kind, text in BLOCK.findall(said.replace(GRPC_ADDRESS, f"127.0.0.1:{self.port + 1}")):
             if kind == "sh":
                 script += f"{text}\n"
             elif kind == "python" and (place := FILE.match(text)):
-                overlay = True
                 file = folder / place[1]
+                overlay.add(file.parent.name)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text)
             elif kind == "python":
@@ -91,12 +91,23 @@ class Installation:
         return subprocess.run(
             ["bash", "-c", script],
             cwd=folder,
-            env=self.environment,
+            env=self.environment | _sources_without(overlay, folder / "sources"),
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
+
+
+def _sources_without(services: set[str], folder: Path) -> dict[str, str]:
+    """The setting for a copy of the sources without services that a reader of the pages has added; empty if none."""
+    source = Path(ovasabi.__file__).parent
+    if not any((source / "services" / name).exists() for name in services):
+        return {}
+    shutil.copytree(source, folder / "ovasabi", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in services:
+        shutil.rmtree(folder / "ovasabi" / "services" / name, ignore_errors=True)
+    return {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT / 'clients/python/src'}"}
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,8 @@ class Project:
     async def run(self, *arguments: str, url: str = "", succeeds: bool = True) -> str:
         """Runs a command, which must succeed or fail as expected; returns its output."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")}
-        settings = {"PYTHONPATH": str(self.folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+        compiled = self.folder.with_name(f"{self.folder.name}-compiled")
+        settings = {"PYTHONPATH": str(self.folder / "src"), "PYTHONPYCACHEPREFIX": str(compiled)}
         process = await asyncio.create_subprocess_exec(
             *COMMAND, *arguments, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=kept | settings | ({"OVASABI_DATABASE_URL": url} if url else {}),

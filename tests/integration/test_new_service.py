@@ -105,7 +105,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs Python in a project of its own, away from the sources of this one."""
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    compiled = folder.with_name(f"{folder.name}-compiled")  # beside it, so that only sources are compared
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONPYCACHEPREFIX": str(compiled)}
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
     )
@@ -136,13 +137,13 @@ def test_it_passes_the_linter_and_the_formatter(copy: Path) -> None:
     [
         (["sample_card"], "The service sample_card already exists."),
         (["quote"], "The entity quote already exists."),
-        (["offer", "--plural", "quotes"], "The plural quotes is already in use."),
-        (["offer", "--plural", "events"], "The plural events is already in use."),
+        (["sample_offer", "--plural", "quotes"], "The plural quotes is already in use."),
+        (["sample_offer", "--plural", "events"], "The plural events is already in use."),
         (["class"], "NAME is 'class', which is not a valid name."),
         (["SampleCard"], "NAME is 'SampleCard', which is not a valid name."),
         (["../evil"], "NAME is '../evil', which is not a valid name."),
         (["x" * 30], f"NAME is '{'x' * 30}', which is not a valid name."),
-        (["offer", "--entity", "offer"], "--entity is 'offer', which is not a valid class name."),
+        (["sample_offer", "--entity", "sample_offer"], "--entity is 'sample_offer', which is not a valid class name."),
         (["role"], "The name Role has two meanings in the API: ovasabi.kernel.call.context.Role and "),
         (["google"], "The service is named google, which the platform uses itself."),
         (["filter"], "The class name Filter or Filters is already used by the kernel."),

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 NEWCOMER = ROOT / "tests" / "newcomer" / "sample_parcel"
 MINUTES = 20
 """For one step, on a machine that is busy."""
-OWN = "sample_parcel or sample_depot"
+OWN = "sample_parcel or sampleparcel or sample_depot or sampledepot"
 """What its tests are found by: its types are sample_parcel, sample_parcel_stop and sample_depot."""
 MIGRATE = """
 from ovasabi.discovery import discover
@@ -91,7 +91,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def succeed(folder: Path, *arguments: str) -> str:
     """Runs Python in a project, away from the sources of this one; answers what it printed, and fails if it does."""
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    compiled = folder.with_name(f"{folder.name}-compiled")  # beside it, so that only sources are compared
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONPYCACHEPREFIX": str(compiled)}
     environment["MYPYPATH"] = str(folder / "src")
     answer = subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=MINUTES * 60

@@ -68,7 +68,7 @@ async def _upgrade(settings: Settings) -> str:
         await migrations.upgrade(url, progress=say)
         database = await Database(url, readers=1, writers=1).open()
         try:
-            created = await partitions.ensure(database, settings.months_ahead)
+            created = await partitions.complete(database, settings.months_ahead)
         finally:
             await database.close()
     return f"The schema is at {' and '.join(migrations.heads())}; partitions created: {created}."

@@ -1,6 +1,7 @@
 """Partitions: finds the months that are missing, and creates them without blocking other work."""
 
 import asyncio
+from contextlib import suppress
 from datetime import date
 
 import asyncpg
@@ -42,6 +43,20 @@ async def apply(database: Database, steps: list[Step]) -> int:
 async def ensure(database: Database, months_ahead: int) -> int:
     """Creates the missing leaves and returns how many."""
     return await apply(database, await plan(database, months_ahead))
+
+
+async def complete(database: Database, months_ahead: int) -> int:
+    """Creates the missing leaves, and the partitions that campaigns with their own lack in tables newer than they are.
+
+    Returns the number of leaves. To be called before rows are written to a new table: a campaign that already has rows
+    in its pool stays there.
+    """
+    for row in await database.read(_SQL["missing_branches"]):
+        with suppress(asyncpg.CheckViolationError):
+            await partitions.execute_with_short_locks(
+                database, partitions.MAKE_BRANCH, row["table_name"], row["campaign"]
+            )
+    return await ensure(database, months_ahead)
 
 
 async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:

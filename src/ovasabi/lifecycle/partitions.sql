@@ -11,3 +11,17 @@ JOIN pg_class AS r ON r.oid = i.inhparent
 LEFT JOIN pg_inherits AS j ON j.inhparent = c.oid
 LEFT JOIN pg_class AS l ON l.oid = j.inhrelid
 WHERE c.relkind = 'p' GROUP BY c.relname ORDER BY c.relname
+
+-- name: missing_branches
+-- Where a campaign that has partitions of its own in some table has none in another.
+-- scope: none
+WITH branch AS (
+  SELECT r.relname AS table_name, substring(c.relname FROM length(r.relname) + 3)::int AS campaign
+  FROM pg_class AS c
+  JOIN pg_inherits AS i ON i.inhrelid = c.oid
+  JOIN pg_class AS r ON r.oid = i.inhparent AND r.relname IN (SELECT table_name FROM entity_type)
+  WHERE c.relname ~ ('^' || r.relname || '_c[0-9]+$'))
+SELECT t.table_name, b.campaign
+FROM entity_type AS t CROSS JOIN (SELECT DISTINCT campaign FROM branch) AS b
+WHERE t.scope = 'campaign' AND (t.table_name, b.campaign) NOT IN (SELECT table_name, campaign FROM branch)
+ORDER BY b.campaign, t.table_name

@@ -83,6 +83,29 @@ async def test_what_was_planned_and_applied_is_planned_no_more(own: Database, ow
     assert await stray(own_url) == []
 
 
+async def test_a_dedicated_campaign_gets_partitions_of_a_table_that_came_later_unless_it_has_rows_there(
+    own: Database, own_url: str
+) -> None:
+    campaign, other = await make_campaign(own), await make_campaign(own)
+    for number in (campaign, other):
+        await partitions.dedicate(own, number, 1)
+    done = {name for _, name, _ in await catalog(own_url)}
+    async with admin(own_url) as connection:
+        for number in (campaign, other):
+            await connection.execute(f"DROP TABLE service_content_main_c{number}, service_quotes_main_c{number}")
+    with within(other):
+        made = await contents(own).create({"title": "in the pool"})
+    assert await partitions.complete(own, 1) == 3 * 2
+    assert await stray(own_url) == []
+    assert await place_of(own_url, made.id) == f"{POOL}_{made.created_at:%Y%m}"
+    lacking = {name for name in done if name.startswith(f"service_content_main_c{other}")}
+    assert {name for _, name, _ in await catalog(own_url)} == done - lacking
+    assert await partitions.complete(own, 1) == 0
+    with within(campaign):
+        made = await contents(own).create({"title": "placed"})
+    assert await place_of(own_url, made.id) == f"service_content_main_c{campaign}_{made.created_at:%Y%m}"
+
+
 async def test_leaves_are_named_for_their_parent_and_month_and_meet_without_a_gap(own: Database, own_url: str) -> None:
     campaign = await make_campaign(own)
     await partitions.dedicate(own, campaign, 1)

@@ -19,7 +19,7 @@ from ovasabi.kernel.call.errors import SQLSTATES
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.sqlstates import OwnSqlState
 from ovasabi.kernel.call.transaction import transaction, write
-from ovasabi.kernel.store.partitions import patiently
+from ovasabi.kernel.store.partitions import execute_with_short_locks
 from tests.conftest import fresh
 from tests.integration.kernel.fixtures import admin, backdated, contents, make_campaign, pools, within
 
@@ -59,7 +59,7 @@ def running(sql: str, *args: Any) -> Provocation:
 
 def calling(sql: str, *args: Any) -> Provocation:
     """Runs a function of ours as those do who make partitions."""
-    return lambda database: patiently(database, sql, *args)
+    return lambda database: execute_with_short_locks(database, sql, *args)
 
 
 async def key(database: Database, value: str | None, id: int) -> None:

@@ -15,7 +15,13 @@ from ovasabi.kernel.declare.moves import Values, move
 from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.work.long_methods import Progress
-from ovasabi.services.sample_parcel.entity import SampleCarrier, SampleDepot, SampleParcel, SampleParcelState, SampleParcelStop
+from ovasabi.services.sample_parcel.entity import (
+    SampleCarrier,
+    SampleDepot,
+    SampleParcel,
+    SampleParcelState,
+    SampleParcelStop,
+)
 from ovasabi.services.sample_parcel.errors import SampleParcelTooHigh
 
 PACKED, SENT, DELIVERED = SampleParcelState.PACKED, SampleParcelState.SENT, SampleParcelState.DELIVERED

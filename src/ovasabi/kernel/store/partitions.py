@@ -13,6 +13,8 @@ from ovasabi.kernel.call.context import deadline
 _SHORT_LOCKS = Policy(attempts=20, first=0.05, longest=0.7)
 
 _SQL = load(__file__)
+MAKE_BRANCH = _SQL["make_branch"]
+"""Creates a campaign's own partition of a table if it is missing: $1 table, $2 campaign."""
 MAKE_MONTH = _SQL["make_month"]
 """Creates the leaf of a month if it is missing: $1 parent, $2 month."""
 
@@ -26,7 +28,7 @@ async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
     months = months_from_now(months_ahead)
     tables = [row["table_name"] for row in await database.read(_SQL["tables"])]
     for table in tables:
-        await execute_with_short_locks(database, _SQL["make_branch"], table, campaign)
+        await execute_with_short_locks(database, MAKE_BRANCH, table, campaign)
         for month in months:
             await execute_with_short_locks(database, MAKE_MONTH, f"{table}_c{campaign}", month)
     return len(tables) * len(months)

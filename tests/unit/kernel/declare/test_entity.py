@@ -202,9 +202,9 @@ def test_a_reference_to_an_undeclared_type_is_refused_when_the_statements_are_ma
     class Lost(Entity):
         __module__ = HOME
         name: str
-        thing_id: Annotated[int, Reference("thing")] | None = None
+        samplething_id: Annotated[int, Reference("samplething")] | None = None
 
-    with pytest.raises(TypeError, match="'thing', which is not declared"):
+    with pytest.raises(TypeError, match="'samplething', which is not declared"):
         _ = Statements(declare(Lost)).create
 
 
