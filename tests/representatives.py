@@ -4,6 +4,10 @@ from collections.abc import Iterable
 
 from ovasabi.kernel.declare.entity import EntityType, declared
 from ovasabi.kernel.declare.fields import Field, Output, Reference
+from ovasabi.kernel.declare.methods import Method
+
+COMMON = {"allowed_moves", "create", "delete", "export", "get", "import", "list", "restore", "search", "update"}
+"""The names of the methods that the types have in common."""
 
 
 def traits(of: EntityType) -> set[str]:
@@ -27,6 +31,11 @@ def representatives(types: Iterable[EntityType]) -> set[str]:
         chosen.add(best.name)
         left -= traits(best)
     return chosen
+
+
+def is_represented(method: Method, kept: set[str]) -> bool:
+    """Whether a method is one that types have in common, of a type that others stand for."""
+    return method.name in COMMON and method.subject.singular in declared.keys() - kept
 
 
 def _column(field: Field) -> str:

@@ -1,7 +1,7 @@
-"""Every remote procedure under random and broken messages: no internal error, details always, others untouched.
+"""Remote procedures under random and broken messages: no internal error, details always, others untouched.
 
-OVASABI_TEST_FUZZ_EXAMPLES is the number of messages for each procedure, if it is to be more than in the tests, and
-then other ones each time.
+The procedures that types have in common are those of representatives. OVASABI_TEST_FUZZ_EXAMPLES is the number of
+messages for each procedure, if it is to be more than in the tests: then those of every type, and other ones each time.
 """
 
 import logging
@@ -29,15 +29,17 @@ from tests.integration.drafts import Maker, within
 from tests.integration.gateway.fuzzing_fixtures import World, bodies, metadata
 from tests.integration.gateway.grpc_fixtures import Refused, Wire, contract, rpcs
 from tests.integration.kernel.fixtures import CAMPAIGN_TABLES
+from tests.representatives import is_represented, representatives
 
 discover()
-NAMES = sorted(rpc.name for rpc in contract().rpcs)
 TYPES = sorted(
     method.subject.singular
     for method in declared_methods()
     if method.operation is MethodKind.CREATE and declared[method.subject.singular].scope is not Scope.ROOT
 )
 EXAMPLES = int(os.environ.get("OVASABI_TEST_FUZZ_EXAMPLES", "0"))
+KEPT = declared.keys() if EXAMPLES else representatives(declared.values())
+NAMES = sorted(rpc.name for rpc in contract().rpcs if not is_represented(rpc.method, set(KEPT)))
 FUZZED = settings(
     max_examples=EXAMPLES or 10, derandomize=not EXAMPLES, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
