@@ -6,21 +6,40 @@
 DO $$
 DECLARE
   target record;
+  foreign_policy text;
 BEGIN
   FOR target IN
     WITH partition AS (
-      SELECT c.oid, c.relname, c.relrowsecurity AND c.relforcerowsecurity AS secured, e.name IS NOT NULL AS read, p.inhparent,
+      SELECT c.oid, c.relname, c.relowner, c.relrowsecurity AND c.relforcerowsecurity AS secured, e.name IS NOT NULL AS read, p.inhparent,
              EXISTS (SELECT 1 FROM pg_inherits AS s WHERE s.inhrelid = p.inhparent AND s.inhparent = 'service_event'::regclass) AS events
       FROM pg_class AS c JOIN pg_inherits AS p ON p.inhrelid = c.oid LEFT JOIN entity_type AS e ON to_regclass(quote_ident(e.table_name)) = p.inhparent
       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND p.inhparent <> 'service_event'::regclass)
-    SELECT oid::regclass AS name, secured, read,
+    SELECT oid::regclass AS name, relowner, secured, read,
+           ARRAY(SELECT polname FROM pg_policy AS y WHERE y.polrelid = partition.oid AND NOT (read AND y.polname = 'search_read')
+                 AND y.polroles && ARRAY[0, 'ovasabi_app'::regrole, 'ovasabi_search'::regrole, 'ovasabi_owner'::regrole]::oid[])::text[] AS policies,
+           EXISTS (SELECT 1 FROM (SELECT grantee, privilege_type FROM pg_class AS o CROSS JOIN LATERAL aclexplode(o.relacl) WHERE o.oid = partition.oid
+                                  UNION ALL SELECT grantee, privilege_type FROM pg_attribute AS a CROSS JOIN LATERAL aclexplode(a.attacl)
+                                  WHERE a.attrelid = partition.oid AND a.attacl IS NOT NULL) AS g
+                   WHERE g.grantee <> relowner AND g.grantee IN (0, 'ovasabi_app'::regrole, 'ovasabi_search'::regrole)
+                     AND NOT (read AND g.grantee = 'ovasabi_search'::regrole AND g.privilege_type = 'SELECT')) AS granted,
            read AND NOT EXISTS (SELECT 1 FROM pg_policy WHERE polrelid = partition.oid AND polname = 'search_read' AND polcmd = 'r' AND polpermissive
                                 AND polroles = ARRAY['ovasabi_search'::regrole::oid] AND pg_get_expr(polqual, polrelid) = 'true') AS unread,
            events AND NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = partition.oid AND tgname = 'service_event_no_truncate' AND tgenabled = 'O') AS truncated
     FROM partition ORDER BY 1 LOOP
+    IF target.relowner <> 'ovasabi_owner'::regrole THEN
+      RESET ROLE;  -- only the login may have the right
+      EXECUTE format('ALTER TABLE %s OWNER TO ovasabi_owner', target.name);
+      SET ROLE ovasabi_owner;
+    END IF;
+    FOREACH foreign_policy IN ARRAY target.policies LOOP
+      EXECUTE format('DROP POLICY %I ON %s', foreign_policy, target.name);
+    END LOOP;
     IF NOT target.secured THEN
       EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target.name);
       EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target.name);
+    END IF;
+    IF target.granted THEN
+      EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, ovasabi_app, ovasabi_search', target.name);
     END IF;
     IF target.unread THEN
       EXECUTE format('DROP POLICY IF EXISTS search_read ON %s', target.name);

@@ -1,4 +1,5 @@
 -- The roles that can use the schema, and its sequences.
+-- covers: roles
 GRANT USAGE ON SCHEMA public TO ovasabi_app, ovasabi_search;
 GRANT USAGE ON SEQUENCE id_sequence, campaign_number TO ovasabi_app;
 -- A login that has only the application role can thus check whether the database is ready for it.

@@ -12,8 +12,8 @@ from ovasabi.database.sql import load
 Made = Mapping[str, str]
 """The facts recorded when an object was applied, for example `grants on table lease`, and their values."""
 
-PARTITIONS = "partitions"
-"""The subject of facts that need no record, because their value is itself the description of a problem."""
+PARTITIONS, ROLES = "partitions", "roles"
+"""The subjects of facts that need no record, because their value is itself the description of a problem."""
 
 _SQL = load(__file__)
 _MADE = re.compile(r"^\s*CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE|TYPE|TRIGGER) (\w+)", re.MULTILINE)
@@ -22,6 +22,7 @@ _TABLES = (
     re.compile(r"^GRANT [^;]*? ON (?:SEQUENCE )?([a-z_, ]+?) TO", re.MULTILINE),
 )
 _COVERS = re.compile(r"^-- covers: (\w+)$", re.MULTILINE)
+_MEMBER = re.compile(r"is a member of (.+), granted by (.+)")
 _SCHEMA = re.compile(r"^GRANT [^;]*? ON SCHEMA public", re.MULTILINE)
 
 
@@ -70,13 +71,13 @@ def differences(made: Made, now: Sequence[Fact]) -> list[Difference]:
             found.append(Difference(f"{item} is missing"))
         changes = [_changed(item, value, fact) for fact in values if not _same(value, fact.value)]
         found += [change for change in changes if change is not None]
-    wrong = [fact for fact in now if fact.subject == PARTITIONS and fact.value]
-    return found + [Difference(f"{fact.example}: {fact.value}") for fact in wrong]
+    found += [Difference(f"{fact.example}: {fact.value}") for fact in now if fact.subject == PARTITIONS and fact.value]
+    return found + [_privileged(fact) for fact in now if fact.subject == ROLES]
 
 
 def made_of(now: Sequence[Fact]) -> dict[str, str]:
     """Returns the facts to record for an object. Those about partitions are omitted: new ones appear at any time."""
-    return {fact.item: fact.value for fact in now if fact.subject != PARTITIONS}
+    return {fact.item: fact.value for fact in now if fact.subject not in (PARTITIONS, ROLES)}
 
 
 def is_stale(made: Made, now: Sequence[Fact]) -> bool:
@@ -100,11 +101,27 @@ def _changed(item: str, recorded: str, fact: Fact) -> Difference | None:
         case "grants":
             return _granted(target, recorded, fact.value)
         case "owner":
-            repairs = ("RESET ROLE", f"ALTER {target} OWNER TO {recorded}", f"SET ROLE {OWNER_ROLE}")
+            repairs = _as_login(f"ALTER {target} OWNER TO {recorded}")
             return Difference(f"{item} is {fact.value}, not {recorded}", repairs)
         case "row-level security":
             return _secured(item, target, recorded, fact.value)
-    return Difference(f"{fact.example} was changed")
+    plural = item.startswith("search functions ")
+    return Difference(f"{'the ' if plural else ''}{fact.example} {'were' if plural else 'was'} changed")
+
+
+def _as_login(statement: str) -> tuple[str, ...]:
+    """Returns the statements that run another one as the login, since the owner role lacks the right to."""
+    return ("RESET ROLE", statement, f"SET ROLE {OWNER_ROLE}")
+
+
+def _privileged(fact: Fact) -> Difference:
+    """Returns a privilege of one of our roles by which no policy binds it."""
+    role, member = fact.item.removeprefix("role "), _MEMBER.fullmatch(fact.value)
+    if member is None:
+        repair = f"ALTER ROLE {role} NO{fact.value.removeprefix('has ')}"
+    else:
+        repair = f"REVOKE {member[1]} FROM {role} GRANTED BY {member[2]}"
+    return Difference(f"{fact.item} {fact.value}", _as_login(repair))
 
 
 def _granted(target: str, recorded: str, now: str) -> Difference:
@@ -112,7 +129,10 @@ def _granted(target: str, recorded: str, now: str) -> Difference:
     lacking, extra = sorted(expected - actual), sorted(actual - expected)
     parts = [f"{role} lacks {privilege}" for role, _, privilege in (grant.partition(" ") for grant in lacking)]
     parts += [f"{role} has {privilege}" for role, _, privilege in (grant.partition(" ") for grant in extra)]
-    repairs = [_grant("REVOKE {} ON {} FROM {}", grant, target) for grant in extra]
+    if target == "schema public" and extra:
+        repairs = list(_as_login("REVOKE CREATE ON SCHEMA public FROM PUBLIC, ovasabi_app"))
+    else:
+        repairs = [_grant("REVOKE {} ON {} FROM {}", grant, target) for grant in extra]
     repairs += [_grant("GRANT {} ON {} TO {}", grant, target) for grant in lacking]
     return Difference(f"grants on {target}: {', '.join(parts)}", tuple(repairs))
 
@@ -127,7 +147,7 @@ def _secured(item: str, target: str, recorded: str, now: str) -> Difference | No
     """Returns what weakens the security of a table, including an unknown policy for our roles or for PUBLIC."""
     (expected, policies), (actual, actual_policies) = (text.split("; ", 1) for text in (recorded, now))
     extra = sorted(set(filter(None, actual_policies.split(", "))) - set(policies.split(", ")))
-    parts = [f"is {actual or 'disabled'}, not {expected}"] if actual != expected else []
+    parts = [f"is not {word}" for word in expected.split(", ") if word not in actual]
     parts += [f"has an unknown policy {policy}" for policy in extra]
     table = target.removeprefix("table ")
     repairs = tuple(f"DROP POLICY {policy} ON {table}" for policy in extra)

@@ -7,7 +7,7 @@ SET LOCAL search_path = public, pg_temp
 
 -- name: facts
 -- The facts, each with the object that it is about. For partitions, which are alike, the name is a pattern, with one row per value; the value
--- of `partition …` describes what is wrong with it.
+-- of `partition …` and `role …` describes what is wrong with it.
 -- Expressions are formatted by this major version of PostgreSQL. $1 the names of functions.
 -- scope: none
 WITH role AS (
@@ -49,7 +49,14 @@ granting AS (  -- what an administrator grants to other roles does not concern u
   FROM granted AS g JOIN role AS r ON r.oid = g.grantee
   WHERE g.grantee <> g.owner
   UNION ALL SELECT 'schema public', 'schema public', name || ' USAGE' FROM role  -- including through a grant to PUBLIC
-  WHERE name IN ('ovasabi_app', 'ovasabi_search') AND has_schema_privilege(oid, 'public', 'USAGE')),
+  WHERE name IN ('ovasabi_app', 'ovasabi_search') AND has_schema_privilege(oid, 'public', 'USAGE')
+  UNION ALL SELECT 'schema public', 'schema public', name || ' CREATE' FROM role WHERE name = 'ovasabi_app' AND has_schema_privilege(oid, 'public', 'CREATE')),
+privileged AS (  -- what exempts a role from all policies
+  SELECT r.rolname::text AS name, a.text FROM pg_roles AS r
+  CROSS JOIN LATERAL (VALUES (r.rolsuper, 'has SUPERUSER'), (r.rolbypassrls, 'has BYPASSRLS'), (r.rolcreaterole, 'has CREATEROLE')) AS a (given, text)
+  WHERE r.rolname IN ('ovasabi_app', 'ovasabi_search') AND a.given
+  UNION ALL SELECT m.member::regrole::text, format('is a member of %s, granted by %s', m.roleid::regrole, m.grantor::regrole) FROM pg_auth_members AS m
+  WHERE m.member IN (SELECT oid FROM pg_roles WHERE rolname IN ('ovasabi_app', 'ovasabi_search'))),
 policy AS (
   SELECT p.polrelid, p.polname::text AS name, quote_ident(p.polname) AS quoted, p.polcmd, p.polpermissive, pg_get_expr(p.polqual, p.polrelid) AS qual,
          pg_get_expr(p.polwithcheck, p.polrelid) AS checked, ARRAY(SELECT r.name FROM role AS r WHERE r.oid = ANY (p.polroles) ORDER BY 1) AS roles
@@ -80,10 +87,19 @@ fact AS (
                              CASE WHEN p.read AND NOT has_table_privilege(s.oid, p.oid, 'SELECT') THEN 'ovasabi_search lacks SELECT' END,
                              CASE WHEN p.read AND NOT EXISTS (SELECT 1 FROM pg_policy AS y WHERE y.polrelid = p.oid AND y.polname = 'search_read' AND y.polcmd = 'r' AND y.polpermissive
                                                               AND y.polroles = ARRAY[s.oid] AND pg_get_expr(y.polqual, y.polrelid) = 'true') THEN 'the policy search_read is missing or was changed' END,
+                             CASE WHEN p.owner <> 'ovasabi_owner'::regrole THEN 'its owner is ' || p.owner::regrole END,
+                             (SELECT 'it has the unknown policy ' || string_agg(quote_ident(y.polname), ', ' ORDER BY y.polname) FROM pg_policy AS y
+                              WHERE y.polrelid = p.oid AND NOT (p.read AND y.polname = 'search_read') AND y.polroles && ARRAY(SELECT oid FROM role)),
+                             (SELECT string_agg(DISTINCT f.name || ' has ' || a.privilege_type, ', ')
+                              FROM (SELECT * FROM aclexplode(p.acl) UNION ALL
+                                    SELECT x.* FROM pg_attribute AS c CROSS JOIN LATERAL aclexplode(c.attacl) AS x WHERE c.attrelid = p.oid AND c.attacl IS NOT NULL) AS a
+                              JOIN role AS f ON f.oid = a.grantee AND f.oid <> p.owner
+                              WHERE NOT (p.read AND f.oid = s.oid AND a.privilege_type = 'SELECT')),
                              CASE WHEN p.events AND NOT EXISTS (SELECT 1 FROM pg_trigger AS t WHERE t.tgrelid = p.oid AND t.tgname = 'service_event_no_truncate' AND t.tgenabled = 'O')
                                   THEN 'the trigger service_event_no_truncate is missing or disabled' END),
                    'partition ' || p.name
   FROM partition AS p LEFT JOIN role AS s ON s.name = 'ovasabi_search'
+  UNION ALL SELECT 'role ' || name, 'roles', text, 'role ' || name FROM privileged
   UNION ALL SELECT 'search functions of ' || b.pattern, 'let_search_text',
                    encode(sha256(convert_to(string_agg(concat_ws(' ', k.kind, f.text), '; ' ORDER BY k.kind), 'UTF8')), 'hex'),
                    'search functions of ' || b.name

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from ovasabi import runtime
 from ovasabi.database.embedded import EmbeddedServer
@@ -65,10 +67,10 @@ CHANGES = {
         "row-level security of table master has an unknown policy open (sql/policies/master.sql)"
     ],
     "ALTER TABLE idempotency DISABLE ROW LEVEL SECURITY": [
-        "row-level security of table idempotency is forced, not enabled, forced (sql/policies/idempotency.sql)"
+        "row-level security of table idempotency is not enabled (sql/policies/idempotency.sql)"
     ],
     "ALTER TABLE service_user_master NO FORCE ROW LEVEL SECURITY": [
-        "row-level security of table service_user_master is enabled, not enabled, forced (sql/policies/entities.sql)"
+        "row-level security of table service_user_master is not forced (sql/policies/entities.sql)"
     ],
     "DROP TRIGGER service_event_no_truncate ON service_event": [
         "trigger service_event_no_truncate on table service_event is missing (sql/events/append_only.sql)"
@@ -77,14 +79,36 @@ CHANGES = {
         "trigger service_event_append_only on table service_event was changed (sql/events/append_only.sql)"
     ],
     "DROP FUNCTION service_content_main_pool_lookup": [
-        "search functions of service_content_main_pool was changed (sql/search/let_search_text.sql)"
+        "the search functions of service_content_main_pool were changed (sql/search/let_search_text.sql)"
     ],
     "ALTER FUNCTION service_content_main_{branch}_sample SECURITY DEFINER": [
-        "search functions of service_content_main_{branch} was changed (sql/search/let_search_text.sql)"
+        "the search functions of service_content_main_{branch} were changed (sql/search/let_search_text.sql)"
     ],
     "REVOKE SELECT ON service_content_main_{branch} FROM ovasabi_search": [
         "partition service_content_main_{branch}: ovasabi_search lacks SELECT (sql/policies/partitions.sql)"
     ],
+    "GRANT SELECT ON service_quotes_main_pool TO ovasabi_app": [
+        "partition service_quotes_main_pool: ovasabi_app has SELECT (sql/policies/partitions.sql)"
+    ],
+    "GRANT UPDATE (state) ON service_product_main_{branch}_{month} TO PUBLIC": [
+        "partition service_product_main_{branch}_{month}: PUBLIC has UPDATE (sql/policies/partitions.sql)"
+    ],
+    "CREATE POLICY open ON service_quotes_main_{branch}_{month} USING (true)": [
+        "partition service_quotes_main_{branch}_{month}: it has the unknown policy open (sql/policies/partitions.sql)"
+    ],
+    "ALTER TABLE service_product_variant_pool OWNER TO ovasabi_app": [
+        "partition service_product_variant_pool: its owner is ovasabi_app (sql/policies/partitions.sql)"
+    ],
+    "GRANT INSERT ON service_user_master TO ovasabi_search": [
+        "grants on table service_user_master: ovasabi_search has INSERT (sql/policies/entities.sql)"
+    ],
+    "GRANT CREATE ON SCHEMA public TO PUBLIC": [
+        "grants on schema public: ovasabi_app has CREATE (sql/policies/schema.sql)"
+    ],
+    "ALTER ROLE ovasabi_app BYPASSRLS": ["role ovasabi_app has BYPASSRLS (sql/policies/schema.sql)"],
+    "ALTER ROLE ovasabi_search CREATEROLE": ["role ovasabi_search has CREATEROLE (sql/policies/schema.sql)"],
+    "GRANT pg_read_all_data TO ovasabi_app": ["role ovasabi_app is a member of pg_read_all_data, granted by postgres"],
+    "GRANT ovasabi_search TO ovasabi_app": ["role ovasabi_app is a member of ovasabi_search, granted by postgres"],
     "DROP POLICY search_read ON service_product_main_pool": [
         "partition service_product_main_pool: the policy search_read is missing or was changed"
     ],
@@ -111,6 +135,17 @@ async def all_of(url: str) -> object:
         return schema, (await sql_objects.state_of(connection)).facts
 
 
+@pytest_asyncio.fixture
+async def roles(server: EmbeddedServer) -> AsyncIterator[None]:
+    """Puts the roles, which all databases of the server share, back as they were, whatever happens in a test."""
+    yield
+    connection = await asyncpg.connect(server.url("postgres"))
+    await connection.execute("ALTER ROLE ovasabi_app NOBYPASSRLS; ALTER ROLE ovasabi_search NOCREATEROLE")
+    await connection.execute("REVOKE pg_read_all_data, ovasabi_search FROM ovasabi_app")
+    await connection.close()
+
+
+@pytest.mark.usefixtures("roles")
 async def test_each_change_by_hand_is_named_and_one_migration_restores_them_all_and_nothing_else(
     empty_url: str,
 ) -> None:
