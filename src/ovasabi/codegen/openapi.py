@@ -48,11 +48,16 @@ def _owners(methods: list[Method]) -> dict[str, str]:
     for method in methods:
         of, folder = method.subject.of, method.subject.folder
         for hint in (method.request, method.response, method.result):
-            owners |= {cls.__name__: folder_of(cls) for cls in named_in(hint)}
+            owners |= {cls.__name__: folder_of(cls) for cls in named_in(hint) if not _is_generic(cls)}
         if of is not None:  # the kernel creates these classes for the service
             made = (of.draft.__name__, of.patch.__name__, f"{of.service.capitalize()}Metadata")
             owners |= dict.fromkeys(made, folder)
     return owners
+
+
+def _is_generic(cls: type) -> bool:
+    """Returns whether a class has no schema of its own name, since it is always parametrized, like `Page[Content]`."""
+    return bool(getattr(cls, "__parameters__", ()))
 
 
 def _owner(name: str, owners: dict[str, str]) -> str:

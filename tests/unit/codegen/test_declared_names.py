@@ -26,6 +26,7 @@ from msgspec import UNSET, UnsetType
 import ovasabi
 from ovasabi.codegen.client import FOLDER, files_of
 from ovasabi.codegen.client.names import OURS
+from ovasabi.codegen.openapi import fragments, path_of
 from ovasabi.codegen.proto.writing import text_of
 from ovasabi.discovery import discover
 from ovasabi.errors import DeclarationError
@@ -202,6 +203,13 @@ def test_the_document_describes_them_all(trial: Trial) -> None:
         common = {"text", *Entity.__struct_fields__} if name in trial.entities else set()
         assert set(schemas[name]["properties"]) == own | common, name
     assert schemas["Fielded"]["properties"].keys() >= trial.fields.keys()
+
+
+def test_each_schema_is_in_the_part_of_its_own_service(trial: Trial) -> None:
+    written = fragments(trial.methods).items()
+    parts = {path: msgspec.json.decode(text)["components"]["schemas"] for path, text in written}
+    for name, number in [*trial.entities.items(), *((name, 9003) for name in trial.structs)]:
+        assert [path for path, schemas in parts.items() if name in schemas] == [path_of(f"t{number}")], name
 
 
 @pytest.fixture(scope="module")
