@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Meta
@@ -256,6 +256,9 @@ def check_entity(of: EntityType, others: Mapping[str, EntityType]) -> None:
     if len(of.table_name) > MAX_TABLE:
         problem = f"The table of {of.name}, {of.table_name}, has a name of more than {MAX_TABLE} characters."
         raise DeclarationError(problem, hint="Choose a shorter name for the service or for the table.")
+    if not isinstance(cast(Any, of.scope), Scope):
+        allowed = ", ".join(f"Scope.{each.name}" for each in Scope)
+        raise DeclarationError(f"The scope of {of.name} is {of.scope!r}.", hint=f"Use one of {allowed}.")
     if of.stream not in STREAMS:
         raise DeclarationError(
             f"The stream of {of.name} is {of.stream!r}.", hint=f"Choose one of {', '.join(STREAMS)}."

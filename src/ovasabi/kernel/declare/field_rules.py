@@ -1,6 +1,7 @@
 """What a declaration of fields must comply with, so that every table, statement and contract can be derived from it."""
 
 import inspect
+import re
 import typing
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -138,6 +139,22 @@ def _check_values(what: str, field: Field) -> None:
         raise DeclarationError(f"{what} has the default null, but not the type.", hint="Add `| None` to its type.")
     if not (value is None or value in ([], {}) or isinstance(value, bool | int | float | str | Decimal)):
         raise DeclarationError(f"{what} has a default that is not possible in SQL.", hint="Use `| None = None`.")
+    try:
+        msgspec.convert(msgspec.to_builtins(value), field.annotation)
+        if isinstance(value, Decimal):
+            _check_decimal(value, field)
+    except ValueError as error:
+        raise DeclarationError(f"{what} has the default {value!r}, which is not valid: {error}.") from error
+
+
+def _check_decimal(value: Decimal, field: Field) -> None:
+    """Raises `ValueError` unless a decimal fits its column and is within its bounds."""
+    digits, bounds = field.get(Numeric) or Numeric(), field.get(Bounds) or Bounds()
+    if not re.fullmatch(digits.pattern(signed=True), format(value, "f")):
+        raise ValueError(f"it has more digits than {field.sql_type}")
+    above = (bounds.ge is None or value >= bounds.ge) and (bounds.gt is None or value > bounds.gt)
+    if not above or (bounds.le is not None and value > bounds.le):
+        raise ValueError("it is out of bounds")
 
 
 def _is_text(field: Field) -> bool:

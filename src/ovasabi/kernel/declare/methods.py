@@ -2,8 +2,9 @@
 
 import inspect
 import keyword
+import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar, cast
@@ -181,8 +182,10 @@ def verb(role: Role = Role.WRITER) -> Callable[[F], F]:
     annotation. What it changes with `change` or `adjust` is logged under its name.
     """
 
+    declaring: Callable[[F], F] = _declaring(MethodKind.VERB, role)
+
     def declare(function: F) -> F:
-        return _declaring(MethodKind.VERB, role)(cast(F, named(function)))
+        return declaring(cast(F, named(function)))
 
     return declare
 
@@ -238,8 +241,20 @@ def _internal(function: Any) -> bool:
     return move is not None and move.internal
 
 
-def _declaring(operation: MethodKind, role: Role | None) -> Callable[[F], F]:
+def check_role(function: Callable[..., Any], role: Any) -> None:
+    """Raises `DeclarationError` unless the role that a method requires is one."""
+    if role is not None and not isinstance(role, Role):
+        problem = f"{function.__qualname__} requires {role!r}, which is not a role."
+        raise DeclarationError(problem, hint=f"Use one of {', '.join(f'Role.{each.name}' for each in Role)}.")
+
+
+def _declaring(operation: MethodKind, role: Any) -> Callable[[F], F]:
+    if inspect.isfunction(role):
+        problem = f"{role.__qualname__} is declared by a decorator without parentheses."
+        raise DeclarationError(problem, hint="Add them, for example @verb().")
+
     def declare(function: F) -> F:
+        check_role(function, role)
         name = function.__name__
         named = MethodKind(name) if operation is MethodKind.READ and name in ("get", "list", "search") else operation
         function.__declared__ = Declared(named, role)  # type: ignore[attr-defined]
@@ -255,6 +270,8 @@ def _method(cls: type, subject: Subject, name: str, function: Callable[..., Any]
     on_entity = bool(parameters) and parameters[0] in (subject.entity, str)
     rest = parameters[1:] if on_entity else parameters
     declaration: Declared = function.__declared__  # type: ignore[attr-defined]
+    if declaration.move is not None:
+        _check_move(what, on_entity, hints["return"])
     long_ = declaration.operation is MethodKind.LONG
     returned, doc = hints["return"], inspect.getdoc(function) or ""
     if long_:
@@ -277,6 +294,16 @@ def _method(cls: type, subject: Subject, name: str, function: Callable[..., Any]
         result=_none_or(returned) if long_ else None,
         move=declaration.move,
     )
+
+
+def _check_move(what: str, on_entity: bool, returned: Any) -> None:
+    if not on_entity:
+        raise DeclarationError(f"{what} is a move, so its first parameter must be the entity.")
+    kinds = typing.get_args(returned) if typing.get_origin(returned) in (typing.Union, types.UnionType) else (returned,)
+    for kind in kinds:
+        origin = typing.get_origin(kind) or kind
+        if not (origin in (None, types.NoneType) or (isinstance(origin, type) and issubclass(origin, Mapping))):
+            raise DeclarationError(f"{what} is a move, so it must return None or the values to set.")
 
 
 def _hints(what: str, function: Callable[..., Any], names: list[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ovasabi.errors import DeclarationError
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.call.verb import named
 from ovasabi.kernel.declare.entity import Entity
-from ovasabi.kernel.declare.methods import OFFERED, Declared, MethodKind
+from ovasabi.kernel.declare.methods import OFFERED, Declared, MethodKind, check_role
 from ovasabi.kernel.declare.state_machine import Move
 
 Values = Mapping[str, Any]
@@ -41,6 +41,7 @@ def move(
         raise DeclarationError(f"from_ is {from_!r}: it must be a list of states, such as [{from_!r}].")
 
     def declare(function: Own[E, P]) -> Verb[E, P]:
+        check_role(function, role)
         name, own = function.__name__.rstrip("_"), named(function)
         if hasattr(function, "__declared__"):
             raise DeclarationError(f"{name} is already declared as a method.")

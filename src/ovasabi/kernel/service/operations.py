@@ -50,7 +50,10 @@ def operations_of(cls: Any) -> list[Method]:
 
 def _doc(cls: Any, operation: MethodKind, of: EntityType) -> str:
     """Returns the documentation of an operation: what it does, and the service's own rules for it."""
-    text = _DOCS[operation].format(singular=_words(of.name), plural=_words(of.plural))
+    text = _DOCS[operation]
+    if operation is MethodKind.DELETE and MethodKind.RESTORE not in cls.offers:
+        text = "Deletes the {singular}; it cannot be restored."
+    text = text.format(singular=_words(of.name), plural=_words(of.plural))
     rules = [inspect.getdoc(getattr(cls, hook)) or "" for hook in HOOKS.get(operation, ()) if hook in cls.hooks]
     if of.counter is not None and operation in (MethodKind.CREATE, MethodKind.DELETE, MethodKind.RESTORE):
         rules.append(f"Also updates the {_words(of.counter.parent)}'s {of.counter.field.name}.")

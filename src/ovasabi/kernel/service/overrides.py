@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ovasabi.errors import DeclarationError
+from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.methods import MethodKind
 from ovasabi.kernel.declare.names import (
     RESERVED_METHODS,
@@ -39,6 +40,7 @@ def check_own(cls: type, base: type, rules: frozenset[str], settings: frozenset[
     for name, member in own_members(cls, base).items():
         what = f"{cls.__name__}.{name}"
         if name.startswith("__") or (name in settings and not callable(member)):
+            _check_setting(what, name, member)
             continue
         if hasattr(member, "__declared__"):
             _check_verb(what, name, member, taken)
@@ -46,6 +48,13 @@ def check_own(cls: type, base: type, rules: frozenset[str], settings: frozenset[
             _check_rule(what, member, getattr(base, name))
         elif name in taken:
             raise DeclarationError(f"{what} would replace a part of the base class.", hint=_hint(name))
+
+
+def _check_setting(what: str, name: str, value: Any) -> None:
+    if name == "manages" and not isinstance(value, Role):
+        raise DeclarationError(f"{what} is {value!r}, which is not a role.", hint="Use, for example, Role.ADMIN.")
+    if name == "offers" and not (isinstance(value, frozenset) and all(isinstance(each, MethodKind) for each in value)):
+        raise DeclarationError(f"{what} must be a frozenset of MethodKind.", hint="Use, for example, OFFERED - {…}.")
 
 
 def own_members(cls: type, base: type) -> dict[str, Any]:

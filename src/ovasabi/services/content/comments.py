@@ -26,7 +26,8 @@ class Comments(EntityService[Comment]):
     """Comments."""
 
     async def prepare(self, drafts: Sequence[NewEntity]) -> Sequence[NewEntity | OvasabiError]:
-        """Refuses replies to comments on other content. Comments never move, so checking once is enough."""
+        """A reply must be to a comment on the same content."""
+        # Comments never move to other content, so checking once is enough.
         ids = {id for draft in drafts if (id := draft.values.get("reply_to_id")) is not None}
         replied_to = await self.repository.get_many(sorted(ids)) if ids else {}
 

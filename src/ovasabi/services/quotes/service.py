@@ -26,7 +26,7 @@ class Quotes(EntityService[Quote]):
     """Quotes. An overdue quote cannot be accepted, but stays pending until :expire is called."""
 
     def check(self, values: Mapping[str, Any], before: Quote | None) -> None:
-        """Refuses a new quote that is already overdue, and changes to the terms of a decided one."""
+        """A new quote must still be valid, and the terms of a decided quote cannot be changed."""
         if before is None:
             if values["valid_until"] <= datetime.now(UTC):
                 raise AlreadyOver(field="valid_until")

@@ -31,7 +31,7 @@ class Campaigns(EntityService[Campaign]):
     manages = Role.ADMIN
 
     def check(self, values: Mapping[str, Any], before: Campaign | None) -> None:
-        """Refuses creation within a campaign, and dates where the start is not before the end."""
+        """A campaign is created on the platform, and must start before it ends."""
         if before is None and current_campaign() != PLATFORM:
             raise NotOnPlatform
         starts = values.get("starts_at") if before is None or "starts_at" in values else before.starts_at
@@ -40,11 +40,9 @@ class Campaigns(EntityService[Campaign]):
             raise DatesReversed(field="ends_at")
 
     async def prepare(self, drafts: Sequence[NewEntity]) -> Sequence[NewEntity | OvasabiError]:
-        """Creates the partitions of dedicated campaigns first, so that none of their rows is ever in the shared pool.
-
-        If the row is refused afterwards, the empty partitions remain: they are harmless, and their number is not
-        used again.
-        """
+        """A dedicated campaign gets partitions of its own."""
+        # They come first, so that none of its rows is ever in the shared pool. If the row is refused afterwards, the
+        # empty partitions remain: they are harmless, and their number is not used again.
         return [await self._partitioned(draft) if draft.values.get("dedicated") else draft for draft in drafts]
 
     def deleted(self, entity: Campaign) -> None:

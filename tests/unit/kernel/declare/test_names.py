@@ -89,6 +89,9 @@ def test_a_secret_and_another_field_do_not_share_a_column(declare: Any) -> None:
 TEXT = "x" * 51
 
 
+FRESH = msgspec.field(default_factory=list)
+
+
 @pytest.mark.parametrize(
     ("field", "problem"),
     [
@@ -113,6 +116,14 @@ TEXT = "x" * 51
         (("a", Annotated[str, Output()]), "is an Output, which no client can set, so it needs a default."),
         (("a", Annotated[str, FromMetadata("b")]), "is derived from metadata: declare it as"),
         (("a", str, None), "has the default null, but not the type."),
+        (("a", int, "x"), "has the default 'x', which is not valid: Expected `int`, got `str`."),
+        (("a", Annotated[str, Meta(max_length=1)], "xx"), "has the default 'xx', which is not valid: Expected `str`"),
+        (
+            ("a", Annotated[list[int], Meta(min_length=1)], FRESH),
+            "has the default [], which is not valid: Expected `array`",
+        ),
+        (("a", Annotated[Decimal, Numeric(3, 1)], Decimal("1.25")), "is not valid: it has more digits than numeric(3,"),
+        (("a", Annotated[Decimal, Bounds(gt=0)], Decimal(0)), "is not valid: it is out of bounds."),
         (("a", datetime, datetime(2026, 1, 1, tzinfo=UTC)), "has a default that is not possible in SQL."),
         (("a", Long, Long.VALUE), "must have 1 to 32 characters."),
         (("a", Number, Number.ONE), "has the type Number, which must be a StrEnum with values."),
@@ -136,6 +147,7 @@ def test_a_field_that_cannot_be_is_refused(declare: Any, field: Any, problem: st
         ({"plural": "Samplethings"}, "The plural of samplething is named 'Samplethings', which is not a valid name."),
         ({"plural": "import"}, "The plural of samplething is named 'import', which is not a valid name."),
         ({"table": "a b"}, "The table of samplething is named 'a b', which is not a valid name."),
+        ({"scope": "campaign"}, "The scope of samplething is 'campaign'."),
         ({"stream": "loud"}, "The stream of samplething is 'loud'."),
         ({"folder": "google"}, "The service is named google, which the platform uses itself."),
         ({"folder": "x" * 40}, "has a name of more than 45 characters."),

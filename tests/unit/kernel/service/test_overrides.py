@@ -196,6 +196,14 @@ async def look(self: Any) -> None:
     """Looks on."""
 
 
+async def wandering(self: Any, wish: Wish) -> None:
+    """Moves something that is not named."""
+
+
+async def counting(self: Any, id: str) -> int:
+    """Moves, and returns a number."""
+
+
 async def camelCase(self: Any) -> None:
     """Has a name in another style."""
 
@@ -208,9 +216,30 @@ async def page(self: Any) -> None:
     """Has the name of a function of the client."""
 
 
+def a_move(function: Any) -> Any:
+    """A move made of a function."""
+    return move(from_=[Lamp.OFF], to=Lamp.ON)(function)
+
+
+def test_a_role_is_a_role_and_a_decorator_is_called(lamp: Any) -> None:
+    for declare in (verb("admin"), long("admin"), move(from_=[Lamp.OFF], to=Lamp.ON, role="admin")):  # type: ignore[arg-type]
+        with pytest.raises(DeclarationError, match=r"look requires 'admin', which is not a role\.") as refused:
+            declare(look)
+        assert refused.value.hint == "Use one of Role.READER, Role.WRITER, Role.ADMIN."
+    for bare in (verb, read, long, watch):
+        with pytest.raises(DeclarationError, match=r"look is declared by a decorator without parentheses\."):
+            bare(look)  # type: ignore[arg-type]
+    with pytest.raises(DeclarationError, match=r"Samplebulbs\.manages is 'admin', which is not a role\."):
+        service(lamp, manages="admin")
+    with pytest.raises(DeclarationError, match=r"Samplebulbs\.offers must be a frozenset of MethodKind\."):
+        service(lamp, offers={"get"})
+
+
 @pytest.mark.parametrize(
     ("member", "problem"),
     [
+        (a_move(wandering), "is a move, so its first parameter must be the entity"),
+        (a_move(counting), "is a move, so it must return None or the values to set"),
         (verb()(plain(1)), "must be declared with `async def`"),
         (watch()(look), "must return its messages without `await`"),
         (verb()(unannotated), "has no annotation for return"),

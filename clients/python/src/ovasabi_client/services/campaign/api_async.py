@@ -34,12 +34,9 @@ class AsyncCampaigns(AsyncService):
     ) -> Campaign:
         """Creates a new campaign.
 
-        Refuses creation within a campaign, and dates where the start is not before the end.
+        A campaign is created on the platform, and must start before it ends.
 
-        Creates the partitions of dedicated campaigns first, so that none of their rows is ever in the shared pool.
-
-        If the row is refused afterwards, the empty partitions remain: they are harmless, and their number is not
-        used again.
+        A dedicated campaign gets partitions of its own.
 
         Requires the `admin` role.
 
@@ -190,7 +187,7 @@ class AsyncCampaigns(AsyncService):
     ) -> Campaign:
         """Changes the given fields of the campaign; metadata is merged.
 
-        Refuses creation within a campaign, and dates where the start is not before the end.
+        A campaign is created on the platform, and must start before it ends.
 
         Requires the `admin` role.
 

@@ -40,7 +40,7 @@ class AsyncComments(AsyncService):
     ) -> Comment:
         """Creates a new comment.
 
-        Refuses replies to comments on other content. Comments never move, so checking once is enough.
+        A reply must be to a comment on the same content.
 
         Also updates the content's comment_count.
 

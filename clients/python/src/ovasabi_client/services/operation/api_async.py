@@ -101,7 +101,7 @@ class AsyncOperations(AsyncService):
         )
 
     async def delete(self, reference: Reference, /, *, expected_version: int | None = None) -> Operation:
-        """Deletes the operation, which can then be restored.
+        """Deletes the operation; it cannot be restored.
 
         Refuses to delete an unfinished operation; deletes the output of a finished one permanently.
 

@@ -33,7 +33,7 @@ class AsyncQuotes(AsyncService):
     ) -> Quote:
         """Creates a new quote.
 
-        Refuses a new quote that is already overdue, and changes to the terms of a decided one.
+        A new quote must still be valid, and the terms of a decided quote cannot be changed.
 
         Requires the `writer` role.
 
@@ -173,7 +173,7 @@ class AsyncQuotes(AsyncService):
     ) -> Quote:
         """Changes the given fields of the quote; metadata is merged.
 
-        Refuses a new quote that is already overdue, and changes to the terms of a decided one.
+        A new quote must still be valid, and the terms of a decided quote cannot be changed.
 
         Requires the `writer` role.
 
