@@ -104,7 +104,7 @@ def tables(results: Results) -> list[tuple[str, list[str], list[list[str]]]]:
         ("Ratios", ["ratio", "is", "goal", "goal met"], compared),
         ("Measurements", heads, cells),
         (
-            "Processor time of an answer",
+            "CPU time per response",
             ["operation", "at once", "system", "server µs", "PostgreSQL µs", "load µs"],
             used,
         ),

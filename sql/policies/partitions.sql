@@ -6,7 +6,7 @@
 DO $$
 DECLARE
   target record;
-  foreign_policy text;
+  foreign_policy record;
 BEGIN
   FOR target IN
     WITH partition AS (
@@ -27,12 +27,12 @@ BEGIN
            events AND NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = partition.oid AND tgname = 'service_event_no_truncate' AND tgenabled = 'O') AS truncated
     FROM partition ORDER BY 1 LOOP
     IF target.relowner <> 'ovasabi_owner'::regrole THEN
-      RESET ROLE;  -- only the login may have the right
+      EXECUTE 'RESET ROLE';  -- only the login may have the right
       EXECUTE format('ALTER TABLE %s OWNER TO ovasabi_owner', target.name);
-      SET ROLE ovasabi_owner;
+      EXECUTE 'SET ROLE ovasabi_owner';
     END IF;
-    FOREACH foreign_policy IN ARRAY target.policies LOOP
-      EXECUTE format('DROP POLICY %I ON %s', foreign_policy, target.name);
+    FOR foreign_policy IN SELECT unnest(target.policies) AS name LOOP
+      EXECUTE format('DROP POLICY %I ON %s', foreign_policy.name, target.name);
     END LOOP;
     IF NOT target.secured THEN
       EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target.name);

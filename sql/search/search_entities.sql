@@ -56,7 +56,7 @@ BEGIN
   END LOOP;
 END $$;
 COMMENT ON FUNCTION search_entities(int, text[], text[], text[], text[], text, int, int) IS
-  'Full-text search over entity types of one campaign; if nothing matches, once more with typing errors forgiven.';
+  'Full-text search over entity types of one campaign; if nothing matches, it is repeated with typo correction.';
 
 REVOKE EXECUTE ON FUNCTION search_entities(int, text[], text[], text[], text[], text, int, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION search_entities(int, text[], text[], text[], text[], text, int, int) TO ovasabi_app;

@@ -95,6 +95,17 @@ def test_no_file_is_longer_than_400_lines() -> None:
     assert worst([(len(lines(path)), str(path.relative_to(SOURCE))) for path in FILES], FILE_LINES) == []
 
 
+def test_no_package_of_the_kernel_has_more_than_12_modules() -> None:
+    packages = {file.parent for file in (SOURCE / "kernel").rglob("*.py")}
+    assert {package.name for package in packages if len(list(package.glob("*.py"))) > 12 + 1} == set()
+
+
+def test_a_package_of_packages_imports_nothing() -> None:
+    for package in ("kernel", "gateway", "services", "system", "codegen"):
+        text = (SOURCE / package / "__init__.py").read_text()
+        assert ast.parse(text).body[1:] == [], package
+
+
 def test_no_function_is_longer_than_50_lines() -> None:
     found = [
         ((node.end_lineno or 0) - node.lineno + 1, f"{path.relative_to(SOURCE)}:{node.lineno} {node.name}")

@@ -19,7 +19,12 @@ from ovasabi.settings import Settings, load_settings
 
 @click.command()
 @click.option("--plan", is_flag=True, help="Print the SQL that would be executed, without changing anything.")
-@click.option("--new", "message", metavar="MESSAGE", help="Write a migration from the database to the declarations.")
+@click.option(
+    "--new",
+    "message",
+    metavar="MESSAGE",
+    help="Write a migration that brings the database in line with the declarations.",
+)
 @click.option(
     "--renumber", "files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Give a migration of your own a new id, if a release has one with the same id. Can be repeated.",
@@ -51,8 +56,10 @@ def _renumber(files: tuple[Path, ...]) -> str:
 
 
 async def _plan(settings: Settings) -> str:
+    from ovasabi.discovery import discover
     from ovasabi.lifecycle import migrations
 
+    discover()
     async with _plannable(settings) as url:
         return (await migrations.plan(url)).strip() or "nothing to do"
 

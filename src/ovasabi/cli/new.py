@@ -125,7 +125,7 @@ class Names(msgspec.Struct, frozen=True):
 
 @click.group()
 def new() -> None:
-    """Generate the code of something new."""
+    """Generate code, such as that of a new service."""
 
 
 @new.command()

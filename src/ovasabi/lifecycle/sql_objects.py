@@ -22,7 +22,7 @@ import msgspec
 
 from ovasabi.database.roles import OWNER_ROLE
 from ovasabi.database.sql import load
-from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.errors import DeclarationError, Kind, OvasabiError, such_as
 from ovasabi.lifecycle import catalog
 
 DROPPED = "dropped"
@@ -128,17 +128,17 @@ def objects(root: Path | None = None) -> Sequence[SqlObject]:
     requires = {name: _requires(text) for name, text in texts.items()}
     for name, needed in requires.items():
         if missing := set(needed) - texts.keys():
-            raise LookupError(f"sql/{name}.sql requires {', '.join(sorted(missing))}, which does not exist")
+            raise DeclarationError(f"sql/{name}.sql requires {', '.join(sorted(missing))}, which does not exist.")
     try:
         order = [name for name in TopologicalSorter(requires).static_order() if name != DROPPED]
     except CycleError as error:
-        raise LookupError(f"objects require each other: {' → '.join(error.args[1])}") from None
+        raise DeclarationError(f"Objects of sql/ require each other: {' → '.join(error.args[1])}.") from None
     found: dict[str, SqlObject] = {}
     for name in [*order, *texts.keys() & {DROPPED}]:
         whole = "\n".join([texts[name], *(found[needed].hash for needed in sorted(requires[name]))])
         found[name] = SqlObject(name, texts[name], hashlib.sha256(whole.encode()).hexdigest())
         if found[name].transaction == "shared" and (late := [n for n in requires[name] if _late(found[n])]):
-            raise LookupError(f"sql/{name}.sql requires {', '.join(late)}, which is applied after it")
+            raise DeclarationError(f"sql/{name}.sql requires {', '.join(late)}, which is applied after it.")
     return sorted(found.values(), key=_late)
 
 

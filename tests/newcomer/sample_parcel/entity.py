@@ -97,12 +97,14 @@ class SampleParcel(Entity, frozen=True):
     sizes: list[SampleSize] = msgspec.field(default_factory=list)
     sender_id: Annotated[int, Reference("user")] | None = None
     content_id: Annotated[int, Meta(description="What it was ordered from."), Reference("content")] | None = None
-    replaces_id: Annotated[int, Reference("sample_parcel")] | None = None
+    replaces_id: Annotated[int, Reference("sample_parcel", counted_in="copy_count"), Immutable()] | None = None
     street: Annotated[str, Meta(max_length=200, description="Where it goes."), Personal()] = ""
     lock: Annotated[str, Meta(min_length=6, max_length=60), Secret(seal)] | UnsetType = UNSET
     state: Annotated[SampleParcelState, Filter(), Output()] = SampleParcelState.PACKED
     sent_at: Annotated[datetime, Meta(tz=True), Filter(), Output()] | None = None
     scan_count: Annotated[int, Meta(ge=0), Output()] = 0
+    stop_count: Annotated[int, Meta(ge=0), Output()] = 0
+    copy_count: Annotated[int, Meta(ge=0), Output()] = 0
     section: Annotated[str, FromMetadata("service_specific.sample_parcel.section")] | None = None
 
 
@@ -110,7 +112,7 @@ class SampleParcel(Entity, frozen=True):
 class SampleParcelStop(Entity, frozen=True):
     """A place that a parcel passes."""
 
-    parcel_id: Annotated[int, Reference("sample_parcel"), Immutable()]
+    parcel_id: Annotated[int, Reference("sample_parcel", counted_in="stop_count"), Immutable()]
     town: Annotated[str, Meta(min_length=1, max_length=100), Search("A")]
     reached_at: Annotated[datetime, Meta(tz=True), Filter()] | None = None
 

@@ -7,6 +7,7 @@ import asyncpg
 import postgast
 import pytest
 
+from ovasabi.errors import DeclarationError
 from ovasabi.kernel.call.errors import SQLSTATES
 from ovasabi.kernel.call.sqlstates import OwnSqlState
 from ovasabi.lifecycle.catalog import Fact, subjects
@@ -83,9 +84,9 @@ def test_a_change_makes_the_object_and_what_requires_it_out_of_date_and_nothing_
 
 
 def test_what_requires_itself_or_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LookupError, match=r"sql/a\.sql requires ids/gone, which does not exist"):
+    with pytest.raises(DeclarationError, match=r"sql/a\.sql requires ids/gone, which does not exist"):
         hashes(tree(tmp_path / "one", a="-- a\n-- requires: ids/gone"))
-    with pytest.raises(LookupError, match=r"objects require each other: (a → b → a|b → a → b)"):
+    with pytest.raises(DeclarationError, match=r"Objects of sql/ require each other: (a → b → a|b → a → b)"):
         hashes(tree(tmp_path / "two", a="-- a\n-- requires: b", b="-- b\n-- requires: a"))
 
 
@@ -98,7 +99,7 @@ def test_what_locks_tables_is_applied_by_itself_and_behind_all_others() -> None:
 
 
 def test_what_is_applied_together_cannot_require_what_is_applied_behind_it(tmp_path: Path) -> None:
-    with pytest.raises(LookupError, match=r"sql/a\.sql requires b, which is applied after it"):
+    with pytest.raises(DeclarationError, match=r"sql/a\.sql requires b, which is applied after it"):
         hashes(tree(tmp_path, a="-- a\n-- requires: b", b="-- b\n-- transaction: own"))
 
 

@@ -69,7 +69,11 @@ def described(methods: list[Method]) -> dict[str, Any]:
             paths.setdefault(address, {})[verb_of(method).lower()] = _operation(method, address, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "OVASABI", "version": __version__, "description": "See /docs, and the guides in docs/."},
+        "info": {
+            "title": "OVASABI",
+            "version": __version__,
+            "description": "Every method of the platform. Interactive documentation is at /docs.",
+        },
         "security": [{"key": []}],
         "paths": paths,
         "components": {

@@ -27,7 +27,7 @@ from tests.unit.kernel.statements.rule.tables import FUNCTIONS, OF_BRANCH, TABLE
 
 CAMPAIGN = "p_campaign"
 _PLACEHOLDER = re.compile(r"%(?:(?P<number>\d+)\$)?(?P<kind>[ILs%])")
-_DEFINES = re.compile(r"\s*(?:CREATE|ALTER|DROP|GRANT)\b(?!\s+OR\s+REPLACE\s+FUNCTION)")
+_DEFINES = re.compile(r"\s*(?:CREATE|ALTER|DROP|GRANT|REVOKE|RESET ROLE|SET ROLE)\b(?!\s+OR\s+REPLACE\s+FUNCTION)")
 _EXECUTES = ("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors")
 _COMPOSITES = re.compile(r"\bsearch_(?:found|hit|place)\[\]")
 _SETS_UP = {"call_stmt", "grant_stmt", "comment_stmt", "create_trig_stmt", "alter_owner_stmt", "drop_stmt"}
