@@ -117,6 +117,31 @@ async def test_comments_of_several_campaigns_share_statements_and_are_counted_ap
             assert (await contents.get(content.id)).comment_count == 10
 
 
+async def test_who_names_a_parent_of_another_campaign_counts_nothing_there_even_in_one_statement(
+    registry: ServiceRegistry, context: Context, written: list[str]
+) -> None:
+    other = await new_campaign(registry)
+    contents, comments = registry.service(Contents), registry.service(Comments)
+    with acting(context):
+        content = await contents.create({"title": "x"})
+    written.clear()
+    drafts = [{"content_id": content.id, "body": f"{number}"} for number in range(8)]
+    callers = [context if number % 2 else caller(other, number) for number in range(8)]
+    answers = await asyncio.gather(
+        *(_commented(comments, who, draft) for who, draft in zip(callers, drafts, strict=True)), return_exceptions=True
+    )
+    assert len(written) < 8
+    kinds = [type(answer) for answer in answers]
+    assert kinds == [ReferenceMissing, Comment] * 4
+    with acting(context):
+        assert (await contents.get(content.id)).comment_count == 4
+
+
+async def _commented(comments: Comments, who: Context, draft: dict[str, Any]) -> Comment:
+    with acting(who):
+        return await comments.create(draft)
+
+
 async def test_a_batch_is_one_statement_in_which_each_row_is_judged_by_itself(
     registry: ServiceRegistry, context: Context, written: list[str]
 ) -> None:
