@@ -11,22 +11,11 @@ import msgspec
 
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.declare.entity import EntityType, declared
+from ovasabi.kernel.declare.names import ROOTS
 
 MAX_BYTES = 65_536
 MAX_DEPTH = 20
 """Nesting of objects and lists: protobuf parsers stop at 100 nested messages, and an object takes three."""
-ROOTS = (
-    "tags",
-    "categories",
-    "features",
-    "custom_rules",
-    "scheduling",
-    "versioning",
-    "knowledge_graph",
-    "service_specific",
-)
-"""The allowed root keys of metadata. Data of a single service or use goes to `service_specific.<namespace>`."""
-
 NAMESPACE = "[a-z][a-z0-9_]{0,62}"
 _NAMESPACE = re.compile(NAMESPACE)
 

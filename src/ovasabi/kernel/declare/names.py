@@ -24,6 +24,18 @@ SYSTEM_COLUMNS = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
 RESERVED_METHODS = frozenset({"page"})
 """Functions that the client adds to those of a service."""
 
+ROOTS = (
+    "tags",
+    "categories",
+    "features",
+    "custom_rules",
+    "scheduling",
+    "versioning",
+    "knowledge_graph",
+    "service_specific",
+)
+"""The allowed root keys of metadata. Data of a single service or use goes to `service_specific.<namespace>`."""
+
 _RESERVED_WORDS = """
 all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate column
 constraint create cross current_catalog current_date current_role current_schema current_time current_timestamp

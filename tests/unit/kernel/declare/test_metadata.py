@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.declare.entity import type_of
-from ovasabi.kernel.declare.metadata import MAX_BYTES, MAX_DEPTH, ROOTS, check_metadata, derived, merge
+from ovasabi.kernel.declare.metadata import MAX_BYTES, MAX_DEPTH, check_metadata, derived, merge
+from ovasabi.kernel.declare.names import ROOTS
 from ovasabi.services.content.entity import Content
 
 keys = st.text(max_size=4)

@@ -114,6 +114,7 @@ FRESH = msgspec.field(default_factory=list)
         (("a", Annotated[int, Unique(fold=True)], 0), "has Unique(fold=True), so it must be text."),
         (("a", Annotated[str, Secret(str)]), "is a Secret: declare it as `Annotated[str, Secret(…)] | UnsetType"),
         (("a", Annotated[str, Output()]), "is an Output, which no client can set, so it needs a default."),
+        (("a", Annotated[str | None, FromMetadata("b.c")], None), "but 'b' is not a root key of metadata."),
         (("a", Annotated[str, FromMetadata("b")]), "is derived from metadata: declare it as"),
         (("a", str, None), "has the default null, but not the type."),
         (("a", int, "x"), "has the default 'x', which is not valid: Expected `int`, got `str`."),
