@@ -87,7 +87,7 @@ fact AS (
                              CASE WHEN p.read AND NOT has_table_privilege(s.oid, p.oid, 'SELECT') THEN 'ovasabi_search lacks SELECT' END,
                              CASE WHEN p.read AND NOT EXISTS (SELECT 1 FROM pg_policy AS y WHERE y.polrelid = p.oid AND y.polname = 'search_read' AND y.polcmd = 'r' AND y.polpermissive
                                                               AND y.polroles = ARRAY[s.oid] AND pg_get_expr(y.polqual, y.polrelid) = 'true') THEN 'the policy search_read is missing or was changed' END,
-                             CASE WHEN p.owner <> 'ovasabi_owner'::regrole THEN 'its owner is ' || p.owner::regrole END,
+                             CASE WHEN p.owner IS DISTINCT FROM (SELECT oid FROM role WHERE name = 'ovasabi_owner') THEN 'its owner is ' || p.owner::regrole END,
                              (SELECT 'it has the unknown policy ' || string_agg(quote_ident(y.polname), ', ' ORDER BY y.polname) FROM pg_policy AS y
                               WHERE y.polrelid = p.oid AND NOT (p.read AND y.polname = 'search_read') AND y.polroles && ARRAY(SELECT oid FROM role)),
                              (SELECT string_agg(DISTINCT f.name || ' has ' || a.privilege_type, ', ')

@@ -27,8 +27,8 @@ from ovasabi.kernel.declare.fields import (
 )
 from ovasabi.kernel.declare.names import (
     MAX_IDENTIFIER,
+    METADATA_ROOTS,
     RESERVED_COLUMNS,
-    ROOTS,
     SYSTEM_COLUMNS,
     UNQUOTABLE,
     check_not_reserved,
@@ -118,9 +118,9 @@ def _check_markers(what: str, field: Field) -> None:
     if search is not None and search.weight not in ("A", "B", "C", "D"):
         raise DeclarationError(f"{what} has Search({search.weight!r}): the weight must be A, B, C or D.")
     derived = field.get(FromMetadata)
-    if derived is not None and (root := derived.path.partition(".")[0]) not in ROOTS:
+    if derived is not None and (root := derived.path.partition(".")[0]) not in METADATA_ROOTS:
         problem = f"{what} has FromMetadata({derived.path!r}), but {root!r} is not a root key of metadata."
-        raise DeclarationError(problem, hint=f"Use one of {', '.join(ROOTS)}.")
+        raise DeclarationError(problem, hint=f"Use one of {', '.join(METADATA_ROOTS)}.")
     unique = field.get(Unique)
     if unique is not None and unique.fold and field.base is not str:
         raise DeclarationError(f"{what} has Unique(fold=True), so it must be text.")

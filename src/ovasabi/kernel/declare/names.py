@@ -24,7 +24,7 @@ SYSTEM_COLUMNS = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
 RESERVED_METHODS = frozenset({"page"})
 """Functions that the client adds to those of a service."""
 
-ROOTS = (
+METADATA_ROOTS = (
     "tags",
     "categories",
     "features",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.declare.entity import type_of
 from ovasabi.kernel.declare.metadata import MAX_BYTES, MAX_DEPTH, check_metadata, derived, merge
-from ovasabi.kernel.declare.names import ROOTS
+from ovasabi.kernel.declare.names import METADATA_ROOTS
 from ovasabi.services.content.entity import Content
 
 keys = st.text(max_size=4)
@@ -89,12 +89,12 @@ def test_null_removes_a_key_and_only_it(target, names) -> None:
     assert result == {key: value for key, value in target.items() if key not in names}
 
 
-@pytest.mark.parametrize("root", ROOTS)
+@pytest.mark.parametrize("root", METADATA_ROOTS)
 def test_every_known_root_is_accepted(root) -> None:
     check_metadata({root: {"content": {}} if root == "service_specific" else ["x"]}, "content")
 
 
-@given(st.text().filter(lambda root: root not in ROOTS))
+@given(st.text().filter(lambda root: root not in METADATA_ROOTS))
 def test_every_other_root_is_refused(root) -> None:
     with pytest.raises(InvalidValue) as caught:
         check_metadata({root: 1}, "content")

@@ -13,7 +13,7 @@ from ovasabi.kernel.declare.fields import Secret
 from ovasabi.kernel.declare.metadata import NAMESPACE
 from ovasabi.kernel.declare.methods import Method
 from ovasabi.kernel.declare.named_types import named_in
-from ovasabi.kernel.declare.names import ROOTS
+from ovasabi.kernel.declare.names import METADATA_ROOTS
 from ovasabi.kernel.store.listing import Page
 
 REF = "#/components/schemas/{name}"
@@ -162,7 +162,7 @@ def _write_metadata(of: EntityType, components: dict[str, Schema]) -> None:
         "title": name,
         "description": "Custom attributes by namespace; at most 64 KiB and 20 levels.",
         "type": "object",
-        "properties": {root: namespaces if root == "service_specific" else {} for root in ROOTS},
+        "properties": {root: namespaces if root == "service_specific" else {} for root in METADATA_ROOTS},
         "additionalProperties": False,
     }
     for kind in requests:
