@@ -1,6 +1,8 @@
 # The commands for developers: make run, make test. Everything runs in .venv, which is created from requirements.lock.
 
 MAKEFLAGS += --no-print-directory
+# Compiled modules are kept whatever the environment says: the tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 VENV  := .venv

@@ -36,7 +36,7 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the versions of PostgreSQL that a module's VERSIONS do not name."""
+    """Leaves out the versions of PostgreSQL that a test, or else its module, does not name."""
     left_out = [item for item in items if isinstance(item, pytest.Function) and _needless(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -48,7 +48,8 @@ def _needless(item: pytest.Function) -> bool:
     version = callspec.params.get("server") if callspec is not None else None
     # What the doors call is tested on all versions elsewhere.
     usual = ("18",) if "gateway" in item.path.parts else ("18", "15")
-    return version is not None and version not in getattr(item.module, "VERSIONS", usual)
+    named = item.get_closest_marker("versions")
+    return version is not None and version not in (usual if named is None else named.args)
 
 
 class Servers:
@@ -117,6 +118,13 @@ async def database_url(server: EmbeddedServer) -> AsyncIterator[str]:
 async def empty_url(server: EmbeddedServer) -> AsyncIterator[str]:
     """A database of the test's own with nothing in it."""
     async with fresh(server) as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def migrated_url(server: EmbeddedServer) -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    async with fresh(server, "ovasabi") as url:
         yield url
 
 

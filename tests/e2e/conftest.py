@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from ovasabi_client import Client
+from tests import command_line
 
 
 def free_port() -> int:
@@ -76,12 +77,9 @@ class Program:
         self.output = Path(self._log.name).read_text()
         return code
 
-    def run(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         """Runs another command of it to its end."""
-        command = [sys.executable, "-m", "ovasabi", *arguments]
-        return subprocess.run(
-            command, env=self.environment, cwd=self.home.parent, input=text, capture_output=True, text=True, timeout=120
-        )
+        return command_line.run(*arguments, env=self.environment, cwd=self.home.parent, text=text)
 
     @property
     def key(self) -> str:

@@ -27,7 +27,7 @@ def program() -> Iterator[Program]:
         made.stop()
 
 
-def call(program: Program, *arguments: str, text: str | None = None) -> Any:
+def call(program: Program, *arguments: str, text: str = "") -> Any:
     """What a call answers."""
     ran = program.run("call", *arguments, text=text)
     assert (ran.returncode, ran.stderr) == (0, ""), ran

@@ -16,7 +16,7 @@ from tests.conftest import fresh
 from tests.integration.kernel.fixtures import admin, eventually, make_campaign, pools
 from tests.integration.test_cli_commands import run
 
-VERSIONS = ("18",)
+pytestmark = pytest.mark.versions("18")
 COMMANDS = {
     "import": ["import", "contents", "lines.jsonl", "--campaign", "1"],
     "create": ["keys", "create", "ada", "--role", "reader"],

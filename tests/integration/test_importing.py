@@ -23,9 +23,12 @@ from ovasabi.kernel.call.context import Context, acting
 from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.lifecycle import migrations, partitions
+from tests.command_line import run_async
 from tests.conftest import eventually, new_campaign
 
-VERSIONS = ("18",)  # the statements of an import are those of creates, which are tested on all versions
+pytestmark = pytest.mark.versions(
+    "18"
+)  # the statements of an import are those of creates, which are tested on all versions
 SOURCE = str(Path(ovasabi.__file__).parents[1])
 COMMAND = [sys.executable, "-c", "from ovasabi.cli import main; main()"]
 MEASURED = """
@@ -57,18 +60,8 @@ def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
 def import_(environment: dict[str, str], tmp_path: Path) -> Import:
     """Runs `ovasabi import` to its end."""
 
-    async def run(*arguments: object, given: bytes | None = None) -> subprocess.CompletedProcess[str]:
-        command = [*COMMAND, "import", *map(str, arguments)]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=tmp_path,
-            env=environment,
-        )
-        out, err = await asyncio.wait_for(process.communicate(given), 120)
-        return subprocess.CompletedProcess(command, process.returncode or 0, out.decode(), err.decode())
+    async def run(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[str]:
+        return await run_async("import", *map(str, arguments), env=environment, cwd=tmp_path, text=given.decode())
 
     return run
 

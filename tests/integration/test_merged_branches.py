@@ -17,8 +17,10 @@ from ovasabi.gateway.contract.protobuf import field_numbers
 from ovasabi.lifecycle import migrations, sql_objects
 from ovasabi.lifecycle.revisions import history
 
-VERSIONS = ("18",)
-pytestmark = pytest.mark.timeout(1200)  # a dozen programs are run, each of which takes long on a machine that is busy
+pytestmark = [
+    pytest.mark.versions("18"),
+    pytest.mark.timeout(1200),  # a dozen programs are run, each of which takes long on a machine that is busy
+]
 SOURCE = Path(ovasabi.__file__).parent
 COMMAND = (sys.executable, "-c", "from ovasabi.cli import main; main()")
 AUTHOR = {f"GIT_{who}_{what}": "test@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}

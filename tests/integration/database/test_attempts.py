@@ -37,7 +37,7 @@ from tests.integration.drafts import Maker
 from tests.integration.kernel.fixtures import admin, pools, together, within
 from tests.integration.services.calls import call
 
-VERSIONS = ("18",)
+pytestmark = pytest.mark.versions("18")
 BUDGET = 5
 QUICK = Policy(attempts=4, first=0.01, longest=0.02)
 NEVER = Policy(attempts=BUDGET, first=100.0, longest=100.0)

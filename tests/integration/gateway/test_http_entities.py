@@ -5,9 +5,10 @@ import uuid
 from typing import Any
 
 import httpx
+import pytest
 
 PROCESSES = ("one", "three")
-VERSIONS = ("18", "15")
+pytestmark = pytest.mark.versions("18", "15")
 
 
 async def test_a_create_answers_with_its_place_and_its_version(operator: httpx.AsyncClient, shop: str) -> None:

@@ -147,38 +147,38 @@ async def roles(server: EmbeddedServer) -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("roles")
 async def test_each_change_by_hand_is_named_and_one_migration_restores_them_all_and_nothing_else(
-    empty_url: str,
+    migrated_url: str,
 ) -> None:
-    await migrations.upgrade(empty_url)
-    _, dedicated, _ = await used(empty_url)
+    _, dedicated, _ = await used(migrated_url)
     before: set[str] = set()
-    async with admin(empty_url) as connection:
-        leaf = "SELECT max(substring(relname, '[0-9]{6}$')) FROM pg_class WHERE relname ~ '^service_event_operational_'"
+    async with admin(migrated_url) as connection:
+        leaf = (
+            "SELECT max(substring(relname, '[0-9]{6}$')) FROM pg_class WHERE relname ~ '^service_product_main_c[0-9]'"
+        )
         names = {"branch": f"c{dedicated}", "month": await connection.fetchval(leaf)}
-        schema, rows = await all_of(empty_url), await contents_of(empty_url)
+        schema, rows = await all_of(migrated_url), await contents_of(migrated_url)
         for statement, expected in CHANGES.items():
             await connection.execute(statement.format(**names))
-            found = set(await changed(empty_url))
+            found = set(await changed(migrated_url))
             new = found - before
             assert (found >= before, len(new)) == (True, len(expected)), (statement, new)
             for words in expected:
                 assert any(words.format(**names) in sentence for sentence in new), (statement, new)
             before = found
     with pytest.raises(StartError, match="has been changed by hand") as refused:
-        await runtime.check(empty_url, Settings())
+        await runtime.check(migrated_url, Settings())
     assert refused.value.hint == "Run: ovasabi migrate"
     assert "sql/ids/uuid_id.sql is applied again: function uuid_id(uuid) is missing." in await migrations.plan(
-        empty_url
+        migrated_url
     )
-    await migrations.upgrade(empty_url)
-    assert await changed(empty_url) == []
-    assert await all_of(empty_url) == schema
-    assert await contents_of(empty_url) == rows
+    await migrations.upgrade(migrated_url)
+    assert await changed(migrated_url) == []
+    assert await all_of(migrated_url) == schema
+    assert await contents_of(migrated_url) == rows
 
 
-async def test_what_an_administrator_adds_for_others_is_left_alone(empty_url: str) -> None:
-    await migrations.upgrade(empty_url)
-    async with admin(empty_url) as connection:
+async def test_what_an_administrator_adds_for_others_is_left_alone(migrated_url: str) -> None:
+    async with admin(migrated_url) as connection:
         await connection.execute("DROP ROLE IF EXISTS reporting")
         await connection.execute("CREATE ROLE reporting")
         try:
@@ -186,16 +186,15 @@ async def test_what_an_administrator_adds_for_others_is_left_alone(empty_url: st
             await connection.execute("CREATE POLICY reports ON master FOR SELECT TO reporting USING (true)")
             await connection.execute("CREATE FUNCTION next_id(text) RETURNS text LANGUAGE sql AS 'SELECT $1'")
             await connection.execute("CREATE TABLE reports (id int)")
-            assert await changed(empty_url) == []
-            await migrations.upgrade(empty_url)
+            assert await changed(migrated_url) == []
+            await migrations.upgrade(migrated_url)
             assert await connection.fetchval("SELECT has_table_privilege('reporting', 'master', 'SELECT')")
         finally:
             await connection.execute("DROP OWNED BY reporting; DROP ROLE reporting")
 
 
-async def test_the_search_path_of_a_login_is_no_change(empty_url: str) -> None:
-    await migrations.upgrade(empty_url)
-    connection = await asyncpg.connect(empty_url, server_settings={"search_path": "pg_catalog"})
+async def test_the_search_path_of_a_login_is_no_change(migrated_url: str) -> None:
+    connection = await asyncpg.connect(migrated_url, server_settings={"search_path": "pg_catalog"})
     try:
         recorded = "SELECT json_object_agg(name, made) FROM public.sql_object"
         made = json.loads(await connection.fetchval(recorded))
@@ -210,33 +209,31 @@ async def test_the_search_path_of_a_login_is_no_change(empty_url: str) -> None:
 
 
 async def test_a_database_without_a_record_is_served_and_gets_one_by_the_next_migration(
-    empty_url: str, tmp_path: Path
+    migrated_url: str, tmp_path: Path
 ) -> None:
-    await migrations.upgrade(empty_url)
-    schema = await all_of(empty_url)
-    async with admin(empty_url) as connection:
+    schema = await all_of(migrated_url)
+    async with admin(migrated_url) as connection:
         await connection.execute("ALTER TABLE sql_object DROP COLUMN made")
         await connection.execute("GRANT SELECT ON sql_object TO ovasabi_app")
         await connection.execute("DROP FUNCTION uuid_id(uuid)")
-    await runtime.check(empty_url, Settings(home=tmp_path))
+    await runtime.check(migrated_url, Settings(home=tmp_path))
     said: list[str] = []
-    await migrations.upgrade(empty_url, said.append)
+    await migrations.upgrade(migrated_url, said.append)
     assert said == ["recording the functions and policies of the database"]
-    assert await all_of(empty_url) == schema
-    assert await migrations.plan(empty_url) == ""
+    assert await all_of(migrated_url) == schema
+    assert await migrations.plan(migrated_url) == ""
 
 
-async def test_a_policy_recorded_by_another_major_version_is_recorded_anew_and_is_no_change(empty_url: str) -> None:
-    await migrations.upgrade(empty_url)
-    async with admin(empty_url) as connection:
+async def test_a_policy_recorded_by_another_major_version_is_recorded_anew_and_is_no_change(migrated_url: str) -> None:
+    async with admin(migrated_url) as connection:
         older = "UPDATE sql_object SET made = regexp_replace(made::text, $1, $2, 'g')::jsonb"
         await connection.execute(older, r'"1\d:\w+"', '"14:0"')
-        assert await changed(empty_url) == []
-        assert "applied again to record what it creates" in await migrations.plan(empty_url)
-        await migrations.upgrade(empty_url)
-        assert await migrations.plan(empty_url) == ""
+        assert await changed(migrated_url) == []
+        assert "applied again to record what it creates" in await migrations.plan(migrated_url)
+        await migrations.upgrade(migrated_url)
+        assert await migrations.plan(migrated_url) == ""
         await connection.execute("ALTER POLICY campaign_scope ON lease USING (true)")
-    assert len(await changed(empty_url)) == 1
+    assert len(await changed(migrated_url)) == 1
 
 
 async def test_a_database_whose_schema_is_closed_to_everybody_is_migrated_and_served(

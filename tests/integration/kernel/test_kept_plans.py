@@ -6,7 +6,7 @@ from ovasabi.database.connection import Database
 from ovasabi.database.pools import Pool
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.statements.writing import Statements
-from ovasabi.lifecycle import migrations, partitions
+from ovasabi.lifecycle import partitions
 
 ARGUMENTS = """'{1}', ARRAY[1], ARRAY['{}'], ARRAY['key'], ARRAY['\\x00'::bytea], ARRAY['a:b:v1:success'],
                ARRAY['actor'], ARRAY['correlation'], ARRAY[1]"""
@@ -25,9 +25,8 @@ async def test_a_plan_that_was_made_on_empty_tables_looks_keys_up_in_indexes(dat
     assert [line for line in plan.splitlines() if "Seq Scan" in line] == []
 
 
-async def test_the_first_create_of_a_new_database_keeps_a_plan_for_full_ones(empty_url: str) -> None:
-    await migrations.upgrade(empty_url)
-    opened = await Database(empty_url, readers=1, writers=1).open()
+async def test_the_first_create_of_a_new_database_keeps_a_plan_for_full_ones(migrated_url: str) -> None:
+    opened = await Database(migrated_url, readers=1, writers=1).open()
     try:
         await partitions.ensure(opened, 0)
         async with opened._connection(Pool.WRITE_PLANNED, 5) as connection:

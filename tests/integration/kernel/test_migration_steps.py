@@ -64,18 +64,17 @@ def copy(tmp_path: Path) -> Copy:
     return Copy(tmp_path)
 
 
-async def test_a_migration_that_fails_half_way_leaves_nothing_behind(empty_url: str, copy: Copy) -> None:
-    await migrations.upgrade(empty_url)
-    done = await schema_of(empty_url)
+async def test_a_migration_that_fails_half_way_leaves_nothing_behind(migrated_url: str, copy: Copy) -> None:
+    done = await schema_of(migrated_url)
     copy.add("CREATE TABLE half (id int); ALTER TABLE master ADD COLUMN half int; SELECT 1 / 0")
-    succeeded, said = await copy.run(empty_url)
+    succeeded, said = await copy.run(migrated_url)
     assert not succeeded
     assert said == "migration_failed: The migration failed: division by zero."
-    assert await schema_of(empty_url) == done
-    assert await migrations.current_revisions(empty_url) == migrations.heads()
+    assert await schema_of(migrated_url) == done
+    assert await migrations.current_revisions(migrated_url) == migrations.heads()
     copy.add("CREATE TABLE half (id int)")
-    assert await copy.run(empty_url) == (True, "")
-    assert await migrations.current_revisions(empty_url) == ("9999",)
+    assert await copy.run(migrated_url) == (True, "")
+    assert await migrations.current_revisions(migrated_url) == ("9999",)
 
 
 async def test_steps_before_the_failing_one_are_kept_and_only_those(empty_url: str, copy: Copy) -> None:
@@ -93,21 +92,20 @@ async def test_two_upgrades_of_one_empty_database_at_once_both_succeed(empty_url
     assert await migrations.differences(empty_url) == []
 
 
-async def test_a_blocked_migration_fails_with_one_clear_error_instead_of_hanging(empty_url: str, copy: Copy) -> None:
-    await migrations.upgrade(empty_url)
-    done = await schema_of(empty_url)
+async def test_a_blocked_migration_fails_with_one_clear_error_instead_of_hanging(migrated_url: str, copy: Copy) -> None:
+    done = await schema_of(migrated_url)
     text = (copy.folder / "src/ovasabi/lifecycle/migrations.py").read_text()
     assert text.count('LOCK_TIMEOUT = "5s"') == 1
     (copy.folder / "src/ovasabi/lifecycle/migrations.py").write_text(text.replace('"5s"', '"300ms"'))
     copy.add("ALTER TABLE master ADD COLUMN half int")
-    async with admin(empty_url) as connection:
+    async with admin(migrated_url) as connection:
         async with connection.transaction():
             await connection.execute("SELECT 1 FROM master")
-            succeeded, said = await copy.run(empty_url)
+            succeeded, said = await copy.run(migrated_url)
         assert not succeeded
         assert said == "migration_failed: The migration failed: canceling statement due to lock timeout."
-        assert await schema_of(empty_url) == done
-        assert await copy.run(empty_url) == (True, "")
+        assert await schema_of(migrated_url) == done
+        assert await copy.run(migrated_url) == (True, "")
 
 
 async def test_the_migration_of_a_new_entity_is_written_from_its_declaration(empty_url: str, copy: Copy) -> None:

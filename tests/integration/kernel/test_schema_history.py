@@ -63,11 +63,10 @@ async def test_every_generated_column_is_generated_as_declared(database_url: str
         "ALTER TABLE service_content_main DROP CONSTRAINT service_content_main_author_id_fkey",
     ],
 )
-async def test_a_schema_that_drifted_is_noticed(empty_url: str, change: str) -> None:
-    await migrations.upgrade(empty_url)
-    async with admin(empty_url) as connection:
+async def test_a_schema_that_drifted_is_noticed(migrated_url: str, change: str) -> None:
+    async with admin(migrated_url) as connection:
         await connection.execute(change)
-    assert await migrations.differences(empty_url) != []
+    assert await migrations.differences(migrated_url) != []
 
 
 async def test_to_upgrade_again_changes_nothing_and_says_nothing(empty_url: str) -> None:
@@ -122,12 +121,11 @@ async def test_a_login_that_may_not_make_roles_is_told_what_to_do(empty_url: str
             await connection.execute("DROP ROLE plain_login")
 
 
-async def test_a_database_that_is_ahead_of_the_program_is_left_alone(empty_url: str) -> None:
-    await migrations.upgrade(empty_url)
-    connection = await asyncpg.connect(empty_url)
+async def test_a_database_that_is_ahead_of_the_program_is_left_alone(migrated_url: str) -> None:
+    connection = await asyncpg.connect(migrated_url)
     try:
         await connection.execute("UPDATE alembic_version SET version_num = '9999'")
-        for attempt in (migrations.upgrade(empty_url), migrations.plan(empty_url)):
+        for attempt in (migrations.upgrade(migrated_url), migrations.plan(migrated_url)):
             with pytest.raises(DatabaseAhead, match="9999"):
                 await attempt
     finally:

@@ -163,63 +163,62 @@ async def test_every_function_and_type_of_a_database_is_one_of_the_tree(database
     assert there == made - ({"trigrams", "similarity"} if extension else set())
 
 
-async def test_all_objects_can_be_applied_again_and_nothing_is_other_than_before(empty_url: str) -> None:
-    await migrations.upgrade(empty_url)
-    await used(empty_url)
-    schema, rows = await schema_of(empty_url), await contents_of(empty_url)
-    async with admin(empty_url) as connection:
+async def test_all_objects_can_be_applied_again_and_nothing_is_other_than_before(migrated_url: str) -> None:
+    await used(migrated_url)
+    schema, rows = await schema_of(migrated_url), await contents_of(migrated_url)
+    async with admin(migrated_url) as connection:
         await connection.execute("UPDATE sql_object SET hash = 'of old'")
-    assert len(await sql_objects.outdated(empty_url)) == len(sql_objects.objects())
-    await migrations.upgrade(empty_url)
-    assert (await schema_of(empty_url), await contents_of(empty_url)) == (schema, rows)
-    assert await sql_objects.outdated(empty_url) == []
+    assert len(await sql_objects.outdated(migrated_url)) == len(sql_objects.objects())
+    await migrations.upgrade(migrated_url)
+    assert (await schema_of(migrated_url), await contents_of(migrated_url)) == (schema, rows)
+    assert await sql_objects.outdated(migrated_url) == []
 
 
 async def test_a_constant_is_changed_by_one_edit_which_is_planned_then_applied_and_nothing_else(
-    empty_url: str, copy: Copy
+    migrated_url: str, copy: Copy
 ) -> None:
-    await migrations.upgrade(empty_url)
-    async with admin(empty_url) as connection:
+    async with admin(migrated_url) as connection:
         applied = dict(await connection.fetch("SELECT name, applied_at FROM sql_object"))
     edit(copy, "search/search_entities", "sample CONSTANT int := 100", "sample CONSTANT int := 101")
-    succeeded, plan = await copy.run(empty_url, PLAN)
+    succeeded, plan = await copy.run(migrated_url, PLAN)
     assert succeeded, plan
     assert re.findall(r"^-- (sql/\S+) is (.+)\.$", plan, re.MULTILINE) == [
         ("sql/search/search_entities.sql", "replaced")
     ]
-    assert "101" not in await source_of(empty_url, "search_entities")
-    assert (await copy.run(empty_url, UP))[1] == ("updating the functions and policies of the database (1 changed)")
-    assert "sample CONSTANT int := 101" in await source_of(empty_url, "search_entities")
-    async with admin(empty_url) as connection:
+    assert "101" not in await source_of(migrated_url, "search_entities")
+    assert (await copy.run(migrated_url, UP))[1] == ("updating the functions and policies of the database (1 changed)")
+    assert "sample CONSTANT int := 101" in await source_of(migrated_url, "search_entities")
+    async with admin(migrated_url) as connection:
         now = dict(await connection.fetch("SELECT name, applied_at FROM sql_object"))
     assert {name for name in now if now[name] != applied.get(name)} == {"search/search_entities"}
-    assert await copy.run(empty_url, UP) == (True, "")
+    assert await copy.run(migrated_url, UP) == (True, "")
 
 
-async def test_the_functions_of_every_branch_follow_the_procedure_that_makes_them(empty_url: str, copy: Copy) -> None:
-    await migrations.upgrade(empty_url)
-    _, dedicated, _ = await used(empty_url)
+async def test_the_functions_of_every_branch_follow_the_procedure_that_makes_them(
+    migrated_url: str, copy: Copy
+) -> None:
+    _, dedicated, _ = await used(migrated_url)
     edit(copy, "search/let_search_text", "'campaign_id + 0 = p_campaign'", "'campaign_id + 1 = p_campaign + 1'")
-    assert (await copy.run(empty_url, UP))[0]
+    assert (await copy.run(migrated_url, UP))[0]
     for branch in ("pool", f"c{dedicated}"):
-        assert "campaign_id + 1 = p_campaign + 1" in await source_of(empty_url, f"service_content_main_{branch}_lookup")
+        assert "campaign_id + 1 = p_campaign + 1" in await source_of(
+            migrated_url, f"service_content_main_{branch}_lookup"
+        )
 
 
-async def test_a_policy_that_changes_changes_on_every_table(empty_url: str, copy: Copy) -> None:
-    await migrations.upgrade(empty_url)
-    before = [row for row in await schema_of(empty_url) if row[0] == "policy" and row[2] == "campaign_scope"]
+async def test_a_policy_that_changes_changes_on_every_table(migrated_url: str, copy: Copy) -> None:
+    before = [row for row in await schema_of(migrated_url) if row[0] == "policy" and row[2] == "campaign_scope"]
     edit(copy, "access/scope_table", "campaign_scope ON %1$s TO ovasabi_app USING (%2$s)",
          "campaign_scope ON %1$s TO ovasabi_app USING ((%2$s) AND 1 = 1)")  # fmt: skip
-    assert (await copy.run(empty_url, UP))[0]
-    after = [row for row in await schema_of(empty_url) if row[0] == "policy" and row[2] == "campaign_scope"]
+    assert (await copy.run(migrated_url, UP))[0]
+    after = [row for row in await schema_of(migrated_url) if row[0] == "policy" and row[2] == "campaign_scope"]
     assert len(after) == len(before) > 10
     assert [row for row in after if "1 = 1" not in row[4]] == []
 
 
-async def test_functions_and_policies_are_replaced_under_those_who_read_and_write(empty_url: str) -> None:
-    await migrations.upgrade(empty_url)
+async def test_functions_and_policies_are_replaced_under_those_who_read_and_write(migrated_url: str) -> None:
     done, made = asyncio.Event(), [0] * 6
-    async with pools(empty_url) as database:
+    async with pools(migrated_url) as database:
         await partitions.ensure(database, 0)
         campaign = await make_campaign(database)
 
@@ -235,43 +234,41 @@ async def test_functions_and_policies_are_replaced_under_those_who_read_and_writ
             for number in range(6):
                 workers.create_task(work_on(number))
             for _ in range(3):
-                async with admin(empty_url) as connection:
+                async with admin(migrated_url) as connection:
                     await connection.execute("UPDATE sql_object SET hash = 'of old'")
-                await migrations.upgrade(empty_url)
+                await migrations.upgrade(migrated_url)
             done.set()
     assert min(made) > 0
-    assert await sql_objects.outdated(empty_url) == []
+    assert await sql_objects.outdated(migrated_url) == []
 
 
 @pytest.mark.parametrize("fault", ["SELECT 1 / 0;", "CREATE OR REPLACE FUNCTION loosened(int) RETURNS nothing"])
 async def test_an_object_that_fails_leaves_everything_as_it_was_and_is_named(
-    empty_url: str, copy: Copy, fault: str
+    migrated_url: str, copy: Copy, fault: str
 ) -> None:
-    await migrations.upgrade(empty_url)
-    done = await schema_of(empty_url)
+    done = await schema_of(migrated_url)
     edit(copy, "locks/require_lease", "is no longer held", "is not held any more")
     (copy.folder / "sql/search/loosened.sql").write_text(f"-- Wrong.\n{fault}")
-    succeeded, said = await copy.run(empty_url)
+    succeeded, said = await copy.run(migrated_url)
     assert not succeeded
     assert said.startswith("migration_failed: The migration failed: sql/search/loosened.sql: ")
-    assert await schema_of(empty_url) == done
-    assert await sql_objects.outdated(empty_url) == []
+    assert await schema_of(migrated_url) == done
+    assert await sql_objects.outdated(migrated_url) == []
 
 
-async def test_a_table_in_use_stops_a_change_of_its_policy_with_one_clear_error(empty_url: str, copy: Copy) -> None:
-    await migrations.upgrade(empty_url)
-    done = await schema_of(empty_url)
+async def test_a_table_in_use_stops_a_change_of_its_policy_with_one_clear_error(migrated_url: str, copy: Copy) -> None:
+    done = await schema_of(migrated_url)
     file = copy.folder / "src/ovasabi/lifecycle/migrations.py"
     file.write_text(file.read_text().replace('LOCK_TIMEOUT = "5s"', 'LOCK_TIMEOUT = "300ms"'))
     edit(copy, "policies/lease", "-- Leases are never", "-- A lease is never")
-    async with admin(empty_url) as connection:
+    async with admin(migrated_url) as connection:
         async with connection.transaction():
             await connection.execute("SELECT 1 FROM lease")
-            succeeded, said = await copy.run(empty_url)
+            succeeded, said = await copy.run(migrated_url)
         assert not succeeded
         assert said.endswith("sql/policies/lease.sql: canceling statement due to lock timeout.")
-        assert await schema_of(empty_url) == done
-        assert await copy.run(empty_url) == (True, "")
+        assert await schema_of(migrated_url) == done
+        assert await copy.run(migrated_url) == (True, "")
 
 
 async def test_an_object_that_the_tree_lost_is_dropped_only_where_that_is_said(empty_url: str, copy: Copy) -> None:

@@ -3,12 +3,12 @@
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from ovasabi.kernel.declare.entity import declared
+from tests import command_line
 
 ENTITY = '''"""The data of gadgets."""
 
@@ -36,12 +36,6 @@ class SampleGadgets(EntityService[SampleGadget]):
 
     {member}
 '''
-MAIN = """
-import sys, ovasabi.services
-ovasabi.services.__path__.append(sys.argv.pop())
-from ovasabi.cli import main
-main()
-"""
 AT_IMPORT = (
     "colour: Colour",
     "",
@@ -86,8 +80,7 @@ def run(services: Path, *command: str) -> subprocess.CompletedProcess[str]:
     settings = {"OVASABI_HOME": str(services / "home"), "OVASABI_PORT": str(free_port()), "OVASABI_GRPC_PORT": "0"}
     settings["OVASABI_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")} | settings
-    arguments = [sys.executable, "-c", MAIN, *command, str(services)]
-    return subprocess.run(arguments, capture_output=True, text=True, cwd=services, env=environment, timeout=60)
+    return command_line.run(*command, env=environment, cwd=services, services=services)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from ovasabi.cli.call.command import call
 from ovasabi.cli.call.options import options_of, own_options
 from ovasabi.kernel.declare.methods import MethodKind
 from ovasabi.kernel.service import declared_methods, services
+from tests import command_line
 
 HEAVY = {
     "litestar",
@@ -40,13 +41,13 @@ finally:
 
 def ovasabi(*arguments: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")} | settings
-    command = [sys.executable, "-c", LOADED_BY_HELP, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=60, check=False)
+    return command_line.run(*arguments, env=environment, cwd=cwd)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], []])
 def test_help_imports_none_of_the_heavy_parts(arguments: list[str], tmp_path: Path) -> None:
-    answer = ovasabi(*arguments, cwd=tmp_path)
+    command = [sys.executable, "-c", LOADED_BY_HELP, *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
     loaded = set(json.loads(answer.stderr.splitlines()[-1]))
     assert "click" in loaded
     assert not loaded & HEAVY
