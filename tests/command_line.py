@@ -40,10 +40,10 @@ def run(
 
 
 async def run_async(
-    *arguments: str, env: Mapping[str, str], cwd: Path | str = "/", text: str = ""
+    *arguments: str, env: Mapping[str, str], cwd: Path | str = "/", text: str = "", services: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """The same, while the event loop goes on."""
-    return await asyncio.to_thread(run, *arguments, env=env, cwd=cwd, text=text)
+    return await asyncio.to_thread(run, *arguments, env=env, cwd=cwd, text=text, services=services)
 
 
 def _command(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 
 class Kind(StrEnum):
-    """The closed set of ways in which a call can fail."""
+    """The kinds of failure: every error has one, and each interface maps it to its own status."""
 
     INVALID = "invalid"
     UNAUTHENTICATED = "unauthenticated"

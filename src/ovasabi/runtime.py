@@ -95,6 +95,8 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
         from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if needed
 
         await migrations.upgrade(url, progress)
+        state = await _state(url)
+    _require_tables(state)
     database = await pools(url, settings).open()
     try:
         await partitions.complete(database, settings.months_ahead)
@@ -119,6 +121,18 @@ async def check(url: str, settings: Settings) -> None:
     if state.outdated():
         problem = "The functions and policies of the database are out of date."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
+    _require_tables(state)
+
+
+def _require_tables(state: sql_objects.State) -> None:
+    if state.tables_missing:
+        names = ", ".join(state.tables_missing)
+        problem = f"No migration creates the table of {names}."
+        raise StartError(problem=problem, hint=f"Run: {_write_migration(state)}, then: ovasabi migrate")
+
+
+def _write_migration(state: sql_objects.State) -> str:
+    return f"ovasabi migrate --new {state.tables_missing[0]}"
 
 
 async def status(url: str, settings: Settings) -> dict[str, Any]:
@@ -140,6 +154,7 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
             "migrations_pending": _pending(known, state),
             "objects_outdated": state.outdated(),
             "objects_changed": _changed(state),
+            "tables_missing": list(state.tables_missing),
             "next_step": None,
             "campaigns": None,
             "leaves": None,
@@ -147,6 +162,8 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
         }
         if report["migrations_pending"] or report["objects_outdated"]:
             report["next_step"] = "Run: ovasabi migrate"
+        elif state.tables_missing:
+            report["next_step"] = f"Run: {_write_migration(state)}"
         if report["migration_current"] is not None:
             report["leaves"] = await connection.fetchval(_SQL["leaves"])
             with suppress(asyncpg.PostgresError):  # what it takes to count them may be what was changed

@@ -73,6 +73,13 @@ async def run(*arguments: str, source: Path | None = None, **settings: str) -> s
     return answer
 
 
+def add_service(folder: Path) -> None:
+    """Writes the service of samplethings into a folder of services, without a migration."""
+    (folder / "samplething").mkdir()
+    for name, text in (("__init__", '"""Samplethings."""\n'), ("entity", ENTITY), ("service", RULES)):
+        (folder / "samplething" / f"{name}.py").write_text(text)
+
+
 async def revisions(url: str) -> tuple[str, ...]:
     """The migrations that a database is at."""
     return await migrations.current_revisions(url)
@@ -116,11 +123,7 @@ async def test_a_new_entity_gets_its_migration_written_and_without_one_there_is_
     await run("migrate", source=source, OVASABI_DATABASE_URL=empty_url)
     nothing = await run("migrate", "--new", "nothing", source=source, OVASABI_DATABASE_URL=empty_url)
     assert nothing.stdout == "no difference\n"
-    folder = source / "ovasabi" / "services" / "samplething"
-    folder.mkdir()
-    (folder / "__init__.py").write_text('"""Samplethings."""\n')
-    (folder / "entity.py").write_text(ENTITY)
-    (folder / "service.py").write_text(RULES)
+    add_service(source / "ovasabi" / "services")
     answer = await run("migrate", "--new", "samplethings", source=source, OVASABI_DATABASE_URL=empty_url)
     written = Path(answer.stdout.strip())
     assert written.is_relative_to(tmp_path / "migrations")
@@ -130,6 +133,35 @@ async def test_a_new_entity_gets_its_migration_written_and_without_one_there_is_
     assert (await run("migrate", source=source, OVASABI_DATABASE_URL=empty_url)).returncode == 0
     nothing = await run("migrate", "--new", "nothing", source=source, OVASABI_DATABASE_URL=empty_url)
     assert nothing.stdout == "no difference\n"
+
+
+@pytest.mark.versions("18")
+async def test_a_type_that_no_migration_creates_a_table_for_is_named_and_not_served(
+    migrated_url: str, tmp_path: Path
+) -> None:
+    add_service(tmp_path)
+    settings = {"OVASABI_DATABASE_URL": migrated_url, "OVASABI_HOME": str(tmp_path / "home")}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OVASABI_")} | settings
+    migrated = await run_async("migrate", env=env, services=tmp_path)
+    assert migrated.returncode == 0
+    assert "no migration creates the table of samplething: run `ovasabi migrate --new samplething`" in migrated.stderr
+    status = json.loads((await run_async("status", "--json", env=env, services=tmp_path)).stdout)
+    assert (status["tables_missing"], status["next_step"]) == (
+        ["samplething"], "Run: ovasabi migrate --new samplething"
+    )  # fmt: skip
+    for command in (["serve"], ["up"]):
+        refused = await run_async(*command, env=env, services=tmp_path)
+        assert (refused.returncode, refused.stderr) == (
+            1,
+            "error: No migration creates the table of samplething.\n"
+            "hint: Run: ovasabi migrate --new samplething, then: ovasabi migrate\n",
+        ), command
+
+
+async def test_without_a_database_a_migration_is_written_from_a_temporary_one(home: Path) -> None:
+    answer = await run("migrate", "--new", "nothing", OVASABI_HOME=str(home))
+    assert (answer.returncode, answer.stdout) == (0, "no difference\n"), answer.stderr
+    assert not (home / "postgres").exists()
 
 
 async def test_a_database_that_is_not_there_is_one_sentence() -> None:

@@ -19,7 +19,7 @@ COMMANDS = {
     "import": ("ovasabi.cli.import_file:import_", "Import JSON Lines or CSV into a campaign."),
     "keys": ("ovasabi.cli.keys:keys", "Create, list and revoke API keys."),
     "status": ("ovasabi.cli.status:status", "Show whether OVASABI is running, and the state of its database."),
-    "psql": ("ovasabi.cli.psql:psql", "Open psql on the database, including the embedded one."),
+    "psql": ("ovasabi.cli.psql:psql", "Open psql, connected to the database, including the embedded one."),
     "new": ("ovasabi.cli.new:new", "Generate the code of a new service."),
     "api": ("ovasabi.cli.api:api", "Generate the API contracts from the declarations, or check them."),
 }

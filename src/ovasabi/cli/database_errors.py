@@ -36,7 +36,7 @@ _OTHER = ("The database reported an error", "Set OVASABI_LOG_LEVEL=debug for det
 
 
 class DatabaseRefused(OvasabiError):
-    """The database refused a statement of a command, for a reason that only whoever runs it can remove."""
+    """The database refused a statement of a command, for a reason that only its administrator can remove."""
 
     kind = Kind.UNAVAILABLE
     code = "database_refused"

@@ -67,7 +67,7 @@ async def _plan(settings: Settings) -> str:
 async def _upgrade(settings: Settings) -> str:
     from ovasabi.database.connection import Database
     from ovasabi.discovery import discover
-    from ovasabi.lifecycle import migrations, partitions
+    from ovasabi.lifecycle import migrations, partitions, sql_objects
 
     discover()
     async with resource(settings, start=True, create=True) as url:
@@ -78,6 +78,8 @@ async def _upgrade(settings: Settings) -> str:
             created = await partitions.complete(database, settings.months_ahead)
         finally:
             await database.close()
+        for name in await sql_objects.tables_missing(url):
+            say(f"no migration creates the table of {name}: run `ovasabi migrate --new {name}`")
     return f"The schema is at {' and '.join(migrations.heads())}; partitions created: {created}."
 
 
@@ -86,8 +88,9 @@ async def _new(settings: Settings, message: str) -> str:
     from ovasabi.lifecycle import migrations
 
     discover()
-    async with resource(settings, start=True) as url:
-        await _check_connection(url)
+    async with _plannable(settings) as url:
+        if not _has_database(settings):
+            await migrations.upgrade(url)  # the temporary one, to compare with
         if lacking := await migrations.pending(url):
             problem = f"The database lacks these migrations: {', '.join(lacking)}."
             raise StartError(problem=problem, hint="Run `ovasabi migrate` first.")
@@ -95,12 +98,16 @@ async def _new(settings: Settings, message: str) -> str:
     return "no difference" if path is None else str(path)
 
 
+def _has_database(settings: Settings) -> bool:
+    return settings.database_url is not None or exists(Home(settings.home))
+
+
 @contextlib.asynccontextmanager
 async def _plannable(settings: Settings) -> AsyncIterator[str]:
     """Yields the URL of the database to plan for: a temporary empty one if there is no database yet."""
     from ovasabi.database.embedded import EmbeddedServer
 
-    if settings.database_url is not None or exists(Home(settings.home)):
+    if _has_database(settings):
         async with resource(settings, start=True) as url:
             await _check_connection(url)
             yield url

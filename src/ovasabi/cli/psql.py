@@ -18,7 +18,7 @@ from ovasabi.settings import load_settings, redact
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> NoReturn:
-    """Open psql on the database. ARGUMENTS are passed on to psql, for example -c 'select 1'."""
+    """Open psql, connected to the database. ARGUMENTS are passed on to psql, for example -c 'select 1'."""
     settings = load_settings()
     url = settings.database_url.get_secret_value() if settings.database_url else running_url(Home(settings.home).data)
     if url is None:

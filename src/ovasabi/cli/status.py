@@ -21,6 +21,7 @@ DATABASE_FIELDS = (
     "migrations_pending",
     "objects_outdated",
     "objects_changed",
+    "tables_missing",
     "next_step",
     "campaigns",
     "leaves",

@@ -23,6 +23,7 @@ import msgspec
 from ovasabi.database.roles import OWNER_ROLE
 from ovasabi.database.sql import load
 from ovasabi.errors import DeclarationError, Kind, OvasabiError, such_as
+from ovasabi.kernel.declare.entity import declared
 from ovasabi.lifecycle import catalog
 
 DROPPED = "dropped"
@@ -87,6 +88,8 @@ class State(msgspec.Struct, frozen=True):
     """The facts of the catalog after each object was applied, if they were recorded."""
     facts: tuple[catalog.Fact, ...] = ()
     """The current facts of the catalog."""
+    tables_missing: tuple[str, ...] = ()
+    """The discovered entity types whose tables do not exist."""
 
     def outdated(self) -> list[str]:
         """Returns the objects that must be applied, in order, followed by those that are unknown."""
@@ -160,14 +163,32 @@ async def state_of(connection: asyncpg.Connection) -> State:
         msgspec.json.decode(row["objects"], type=dict[str, str]),
         {name: facts for name, facts in made.items() if facts is not None},
         tuple(await catalog.facts(connection, names)),
+        await _tables_missing(connection),
     )
+
+
+async def _tables_missing(connection: asyncpg.Connection) -> tuple[str, ...]:
+    found = [of for of in declared.values() if of.cls.__module__.partition(".")[0] == __package__.partition(".")[0]]
+    rows = await connection.fetch(
+        _SQL["tables_missing"], [of.name for of in found], [f"public.{of.table_name}" for of in found]
+    )
+    return tuple(row["name"] for row in rows)
 
 
 async def outdated(url: str) -> list[str]:
     """Returns the objects that must be applied to a database."""
+    return (await _state_at(url)).outdated()
+
+
+async def tables_missing(url: str) -> tuple[str, ...]:
+    """Returns the discovered entity types whose tables do not exist in a database."""
+    return (await _state_at(url)).tables_missing
+
+
+async def _state_at(url: str) -> State:
     connection = await asyncpg.connect(url, timeout=10)
     try:
-        return (await state_of(connection)).outdated()
+        return await state_of(connection)
     finally:
         await connection.close()
 

@@ -7,6 +7,12 @@ SELECT ARRAY(SELECT version_num::text FROM alembic_version ORDER BY version_num)
        (SELECT coalesce(json_object_agg(name, hash), '{}') FROM sql_object)::text AS objects,
        (SELECT coalesce(json_object_agg(o.name, to_json(o) -> 'made'), '{}') FROM sql_object AS o)::text AS made
 
+-- name: tables_missing
+-- The entity types whose tables do not exist. $1 their names, $2 their tables.
+-- scope: none
+SELECT t.name FROM unnest($1::text[], $2::text[]) AS t (name, table_name)
+WHERE to_regclass(t.table_name) IS NULL ORDER BY t.name
+
 -- name: migrated
 -- Whether a database that lacks the tables of `state` was ever migrated.
 -- scope: none

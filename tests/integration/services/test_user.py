@@ -45,7 +45,7 @@ async def test_a_weak_password_is_refused_by_what_it_lacks(
     with acting(ON_PLATFORM):
         with pytest.raises(PasswordWeak) as refused:
             await users.create(draft(password=password))
-        assert str(refused.value) == f"The password is missing: {missing}."
+        assert str(refused.value) == f"The password lacks {missing}."
         assert password not in repr(refused.value.__dict__)
         user = await users.create(draft())
         with pytest.raises(PasswordWeak):

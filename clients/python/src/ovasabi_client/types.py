@@ -127,7 +127,7 @@ class ExportResult(Response, frozen=True, kw_only=True):
 
 
 class Kind(Choice):
-    """The closed set of ways in which a call can fail."""
+    """The kinds of failure: every error has one, and each interface maps it to its own status."""
 
     INVALID = "invalid"
     UNAUTHENTICATED = "unauthenticated"

@@ -8,7 +8,7 @@ class PasswordWeak(OvasabiError):
 
     kind = Kind.INVALID
     code = "password_weak"
-    message = "The password is missing: {missing}."
+    message = "The password lacks {missing}."
     hint = "Use 10 to 128 characters with an upper case letter, a lower case letter, a digit and a symbol."
     example = such_as(missing="a digit, a symbol", field="password")
 

@@ -22,5 +22,7 @@ def describe_states(methods: list[Method], components: dict[str, Any]) -> None:
         properties = components[of.cls.__name__]["properties"]
         name = move.field or next(field.name for field in of.fields if field.base is type(move.target))
         description = properties[name].get("description", "Changed by verbs.")
-        move_line = f"{move.verb}: from {' or '.join(move.sources)} to {move.target}."
+        *others, last = move.sources
+        sources = f"{', '.join(others)} or {last}" if others else last
+        move_line = f"{move.verb}: from {sources} to {move.target}."
         properties[name] = properties[name] | {"description": f"{description} {move_line}"}
