@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from ovasabi.kernel.declare.entity import EntityType, Scope, declared
 from ovasabi.kernel.declare.fields import Bounds, Field, Filter, FromMetadata, Reference, Unique
+from ovasabi.kernel.declare.names import PLATFORM_COLUMN
 
 NAMING = {
     "pk": "%(table_name)s_pkey",
@@ -32,8 +33,8 @@ def _registry(metadata: sa.MetaData) -> None:
     sa.Table(
         "master",
         metadata,
-        sa.Column("id", sa.BigInteger, primary_key=True),
-        sa.Column("campaign_id", sa.Integer, nullable=False),
+        sa.Column("campaign_id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
     )
 
 
@@ -50,8 +51,9 @@ def _entity_table(metadata: sa.MetaData, of: EntityType) -> sa.Table:
         sa.Column("metadata", pg.JSONB, nullable=False, server_default=sa.text("'{}'")),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True)),
+        *_platform(of),
         sa.PrimaryKeyConstraint(*keys, name=f"{name}_pkey"),
-        _foreign_key(name, "master_id", scoped, "master"),
+        _foreign_key(name, "master_id", "campaign_id" if scoped else PLATFORM_COLUMN, "master"),
         sa.CheckConstraint("octet_length(metadata::text) <= 131072", name=sa.schema.conv(f"{name}_metadata_check")),
     ]
     if of.searched:
@@ -63,6 +65,14 @@ def _entity_table(metadata: sa.MetaData, of: EntityType) -> sa.Table:
     for index in _indexes(of, table):
         assert index.table is table
     return table
+
+
+def _platform(of: EntityType) -> list[sa.schema.SchemaItem]:
+    """Returns the column with the campaign of the platform's entities, always 0, that foreign keys to them need."""
+    if of.scope is not Scope.GLOBAL and not any(map(_to_platform, of.references)):
+        return []
+    check = sa.CheckConstraint(f"{PLATFORM_COLUMN} = 0", name=sa.schema.conv(f"{of.table_name}_platform_check"))
+    return [sa.Column(PLATFORM_COLUMN, sa.Integer, nullable=False, server_default=sa.text("0")), check]
 
 
 def _column(field: Field) -> sa.Column[object]:
@@ -134,15 +144,20 @@ def _vector(of: EntityType) -> str:
 
 
 def _reference(of: EntityType, field: Field) -> sa.ForeignKeyConstraint:
+    campaign = PLATFORM_COLUMN if of.scope is Scope.GLOBAL or _to_platform(field) else "campaign_id"
+    return _foreign_key(of.table_name, field.column, campaign, field.column)
+
+
+def _to_platform(field: Field) -> bool:
+    """Returns whether a reference is to an entity of the platform."""
     reference = field.get(Reference)
     assert reference is not None
-    to_global = reference.type in declared and declared[reference.type].scope is Scope.GLOBAL
-    return _foreign_key(of.table_name, field.column, of.scope is not Scope.GLOBAL and not to_global, field.column)
+    return reference.type in declared and declared[reference.type].scope is Scope.GLOBAL
 
 
-def _foreign_key(table: str, column: str, scoped: bool, label: str) -> sa.ForeignKeyConstraint:
-    own, other = (["campaign_id", column], ["master.campaign_id", "master.id"]) if scoped else ([column], ["master.id"])
-    return sa.ForeignKeyConstraint(own, other, name=f"{table}_{label}_fkey")
+def _foreign_key(table: str, column: str, campaign: str, label: str) -> sa.ForeignKeyConstraint:
+    other = ["master.campaign_id", "master.id"]
+    return sa.ForeignKeyConstraint([campaign, column], other, name=f"{table}_{label}_fkey")
 
 
 def _check(table: str, field: Field) -> sa.CheckConstraint | None:

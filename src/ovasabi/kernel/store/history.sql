@@ -4,7 +4,8 @@
 -- The entity that was created with a client's key. $1 scope, $2 campaign, $3 key. A campaign is created on the platform, but its row belongs
 -- to the campaign itself.
 -- scope: read
-SELECT m.campaign_id, d.master_id FROM idempotency AS d JOIN master AS m ON m.id = d.master_id
+SELECT coalesce(s.campaign_id, d.campaign_id) AS campaign_id, d.master_id
+FROM idempotency AS d LEFT JOIN service_campaign_main AS s ON d.campaign_id = 0 AND s.master_id = d.master_id
 WHERE d.campaign_id = $2 AND d.key = $3 AND scope.s IS NOT NULL
 
 -- name: events

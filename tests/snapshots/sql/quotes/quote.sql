@@ -222,7 +222,7 @@ LATERAL (
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
         WHERE scope.s IS NOT NULL OFFSET 0) AS h
   CROSS JOIN LATERAL found_entities($2, NULL::service_quotes_main, h.ids) AS s
-  JOIN LATERAL found_records(h.ids) AS m ON m.id = s.master_id
+  JOIN LATERAL found_records($2, h.ids) AS m ON m.id = s.master_id
   OFFSET 0) AS x;
 
 -- name: update

@@ -29,7 +29,7 @@ EXCEPTIONS = {
     ("campaign: create", "service_campaign_main: its campaign is not bound"): SLUG,
     ("campaign: update", "service_campaign_main: its campaign is not bound"): SLUG,
     ("system/campaign/directory.sql: find", "service_campaign_main: its campaign is not bound"): SLUG,
-    ("kernel/store/history.sql: by_key", "master: its campaign is not bound"): (
+    ("kernel/store/history.sql: by_key", "service_campaign_main: its campaign is not bound"): (
         "a campaign is created under a key of the platform and lives in itself; the key's row names its id"
     ),
     ("runtime.sql: campaigns", "service_campaign_main: its campaign is not bound"): (
