@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -20,6 +21,7 @@ from ovasabi.kernel.declare.fields import Reference
 from ovasabi.kernel.declare.ids import id_time
 from ovasabi.kernel.statements import creating
 from ovasabi.kernel.statements.writing import Statements
+from ovasabi.kernel.store.partitions import possible_leaves
 from ovasabi.kernel.store.rows import ChangedRow, NewRow
 
 PASSES = 5
@@ -99,6 +101,8 @@ class Writer:
                 raise
             sent_again = iter(await self._create(keyed))  # the key ensures that a row is created only once
             return [next(sent_again) if row.key else error for row in rows]
+        created = zip(rows, returned, strict=True)
+        self._count_written([(row.campaign, new["id"], row.data) for row, new in created if new["_verdict"] is None])
         return [None if row["_verdict"] == creating.AGAIN else self._result_of(row) for row in returned]
 
     async def _change(self, kind: Kind, rows: list[ChangedRow]) -> list[Result]:
@@ -111,6 +115,7 @@ class Writer:
         sql: str = getattr(self.sql, kind)
         try:
             returned = await write(self.database, sql, *self._change_args(rows))
+            self._count_written([(row.campaign, row.id, row.data) for row in rows])
             return [self._result_of(row) for row in returned]
         except asyncpg.UniqueViolationError as error:
             if kind == "restore" and len(rows) == 1:
@@ -139,6 +144,17 @@ class Writer:
             return [result for results in alone for result in results]
         half = len(rows) // 2
         return await _contained(run, rows[:half]) + await _contained(run, rows[half:])
+
+    def _count_written(self, rows: list[tuple[int, int, str]]) -> None:
+        """Counts rows (campaign, id and data) in the pending lists of the tables that they were written to."""
+        weights: Counter[tuple[int, int, int]] = Counter()
+        for campaign, id, data in rows:
+            created_at = id_time(id)
+            weights[campaign, created_at.year, created_at.month] += max(1, len(data) >> 10)
+        for month, weight in weights.items():
+            for table in possible_leaves(self.sql.of, *month):
+                self.database.pending_lists.written(table, weight)
+        self.database.pending_lists.written("master", len(rows))
 
     @property
     def _create_pool(self) -> Pool:
