@@ -76,7 +76,17 @@ async def test_every_reference_names_the_campaign_of_what_it_refers_to(database_
 
 async def test_the_registry_is_keyed_by_campaign_and_id(database_url: str) -> None:
     keys = {row["name"]: row["columns"] for row in await fetched(database_url, UNIQUE) if row["table_name"] == "master"}
-    assert keys == {"master_pkey": ["campaign_id", "id"], "master_campaign_id_uuid_key": ["campaign_id", "uuid"]}
+    assert keys == {"master_pkey": ["campaign_id", "id"], "master_uuid_key": ["uuid", "campaign_id"]}
+
+
+async def test_a_plan_made_while_the_registry_is_empty_looks_up_by_the_primary_key(migrated_url: str) -> None:
+    by_id = "SELECT 1 FROM ONLY master AS x WHERE campaign_id = $1 AND id = $2 FOR KEY SHARE OF x"  # a foreign key's
+    async with admin(migrated_url) as connection:
+        await connection.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE checked (int, bigint) AS {by_id}")
+        plan = [row[0] for row in await connection.fetch("EXPLAIN (COSTS OFF) EXECUTE checked (1, 2)")]
+    assert "Index Scan using master_pkey on master x" in plan[1]
+    assert "Index Cond: ((campaign_id = $1) AND (id = $2))" in plan[2]
 
 
 @pytest.mark.parametrize(
