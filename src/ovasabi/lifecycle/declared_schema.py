@@ -40,7 +40,7 @@ def _registry(metadata: sa.MetaData) -> None:
 
 def _entity_table(metadata: sa.MetaData, of: EntityType) -> sa.Table:
     name, scoped = of.table_name, of.scope is not Scope.GLOBAL
-    keys = ["campaign_id", "created_at", "master_id"] if of.partitioned else ["master_id"]
+    keys = [*(["campaign_id"] if scoped else []), *(["created_at"] if of.partitioned else []), "master_id"]
     parts: list[sa.schema.SchemaItem] = []
     if scoped:
         parts.append(sa.Column("campaign_id", sa.Integer, nullable=False, autoincrement=False))
@@ -178,10 +178,7 @@ def _indexes(of: EntityType, table: sa.Table) -> list[sa.Index]:
         indexes.append(sa.Index(f"{table.name}_created_at_idx", table.c.created_at, table.c.master_id))
     for field in of.fields:
         column = table.c[field.column]
-        if of.scope is Scope.ROOT and field.has(Unique):
-            live = sa.text("deleted_at IS NULL")
-            indexes.append(sa.Index(f"{table.name}_{field.column}_key", column, unique=True, postgresql_where=live))
-        elif field.has(Filter, Reference, FromMetadata, Unique) and field.sortable:
+        if field.has(Filter, Reference, FromMetadata, Unique) and field.sortable:
             columns = [*(table.c[name] for name in lead), column, table.c.master_id]
             indexes.append(sa.Index(f"{table.name}_{field.column}_idx", *columns))
     if of.searched:

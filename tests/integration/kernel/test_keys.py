@@ -9,14 +9,11 @@ from tests.integration.kernel.fixtures import admin
 OF_THE_PLATFORM = {
     "alembic_version": "the migrations of the database",
     "api_key": "a key is looked up before its campaign is known",
+    "campaign_directory": "where each campaign is",
     "entity_type": "the same for all campaigns",
     "sql_object": "the functions and policies of the database",
 }
 """Tables without rows of campaigns, besides those of global entities, and why."""
-EXCEPTIONS = {
-    "service_campaign_main_pkey": "campaigns themselves",
-    "service_campaign_main_slug_key": "a slug is unique on the whole platform",
-}
 UNIQUE = """
 SELECT i.indexrelid::regclass::text AS name, c.relname AS table_name,
        ARRAY(SELECT a.attname FROM unnest(i.indkey) WITH ORDINALITY AS k (attnum, place) JOIN pg_attribute AS a
@@ -67,7 +64,7 @@ async def wrong_references(url: str) -> list[str]:
 
 
 async def test_nothing_is_unique_across_campaigns(database_url: str) -> None:
-    assert await unique_without_campaign(database_url) == EXCEPTIONS.keys()
+    assert await unique_without_campaign(database_url) == set()
 
 
 async def test_every_reference_names_the_campaign_of_what_it_refers_to(database_url: str) -> None:
@@ -100,7 +97,7 @@ async def test_a_plan_made_while_the_registry_is_empty_looks_up_by_the_primary_k
 async def test_a_key_without_a_campaign_is_noticed(migrated_url: str, change: str, name: str) -> None:
     async with admin(migrated_url) as connection:
         await connection.execute(change)
-    assert await unique_without_campaign(migrated_url) == EXCEPTIONS.keys() | {name}
+    assert await unique_without_campaign(migrated_url) == {name}
 
 
 async def test_a_reference_by_id_alone_is_noticed(migrated_url: str) -> None:

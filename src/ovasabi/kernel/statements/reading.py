@@ -42,7 +42,7 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
     def _look_up(self, columns: str) -> str:
         own = {
             Scope.GLOBAL: "k.campaign_id = 0 AND s.master_id = k.id",
-            Scope.ROOT: "(k.campaign_id = 0 OR s.campaign_id = k.campaign_id) AND s.master_id = k.id",
+            Scope.ROOT: "s.campaign_id = k.campaign_id AND s.master_id = k.id",
             Scope.CAMPAIGN: by_primary_key("k", "$3"),
         }[self.of.scope]
         campaign = "s.campaign_id" if self.has_campaign else "k.campaign_id"

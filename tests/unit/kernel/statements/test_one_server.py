@@ -10,7 +10,7 @@ from tests.unit.kernel.statements.rule.syntax import body_of, function_name, is_
 from tests.unit.kernel.statements.rule.tables import FUNCTIONS, SQL, TABLES, WITHOUT_CAMPAIGN
 from tests.unit.kernel.statements.test_scope_of_statements import STATEMENTS
 
-PLATFORM = WITHOUT_CAMPAIGN | {"api_key"}
+PLATFORM = WITHOUT_CAMPAIGN | {"api_key", "campaign_directory"}
 """The tables whose rows are the platform's."""
 EITHER = {"master", "master_key", "idempotency", "service_event", "lease"}
 """The tables that hold rows of the platform and of campaigns; a statement binds them to one campaign."""
