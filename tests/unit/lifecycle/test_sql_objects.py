@@ -55,7 +55,7 @@ def test_a_file_is_named_after_what_it_makes_and_makes_it_whether_or_not_it_is_t
 
 
 def test_no_object_is_made_by_two_files() -> None:
-    # let_search_text makes the functions of a branch, whose names are put together; a file may make several of one name.
+    # let_search_text makes the functions of a branch, whose names are put together; a file may make overloads.
     found = [
         {name for kind, name in MADE.findall(each.text) if kind in ("FUNCTION", "PROCEDURE")} for each in objects()
     ]
