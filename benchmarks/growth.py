@@ -16,7 +16,7 @@ from ovasabi.security.keys import create_key
 DATABASE = "ovasabi_growth"
 MONTHS_AHEAD = 2
 OPERATIONS = ("get", "create")
-# In bulk, since campaigns by the thousand are only the scenery here: the directory, their registry rows, their own, their events.
+# In bulk, since campaigns by the thousand are only the scenery here: entries, registry rows, their own, and events.
 CAMPAIGNS = """
 WITH made AS MATERIALIZED (
   SELECT next_id() AS id, nextval('campaign_number')::int AS number FROM generate_series(1, {count})),
