@@ -1,6 +1,7 @@
 """Runs the write statements of an entity type, for rows of any campaigns: retries conflicts, isolates refused rows."""
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -20,6 +21,7 @@ from ovasabi.kernel.declare.fields import Reference
 from ovasabi.kernel.declare.ids import id_time
 from ovasabi.kernel.statements import creating
 from ovasabi.kernel.statements.writing import Statements
+from ovasabi.kernel.store.partitions import possible_leaves
 from ovasabi.kernel.store.rows import ChangedRow, NewRow
 
 PASSES = 5
@@ -100,6 +102,8 @@ class Writer:
                 raise
             sent_again = iter(await self._create(keyed))  # the key ensures that a row is created only once
             return [next(sent_again) if row.key else error for row in rows]
+        created = zip(rows, returned, strict=True)
+        self._count_written([(row.campaign, new["id"], row.data) for row, new in created if new["_verdict"] is None])
         return [None if row["_verdict"] == creating.AGAIN else self._result_of(row) for row in returned]
 
     async def _change(self, kind: Kind, rows: list[ChangedRow]) -> list[Result]:
@@ -123,6 +127,7 @@ class Writer:
             if in_transaction() or len(rows) == 1:
                 raise Contended from error
             raise
+        self._count_written([(row.campaign, row.id, row.data) for row in rows])
         return [self._result_of(row) for row in returned]
 
     async def _isolated(self, rows: list[R], run: Callable[[list[R]], Awaitable[list[A]]]) -> list[A | OvasabiError]:
@@ -146,6 +151,17 @@ class Writer:
     def _known(self, error: Exception) -> OvasabiError | None:
         of = self.sql.of
         return from_postgres(error, of.name, of.table_name) if isinstance(error, asyncpg.PostgresError) else None
+
+    def _count_written(self, rows: list[tuple[int, int, str]]) -> None:
+        """Counts rows (campaign, id and data) in the pending lists of the tables that they were written to."""
+        weights: Counter[tuple[int, int, int]] = Counter()
+        for campaign, id, data in rows:
+            created_at = id_time(id)
+            weights[campaign, created_at.year, created_at.month] += max(1, len(data) >> 10)
+        for month, weight in weights.items():
+            for table in possible_leaves(self.sql.of, *month):
+                self.database.pending_lists.written(table, weight)
+        self.database.pending_lists.written("master", len(rows))
 
     @property
     def _create_pool(self) -> Pool:
