@@ -15,6 +15,7 @@ from ovasabi.database.connection import Database
 from ovasabi.database.sql import load
 from ovasabi.discovery import discover
 from ovasabi.errors import DatabaseUnavailable, OvasabiError, StartError
+from ovasabi.kernel.batching.concurrency import Concurrency
 from ovasabi.kernel.call.context import PLATFORM, Role, acting, in_campaign, system_context
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
@@ -51,6 +52,7 @@ class Platform(msgspec.Struct, frozen=True):
     registry: ServiceRegistry
     keyring: Keyring
     peers: Peers
+    calls: Concurrency
 
 
 def pools(url: str, settings: Settings) -> Database:
@@ -78,7 +80,8 @@ async def running(url: str, settings: Settings, elsewhere: Finding | None = None
             registry = ServiceRegistry(database, find, kept_bytes=settings.search_cache_mb << 20)
             try:
                 async with carrying_out(registry, settings.operations):
-                    yield Platform(settings, database, registry, Keyring(database), peers)
+                    calls = Concurrency(settings.max_concurrent_calls)
+                    yield Platform(settings, database, registry, Keyring(database), peers, calls)
             finally:
                 await registry.subscriptions.close()
     finally:
