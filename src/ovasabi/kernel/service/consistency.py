@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from ovasabi.errors import DeclarationError
+from ovasabi.kernel.declare.checks.structs import check_struct
+from ovasabi.kernel.declare.checks.types import check_enum
 from ovasabi.kernel.declare.entity import Entity, EntityType, declared
 from ovasabi.kernel.declare.fields import Reference
 from ovasabi.kernel.declare.methods import STANDARD, Method, Resource
@@ -115,7 +117,7 @@ def type_names(services: Iterable[type[Service]], methods: Iterable[Method]) -> 
 
     for kind in dict.fromkeys(_types(methods)):
         check_class_name("The class", kind.__name__)
-        _check_fields(kind)
+        _check_type(kind)
         add(kind.__name__, _path(kind))
         if issubclass(kind, Enum):
             add(f"{kind.__name__}Name", f"the values of {_path(kind)}")
@@ -129,11 +131,12 @@ def type_names(services: Iterable[type[Service]], methods: Iterable[Method]) -> 
     return found
 
 
-def _check_fields(kind: type) -> None:
+def _check_type(kind: type) -> None:
+    """Checks a class in the contracts; the fields of an entity were checked when it was declared."""
     if issubclass(kind, msgspec.Struct):
-        for field in msgspec.structs.fields(kind):
-            if field.encode_name == field.name:
-                check_snake(f"A field of {kind.__name__}", field.name)
+        check_struct(kind, frozenset(kind.__struct_fields__ if issubclass(kind, Entity) else ()))
+    elif issubclass(kind, Enum):
+        check_enum("A method", kind)
 
 
 def _types(methods: Iterable[Method]) -> Iterator[type]:
