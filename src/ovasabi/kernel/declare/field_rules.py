@@ -41,10 +41,12 @@ from ovasabi.kernel.declare.names import (
 
 _MARKERS = (Bounds, Filter, FromMetadata, Immutable, Numeric, Output, Personal, Reference, Search, Secret, Unique)
 _LONGEST_SUFFIX = len("__check")
-_MAX_FIELDS = 300
-"""A row of so many fields fits a page of PostgreSQL, whatever their types are."""
+_MAX_FIELDS = 500
+"""A row of so many short values fits a page of PostgreSQL, which cannot be split."""
 _MAX_DIGITS = 1000
 _UNFIT = re.compile("[\0\ud800-\udfff]")
+_PARAMETER = re.compile(r"(?<![:\w\\]):\w+(?!:)")
+"""How SQLAlchemy finds parameters, also within quotes."""
 _PATH = re.compile(rf"(?:{'|'.join(METADATA_ROOTS)})(?:\.(?!null\b)[a-z][a-z0-9_]*){{0,18}}")
 
 
@@ -65,6 +67,8 @@ def check_fields(name: str, table: str, cls: type[msgspec.Struct], base: type, f
         if (other := columns.setdefault(field.column, field.name)) != field.name:
             raise DeclarationError(f"{what} and {other} have the same column.", hint="Rename one of them.")
         check_type(what, field.annotation, stored=True, markers=_MARKERS)
+        if field.meta is not None and field.meta.tz is False:
+            raise DeclarationError(f"{what} has no time zone, but timestamps are stored in UTC.", hint="Use tz=True.")
         if isinstance(field.base, type) and issubclass(field.base, base):
             raise DeclarationError(f"{what} is an entity.", hint="Use an int with Reference(…), which holds its id.")
         _check_markers(what, field)
@@ -208,6 +212,8 @@ def _check_writable(value: Any, field: Field) -> None:
     """Raises `ValueError` for a value that PostgreSQL would reject or round."""
     if isinstance(value, str) and _UNFIT.search(value):
         raise ValueError("it has characters that PostgreSQL cannot store")
+    if isinstance(value, str) and (found := _PARAMETER.search(value)):
+        raise ValueError(f"a migration would take {found[0]} for a parameter")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("it is not a finite number")
     if isinstance(value, Decimal):

@@ -80,7 +80,7 @@ def test_an_entity_without_a_service_is_refused(declare: Any) -> None:
 
 def test_two_services_of_one_entity_are_refused(declare: Any) -> None:
     of = declare().entity
-    types.new_class("Others", (EntityService[of],))
+    types.new_class("Others", (EntityService[of],), exec_body=lambda body: body.update({"__module__": HOME}))
     assert "are both the service samplethings" in refusal()
 
 

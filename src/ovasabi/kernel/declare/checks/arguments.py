@@ -30,7 +30,7 @@ def _is(value: Any, hint: Any) -> bool:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return any(_is(value, arm) for arm in arguments)
-    if origin in (tuple, frozenset):
+    if origin in (tuple, list, frozenset):
         return isinstance(value, origin) and all(_is(item, arguments[0]) for item in value)
     if origin is type:
         return isinstance(value, type) and issubclass(value, arguments[0])
