@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     # Connections for reading and for writing, per process.
     pool_size: int = Field(default=8, ge=1, le=200)
     write_pool_size: int = Field(default=8, ge=1, le=200)
+    # How many calls a process performs at a time, per process; half of them for one key, or for one campaign.
+    max_concurrent_calls: int = Field(default=4096, ge=2, le=100_000)
     # The size of the cache of search results in megabytes, per process; 0 disables it.
     search_cache_mb: int = Field(default=16, ge=0, le=4096)
     # How many long-running operations a process runs at a time; 0 leaves them to other processes.
@@ -102,6 +104,14 @@ def redact(url: str) -> str:
     harmless = [(key, value) for key, value in parse_qsl(query) if key not in ("password", "sslpassword")]
     redacted_query = question + urlencode(harmless, quote_via=quote, safe="/") if harmless else ""
     return f"{scheme}://{userinfo.partition(':')[0]}{at}{host}{path}{redacted_query}"
+
+
+def password_of(url: str) -> str | None:
+    """Return the password in a URL, to be passed to a program in its environment."""
+    parts = urlsplit(url)
+    if parts.password is not None:
+        return unquote(parts.password)
+    return parse_qs(parts.query).get("password", [None])[0]
 
 
 def _read_dotenv(path: Path) -> dict[str, str | None]:
