@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import UnsetType
+from msgspec import Meta, UnsetType
 
 from ovasabi.errors import DeclarationError
 from ovasabi.kernel.declare.checks.arguments import check_marker
@@ -122,6 +122,7 @@ _SET = (Immutable, Output, Reference, Search, Secret, Unique)
 _RULES: tuple[tuple[type[Marker], Callable[[Field, Any], object], str], ...] = (
     (Reference, lambda field, _: field.base is int, "is a Reference, so it must be an int"),
     (Reference, lambda field, _: _is_null(field), "is a Reference, so its only default is null"),
+    (Reference, lambda field, _: not _has_limits(field), "is a Reference, so it has no limits of its own"),
     (Numeric, lambda field, _: field.base is Decimal, "has Numeric, so it must be a Decimal"),
     (Numeric, lambda _, mark: 0 <= mark.scale < mark.precision <= _MAX_DIGITS, _DIGITS),
     (Bounds, lambda field, _: field.base is Decimal, "has Bounds, so it must be a Decimal: other numbers use Meta"),
@@ -159,6 +160,11 @@ def _check_markers(what: str, field: Field) -> None:
 def _is_null(field: Field) -> bool:
     """Returns whether the field has no default other than null."""
     return field.required or field.initial() is None
+
+
+def _has_limits(field: Field) -> bool:
+    meta = field.meta or Meta()
+    return {meta.ge, meta.gt, meta.le, meta.lt, meta.multiple_of} != {None}
 
 
 def _allows(field: Field, only: type) -> bool:

@@ -16,7 +16,7 @@ from ovasabi.kernel.declare.methods import STANDARD, Method, MethodKind, Resourc
 from ovasabi.kernel.declare.named_types import named_in
 from ovasabi.kernel.declare.names import check_class_name, check_snake
 from ovasabi.kernel.service.base import Service
-from ovasabi.kernel.service.references import check_references
+from ovasabi.kernel.service.references import check_namespaces, check_references
 from ovasabi.kernel.store.listing import Page
 from ovasabi.kernel.work.long_methods import Progress
 
@@ -30,6 +30,7 @@ def check_consistency(services: Sequence[type[Service]], types: Iterable[EntityT
     methods = [method for service in services for method in service.methods()]
     _check_services(services, types)
     check_references(types)
+    check_namespaces(types)
     for method in methods:
         _check_request(method)
     for service in services:

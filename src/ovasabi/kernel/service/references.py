@@ -28,6 +28,18 @@ def check_references(types: Iterable[EntityType]) -> None:
     _check_order(required)
 
 
+def check_namespaces(types: Iterable[EntityType]) -> None:
+    """Raises `DeclarationError` for a field derived from a namespace of metadata that belongs to another service."""
+    services = {of.service for of in declared.values()}
+    for of in types:
+        for name, path in of.derived:
+            if path[0] == "service_specific" and path[1:2] and path[1] in services - {of.service}:
+                problem = (
+                    f"{of.name}.{name} is derived from the namespace of the service {path[1]}, which {of.name} lacks."
+                )
+                raise DeclarationError(problem, hint=f"Use service_specific.{of.service}.")
+
+
 def _check_order(required: dict[str, set[str]]) -> None:
     """Refuses types that require each other, so that none of them could be created first."""
     try:

@@ -162,6 +162,8 @@ ODD_TYPES = [
     (Annotated[int, Meta(ge=5, examples=[1])], "has the example 1, which is not valid: Expected `int` >= 5"),
     (Annotated[str, Meta(description="a\0b")], "has a description with control characters."),
     (Annotated[datetime, Meta(tz=False)], "has no time zone, but timestamps are stored in UTC."),
+    (Annotated[int, Meta(ge=1 << 53), Reference("user")], "is a Reference, so it has no limits of its own."),
+    (Annotated[str, Meta(extra_json_schema={"type": "integer"})], "has 'type' in extra_json_schema, which follows"),
     (Annotated[Decimal, Numeric(2, 5)], "has Numeric with digits that are not possible"),
     (Annotated[Decimal, Numeric(2, 2)], "has Numeric with digits that are not possible"),
     (Annotated[Decimal, Numeric(5, -2)], "has Numeric with digits that are not possible"),

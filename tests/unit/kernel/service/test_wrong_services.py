@@ -31,7 +31,7 @@ from msgspec import Meta
 
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import Entity, Scope, entity
-from ovasabi.kernel.declare.fields import Immutable, Output, Reference
+from ovasabi.kernel.declare.fields import FromMetadata, Immutable, Output, Reference
 from ovasabi.kernel.declare.methods import MethodKind, Resource, Watched, long, read, verb, watch
 from ovasabi.kernel.declare.moves import move
 from ovasabi.kernel.service import EntityService, Service
@@ -363,6 +363,13 @@ def test_what_belongs_to_the_platform_does_not_refer_to_a_campaign() -> None:
     field = 'content_id: Annotated[int, Reference("content")] | None = None'
     told = refusal(behind=entity_of("Samplebox", field, scope="GLOBAL"))
     assert told == "samplebox.content_id refers from the platform to content, which belongs to a campaign."
+
+
+def test_a_field_is_not_derived_from_the_metadata_of_another_service() -> None:
+    field = 'region: Annotated[str, FromMetadata("service_specific.{}.region")] | None = None'
+    told = refusal(behind=entity_of("Samplebox", field.format("content")))
+    assert told.startswith("samplebox.region is derived from the namespace of the service content")
+    run(behind=entity_of("Samplebox", field.format("samplegadget")))
 
 
 def test_documentation_has_no_control_characters() -> None:

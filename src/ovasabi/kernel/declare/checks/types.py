@@ -19,6 +19,11 @@ _SUPPORTED = "str, int, float, bool, Decimal, datetime, date, UUID, a StrEnum, a
 _MAX_ENUM_VALUE = 32
 _MAX_LENGTH = 10_485_760
 """The limit of varchar."""
+_DERIVED = frozenset(
+    {"$ref", "additionalProperties", "anyOf", "const", "default", "enum", "items", "maxItems", "maxLength", "maximum"}
+    | {"minItems", "minLength", "minimum", "multipleOf", "pattern", "properties", "required", "type"}
+)
+"""What a JSON Schema says about a type, which must not contradict it."""
 _PYTHON_ONLY = re.compile(r"\(\?(?![:=!]|<[=!])|\\[AZ]|(?:[*+?]|(?<!\\)\})\+")
 """Flags, named and atomic groups, anchors and possessive quantifiers, which ECMA-262 writes differently or lacks."""
 
@@ -117,6 +122,9 @@ def _check_limits(what: str, base: Any, meta: Meta) -> None:
     if meta.pattern is not None and (found := _PYTHON_ONLY.search(meta.pattern)):
         problem = f"{what} has a pattern with {found[0]!r}, which only Python understands."
         raise DeclarationError(problem, hint="Use what ECMA-262 has, too: clients check the pattern as well.")
+    if derived := sorted(_DERIVED.intersection(meta.extra_json_schema or {})):
+        problem = f"{what} has {derived[0]!r} in extra_json_schema, which follows from its type."
+        raise DeclarationError(problem, hint="Declare it with the type, or with the other arguments of Meta.")
     for text in (meta.title, meta.description):
         if text is not None and not text.replace("\n", " ").isprintable():
             raise DeclarationError(f"{what} has a description with control characters.", hint="Remove them.")
