@@ -20,7 +20,7 @@ from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import partitions, sql_objects
+from ovasabi.lifecycle import partitions, server_number, sql_objects
 from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
@@ -97,6 +97,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
         await migrations.upgrade(url, progress)
         state = await _state(url)
     _require_tables(state)
+    await server_number.check(url, settings.server_number, choose=True)
     database = await pools(url, settings).open()
     try:
         await partitions.complete(database, settings.months_ahead)
@@ -122,6 +123,7 @@ async def check(url: str, settings: Settings) -> None:
         problem = "The functions and policies of the database are out of date."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
     _require_tables(state)
+    await server_number.check(url, settings.server_number)
 
 
 def _require_tables(state: sql_objects.State) -> None:

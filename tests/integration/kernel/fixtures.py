@@ -128,8 +128,8 @@ def backdated(database: Database, month: date) -> Repository[Content]:
     middle = datetime(month.year, month.month, 15, 12, tzinfo=UTC).isoformat()
     clock = f"time_id(timestamptz '{middle}') | (nextval('id_sequence') & 4095) AS id"
     text = repository.sql.create
-    assert text.count("next_id() AS id") == 1
-    vars(repository.sql)["create"] = text.replace("next_id() AS id", clock)
+    assert text.count("nextval('id_clock') AS id") == 1
+    vars(repository.sql)["create"] = text.replace("nextval('id_clock') AS id", clock)
     return repository
 
 

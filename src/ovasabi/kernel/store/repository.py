@@ -13,7 +13,7 @@ from ovasabi.errors import OvasabiError
 from ovasabi.kernel.batching.batcher import Batcher, Limits, mergeable
 from ovasabi.kernel.batching.single_flight import SingleFlight
 from ovasabi.kernel.call.context import current_campaign
-from ovasabi.kernel.call.errors import EntityNotFound, VersionConflict
+from ovasabi.kernel.call.errors import EntityNotFound, KeyReused, VersionConflict
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import atomically, read
 from ovasabi.kernel.call.verb import running_verb
@@ -23,7 +23,7 @@ from ovasabi.kernel.declare.ids import MAX_ID, id_time, parse_reference
 from ovasabi.kernel.statements import creating
 from ovasabi.kernel.statements.writing import Statements
 from ovasabi.kernel.store.counters import why_uncounted
-from ovasabi.kernel.store.history import created_state
+from ovasabi.kernel.store.history import created_state, request_of
 from ovasabi.kernel.store.row_codec import Codec
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewEntity, NewRow
 from ovasabi.kernel.store.writer import Kind, Result, Writer
@@ -69,10 +69,14 @@ class Repository(Generic[E]):
         if self.of.scope is Scope.ROOT:
             campaign = await self.reserve_number() if number is None else number
         row, complete = await self.codec.new_row(values, key, campaign, verb)
-        if mergeable():
-            result = await self._creates.call(row, campaign=campaign, size=len(row.data))
-        else:
-            (result,) = await self._writer.create([row])
+        result: Result
+        try:
+            if mergeable():
+                result = await self._creates.call(row, campaign=campaign, size=len(row.data))
+            else:
+                (result,) = await self._writer.create([row])
+        except KeyReused as error:
+            result = error  # which it may not be: see below
         parents = await self._parents_of_uncounted([result], [row])
         return _or_raise(await self._created(result, row, complete, parents))
 
@@ -241,6 +245,8 @@ class Repository(Generic[E]):
     async def _created(
         self, result: Result, row: NewRow, values: dict[str, Any], parents: Mapping[int, Any]
     ) -> E | OvasabiError:
+        if isinstance(result, KeyReused) and await self._repeats(row, values):
+            return await created_state(self.database, self.cls, str(row.key))
         if isinstance(result, OvasabiError):
             return result
         if result["_verdict"] == creating.UNCOUNTED and self.of.counter is not None:
@@ -248,6 +254,11 @@ class Repository(Generic[E]):
         if result["_verdict"] == creating.REPLAYED:
             return await created_state(self.database, self.cls, str(row.key))
         return self.codec.created(result["id"], result["uuid"], row.campaign, values)
+
+    async def _repeats(self, row: NewRow, values: dict[str, Any]) -> bool:
+        """Returns whether a request is one that was made before an upgrade which changed how digests are made."""
+        request = await request_of(self.database, str(row.key))
+        return request is not None and self.codec.repeats(values, request["digest"])
 
     async def _changed(self, result: Result, change: Change) -> E | OvasabiError:
         if isinstance(result, OvasabiError):

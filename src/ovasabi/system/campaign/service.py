@@ -12,7 +12,7 @@ from ovasabi.kernel.call.errors import KeyTaken
 from ovasabi.kernel.declare.moves import move
 from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.store import partitions
-from ovasabi.kernel.store.history import is_known
+from ovasabi.kernel.store.history import request_of
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.system.campaign.directory import forget
@@ -72,7 +72,7 @@ class Campaigns(EntityService[Campaign]):
         """Archives the campaign. An active campaign must be deactivated or completed first."""
 
     async def _partitioned(self, draft: NewEntity) -> NewEntity | OvasabiError:
-        if draft.key is not None and await is_known(self.database, draft.key):
+        if draft.key is not None and await request_of(self.database, draft.key) is not None:
             return draft
         # Checked before partitions are created; the insert itself has the final say.
         page = await self.list(ListRequest(filter=f'slug = "{draft.values["slug"]}"', page_size=1))

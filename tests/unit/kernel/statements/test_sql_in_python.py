@@ -18,6 +18,7 @@ BUILDERS = {
     "kernel/statements/catalog.py": GENERATOR,
     "kernel/statements/counting.py": GENERATOR,
     "kernel/statements/creating.py": GENERATOR,
+    "kernel/statements/ids.py": GENERATOR,
     "kernel/statements/reading.py": GENERATOR,
     "kernel/statements/writing.py": GENERATOR,
     "kernel/store/filters.py": "conditions on declared columns, in parentheses; the rule reads lists with them",
