@@ -73,6 +73,7 @@ async def running(url: str, settings: Settings, elsewhere: Finding | None = None
     database = await pools(url, settings).open()
     background = asyncio.create_task(partitions.keep_ahead(database, settings.months_ahead))
     try:
+        await partitions.note_present(database)
         async with nullcontext() if elsewhere is None else elsewhere(peers) as find:
             registry = ServiceRegistry(database, find, kept_bytes=settings.search_cache_mb << 20)
             try:

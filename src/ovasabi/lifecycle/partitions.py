@@ -24,7 +24,7 @@ class Step(msgspec.Struct, frozen=True):
 
 async def plan(database: Database, months_ahead: int, today: date | None = None) -> list[Step]:
     """Returns the missing leaves, from this month to `months_ahead` later, without creating them."""
-    months = partitions.months_from_now(months_ahead, today)
+    months = partitions.months_from(today or database.present.now().date(), months_ahead)
     return [
         Step(row["parent"], month)
         for row in await database.read(_SQL["parents"])
@@ -51,6 +51,7 @@ async def complete(database: Database, months_ahead: int) -> int:
     Returns the number of leaves. To be called before rows are written to a new table: a campaign that already has rows
     in its pool stays there.
     """
+    await note_present(database)
     for row in await database.read(_SQL["missing_branches"]):
         with suppress(asyncpg.CheckViolationError):
             await partitions.execute_with_short_locks(
@@ -64,11 +65,25 @@ async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
     return await partitions.dedicate(database, campaign, months_ahead)
 
 
-async def keep_ahead(database: Database, months_ahead: int, every_seconds: float = 3600) -> None:
-    """Creates missing months periodically, until cancelled. After an error it tries again in the next round."""
+async def note_present(database: Database) -> date:
+    """Asks the database for the present, which may be ahead of the clock; returns its month."""
+    database.present.note((await database.read(_SQL["present"]))[0]["at"])
+    return database.present.now().date().replace(day=1)
+
+
+async def keep_ahead(
+    database: Database, months_ahead: int, every_seconds: float = 3600, look_seconds: float = 60
+) -> None:
+    """Creates missing months periodically and in a new month, until cancelled. After an error it tries again."""
+    clock = asyncio.get_running_loop().time
+    ensured_month, ensured_at = None, clock()
     while True:
-        await asyncio.sleep(every_seconds)
+        await asyncio.sleep(min(look_seconds, every_seconds))
         try:
-            await ensure(database, months_ahead)
+            month = await note_present(database)
+            if ensured_month not in (None, month) or clock() - ensured_at >= every_seconds:
+                await ensure(database, months_ahead)
+                ensured_at = clock()
+            ensured_month = month
         except (OvasabiError, asyncpg.PostgresError):
             continue
