@@ -1,6 +1,5 @@
 """Partitions: finds the months that are missing, and creates them without blocking other work."""
 
-import asyncio
 from contextlib import suppress
 from datetime import date
 
@@ -9,7 +8,6 @@ import msgspec
 
 from ovasabi.database.connection import Database
 from ovasabi.database.sql import load
-from ovasabi.errors import OvasabiError
 from ovasabi.kernel.store import partitions
 
 _SQL = load(__file__)
@@ -65,25 +63,6 @@ async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
     return await partitions.dedicate(database, campaign, months_ahead)
 
 
-async def note_present(database: Database) -> date:
-    """Asks the database for the present, which may be ahead of the clock; returns its month."""
+async def note_present(database: Database) -> None:
+    """Asks the database for the present, which may be ahead of the clock."""
     database.present.note((await database.read(_SQL["present"]))[0]["at"])
-    return database.present.now().date().replace(day=1)
-
-
-async def keep_ahead(
-    database: Database, months_ahead: int, every_seconds: float = 3600, look_seconds: float = 60
-) -> None:
-    """Creates missing months periodically and in a new month, until cancelled. After an error it tries again."""
-    clock = asyncio.get_running_loop().time
-    ensured_month, ensured_at = None, clock()
-    while True:
-        await asyncio.sleep(min(look_seconds, every_seconds))
-        try:
-            month = await note_present(database)
-            if ensured_month not in (None, month) or clock() - ensured_at >= every_seconds:
-                await ensure(database, months_ahead)
-                ensured_at = clock()
-            ensured_month = month
-        except (OvasabiError, asyncpg.PostgresError):
-            continue

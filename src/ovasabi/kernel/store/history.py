@@ -8,7 +8,7 @@ import msgspec
 
 from ovasabi.database.connection import Database, Row
 from ovasabi.database.sql import load
-from ovasabi.kernel.call.context import CLIENT_KEY, current, current_campaign, in_campaign
+from ovasabi.kernel.call.context import CLIENT_KEY, current, current_campaign
 from ovasabi.kernel.call.errors import EntityNotFound, KeyReused
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
@@ -41,12 +41,10 @@ async def created_state(database: Database, cls: type[E], key: str) -> E:
     if request is None:
         raise EntityNotFound(type=type_of(cls).name, reference=key)
     id, at = request["master_id"], id_time(request["master_id"])
-    # A campaign is created on the platform, but its row belongs to the campaign itself.
-    with in_campaign(request["campaign_id"]):
-        first = [row for row in await _events(database, cls, id, at, at) if row["version"] == 1]
-        if key.startswith(CLIENT_KEY) and any(row["actor"] != current().principal.name for row in first):
-            raise KeyReused(field="Idempotency-Key")
-        return _entity(cls, id, first, at)
+    first = [row for row in await _events(database, cls, id, at, at) if row["version"] == 1]
+    if key.startswith(CLIENT_KEY) and any(row["actor"] != current().principal.name for row in first):
+        raise KeyReused(field="Idempotency-Key")
+    return _entity(cls, id, first, at)
 
 
 async def state_at(database: Database, cls: type[E], id: int, at: datetime) -> E:

@@ -1,10 +1,9 @@
 -- The past of an entity.
 
 -- name: by_key
--- The entity that was created with a key, and what is known of the request. $1 scope, $2 campaign, $3 key, $4 caller, or empty for a key of the
--- platform. A campaign is created on the platform, but its row belongs to the campaign itself.
+-- The entity that was created with a key, and the digest of the request. $1 scope, $2 campaign, $3 key, $4 caller, or empty for a key of the platform.
 -- scope: read
-SELECT m.campaign_id, d.master_id, d.digest, d.caller FROM idempotency AS d JOIN master AS m ON m.id = d.master_id
+SELECT d.master_id, d.digest FROM idempotency AS d
 WHERE d.campaign_id = $2 AND d.key = $3 AND d.caller IN ($4, '') AND scope.s IS NOT NULL
 ORDER BY d.caller DESC LIMIT 1
 

@@ -8,12 +8,11 @@ from uuid import UUID
 import msgspec
 
 from ovasabi.database.connection import Database, Row
-from ovasabi.database.sql import load
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.batching.batcher import Batcher, Limits, mergeable
 from ovasabi.kernel.batching.isolation import isolating
 from ovasabi.kernel.batching.single_flight import SingleFlight
-from ovasabi.kernel.call.context import current_campaign
+from ovasabi.kernel.call.context import current_campaign, in_campaign
 from ovasabi.kernel.call.errors import EntityNotFound, KeyReused, VersionConflict
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import atomically, read
@@ -29,7 +28,6 @@ from ovasabi.kernel.store.row_codec import Codec
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewEntity, NewRow
 from ovasabi.kernel.store.writer import Kind, Result, Writer
 
-_SQL = load(__file__)
 E = TypeVar("E", bound=Entity)
 RowKey = tuple[int, int]
 """The number of a campaign and the id of a row in it."""
@@ -68,7 +66,7 @@ class Repository(Generic[E]):
         """Creates one entity. Repeating a request with the same client `key` returns the entity created first."""
         campaign = current_campaign()
         if self.of.scope is Scope.ROOT:
-            campaign = await self.reserve_number() if number is None else number
+            campaign = _given(number)
         row, complete = await self.codec.new_row(values, key, campaign, verb)
         result: Result
         try:
@@ -83,10 +81,8 @@ class Repository(Generic[E]):
 
     async def create_many(self, drafts: Sequence[NewEntity], *, verb: str = "create") -> list[E | OvasabiError]:
         """Creates entities in one statement; returns them in order, with an error instead of each that was refused."""
-        campaigns = [current_campaign()] * len(drafts)
-        if self.of.scope is Scope.ROOT:
-            numbers = iter(await self._reserve_numbers(sum(draft.number is None for draft in drafts)))
-            campaigns = [next(numbers) if draft.number is None else draft.number for draft in drafts]
+        root, current = self.of.scope is Scope.ROOT, current_campaign()
+        campaigns = [_given(draft.number) if root else current for draft in drafts]
         ready: list[tuple[NewRow, dict[str, Any]] | OvasabiError] = []
         for draft, campaign in zip(drafts, campaigns, strict=True):
             try:
@@ -164,10 +160,6 @@ class Repository(Generic[E]):
         if parsed is None:
             raise EntityNotFound(type=self.of.name, reference=reference)
         return parsed
-
-    async def reserve_number(self) -> int:
-        """Reserves the number of a campaign that is yet to be created: small, sequential, and never reused."""
-        return (await self._reserve_numbers(1))[0]
 
     # -- implementation
 
@@ -250,20 +242,25 @@ class Repository(Generic[E]):
     async def _created(
         self, result: Result, row: NewRow, values: dict[str, Any], parents: Mapping[int, Any]
     ) -> E | OvasabiError:
-        if isinstance(result, KeyReused) and await self._repeats(row, values):
-            return await created_state(self.database, self.cls, str(row.key))
         if isinstance(result, OvasabiError):
-            return result
+            return await self._repeated(row, values) or result if isinstance(result, KeyReused) else result
         if result["_verdict"] == creating.UNCOUNTED and self.of.counter is not None:
             return why_uncounted(self.of.name, self.of.counter, parents.get(row.parent or 0))
         if result["_verdict"] == creating.REPLAYED:
-            return await created_state(self.database, self.cls, str(row.key))
+            return await self._created_first(row)
         return self.codec.created(result["id"], result["uuid"], row.campaign, values)
 
-    async def _repeats(self, row: NewRow, values: dict[str, Any]) -> bool:
-        """Returns whether a request is one that was made before an upgrade which changed how digests are made."""
-        request = await request_of(self.database, str(row.key))
-        return request is not None and self.codec.repeats(values, request["digest"])
+    async def _repeated(self, row: NewRow, values: dict[str, Any]) -> E | None:
+        """Returns the entity of a repeated request that an earlier version received, and made another digest of."""
+        with in_campaign(row.campaign):
+            request = await request_of(self.database, str(row.key))
+        if request is None or not self.codec.repeats(values, request["digest"]):
+            return None
+        return await self._created_first(row)
+
+    async def _created_first(self, row: NewRow) -> E:
+        with in_campaign(row.campaign):  # that of a new campaign is its own
+            return await created_state(self.database, self.cls, str(row.key))
 
     async def _changed(self, result: Result, change: Change) -> E | OvasabiError:
         if isinstance(result, OvasabiError):
@@ -279,9 +276,11 @@ class Repository(Generic[E]):
             type=self.of.name, reference=change.id, version=found.version, expected=change.expected_version
         )
 
-    async def _reserve_numbers(self, count: int) -> list[int]:
-        rows = await self.database.write(_SQL["draw_numbers"], count)
-        return [row[0] for row in rows]
+
+def _given(number: int | None) -> int:
+    if number is None:
+        raise TypeError("a campaign is created with the number of its entry in the directory")
+    return number
 
 
 def _or_raise(result: E | OvasabiError) -> E:
