@@ -130,7 +130,7 @@ async def test_the_months_of_ids_ahead_are_created_by_the_next_look(own: Databas
     try:
         months = months_from(ahead.date(), 1)
         for _ in range(100):
-            if await partitions.plan(own, 0, ahead.date()) == []:
+            if await partitions.plan(own, 1, ahead.date()) == []:
                 break
             await asyncio.sleep(0.1)
         assert await partitions.plan(own, 1) == []
