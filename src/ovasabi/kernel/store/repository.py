@@ -13,7 +13,7 @@ from ovasabi.kernel.batching.batcher import Batcher, Limits, mergeable
 from ovasabi.kernel.batching.isolation import isolating
 from ovasabi.kernel.batching.single_flight import SingleFlight
 from ovasabi.kernel.call.context import current_campaign, in_campaign
-from ovasabi.kernel.call.errors import EntityNotFound, VersionConflict
+from ovasabi.kernel.call.errors import EntityNotFound, KeyReused, VersionConflict
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import atomically, read
 from ovasabi.kernel.call.verb import running_verb
@@ -23,7 +23,7 @@ from ovasabi.kernel.declare.ids import MAX_ID, id_time, parse_reference
 from ovasabi.kernel.statements import creating
 from ovasabi.kernel.statements.writing import Statements
 from ovasabi.kernel.store.counters import why_uncounted
-from ovasabi.kernel.store.history import created_state
+from ovasabi.kernel.store.history import created_state, request_of
 from ovasabi.kernel.store.row_codec import Codec
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewEntity, NewRow
 from ovasabi.kernel.store.writer import Kind, Result, Writer
@@ -68,10 +68,14 @@ class Repository(Generic[E]):
         if self.of.scope is Scope.ROOT:
             campaign = _given(number)
         row, complete = await self.codec.new_row(values, key, campaign, verb)
-        if mergeable():
-            result = await self._creates.call(row, campaign=campaign, size=len(row.data))
-        else:
-            (result,) = await self._writer.create([row])
+        result: Result
+        try:
+            if mergeable():
+                result = await self._creates.call(row, campaign=campaign, size=len(row.data))
+            else:
+                (result,) = await self._writer.create([row])
+        except KeyReused as error:
+            result = error  # which it may not be: see below
         parents = await self._parents_of_uncounted([result], [row])
         return _or_raise(await self._created(result, row, complete, parents))
 
@@ -239,13 +243,24 @@ class Repository(Generic[E]):
         self, result: Result, row: NewRow, values: dict[str, Any], parents: Mapping[int, Any]
     ) -> E | OvasabiError:
         if isinstance(result, OvasabiError):
-            return result
+            return await self._repeated(row, values) or result if isinstance(result, KeyReused) else result
         if result["_verdict"] == creating.UNCOUNTED and self.of.counter is not None:
             return why_uncounted(self.of.name, self.of.counter, parents.get(row.parent or 0))
         if result["_verdict"] == creating.REPLAYED:
-            with in_campaign(row.campaign):  # that of a new campaign is its own
-                return await created_state(self.database, self.cls, str(row.key))
+            return await self._created_first(row)
         return self.codec.created(result["id"], result["uuid"], row.campaign, values)
+
+    async def _repeated(self, row: NewRow, values: dict[str, Any]) -> E | None:
+        """Returns the entity of a repeated request that an earlier version received, and made another digest of."""
+        with in_campaign(row.campaign):
+            request = await request_of(self.database, str(row.key))
+        if request is None or not self.codec.repeats(values, request["digest"]):
+            return None
+        return await self._created_first(row)
+
+    async def _created_first(self, row: NewRow) -> E:
+        with in_campaign(row.campaign):  # that of a new campaign is its own
+            return await created_state(self.database, self.cls, str(row.key))
 
     async def _changed(self, result: Result, change: Change) -> E | OvasabiError:
         if isinstance(result, OvasabiError):

@@ -23,6 +23,9 @@ from ovasabi.kernel.declare.metadata import check_metadata, derived
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewRow
 
 E = TypeVar("E", bound=Entity)
+DIGEST_VERSION = 2
+"""How digests are made. It is their first byte; in version 1 they had none."""
+_SHA256 = 32
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -49,7 +52,7 @@ class Codec(Generic[E]):
             campaign,
             encoded(await self._sealed(values)),
             key,
-            self._digest(values) if key else None,
+            self.digest(values, DIGEST_VERSION) if key else None,
             self.of.event_type(verb),
             context.principal.name,
             context.correlation_id,
@@ -158,11 +161,28 @@ class Codec(Generic[E]):
                 sealed[column] = None if value is None else await asyncio.to_thread(seal, value)
         return sealed
 
-    def _digest(self, values: Mapping[str, Any]) -> bytes:
+    def digest(self, values: Mapping[str, Any], version: int) -> bytes:
+        """Returns the digest by which a request, completed with defaults, is recognized when its key is used again.
+
+        It covers the values that differ from their defaults, so that a field that a later version adds does not change
+        it. In version 1 it covered all values.
+        """
         secret = {name for name, _, _ in self._sealers}
         public = {name: value for name, value in values.items() if name not in secret}
+        if version >= 2:
+            initial = dict(self._initial) | {"metadata": dict}
+            public = {name: value for name, value in public.items() if value != initial[name]()}
         # Sorted, so that the digest does not depend on the order in which a client or a protocol sends the fields.
-        return hashlib.sha256(f"{self.of.name}\0{encoded(public, order='sorted')}".encode()).digest()
+        digest = hashlib.sha256(f"{self.of.name}\0{encoded(public, order='sorted')}".encode()).digest()
+        return digest if version == 1 else bytes([version]) + digest
+
+    def repeats(self, values: Mapping[str, Any], stored: bytes) -> bool:
+        """Returns whether completed values may be those of a stored digest that another version of the program made.
+
+        How a later version makes digests is not known; the key then has to do.
+        """
+        version = 1 if len(stored) == _SHA256 else stored[0]
+        return version > DIGEST_VERSION or (version < DIGEST_VERSION and self.digest(values, version) == stored)
 
 
 def encoded(values: Mapping[str, Any], *, order: Literal["sorted"] | None = None) -> str:
