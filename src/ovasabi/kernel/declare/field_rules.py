@@ -12,6 +12,7 @@ import msgspec
 
 from ovasabi.errors import DeclarationError
 from ovasabi.kernel.declare.fields import (
+    INDEXED_BYTES,
     Bounds,
     Field,
     Filter,
@@ -121,6 +122,8 @@ def _check_markers(what: str, field: Field) -> None:
     if derived is not None and (root := derived.path.partition(".")[0]) not in METADATA_ROOTS:
         problem = f"{what} has FromMetadata({derived.path!r}), but {root!r} is not a root key of metadata."
         raise DeclarationError(problem, hint=f"Use one of {', '.join(METADATA_ROOTS)}.")
+    if derived is not None and not 1 <= derived.max_length <= INDEXED_BYTES:
+        raise DeclarationError(f"{what} is indexed, so its max_length must be between 1 and {INDEXED_BYTES}.")
     unique = field.get(Unique)
     if unique is not None and unique.fold and field.base is not str:
         raise DeclarationError(f"{what} has Unique(fold=True), so it must be text.")
