@@ -78,7 +78,7 @@ def test_no_verb_takes_the_place_of_a_part_of_the_base_class(lamp: Any, name: st
     assert all(each.__name__ != "Samplebulbs" for each in services)
 
 
-@pytest.mark.parametrize("name", sorted(set(parts(EntityService)) - RULES - SETTINGS - {"change"}))
+@pytest.mark.parametrize("name", sorted(set(parts(EntityService)) - RULES - SETTINGS.keys() - {"change"}))
 def test_no_method_or_attribute_takes_the_place_of_a_part_of_the_base_class(lamp: Any, name: str) -> None:
     async def own(self: Any, *arguments: Any, **options: Any) -> None:
         """Does it in a way of its own."""
@@ -150,7 +150,9 @@ async def around_bare(self: Any, a: Any, b: Any) -> Any:
         ("around_update", around, around_bare, "must be declared with `async def` and @asynccontextmanager."),
         ("before_delete", one, plain(1), "must be declared with `async def`."),
         ("after_delete", one, two, "must have the parameters (self, entity)."),
-        ("deleted", plain(1), one, "must be declared with `def`."),
+        ("created", two, one, "must have the parameters (self, drafts, results)."),
+        ("deleted", one, plain(1), "must be declared with `async def`."),
+        ("before_restore", one, plain(1), "must be declared with `async def`."),
         ("after_restore", one, staticmethod(one), "must be a method."),
     ],
 )
@@ -229,9 +231,9 @@ def test_a_role_is_a_role_and_a_decorator_is_called(lamp: Any) -> None:
     for bare in (verb, read, long, watch):
         with pytest.raises(DeclarationError, match=r"look is declared by a decorator without parentheses\."):
             bare(look)  # type: ignore[arg-type]
-    with pytest.raises(DeclarationError, match=r"Samplebulbs\.manages is 'admin', which is not a role\."):
+    with pytest.raises(DeclarationError, match=r"Samplebulbs has manages='admin', which must be of the type Role\."):
         service(lamp, manages="admin")
-    with pytest.raises(DeclarationError, match=r"Samplebulbs\.offers must be a frozenset of MethodKind\."):
+    with pytest.raises(DeclarationError, match=r"Samplebulbs has offers=.*, which must be of the type frozenset"):
         service(lamp, offers={"get"})
 
 
