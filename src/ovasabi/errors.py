@@ -36,6 +36,10 @@ def such_as(**arguments: Any) -> Mapping[str, Any]:
     return MappingProxyType(arguments)
 
 
+REPORT = "Report it with the correlation id; the details are in the server log."
+"""The hint of an internal error whose cause is logged."""
+
+
 class OvasabiError(Exception):
     """An unexpected internal error.
 
