@@ -67,12 +67,14 @@ async def _plan(settings: Settings) -> str:
 async def _upgrade(settings: Settings) -> str:
     from ovasabi.database.connection import Database
     from ovasabi.discovery import discover
-    from ovasabi.lifecycle import migrations, partitions, sql_objects
+    from ovasabi.lifecycle import log_epochs, migrations, partitions, sql_objects
 
     discover()
     async with resource(settings, start=True, create=True) as url:
         await _check_connection(url)
         await migrations.upgrade(url, progress=say)
+        if (reason := await log_epochs.arrive(url)) is not None:
+            say(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")
         database = await Database(url, readers=1, writers=1).open()
         try:
             created = await partitions.complete(database, settings.months_ahead)

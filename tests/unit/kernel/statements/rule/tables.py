@@ -25,6 +25,7 @@ UNSCOPED = {
     "entity_type": "which entities there are is the same for all campaigns",
     "api_key": "a key is looked up before its campaign is known",
     "alembic_version": "the migration that the database is at",
+    "log_epoch": "the log of all campaigns has the same epochs",
     "sql_object": "which text of each object was applied",
 }
 """Tables that hold no row of a campaign, and why."""
