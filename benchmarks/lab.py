@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 
 from benchmarks.plan import BenchmarkError
-from ovasabi.database.cluster import wheel_binaries
+from ovasabi.database.bundled import bundled_binaries
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.discovery import discover
@@ -32,7 +32,7 @@ class Lab:
 
     def __init__(self, folder: Path, server: EmbeddedServer) -> None:
         self.folder, self.server = folder, server
-        self.binaries = wheel_binaries(18)
+        self.binaries = bundled_binaries()
         self.key = ""
         self.campaign = 0
 

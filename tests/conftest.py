@@ -1,4 +1,4 @@
-"""Real servers for every test that asks: the embedded PostgreSQL 18 and 16, and Debian's 15; never a stand-in."""
+"""Real servers for every test that asks: the embedded PostgreSQL 18, and Debian's 15; never a stand-in."""
 
 import asyncio
 import runpy
@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from ovasabi.database.bundled import VERSION
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.discovery import discover
@@ -19,8 +20,8 @@ from ovasabi.kernel.call.context import Context, acting, on_platform, system_con
 from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.lifecycle import migrations, partitions
 from tests import costs, touched
+from tests.binaries import second
 
-DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 QUICK = {"autovacuum": "off", "fsync": "off"}
 """Statistics that change only when a test says so; and nothing here outlives the machine."""
 
@@ -62,8 +63,6 @@ class Servers:
     async def of(self, version: str) -> EmbeddedServer:
         """The server of a version; one that is missing fails the test, it is not skipped."""
         if version not in self._started:
-            if version == "15" and not (DEBIAN_15 / "postgres").exists():
-                pytest.fail(f"PostgreSQL 15 is not at {DEBIAN_15}: install Debian's postgresql-15")
             self._started[version] = await self._running.enter_async_context(_serving(version))
         return self._started[version]
 
@@ -71,9 +70,8 @@ class Servers:
 @asynccontextmanager
 async def _serving(version: str) -> AsyncIterator[EmbeddedServer]:
     with tempfile.TemporaryDirectory(prefix="ovasabi-test-") as folder:
-        binaries = DEBIAN_15 if version == "15" else None
-        data = Path(folder) / "postgres"
-        async with EmbeddedServer(data, version=int(version), binaries=binaries, options=QUICK) as server:
+        number, binaries = second() if version == "15" else (VERSION, None)
+        async with EmbeddedServer(Path(folder) / "postgres", number, binaries, options=QUICK) as server:
             await migrations.upgrade(server.url())
             opened = await Database(server.url(), readers=1, writers=1).open()
             await partitions.ensure(opened, 2)

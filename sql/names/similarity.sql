@@ -1,4 +1,15 @@
--- Has the name and the results of pg_trgm's function, for servers without that extension.
+-- pg_trgm's function where the server offers the extension; elsewhere, one of ours with the same name and results.
+DO $$
+BEGIN
+  -- A server may have gained it since: the embedded one did.
+  IF EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm' AND installed_version IS NULL) THEN
+    DROP FUNCTION IF EXISTS similarity(text, text), trigrams(text);
+    CREATE EXTENSION pg_trgm SCHEMA public;
+  END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE NOTICE 'pg_trgm is available, but may not be created: the SQL function is used instead';
+END $$;
+
 DO $$
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm') THEN

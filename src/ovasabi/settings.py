@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -102,6 +102,14 @@ def redact(url: str) -> str:
     harmless = [(key, value) for key, value in parse_qsl(query) if key not in ("password", "sslpassword")]
     redacted_query = question + urlencode(harmless, quote_via=quote, safe="/") if harmless else ""
     return f"{scheme}://{userinfo.partition(':')[0]}{at}{host}{path}{redacted_query}"
+
+
+def password_of(url: str) -> str | None:
+    """Return the password in a URL, to be passed to a program in its environment."""
+    parts = urlsplit(url)
+    if parts.password is not None:
+        return unquote(parts.password)
+    return parse_qs(parts.query).get("password", [None])[0]
 
 
 def _read_dotenv(path: Path) -> dict[str, str | None]:

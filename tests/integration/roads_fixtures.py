@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory, TemporaryFile
 import asyncpg
 import msgspec
 
-from ovasabi.database.cluster import environment, initialise, wheel_binaries
+from ovasabi.database.bundled import bundled_binaries
+from ovasabi.database.cluster import environment, initialise
 from ovasabi.database.connection import Database
 from ovasabi.database.os_user import OsUser, os_user_for
 from ovasabi.database.postmaster import SUPERUSER, socket_url
@@ -47,7 +48,7 @@ class Server(msgspec.Struct):
     @property
     def binaries(self) -> Path:
         """Where its programs are."""
-        return DEBIAN_15 if self.version == "15" else wheel_binaries(int(self.version))
+        return DEBIAN_15 if self.version == "15" else bundled_binaries(int(self.version))
 
     @property
     def socket(self) -> Path:

@@ -18,10 +18,9 @@ import pytest
 from ovasabi.database import postmaster
 from ovasabi.database.embedded import EmbeddedServer, running_url
 from ovasabi.errors import StartError
+from tests.binaries import earlier, second
 
-DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
-WITH_15 = DEBIAN_15.exists() or "OVASABI_TEST_REQUIRE_PG15" in os.environ
-SERVERS = [(18, None), (16, None), *([(15, DEBIAN_15)] if WITH_15 else [])]
+SERVERS = [(18, None), (16, earlier(16)), second()]
 
 
 @pytest.fixture
@@ -204,7 +203,7 @@ async def test_a_stale_pid_file_with_a_living_strangers_pid_does_not_hinder(home
 
 
 async def test_data_of_another_major_version_is_refused(home: Path) -> None:
-    async with EmbeddedServer(home / "postgres", 16):
+    async with EmbeddedServer(home / "postgres", 16, earlier(16)):
         pass
     with pytest.raises(StartError, match="written by PostgreSQL 16, but this is PostgreSQL 18"):
         await EmbeddedServer(home / "postgres", 18).start()

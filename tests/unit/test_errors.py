@@ -112,7 +112,10 @@ def postgres(sqlstate: str, constraint: str | None = None) -> asyncpg.PostgresEr
         ("55P03", None, "contended"),
         ("22003", None, "invalid_value"),
         ("22021", None, "invalid_value"),
-        ("54000", None, "invalid_value"),
+        ("54000", None, "too_large"),
+        ("54023", None, "too_large"),
+        ("22012", None, "invalid_value"),
+        ("53100", None, "database_unavailable"),
     ],
 )
 def test_postgresqls_errors_are_recognised_by_sqlstate_and_constraint(sqlstate, constraint, code) -> None:

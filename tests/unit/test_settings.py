@@ -100,7 +100,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest_name(
 
 
 def test_variables_of_tests_and_benchmarks_are_not_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OVASABI_TEST_REQUIRE_PG15", "1")
+    monkeypatch.setenv("OVASABI_TEST_POSTGRES", "/usr/lib/postgresql/17/bin")
     monkeypatch.setenv("OVASABI_BENCH_CLIENTS", "8")
     load_settings()
 

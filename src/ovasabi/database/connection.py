@@ -10,6 +10,7 @@ from typing import Any, NoReturn, cast
 import asyncpg
 
 from ovasabi.database.failures import LOST, ROLLED_BACK, NotSent, is_lost, translated
+from ovasabi.database.pending_lists import MERGE, PendingLists
 from ovasabi.database.pools import Pool
 from ovasabi.database.retry import STATEMENT, Policy, retry
 from ovasabi.database.sql import SET_SCOPE
@@ -32,6 +33,7 @@ class Database:
         self.timeout = timeout_seconds
         self._sizes = (readers, writers)
         self._pools: dict[Pool, asyncpg.Pool] = {}
+        self.pending_lists = PendingLists(partial(self.write, MERGE))
 
     async def open(self) -> "Database":
         """Connects. Waits up to the timeout for a server that is still starting."""
@@ -46,6 +48,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes the pools. Connections in use have a few seconds to finish."""
+        await self.pending_lists.close()
         for pool in self._pools.values():
             try:
                 async with asyncio.timeout(5):

@@ -24,7 +24,8 @@ from typing import Self
 import asyncpg
 
 from ovasabi.database import postmaster
-from ovasabi.database.cluster import environment, initialise, is_initialised, last_words, wheel_binaries
+from ovasabi.database.bundled import VERSION, bundled_binaries
+from ovasabi.database.cluster import environment, initialise, is_initialised, last_words
 from ovasabi.database.file_lock import FileLock
 from ovasabi.database.os_user import OsUser, make_directory, os_user_for
 from ovasabi.errors import StartError
@@ -60,7 +61,7 @@ class EmbeddedServer:
     def __init__(
         self,
         data: Path,
-        version: int = 18,
+        version: int = VERSION,
         binaries: Path | None = None,
         *,
         options: Mapping[str, str] | None = None,
@@ -147,7 +148,7 @@ class EmbeddedServer:
 
     async def _start_locked(self) -> None:
         account = os_user_for(self.data)
-        binaries = self._binaries or wheel_binaries(self.version)
+        binaries = self._binaries or bundled_binaries(self.version)
         for parent in (*account.let_pass(self.data), *account.let_pass(binaries / "postgres")):
             self._progress(f"Added o+x to {parent}, so that the user {account.name} can run PostgreSQL.")
         self._rotate_log()

@@ -147,6 +147,9 @@ CALLERS: dict[str, Callable[[World], Awaitable[Any]]] = {
     "a verb": lambda world: call(world.contents, "publish", world.content.id),
 }
 
+ALONE = {"create of many": 20, "update of many": 2}
+"""The rows of a statement that is given up: each is sent once more, by itself."""
+
 
 @pytest.fixture
 async def world(registry: ServiceRegistry, campaign: int) -> World:
@@ -167,7 +170,7 @@ async def test_a_statement_that_is_always_rolled_back_is_sent_as_often_as_the_bu
     async with refusing(database_url, "40001") as refusals:
         with within(campaign):
             (answer,) = await together(1, lambda _: CALLERS[asked](world))
-        assert await refusals.counted() == BUDGET
+        assert await refusals.counted() == BUDGET + ALONE.get(asked, 0)
     assert as_error(answer) == {"Contended"}
 
 
@@ -194,7 +197,7 @@ async def test_no_retry_sleeps_past_the_deadline_of_its_caller(
     async with refusing(database_url, "40001") as refusals:
         with within(campaign), acting(msgspec.structs.replace(current(), deadline=deadline)):
             (answer,) = await together(1, lambda _: CALLERS[asked](world))
-        assert await refusals.counted() == 1
+        assert await refusals.counted() == 1 + ALONE.get(asked, 0)
     assert as_error(answer) <= {"Contended", "DeadlineExceeded"}
     assert clock() < deadline + 1
 
@@ -207,7 +210,7 @@ async def test_verbs_whose_statements_are_merged_share_the_budget_of_the_stateme
         async with refusing(database_url, "40001") as refusals:
             answers = await together(16, lambda n: call(world.contents, "publish", many[n].id))
             # Two statements at a time, of those that were read together.
-            assert await refusals.counted() <= 16 * BUDGET
+            assert await refusals.counted() <= 16 * (BUDGET + 1)
     assert {type(answer) for answer in answers} == {Contended}
 
 

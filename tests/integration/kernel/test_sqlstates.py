@@ -169,7 +169,7 @@ PROVOKED: list[tuple[str, str, Provocation]] = [
     ("40001", "contended", a_change_behind_a_snapshot),
     ("40P01", "contended", locks_crosswise),
     ("42P01", "table_missing", running("SELECT * FROM nothing")),
-    ("54000", "invalid_value", more_words_than_an_index_holds),
+    ("54000", "too_large", more_words_than_an_index_holds),
     ("55P03", "contended", a_lock_that_is_held),
     ("57014", "deadline_exceeded", a_statement_too_slow),
 ]
@@ -223,8 +223,9 @@ async def test_what_a_missing_grant_refuses_is_a_fault_of_ours_and_is_logged(
                 await connection.execute("REVOKE SELECT, INSERT ON service_content_main FROM ovasabi_app")
             for call in (contents(database).create({"title": "u"}), contents(database).get(made.id)):
                 caplog.clear()
-                with pytest.raises(asyncpg.InsufficientPrivilegeError) as caught:
+                with pytest.raises((OvasabiError, asyncpg.InsufficientPrivilegeError)) as caught:
                     await call
+                assert sqlstate_of(caught.value) == "42501"
                 told = public_error(caught.value, "POST /v1/contents", "c-1")
                 assert (told.code, told.kind) == ("internal", "internal")
                 assert "permission denied for table service_content_main" in caplog.text

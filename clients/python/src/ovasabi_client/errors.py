@@ -45,6 +45,7 @@ __all__ = [
     "RemoteError",
     "RuleBroken",
     "TableMissing",
+    "TooLarge",
     "TooManyWatchers",
     "Unauthenticated",
     "Unavailable",
@@ -310,6 +311,12 @@ class TableMissing(Internal):
     """A statement needs a table that does not exist, or a partition of a table that is not partitioned."""
 
     code = "table_missing"
+
+
+class TooLarge(Invalid):
+    """A value is larger than what can be indexed or searched."""
+
+    code = "too_large"
 
 
 class TooManyWatchers(Exhausted):

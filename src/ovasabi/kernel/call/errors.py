@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError, such_as
+from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded, Kind, OvasabiError, such_as
 from ovasabi.kernel.call.sqlstates import OwnSqlState
 
 
@@ -66,6 +66,16 @@ class InvalidValue(OvasabiError):
     code = "invalid_value"
     message = "{problem}"
     example = such_as(problem="page_size must be between 1 and 1000.", field="page_size")
+
+
+class TooLarge(OvasabiError):
+    """A value is larger than what can be indexed or searched."""
+
+    kind = Kind.INVALID
+    code = "too_large"
+    message = "{problem}"
+    hint = "The API reference lists the limits of the fields."
+    example = such_as(problem="section must have at most 2600 bytes in UTF-8.", field="section")
 
 
 class RuleBroken(OvasabiError):
@@ -146,7 +156,8 @@ class TableMissing(OvasabiError):
 
 def from_postgres(error: asyncpg.PostgresError, type_name: str, table_name: str) -> OvasabiError | None:
     """Returns the caller's error for an error of PostgreSQL; None if the error indicates a bug in the platform."""
-    convert = SQLSTATES.get(error.sqlstate or "")
+    sqlstate = error.sqlstate or ""
+    convert = SQLSTATES.get(sqlstate) or _CLASSES.get(sqlstate[:2])
     return convert(error, type_name, table_name) if convert is not None else None
 
 
@@ -158,6 +169,10 @@ def _check(error: asyncpg.PostgresError, type_name: str, table_name: str) -> Ova
 
 def _rule(name: str, type_name: str) -> RuleBroken:
     return RuleBroken(field=name, type=type_name, name=name)
+
+
+def _too_large(*_: Any) -> TooLarge:
+    return TooLarge(problem="A value is too large to be stored and indexed.")
 
 
 def _range(*_: Any) -> InvalidValue:
@@ -179,7 +194,7 @@ SQLSTATES: dict[str, Callable[[asyncpg.PostgresError, str, str], OvasabiError]] 
     "22021": _range,  # character not in repertoire
     "22P02": _range,  # invalid text representation
     "22P05": _range,  # untranslatable character
-    "54000": _range,  # program limit exceeded: text too long for an index or a search vector
+    "54000": _too_large,  # program limit exceeded: text too long for an index or a search vector
     "23502": lambda error, type_name, _: _rule(error.column_name or "value", type_name),
     "23503": lambda *_: ReferenceMissing(name="id", type="referenced entity"),
     "23505": lambda *_: Contended(),
@@ -192,3 +207,10 @@ SQLSTATES: dict[str, Callable[[asyncpg.PostgresError, str, str], OvasabiError]] 
 }
 """The error that a caller gets for each SQLSTATE that our statements and functions can raise. PostgreSQL's own 42501 is
 not among them: a missing GRANT is an internal error, which is logged."""
+
+_CLASSES: dict[str, Callable[[asyncpg.PostgresError, str, str], OvasabiError]] = {
+    "22": _range,  # data exception
+    "53": lambda *_: DatabaseUnavailable(reason="the server has not enough memory, disk space or connections"),
+    "54": _too_large,  # program limit exceeded
+}
+"""The error for the other SQLSTATEs of a class, which the SQL of a service may raise."""

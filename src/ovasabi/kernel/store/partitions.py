@@ -9,6 +9,7 @@ from ovasabi.database.retry import Policy, retry
 from ovasabi.database.sql import load
 from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.call.context import deadline
+from ovasabi.kernel.declare.entity import EntityType
 
 _SHORT_LOCKS = Policy(attempts=20, first=0.05, longest=0.7)
 
@@ -32,6 +33,13 @@ async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
         for month in months:
             await execute_with_short_locks(database, MAKE_MONTH, f"{table}_c{campaign}", month)
     return len(tables) * len(months)
+
+
+def possible_leaves(of: EntityType, campaign: int, year: int, month: int) -> tuple[str, ...]:
+    """Returns the tables of which one has a campaign's rows of a month: the type's own, or a leaf of either branch."""
+    if not of.partitioned:
+        return (of.table_name,)
+    return f"{of.table_name}_pool_{year}{month:02}", f"{of.table_name}_c{campaign}_{year}{month:02}"
 
 
 def months_from_now(ahead: int, today: date | None = None) -> list[date]:

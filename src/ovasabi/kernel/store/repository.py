@@ -11,6 +11,7 @@ from ovasabi.database.connection import Database, Row
 from ovasabi.database.sql import load
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.batching.batcher import Batcher, Limits, mergeable
+from ovasabi.kernel.batching.isolation import isolating
 from ovasabi.kernel.batching.single_flight import SingleFlight
 from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import EntityNotFound, VersionConflict
@@ -130,7 +131,7 @@ class Repository(Generic[E]):
         """Returns one entity by id or uuid."""
         id, uuid = self.resolve(reference)
         key = (current_campaign(), id)
-        row = await self._reads.call(key, campaign=key[0]) if mergeable() else (await self._read([key]))[0]
+        row = await self._reads.call(key, campaign=key[0]) if mergeable() else (await self._read_once([key]))[0]
         if row is None or (uuid is not None and row["uuid"] != uuid):
             raise EntityNotFound(type=self.of.name, reference=reference)
         return self.codec.entity(row)
@@ -142,7 +143,7 @@ class Repository(Generic[E]):
         if len(keys) == 1 and mergeable():
             rows = [await self._reads.call(keys[0], campaign=campaign)]
         else:
-            rows = await self._read(keys) if keys else []
+            rows = await self._read_once(keys) if keys else []
         return {row["id"]: self.codec.entity(row) for row in rows if row is not None}
 
     async def secret(self, id: int) -> dict[str, str]:
@@ -166,7 +167,11 @@ class Repository(Generic[E]):
 
     # -- implementation
 
-    async def _read(self, keys: list[RowKey]) -> list[Row | None]:
+    async def _read(self, keys: list[RowKey]) -> list[Row | Exception | None]:
+        """Returns the row of each key, or the error that only this key has."""
+        return await isolating(keys, self._read_once)
+
+    async def _read_once(self, keys: list[RowKey]) -> list[Row | None]:
         """Reads the rows of some keys in one statement; each is looked up in its own campaign only."""
         ordered = sorted(set(keys), key=lambda key: key[1])
         campaigns, ids = [campaign for campaign, _ in ordered], [id for _, id in ordered]

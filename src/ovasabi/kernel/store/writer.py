@@ -1,7 +1,7 @@
 """Runs the write statements of an entity type, for rows of any campaigns: retries conflicts, isolates refused rows."""
 
-import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -11,6 +11,7 @@ from ovasabi.database.connection import Database, Row
 from ovasabi.database.pools import Pool
 from ovasabi.database.retry import CONTENTION, given_up, retry
 from ovasabi.errors import DatabaseUnavailable, OvasabiError
+from ovasabi.kernel.batching.isolation import isolating
 from ovasabi.kernel.call.context import PLATFORM, deadline
 from ovasabi.kernel.call.errors import Contended, KeyReused, KeyTaken, ReferenceMissing, from_postgres
 from ovasabi.kernel.call.scope import scope_of
@@ -20,17 +21,16 @@ from ovasabi.kernel.declare.fields import Reference
 from ovasabi.kernel.declare.ids import id_time
 from ovasabi.kernel.statements import creating
 from ovasabi.kernel.statements.writing import Statements
+from ovasabi.kernel.store.partitions import possible_leaves
 from ovasabi.kernel.store.rows import ChangedRow, NewRow
 
 PASSES = 5
 """How often rows of one statement that conflict with each other are tried."""
-OF_ONE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.LockNotAvailableError)
-"""Errors caused by a single row: the other rows of the statement are written without it."""
 
 Result = Row | OvasabiError
 Kind = Literal["update", "adjust", "delete", "restore"]
 R = TypeVar("R")
-A = TypeVar("A", Result, Result | None)
+A = TypeVar("A", bound=Result | None)
 log = logging.getLogger("ovasabi.kernel")
 
 
@@ -82,7 +82,10 @@ class Writer:
         return [results[index] for index in range(len(rows))]
 
     async def _create(self, rows: list[NewRow]) -> list[Result | None]:
-        """Runs one statement; the result of a row that must be retried is None."""
+        """Writes rows; the result of a row that must be retried is None."""
+        return await self._isolated(rows, self._create_once)
+
+    async def _create_once(self, rows: list[NewRow]) -> list[Result | None]:
         keyed = [row for row in rows if row.key]
         again = len(keyed) == len(rows)
         try:
@@ -91,54 +94,74 @@ class Writer:
         except asyncpg.UniqueViolationError as error:
             if in_transaction():
                 raise Contended from error
-            return [None] * len(rows)  # A concurrent write took a key between our check and our insert.
-        except asyncpg.PostgresError as error:
-            return await self._split(error, rows, self._create)
+            if len(rows) > 1:
+                raise
+            return [None]  # A concurrent write took a key between our check and our insert.
         except DatabaseUnavailable as error:
             if again or not keyed or given_up(error):
                 raise
             sent_again = iter(await self._create(keyed))  # the key ensures that a row is created only once
             return [next(sent_again) if row.key else error for row in rows]
+        created = zip(rows, returned, strict=True)
+        self._count_written([(row.campaign, new["id"], row.data) for row, new in created if new["_verdict"] is None])
         return [None if row["_verdict"] == creating.AGAIN else self._result_of(row) for row in returned]
 
     async def _change(self, kind: Kind, rows: list[ChangedRow]) -> list[Result]:
-        """Runs one statement; if a natural key was taken meanwhile, runs it for each row, and retries a single row."""
-        if len(rows) == 1 and not in_transaction():
-            return await retry(lambda: self._change_once(kind, rows), CONTENTION, on=contended, deadline=deadline())
-        return await self._change_once(kind, rows)
+        """Changes rows of different entities."""
+        return await self._isolated(rows, lambda part: self._change_part(kind, part))
+
+    async def _change_part(self, kind: Kind, rows: list[ChangedRow]) -> list[Result]:
+        """Runs one statement; for a single row, again if a natural key was taken meanwhile."""
+        if len(rows) > 1 or in_transaction():
+            return await self._change_once(kind, rows)
+        return await retry(lambda: self._change_once(kind, rows), CONTENTION, on=contended, deadline=deadline())
 
     async def _change_once(self, kind: Kind, rows: list[ChangedRow]) -> list[Result]:
         sql: str = getattr(self.sql, kind)
         try:
             returned = await write(self.database, sql, *self._change_args(rows))
-            return [self._result_of(row) for row in returned]
         except asyncpg.UniqueViolationError as error:
             if kind == "restore" and len(rows) == 1:
                 key = " or ".join(key.name for key in self.sql.keys)
                 raise KeyTaken(type=self.sql.of.name, key=key) from error
             if in_transaction() or len(rows) == 1:
                 raise Contended from error
-            return [(await _contained(lambda part: self._change(kind, part), [row]))[0] for row in rows]
-        except asyncpg.PostgresError as error:
-            return await self._split(error, rows, lambda part: self._change(kind, part))
+            raise
+        self._count_written([(row.campaign, row.id, row.data) for row in rows])
+        return [self._result_of(row) for row in returned]
 
-    async def _split(
-        self, error: asyncpg.PostgresError, rows: list[R], run: Callable[[list[R]], Awaitable[list[A]]]
-    ) -> list[A]:
-        """Splits a statement that one row made fail into halves, until that row is alone and gets the error."""
-        refusal = from_postgres(error, self.sql.of.name, self.sql.of.table_name)
-        if in_transaction() or not isinstance(error, OF_ONE_ROW):
-            raise refusal or error from error
-        if len(rows) == 1:
-            if refusal is None:
-                raise error
-            return [refusal]
-        if isinstance(error, asyncpg.LockNotAvailableError):
-            # It takes seconds to find out that a row is locked, so the halves are not tried one after another.
-            alone = await asyncio.gather(*(_contained(run, [row]) for row in rows))
-            return [result for results in alone for result in results]
-        half = len(rows) // 2
-        return await _contained(run, rows[:half]) + await _contained(run, rows[half:])
+    async def _isolated(self, rows: list[R], run: Callable[[list[R]], Awaitable[list[A]]]) -> list[A | OvasabiError]:
+        """Runs one statement for all rows, and returns an error for each row that PostgreSQL refuses."""
+        try:
+            results = await isolating(rows, run)
+        except asyncpg.PostgresError as error:
+            if len(rows) > 1 or in_transaction():
+                raise self._known(error) or error from error
+            results = [error]
+        return [self._refusal(result) if isinstance(result, Exception) else result for result in results]
+
+    def _refusal(self, error: Exception) -> OvasabiError:
+        """Returns the error of one row: an internal one, to be logged with its cause, if the platform has no other."""
+        if isinstance(error, OvasabiError):
+            return error
+        refusal = self._known(error) or OvasabiError()
+        refusal.__cause__ = error
+        return refusal
+
+    def _known(self, error: Exception) -> OvasabiError | None:
+        of = self.sql.of
+        return from_postgres(error, of.name, of.table_name) if isinstance(error, asyncpg.PostgresError) else None
+
+    def _count_written(self, rows: list[tuple[int, int, str]]) -> None:
+        """Counts rows (campaign, id and data) in the pending lists of the tables that they were written to."""
+        weights: Counter[tuple[int, int, int]] = Counter()
+        for campaign, id, data in rows:
+            created_at = id_time(id)
+            weights[campaign, created_at.year, created_at.month] += max(1, len(data) >> 10)
+        for month, weight in weights.items():
+            for table in possible_leaves(self.sql.of, *month):
+                self.database.pending_lists.written(table, weight)
+        self.database.pending_lists.written("master", len(rows))
 
     @property
     def _create_pool(self) -> Pool:

@@ -186,10 +186,13 @@ class Importer:
         except OvasabiError as error:
             if not error.transient:
                 raise
-        for result in results.values():
+        refusals = [result for result in results.values() if isinstance(result, OvasabiError)]
+        for refusal in refusals:
             # A lost lease or an unavailable database does not make the row invalid.
-            if isinstance(result, LeaseLost) or (isinstance(result, OvasabiError) and result.kind.transient):
-                raise result
+            if isinstance(refusal, LeaseLost) or refusal.kind.transient:
+                raise refusal
+        if len(refusals) == len(drafts) > 1 and all(refusal.kind is Kind.INTERNAL for refusal in refusals):
+            raise refusals[0]  # not the fault of any row
         return [results[index] for index in range(len(drafts))]
 
     async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
