@@ -16,13 +16,15 @@ from ovasabi.security.keys import create_key
 DATABASE = "ovasabi_growth"
 MONTHS_AHEAD = 2
 OPERATIONS = ("get", "create")
-# In bulk, since campaigns by the thousand are only the scenery here: their registry rows, their own, and their events.
+# In bulk, since campaigns by the thousand are only the scenery here: entries, registry rows, their own, and events.
 CAMPAIGNS = """
 WITH made AS MATERIALIZED (
   SELECT next_id() AS id, nextval('campaign_number')::int AS number FROM generate_series(1, {count})),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, id_uuid(id), number, 'campaign', 'growth-' || number, id_time(id), id_time(id) FROM made),
+entered AS (
+  INSERT INTO campaign_directory (number, slug, state) SELECT number, 'growth-' || number, 'active' FROM made),
 stored AS (
   INSERT INTO service_campaign_main (campaign_id, created_at, master_id, slug, title, updated_at)
   SELECT number, id_time(id), id, 'growth-' || number, 'growth-' || number, id_time(id) FROM made)

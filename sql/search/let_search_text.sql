@@ -12,6 +12,7 @@ DECLARE
   -- prefers none, not even in a plan made while a month was empty. The time alone determines the month.
   key text := CASE p_scope WHEN 'campaign' THEN 't.campaign_id = p_campaign AND t.created_at >= n.at AND t.created_at <= n.at AND t.master_id = n.id AND t.deleted_at IS NULL
                                                  ORDER BY t.created_at DESC, t.master_id DESC LIMIT 1'
+                           WHEN 'root' THEN own || ' AND t.created_at = n.at AND t.master_id = n.id AND t.deleted_at IS NULL OFFSET 0'
                            ELSE own || ' AND t.master_id = n.id AND t.deleted_at IS NULL OFFSET 0' END;
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = quote_ident(p_branch)::regclass AND attname = 'search_vector') THEN

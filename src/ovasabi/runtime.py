@@ -13,11 +13,11 @@ import msgspec
 
 from ovasabi import __version__
 from ovasabi.database.connection import Database
-from ovasabi.database.sql import SET_SCOPE, load
+from ovasabi.database.sql import load
 from ovasabi.discovery import discover
-from ovasabi.errors import DatabaseUnavailable, StartError
+from ovasabi.errors import DatabaseUnavailable, OvasabiError, StartError
+from ovasabi.kernel.batching.concurrency import Concurrency
 from ovasabi.kernel.call.context import PLATFORM, Role, acting, in_campaign, system_context
-from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
@@ -26,6 +26,7 @@ from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
 from ovasabi.settings import Settings
+from ovasabi.system.campaign import directory
 from ovasabi.system.operation.running import carrying_out
 
 log = logging.getLogger("ovasabi.runtime")
@@ -34,6 +35,7 @@ _SQL = load(__file__)
 SAMPLE_CAMPAIGN = "python"
 BACKGROUND = (
     "partitions: created for the months ahead, hourly",
+    "campaigns: interrupted creations and deletions are completed in the directory, hourly",
     "operations: run, and taken over from other processes",
 )
 
@@ -53,6 +55,7 @@ class Platform(msgspec.Struct, frozen=True):
     registry: ServiceRegistry
     keyring: Keyring
     peers: Peers
+    calls: Concurrency
 
 
 def pools(url: str, settings: Settings) -> Database:
@@ -74,13 +77,14 @@ async def running(url: str, settings: Settings, elsewhere: Finding | None = None
     """Runs the platform, with its background work, on a prepared database for the duration of the block."""
     peers = peers_of(settings, discover())
     database = await pools(url, settings).open()
-    background = asyncio.create_task(partitions.keep_ahead(database, settings.months_ahead))
+    background = asyncio.create_task(_maintain(database, settings))
     try:
         async with nullcontext() if elsewhere is None else elsewhere(peers) as find:
             registry = ServiceRegistry(database, find, kept_bytes=settings.search_cache_mb << 20)
             try:
                 async with carrying_out(registry, settings.operations):
-                    yield Platform(settings, database, registry, Keyring(database), peers)
+                    calls = Concurrency(settings.max_concurrent_calls)
+                    yield Platform(settings, database, registry, Keyring(database), peers, calls)
             finally:
                 await registry.subscriptions.close()
     finally:
@@ -88,6 +92,16 @@ async def running(url: str, settings: Settings, elsewhere: Finding | None = None
         with suppress(asyncio.CancelledError):
             await background
         await database.close()
+
+
+async def _maintain(database: Database, settings: Settings, every_seconds: float = 3600) -> None:
+    """Does what is due hourly, until cancelled. After an error it is tried again in the next round."""
+    while True:
+        await asyncio.sleep(every_seconds)
+        with suppress(OvasabiError, asyncpg.PostgresError):
+            await partitions.ensure(database, settings.months_ahead)
+        with suppress(OvasabiError, asyncpg.PostgresError):
+            await directory.reconcile(database, database)
 
 
 async def prepare(url: str, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Prepared:
@@ -104,6 +118,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
     database = await pools(url, settings).open()
     try:
         await partitions.complete(database, settings.months_ahead)
+        await directory.reconcile(database, database)
         with acting(system_context("start", PLATFORM)):
             file = settings.home / "operator.key"
             campaign = await _sample(database, progress, first=not file.exists())
@@ -178,16 +193,10 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
         if report["migration_current"] is not None:
             report["leaves"] = await connection.fetchval(_SQL["leaves"])
             with suppress(asyncpg.PostgresError):  # what it takes to count them may be what was changed
-                report["campaigns"] = await _campaigns(connection)
+                report["campaigns"] = await connection.fetchval(_SQL["campaigns"])
         return report
     finally:
         await connection.close()
-
-
-async def _campaigns(connection: asyncpg.Connection) -> int:
-    async with connection.transaction():
-        await connection.execute(SET_SCOPE, scope_of(PLATFORM))
-        return int(await connection.fetchval(_SQL["campaigns"]))
 
 
 def _pending(known: History, state: sql_objects.State) -> list[str] | None:

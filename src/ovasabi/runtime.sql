@@ -2,8 +2,8 @@
 
 -- name: campaigns
 -- How many campaigns there are.
--- scope: transaction
-SELECT count(*) FROM service_campaign_main WHERE deleted_at IS NULL
+-- scope: none
+SELECT count(*) FROM campaign_directory WHERE state = 'active'
 
 -- name: leaves
 -- How many partitions with rows of their own there are.

@@ -18,7 +18,7 @@ from ovasabi.kernel.events.cursors import cursor_of
 from ovasabi.kernel.events.log import Event, follow
 from ovasabi.kernel.events.log_poll import end_of_log
 from ovasabi.lifecycle import log_epochs, migrations, partitions
-from tests.conftest import DEBIAN_15
+from tests.binaries import SECOND
 from tests.integration.kernel.fixtures import make_campaign, pools, within
 from tests.integration.kernel.watching_fixtures import log_of, titles, write
 
@@ -48,7 +48,7 @@ class Server(msgspec.Struct):
     @property
     def binaries(self) -> Path:
         """Where its programs are."""
-        return DEBIAN_15 if self.version == "15" else bundled_binaries(int(self.version))
+        return SECOND if self.version == "15" else bundled_binaries(int(self.version))
 
     @property
     def socket(self) -> Path:

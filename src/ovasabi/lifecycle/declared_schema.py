@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from ovasabi.kernel.declare.entity import EntityType, Scope, declared
 from ovasabi.kernel.declare.fields import Bounds, Field, Filter, FromMetadata, Reference, Unique
+from ovasabi.kernel.declare.names import PLATFORM_COLUMN
 
 NAMING = {
     "pk": "%(table_name)s_pkey",
@@ -32,14 +33,14 @@ def _registry(metadata: sa.MetaData) -> None:
     sa.Table(
         "master",
         metadata,
-        sa.Column("id", sa.BigInteger, primary_key=True),
-        sa.Column("campaign_id", sa.Integer, nullable=False),
+        sa.Column("campaign_id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
     )
 
 
 def _entity_table(metadata: sa.MetaData, of: EntityType) -> sa.Table:
     name, scoped = of.table_name, of.scope is not Scope.GLOBAL
-    keys = ["campaign_id", "created_at", "master_id"] if of.partitioned else ["master_id"]
+    keys = [*(["campaign_id"] if scoped else []), *(["created_at"] if of.partitioned else []), "master_id"]
     parts: list[sa.schema.SchemaItem] = []
     if scoped:
         parts.append(sa.Column("campaign_id", sa.Integer, nullable=False, autoincrement=False))
@@ -50,8 +51,9 @@ def _entity_table(metadata: sa.MetaData, of: EntityType) -> sa.Table:
         sa.Column("metadata", pg.JSONB, nullable=False, server_default=sa.text("'{}'")),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True)),
+        *_platform(of),
         sa.PrimaryKeyConstraint(*keys, name=f"{name}_pkey"),
-        _foreign_key(name, "master_id", scoped, "master"),
+        _foreign_key(name, "master_id", "campaign_id" if scoped else PLATFORM_COLUMN, "master"),
         sa.CheckConstraint("octet_length(metadata::text) <= 131072", name=sa.schema.conv(f"{name}_metadata_check")),
     ]
     if of.searched:
@@ -63,6 +65,14 @@ def _entity_table(metadata: sa.MetaData, of: EntityType) -> sa.Table:
     for index in _indexes(of, table):
         assert index.table is table
     return table
+
+
+def _platform(of: EntityType) -> list[sa.schema.SchemaItem]:
+    """Returns the column with the campaign of the platform's entities, always 0, that foreign keys to them need."""
+    if of.scope is not Scope.GLOBAL and not any(map(_to_platform, of.references)):
+        return []
+    check = sa.CheckConstraint(f"{PLATFORM_COLUMN} = 0", name=sa.schema.conv(f"{of.table_name}_platform_check"))
+    return [sa.Column(PLATFORM_COLUMN, sa.Integer, nullable=False, server_default=sa.text("0")), check]
 
 
 def _column(field: Field) -> sa.Column[object]:
@@ -134,15 +144,20 @@ def _vector(of: EntityType) -> str:
 
 
 def _reference(of: EntityType, field: Field) -> sa.ForeignKeyConstraint:
+    campaign = PLATFORM_COLUMN if of.scope is Scope.GLOBAL or _to_platform(field) else "campaign_id"
+    return _foreign_key(of.table_name, field.column, campaign, field.column)
+
+
+def _to_platform(field: Field) -> bool:
+    """Returns whether a reference is to an entity of the platform."""
     reference = field.get(Reference)
     assert reference is not None
-    to_global = reference.type in declared and declared[reference.type].scope is Scope.GLOBAL
-    return _foreign_key(of.table_name, field.column, of.scope is not Scope.GLOBAL and not to_global, field.column)
+    return reference.type in declared and declared[reference.type].scope is Scope.GLOBAL
 
 
-def _foreign_key(table: str, column: str, scoped: bool, label: str) -> sa.ForeignKeyConstraint:
-    own, other = (["campaign_id", column], ["master.campaign_id", "master.id"]) if scoped else ([column], ["master.id"])
-    return sa.ForeignKeyConstraint(own, other, name=f"{table}_{label}_fkey")
+def _foreign_key(table: str, column: str, campaign: str, label: str) -> sa.ForeignKeyConstraint:
+    other = ["master.campaign_id", "master.id"]
+    return sa.ForeignKeyConstraint([campaign, column], other, name=f"{table}_{label}_fkey")
 
 
 def _check(table: str, field: Field) -> sa.CheckConstraint | None:
@@ -163,10 +178,7 @@ def _indexes(of: EntityType, table: sa.Table) -> list[sa.Index]:
         indexes.append(sa.Index(f"{table.name}_created_at_idx", table.c.created_at, table.c.master_id))
     for field in of.fields:
         column = table.c[field.column]
-        if of.scope is Scope.ROOT and field.has(Unique):
-            live = sa.text("deleted_at IS NULL")
-            indexes.append(sa.Index(f"{table.name}_{field.column}_key", column, unique=True, postgresql_where=live))
-        elif field.has(Filter, Reference, FromMetadata, Unique) and field.sortable:
+        if field.has(Filter, Reference, FromMetadata, Unique) and field.sortable:
             columns = [*(table.c[name] for name in lead), column, table.c.master_id]
             indexes.append(sa.Index(f"{table.name}_{field.column}_idx", *columns))
     if of.searched:

@@ -18,7 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import ops
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from ovasabi.database.roles import OWNER_ROLE, ensure_roles
 from ovasabi.errors import Kind, OvasabiError, such_as
@@ -28,8 +28,6 @@ from ovasabi.lifecycle.declared_schema import metadata_of
 from ovasabi.lifecycle.revisions import history, new_id, versions
 
 LOCK_TIMEOUT = "5s"
-MIGRATION_LOCK_TIMEOUT = "120s"
-"""How long to wait for another process that migrates the same database."""
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
@@ -82,7 +80,7 @@ async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) ->
     else:
         return
     try:
-        await sql_objects.apply(url, migration_lock_timeout=MIGRATION_LOCK_TIMEOUT, lock_timeout=LOCK_TIMEOUT)
+        await sql_objects.apply(url, lock_timeout=LOCK_TIMEOUT)
     except (sql_objects.ObjectFailed, asyncpg.PostgresError) as error:
         raise MigrationFailed(problem=str(error).splitlines()[0].rstrip(".")) from error
 
@@ -257,18 +255,24 @@ async def _online(url: str, run: Callable[[Config], None]) -> None:
 
     def with_connection(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"SET ROLE {OWNER_ROLE}")
-        # One process migrates at a time: a second one waits here, and then finds nothing left to do.
-        connection.exec_driver_sql(f"SET lock_timeout = '{MIGRATION_LOCK_TIMEOUT}'")
-        connection.exec_driver_sql(sql_objects.TAKE_MIGRATION_LOCK)
         connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         connection.commit()
         config.attributes["connection"] = connection
         run(config)
         connection.commit()
 
+    async def scalar(connection: AsyncConnection, sql: str) -> Any:
+        result = (await connection.exec_driver_sql(sql)).scalar()
+        await connection.commit()
+        return result
+
     try:
         async with engine.connect() as connection:
+            # One process migrates at a time: a second one waits here, and then finds nothing left to do.
+            await sql_objects.take_migration_lock(partial(scalar, connection))
             await connection.run_sync(with_connection)
+    except sql_objects.ObjectFailed as error:
+        raise MigrationFailed(problem=str(error)) from error
     except sa.exc.DBAPIError as error:
         problem = str(error.orig).split(": ", 1)[-1].splitlines()[0].rstrip(".")
         raise MigrationFailed(problem=problem) from error

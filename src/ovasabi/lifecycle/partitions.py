@@ -1,6 +1,5 @@
 """Partitions: finds the months that are missing, and creates them without blocking other work."""
 
-import asyncio
 from contextlib import suppress
 from datetime import date
 
@@ -9,7 +8,6 @@ import msgspec
 
 from ovasabi.database.connection import Database
 from ovasabi.database.sql import load
-from ovasabi.errors import OvasabiError
 from ovasabi.kernel.store import partitions
 
 _SQL = load(__file__)
@@ -62,13 +60,3 @@ async def complete(database: Database, months_ahead: int) -> int:
 async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
     """Creates a campaign's own partitions of every partitioned table, with their months; returns the leaf count."""
     return await partitions.dedicate(database, campaign, months_ahead)
-
-
-async def keep_ahead(database: Database, months_ahead: int, every_seconds: float = 3600) -> None:
-    """Creates missing months periodically, until cancelled. After an error it tries again in the next round."""
-    while True:
-        await asyncio.sleep(every_seconds)
-        try:
-            await ensure(database, months_ahead)
-        except (OvasabiError, asyncpg.PostgresError):
-            continue

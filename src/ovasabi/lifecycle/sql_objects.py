@@ -9,13 +9,16 @@ of one table while waiting for that of another would deadlock with concurrent wr
 run continues with the object that failed.
 """
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -30,8 +33,8 @@ DROPPED = "dropped"
 """The object that drops what was removed from the source tree."""
 
 _SQL = load(__file__)
-TAKE_MIGRATION_LOCK = _SQL["lock"]
-"""Waits until no other process migrates the database."""
+LOCK_WAIT_SECONDS = 120.0
+"""How long to wait for another process that migrates the same database."""
 _TABLE = (_SQL["table"], _SQL["column"], _SQL["comment"])
 _REQUIRES = re.compile(r"^-- requires: (.+)$", re.MULTILINE)
 _TRANSACTION = re.compile(r"^-- transaction: (own|none)$", re.MULTILINE)
@@ -193,13 +196,25 @@ async def _state_at(url: str) -> State:
         await connection.close()
 
 
-async def apply(url: str, *, migration_lock_timeout: str, lock_timeout: str) -> None:
+async def take_migration_lock(fetch: Callable[[str], Awaitable[Any]]) -> None:
+    """Waits until no other process migrates the database; the session then holds the lock.
+
+    `fetch` runs a statement in a transaction of its own, and returns its value. Raises ObjectFailed if another process
+    takes too long.
+    """
+    end = time.monotonic() + LOCK_WAIT_SECONDS
+    while not await fetch(_SQL["lock"]):
+        if time.monotonic() > end:
+            raise ObjectFailed("another process is migrating the database")
+        await asyncio.sleep(0.1)
+
+
+async def apply(url: str, *, lock_timeout: str) -> None:
     """Applies the objects that have changed. Those in the shared transaction are applied all together or not at all."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
-        await connection.execute(f"SET ROLE {OWNER_ROLE}; SET lock_timeout = '{migration_lock_timeout}'")
-        await connection.execute(TAKE_MIGRATION_LOCK)
-        await connection.execute(f"SET lock_timeout = '{lock_timeout}'")
+        await connection.execute(f"SET ROLE {OWNER_ROLE}; SET lock_timeout = '{lock_timeout}'")
+        await take_migration_lock(connection.fetchval)
         state = await state_of(connection)
         if steps := _steps(state):
             for statement in _TABLE:

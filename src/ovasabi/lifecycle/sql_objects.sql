@@ -24,9 +24,10 @@ SELECT to_regclass('public.alembic_version') IS NOT NULL AS migrated
 SELECT ARRAY(SELECT version_num::text FROM alembic_version ORDER BY version_num) AS revisions
 
 -- name: lock
--- One process migrates at a time: a second one waits here, and then finds nothing left to do.
+-- Whether this process may migrate: only one does at a time. It does not wait, because a waiting statement would block an index that is built
+-- concurrently.
 -- scope: none
-SELECT pg_advisory_lock(hashtextextended('ovasabi migrations', 0))
+SELECT pg_try_advisory_lock(hashtextextended('ovasabi migrations', 0))
 
 -- name: table
 -- The record of what was applied. Like alembic_version, it is created by the process that migrates, not by a migration.

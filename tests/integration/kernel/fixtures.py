@@ -36,10 +36,11 @@ def within(campaign: int) -> AbstractContextManager[Context]:
 
 
 async def make_campaign(database: Database, **values: Any) -> int:
-    """A campaign by the kernel alone, without the service's rules; answers its number."""
+    """A campaign by the kernel alone, without the service's rules and the directory; answers its number."""
     slug = f"k{uuid.uuid4().hex[:12]}"
+    number = (await database.write("SELECT nextval('campaign_number')::int"))[0][0]
     with acting(system_context("test")), on_platform("tests make campaigns"):
-        made = await Repository(database, Campaign).create({"slug": slug, "title": slug, **values})
+        made = await Repository(database, Campaign).create({"slug": slug, "title": slug, **values}, number=number)
     return made.campaign_id
 
 

@@ -121,8 +121,9 @@ async def test_rows_of_another_campaign_are_not_given_for_their_ids(database: Da
         await connection.execute("SELECT set_config('ovasabi.campaigns', $1, false)", f"{{{campaign}}}")
         rows = "SELECT master_id FROM found_entities($1, NULL::service_content_main, $2)"
         assert [row["master_id"] for row in await connection.fetch(rows, campaign, both)] == own
-        records = await connection.fetch("SELECT id FROM found_records($1)", both)
-        assert [row["id"] for row in records] == own
+        for records in ("found_records($1, $2)", "found_records($2)"):
+            found = await connection.fetch(f"SELECT id FROM {records} WHERE $1 > 0", campaign, both)
+            assert [row["id"] for row in found] == own
 
 
 async def test_whether_an_entity_exists_is_told_of_the_scopes_campaigns_only(

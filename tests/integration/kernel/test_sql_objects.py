@@ -13,6 +13,7 @@ from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.database.roles import ensure_roles
 from ovasabi.errors import StartError
 from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.declare.names import PLATFORM_COLUMN
 from ovasabi.kernel.events.log import read_events
 from ovasabi.kernel.search.full_text import search
 from ovasabi.kernel.store.repository import Repository
@@ -54,10 +55,14 @@ def edit(copy: Copy, name: str, old: str, new: str) -> None:
 
 
 async def contents_of(url: str) -> dict[str, str]:
-    """A digest of each table's rows, but for the list of types, which grows with the services that are added."""
+    """A digest of each table's rows, but for the list of types, which grows with the services that are added.
+
+    The column that a migration adds, with the same value in all rows, is left out.
+    """
     async with admin(url) as connection:
         tables = [row["name"] for row in await connection.fetch(CAMPAIGN_TABLES)] + ["api_key"]
-        digest = "SELECT count(*) || ' ' || coalesce(md5(string_agg(t::text, ',' ORDER BY t::text)), '') FROM {} AS t"
+        row = f"(to_jsonb(t) - '{PLATFORM_COLUMN}')::text"
+        digest = f"SELECT count(*) || ' ' || coalesce(md5(string_agg({row}, ',' ORDER BY {row})), '') FROM {{}} AS t"
         return {table: await connection.fetchval(digest.format(table)) for table in tables}
 
 

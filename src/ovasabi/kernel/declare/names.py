@@ -17,8 +17,10 @@ RESERVED_PLURALS = frozenset(
 """Attributes of the client, and fields of a page."""
 RESERVED_SERVICES = frozenset({"CampaignScope", "Client", "Connection", "Service", "Transport"})
 """Classes of the client that its services are based on, or belong to."""
-RESERVED_COLUMNS = frozenset({"master_id", "deleted_at", "search_vector"})
-"""Columns that every entity's table has in addition to the fields that every entity has."""
+PLATFORM_COLUMN = "platform_campaign_id"
+"""The column of a table that refers to the platform's entities: their campaign, which is always 0."""
+RESERVED_COLUMNS = frozenset({"master_id", "deleted_at", "search_vector", PLATFORM_COLUMN})
+"""Columns that an entity's table has in addition to the fields that every entity has."""
 SYSTEM_COLUMNS = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
 """Columns that every table in PostgreSQL has."""
 RESERVED_METHODS = frozenset({"page"})

@@ -98,18 +98,29 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> E:
         """Creates an entity; repeating the call with the same key has no further effect."""
         self.check(values, None)
-        if "prepare" not in self.hooks:
+        if self.hooks.isdisjoint(("prepare", "created")):
             return await self.repository.create(values, key=key)
         (draft,) = await self.prepare([NewEntity(values, key)])
         if isinstance(draft, OvasabiError):
             raise draft
-        return await self.repository.create(draft.values, key=draft.key, number=draft.number)
+        try:
+            entity = await self.repository.create(draft.values, key=draft.key, number=draft.number)
+        except OvasabiError as error:
+            await self.created([draft], [error])
+            raise
+        await self.created([draft], [entity])
+        return entity
 
     async def create_many(self, drafts: Sequence[NewEntity]) -> list[E | OvasabiError]:
         """Creates entities in one statement, under the same rules; returns an error in place of each refused one."""
         checked = [self._refusal(draft.values) or draft for draft in drafts]
         prepared = await _through(self.prepare, checked)
-        return await _through(self.repository.create_many, prepared)
+        return await _through(self._create_prepared, prepared)
+
+    async def _create_prepared(self, drafts: Sequence[NewEntity]) -> list[E | OvasabiError]:
+        results = await self.repository.create_many(drafts)
+        await self.created(drafts, results)
+        return results
 
     async def get(self, reference: int | str, *, as_of: datetime | None = None) -> E:
         """Returns an entity by id or uuid; with `as_of`, as it was at that time."""
@@ -148,7 +159,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
     async def delete(self, reference: int | str, *, expected_version: int | None = None) -> E:
         """Soft-deletes an entity, which can then be restored."""
         entity = await self._delete(reference, expected_version)
-        self.deleted(entity)
+        await self.deleted(entity)
         return entity
 
     async def _delete(self, reference: int | str, expected_version: int | None) -> E:
@@ -168,6 +179,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
     async def restore(self, reference: int | str) -> E:
         """Undoes the delete of an entity."""
         id, _ = self.repository.resolve(reference)
+        await self.before_restore(id)
         if "after_restore" not in self.hooks:
             return await self.repository.restore(id)
 

@@ -25,7 +25,7 @@ _HINTS = {
     "create_many": "Move the rule to check or prepare, which every create runs.",
     "update": "Move the rule to check or around_update, which every update runs.",
     "delete": "Move the rule to before_delete, after_delete or deleted, which every delete runs.",
-    "restore": "Move the rule to after_restore, which every restore runs.",
+    "restore": "Move the rule to before_restore or after_restore, which every restore runs.",
 }
 
 

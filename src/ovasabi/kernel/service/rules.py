@@ -13,10 +13,10 @@ from ovasabi.kernel.store.rows import NewEntity
 E = TypeVar("E", bound=Entity)
 
 HOOKS = {
-    MethodKind.CREATE: ("check", "prepare"),
+    MethodKind.CREATE: ("check", "prepare", "created"),
     MethodKind.UPDATE: ("check", "around_update"),
     MethodKind.DELETE: ("before_delete", "after_delete", "deleted"),
-    MethodKind.RESTORE: ("after_restore",),
+    MethodKind.RESTORE: ("before_restore", "after_restore"),
 }
 """The rules that apply to each operation."""
 RULES = frozenset(name for names in HOOKS.values() for name in names)
@@ -36,6 +36,9 @@ class Rules(Generic[E]):
         """
         return drafts
 
+    async def created(self, drafts: Sequence[NewEntity], results: Sequence[E | OvasabiError]) -> None:
+        """Runs when a create is complete, with the entity or the error of each draft that `prepare` let through."""
+
     @asynccontextmanager
     async def around_update(self, id: int, values: Mapping[str, Any]) -> AsyncIterator[None]:
         """Runs around an update: may refuse it before the `yield`, or lock what must not change until it is done."""
@@ -47,8 +50,11 @@ class Rules(Generic[E]):
     async def after_delete(self, entity: E) -> None:
         """Runs after a delete, in its transaction: `entity` is the deleted entity, still locked."""
 
-    def deleted(self, entity: E) -> None:
-        """Runs when a delete is complete, outside its transaction. Must not fail."""
+    async def deleted(self, entity: E) -> None:
+        """Runs when a delete is complete, outside its transaction."""
+
+    async def before_restore(self, id: int) -> None:
+        """Runs before a restore, outside its transaction: may refuse it."""
 
     async def after_restore(self, entity: E) -> None:
         """Runs after a restore, in its transaction."""

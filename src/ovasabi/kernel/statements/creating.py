@@ -22,7 +22,9 @@ class CreateStatements(ReadStatements, frozen=True, dict=True, eq=False):
 
     @cached_property
     def keys(self) -> tuple[Key, ...]:
-        """The entity's natural keys."""
+        """The entity's natural keys. Those of campaigns are unique in the directory."""
+        if self.of.scope is Scope.ROOT:
+            return ()
         return tuple(Key("+".join(g), tuple(self.of.by_name[part] for part in g)) for g in self.of.unique)
 
     @cached_property
@@ -49,8 +51,8 @@ judged AS MATERIALIZED (
   SELECT i.*, id_time(i.id) AS at, id_uuid(i.id) AS uuid, CASE
     WHEN i.key IS NULL THEN NULL
     ELSE (SELECT CASE WHEN d.digest = i.digest THEN '{REPLAYED}' ELSE '{KEY_REUSED}' END
-          FROM idempotency AS d WHERE d.campaign_id = {self._home} AND d.key = i.key) END AS known,
-    i.key IS NOT NULL AND row_number() OVER (PARTITION BY {self._home}, i.key ORDER BY i.position) > 1 AS repeated{
+          FROM idempotency AS d WHERE d.campaign_id = i.campaign_id AND d.key = i.key) END AS known,
+    i.key IS NOT NULL AND row_number() OVER (PARTITION BY i.campaign_id, i.key ORDER BY i.position) > 1 AS repeated{
                 "".join(self._contested(key) for key in self.keys)
             }
   FROM input AS i),
@@ -60,11 +62,11 @@ wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),{
             }
 claimed AS (
   INSERT INTO idempotency (campaign_id, key, digest, master_id)
-  SELECT {self._home}, key, digest, id FROM {rows} AS i WHERE key IS NOT NULL ORDER BY 1, key),
+  SELECT campaign_id, key, digest, id FROM {rows} AS i WHERE key IS NOT NULL ORDER BY 1, key),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, uuid, campaign_id, '{self.of.name}', left((n).{self.of.title}::text, 200), at, at FROM {rows}),{
-                self._insert_keys("keyed", f"{rows} AS i", "true") if self._registry_keys else ""
+                self._insert_keys("keyed", f"{rows} AS i", "true") if self.keys else ""
             }
 stored AS (
   INSERT INTO {self.table} ({names})
@@ -86,20 +88,11 @@ logged AS (
         return f"""SELECT d.position, coalesce(d.verdict, {uncounted}) AS _verdict, d.id, d.uuid
 FROM decided AS d LEFT JOIN accepted AS k USING (position) ORDER BY d.position"""
 
-    @property
-    def _home(self) -> str:
-        """The campaign in which keys are unique; for campaigns themselves, the platform."""
-        return "0" if self.of.scope is Scope.ROOT else "i.campaign_id"
-
-    @property
-    def _registry_keys(self) -> bool:
-        return bool(self.keys) and self.of.scope is not Scope.ROOT
-
     def _contested(self, key: Key) -> str:
         value = key.value("(i.n)")
         return (
             f",\n    {value} AS key_{key.column_suffix}, {value} IS NOT NULL AND row_number() OVER "
-            f"(PARTITION BY {self._home}, {value} ORDER BY i.position) > 1 AS contested_{key.column_suffix}"
+            f"(PARTITION BY i.campaign_id, {value} ORDER BY i.position) > 1 AS contested_{key.column_suffix}"
         )
 
     def _create_verdict(self) -> str:
@@ -124,10 +117,6 @@ FROM decided AS d LEFT JOIN accepted AS k USING (position) ORDER BY d.position""
         )
 
     def _holder(self, key: Key, value: str) -> str:
-        if self.of.scope is Scope.ROOT:
-            # Column by column, as in the unique index: with key_value() all campaigns would be read.
-            same = " AND ".join(f"h.{part.column} = (i.n).{part.column}" for part in key.parts)
-            return f"(SELECT h.master_id FROM {self.table} AS h WHERE {same} AND h.deleted_at IS NULL)"
         # The value is in a SELECT of its own: a function in the condition could leak a row through its error, so that
         # PostgreSQL (15.20) evaluates such a condition after the policy, without an index: all keys would be read.
         return (

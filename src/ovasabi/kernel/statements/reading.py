@@ -42,7 +42,7 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
     def _look_up(self, columns: str) -> str:
         own = {
             Scope.GLOBAL: "k.campaign_id = 0 AND s.master_id = k.id",
-            Scope.ROOT: "(k.campaign_id = 0 OR s.campaign_id = k.campaign_id) AND s.master_id = k.id",
+            Scope.ROOT: "s.campaign_id = k.campaign_id AND s.master_id = k.id",
             Scope.CAMPAIGN: by_primary_key("k", "$3"),
         }[self.of.scope]
         campaign = "s.campaign_id" if self.has_campaign else "k.campaign_id"
@@ -64,6 +64,8 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
 
         It calls only functions, so that no table is planned on each call: see docs/decisions/0013.
         """
+        alike = self.of.scope is not Scope.ROOT  # else each row has a campaign of its own
+        records = "found_records($2, h.ids)" if alike else "found_records(s.campaign_id, ARRAY[s.master_id])"
         body = f"""
   SELECT h.ranks[array_position(h.ids, s.master_id)] AS _rank, h.matched AS _matched,
     h.corrected AS _corrected, {self.columns}
@@ -72,7 +74,7 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
         WHERE {SEEN} OFFSET 0) AS h
   CROSS JOIN LATERAL found_entities($2, NULL::{self.table}, h.ids) AS s
-  JOIN LATERAL found_records(h.ids) AS m ON m.id = s.master_id"""
+  JOIN LATERAL {records} AS m ON m.id = s.master_id"""
         return scoped(body, Scoping.READ)
 
     def list(self, condition: str, order: str, limit: str) -> str:

@@ -40,7 +40,7 @@ decided AS MATERIALIZED (
   SELECT i.*, {self._update_verdict()} AS verdict
   FROM (SELECT t.*, jsonb_populate_record(NULL::{self.table}, t.data) AS n FROM input AS t) AS i),
 {self._bumped(f"name = CASE WHEN i.data ? '{title}' THEN left((i.n).{title}::text, 200) ELSE m.name END", "1")},{
-            self._move_keys if self._registry_keys else ""
+            self._move_keys if self.keys else ""
         }
 stored AS (
   UPDATE {self.table} AS s SET
@@ -61,13 +61,13 @@ FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.p
 freed AS (
   DELETE FROM master_key AS k USING bumped AS b JOIN decided AS i USING (position)
   WHERE k.campaign_id + 0 = i.campaign_id AND k.master_id = i.id),"""
-        return self._mark("1", "status = 2", "b.updated_at", "IS NULL", freed if self._registry_keys else "")
+        return self._mark("1", "status = 2", "b.updated_at", "IS NULL", freed if self.keys else "")
 
     @cached_property
     def restore(self) -> str:
         """Undoes `delete`, with the same parameters: claims the natural keys again, which may be refused."""
         row = f"{self.table} AS s JOIN bumped AS b ON s.master_id = b.id JOIN decided AS i ON i.position = b.position"
-        claim = self._insert_keys("keyed", row, self._target(), row="s") if self._registry_keys else ""
+        claim = self._insert_keys("keyed", row, self._target(), row="s") if self.keys else ""
         return self._mark("2", "status = 1", "NULL", "IS NOT NULL", claim)
 
     @cached_property

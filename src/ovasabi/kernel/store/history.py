@@ -7,7 +7,7 @@ import msgspec
 
 from ovasabi.database.connection import Database
 from ovasabi.database.sql import load
-from ovasabi.kernel.call.context import current_campaign, in_campaign
+from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import EntityNotFound
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
@@ -27,15 +27,13 @@ async def is_known(database: Database, key: str) -> bool:
 
 
 async def created_state(database: Database, cls: type[E], key: str) -> E:
-    """Returns the entity as it was when it was created with a client's key."""
+    """Returns the entity as it was when it was created with a client's key in the context's campaign."""
     campaign = current_campaign()
     rows = await read(database, _SQL["by_key"], scope_of(campaign), campaign, key)
     if not rows:
         raise EntityNotFound(type=type_of(cls).name, reference=key)
     id = rows[0]["master_id"]
-    # A campaign is created on the platform, but its row belongs to the campaign itself.
-    with in_campaign(rows[0]["campaign_id"]):
-        return await state_at(database, cls, id, id_time(id), version=1)
+    return await state_at(database, cls, id, id_time(id), version=1)
 
 
 async def state_at(database: Database, cls: type[E], id: int, at: datetime, *, version: int | None = None) -> E:

@@ -1,11 +1,9 @@
 -- The past of an entity.
 
 -- name: by_key
--- The entity that was created with a client's key. $1 scope, $2 campaign, $3 key. A campaign is created on the platform, but its row belongs
--- to the campaign itself.
+-- The entity that was created with a client's key. $1 scope, $2 campaign, $3 key.
 -- scope: read
-SELECT m.campaign_id, d.master_id FROM idempotency AS d JOIN master AS m ON m.id = d.master_id
-WHERE d.campaign_id = $2 AND d.key = $3 AND scope.s IS NOT NULL
+SELECT d.master_id FROM idempotency AS d WHERE d.campaign_id = $2 AND d.key = $3 AND scope.s IS NOT NULL
 
 -- name: events
 -- An entity's events up to a point in time, oldest first. $1 scope, $2 stream, $3 created_at, $4 the point in time, $5 campaign, $6 id, $7 type.

@@ -8,12 +8,11 @@ from uuid import UUID
 import msgspec
 
 from ovasabi.database.connection import Database, Row
-from ovasabi.database.sql import load
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.batching.batcher import Batcher, Limits, mergeable
 from ovasabi.kernel.batching.isolation import isolating
 from ovasabi.kernel.batching.single_flight import SingleFlight
-from ovasabi.kernel.call.context import current_campaign
+from ovasabi.kernel.call.context import current_campaign, in_campaign
 from ovasabi.kernel.call.errors import EntityNotFound, VersionConflict
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import atomically, read
@@ -29,7 +28,6 @@ from ovasabi.kernel.store.row_codec import Codec
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewEntity, NewRow
 from ovasabi.kernel.store.writer import Kind, Result, Writer
 
-_SQL = load(__file__)
 E = TypeVar("E", bound=Entity)
 RowKey = tuple[int, int]
 """The number of a campaign and the id of a row in it."""
@@ -68,7 +66,7 @@ class Repository(Generic[E]):
         """Creates one entity. Repeating a request with the same client `key` returns the entity created first."""
         campaign = current_campaign()
         if self.of.scope is Scope.ROOT:
-            campaign = await self.reserve_number() if number is None else number
+            campaign = _given(number)
         row, complete = await self.codec.new_row(values, key, campaign, verb)
         if mergeable():
             result = await self._creates.call(row, campaign=campaign, size=len(row.data))
@@ -79,10 +77,8 @@ class Repository(Generic[E]):
 
     async def create_many(self, drafts: Sequence[NewEntity], *, verb: str = "create") -> list[E | OvasabiError]:
         """Creates entities in one statement; returns them in order, with an error instead of each that was refused."""
-        campaigns = [current_campaign()] * len(drafts)
-        if self.of.scope is Scope.ROOT:
-            numbers = iter(await self._reserve_numbers(sum(draft.number is None for draft in drafts)))
-            campaigns = [next(numbers) if draft.number is None else draft.number for draft in drafts]
+        root, current = self.of.scope is Scope.ROOT, current_campaign()
+        campaigns = [_given(draft.number) if root else current for draft in drafts]
         ready: list[tuple[NewRow, dict[str, Any]] | OvasabiError] = []
         for draft, campaign in zip(drafts, campaigns, strict=True):
             try:
@@ -160,10 +156,6 @@ class Repository(Generic[E]):
         if parsed is None:
             raise EntityNotFound(type=self.of.name, reference=reference)
         return parsed
-
-    async def reserve_number(self) -> int:
-        """Reserves the number of a campaign that is yet to be created: small, sequential, and never reused."""
-        return (await self._reserve_numbers(1))[0]
 
     # -- implementation
 
@@ -251,7 +243,8 @@ class Repository(Generic[E]):
         if result["_verdict"] == creating.UNCOUNTED and self.of.counter is not None:
             return why_uncounted(self.of.name, self.of.counter, parents.get(row.parent or 0))
         if result["_verdict"] == creating.REPLAYED:
-            return await created_state(self.database, self.cls, str(row.key))
+            with in_campaign(row.campaign):  # that of a new campaign is its own
+                return await created_state(self.database, self.cls, str(row.key))
         return self.codec.created(result["id"], result["uuid"], row.campaign, values)
 
     async def _changed(self, result: Result, change: Change) -> E | OvasabiError:
@@ -268,9 +261,11 @@ class Repository(Generic[E]):
             type=self.of.name, reference=change.id, version=found.version, expected=change.expected_version
         )
 
-    async def _reserve_numbers(self, count: int) -> list[int]:
-        rows = await self.database.write(_SQL["draw_numbers"], count)
-        return [row[0] for row in rows]
+
+def _given(number: int | None) -> int:
+    if number is None:
+        raise TypeError("a campaign is created with the number of its entry in the directory")
+    return number
 
 
 def _or_raise(result: E | OvasabiError) -> E:

@@ -12,11 +12,11 @@ from ovasabi.database.pools import Pool
 from ovasabi.database.retry import CONTENTION, given_up, retry
 from ovasabi.errors import DatabaseUnavailable, OvasabiError
 from ovasabi.kernel.batching.isolation import isolating
-from ovasabi.kernel.call.context import PLATFORM, deadline
+from ovasabi.kernel.call.context import deadline
 from ovasabi.kernel.call.errors import Contended, KeyReused, KeyTaken, ReferenceMissing, from_postgres
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import contended, in_transaction, write
-from ovasabi.kernel.declare.entity import Scope, declared
+from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.declare.fields import Reference
 from ovasabi.kernel.declare.ids import id_time
 from ovasabi.kernel.statements import creating
@@ -170,9 +170,8 @@ class Writer:
 
     def _create_args(self, rows: list[NewRow]) -> tuple[object, ...]:
         campaigns = [row.campaign for row in rows]
-        root = self.sql.of.scope is Scope.ROOT
         return (
-            scope_of(*campaigns, PLATFORM) if root else scope_of(*campaigns),
+            scope_of(*campaigns),
             campaigns,
             [row.data for row in rows],
             [row.key for row in rows],

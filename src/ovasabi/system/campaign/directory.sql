@@ -1,8 +1,74 @@
--- The directory of campaigns.
+-- The directory of campaigns, which is the platform's: their numbers and slugs, and where they are.
 
 -- name: find
--- The number of a campaign, one that is not deleted before others. $1 the platform's scope, $2 slug, $3 number, $4 whether deleted ones count.
+-- A campaign by slug or number, one that is not deleted before others. $1 slug, $2 number, $3 whether deleted ones count.
+-- scope: none
+SELECT d.number FROM campaign_directory AS d
+WHERE (d.slug = $1 OR d.number = $2) AND (d.state = 'active' OR ($3 AND d.state = 'deleted'))
+ORDER BY d.state, d.changed_at DESC LIMIT 1
+
+-- name: enter
+-- Enters campaigns that are about to be created. $1 slugs, $2 client keys. Returns the number of each, in order: of one that was entered under the same
+-- key, that one's; null if the slug is taken. A slug that is refused draws no number.
+-- scope: none
+WITH wanted AS (
+  SELECT w.slug, w.key, w.position, d.number AS known, coalesce(d.state, 'creating') AS state,
+         row_number() OVER (PARTITION BY w.slug, d.number IS NULL ORDER BY w.position) AS turn
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (slug, key, position) LEFT JOIN campaign_directory AS d ON d.key = w.key),
+entered AS (
+  INSERT INTO campaign_directory (number, slug, state, key)
+  SELECT nextval('campaign_number'), f.slug, 'creating', f.key
+  FROM (SELECT w.* FROM wanted AS w
+        WHERE w.known IS NULL AND w.turn = 1
+          AND NOT EXISTS (SELECT 1 FROM campaign_directory AS d WHERE d.slug = w.slug AND d.state <> 'deleted')
+        ORDER BY w.position OFFSET 0) AS f
+  ON CONFLICT DO NOTHING RETURNING number, slug, key)
+SELECT coalesce(w.known, e.number) AS number, w.state
+FROM wanted AS w LEFT JOIN entered AS e ON w.known IS NULL AND e.slug = w.slug AND (w.turn = 1 OR e.key = w.key)
+ORDER BY w.position
+
+-- name: claim
+-- Makes the slug of a deleted campaign its own again. $1 number.
+-- scope: none
+UPDATE campaign_directory SET state = 'active', changed_at = clock_timestamp() WHERE number = $1 AND state = 'deleted'
+
+-- name: entry
+-- The entry of a campaign. $1 number.
+-- scope: none
+SELECT d.state, d.changed_at FROM campaign_directory AS d WHERE d.number = $1
+
+-- name: entity
+-- What became of a campaign, on its own server: no row if it was never created. $1 scope, $2 campaign.
 -- scope: read
-SELECT s.campaign_id FROM service_campaign_main AS s
-WHERE (s.slug = $2 OR s.campaign_id = $3) AND ($4 OR s.deleted_at IS NULL) AND scope.s IS NOT NULL
-ORDER BY s.deleted_at DESC NULLS FIRST LIMIT 1
+SELECT s.slug, s.deleted_at IS NOT NULL AS deleted FROM service_campaign_main AS s WHERE s.campaign_id = $2 AND scope.s IS NOT NULL
+
+-- name: settle
+-- Sets the state of an entry that has not changed since it was read. $1 number, $2 state, $3 when it had changed. Of a campaign that was never
+-- created ($4), the key is freed with the slug.
+-- scope: none
+UPDATE campaign_directory SET state = $2, key = CASE WHEN $4 THEN NULL ELSE key END, changed_at = clock_timestamp()
+WHERE number = $1 AND changed_at = $3
+
+-- name: entities
+-- All campaigns of a server, in order, after one. $1 scope, $2 the platform, $3 number, $4 limit.
+-- scope: read
+SELECT s.campaign_id AS number, s.slug, s.deleted_at IS NOT NULL AS deleted FROM service_campaign_main AS s
+WHERE ($2::int = 0 OR s.campaign_id = $2) AND s.campaign_id > $3 AND scope.s IS NOT NULL ORDER BY s.campaign_id LIMIT $4
+
+-- name: differing
+-- Those of a server's campaigns that the directory lacks, or has in another state. $1 numbers, $2 whether they are deleted.
+-- scope: none
+SELECT u.number, d.number IS NULL AS missing FROM unnest($1::int[], $2::boolean[]) AS u (number, deleted)
+LEFT JOIN campaign_directory AS d ON d.number = u.number
+WHERE d.number IS NULL OR d.state <> CASE WHEN u.deleted THEN 'deleted' ELSE 'active' END
+
+-- name: abandoned
+-- The campaigns whose creation was interrupted. $1 seconds since then.
+-- scope: none
+SELECT d.number FROM campaign_directory AS d
+WHERE d.state = 'creating' AND d.changed_at < clock_timestamp() - $1::float8 * interval '1 second'
+
+-- name: adopt
+-- Enters a campaign that exists. $1 number, $2 slug, $3 state.
+-- scope: none
+INSERT INTO campaign_directory (number, slug, state) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING

@@ -6,20 +6,23 @@ from typing import Any
 
 import msgspec
 
-from ovasabi.errors import OvasabiError
+from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.call.context import PLATFORM, Role, current_campaign
-from ovasabi.kernel.call.errors import KeyTaken
+from ovasabi.kernel.call.errors import InvalidValue, KeyTaken
 from ovasabi.kernel.declare.moves import move
 from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.store import partitions
-from ovasabi.kernel.store.history import is_known
-from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.system.campaign.directory import forget
+from ovasabi.system.campaign.directory import SLUG, Entry, claim, enter, settle
 from ovasabi.system.campaign.entity import Campaign, CampaignState
 from ovasabi.system.campaign.errors import DatesReversed, NothingScheduled, NotOnPlatform
 
 MONTHS_AHEAD = 2
+UNCERTAIN = frozenset(kind for kind in Kind if kind.transient or kind is Kind.INTERNAL)
+"""The errors after which a campaign may exist nevertheless."""
+INVALID_SLUG = InvalidValue(
+    field="slug", problem="The slug must begin with a letter and consist of 2 to 63 characters."
+)
 
 SCHEDULED, ACTIVE, INACTIVE = CampaignState.SCHEDULED, CampaignState.ACTIVE, CampaignState.INACTIVE
 COMPLETED, ARCHIVED = CampaignState.COMPLETED, CampaignState.ARCHIVED
@@ -41,13 +44,29 @@ class Campaigns(EntityService[Campaign]):
 
     async def prepare(self, drafts: Sequence[NewEntity]) -> Sequence[NewEntity | OvasabiError]:
         """A dedicated campaign gets partitions of its own."""
-        # They come first, so that none of its rows is ever in the shared pool. If the row is refused afterwards, the
-        # empty partitions remain: they are harmless, and their number is not used again.
-        return [await self._partitioned(draft) if draft.values.get("dedicated") else draft for draft in drafts]
+        # The directory gives each campaign its number before it is created.
+        slugs = [str(draft.values.get("slug")) for draft in drafts]
+        valid = [(slug, draft.key) for slug, draft in zip(slugs, drafts, strict=True) if SLUG.fullmatch(slug)]
+        entries = iter(await enter(self.database, [slug for slug, _ in valid], [key for _, key in valid]))
+        return [
+            await self._placed(draft, next(entries)) if SLUG.fullmatch(slug) else INVALID_SLUG
+            for slug, draft in zip(slugs, drafts, strict=True)
+        ]
 
-    def deleted(self, entity: Campaign) -> None:
+    async def created(self, drafts: Sequence[NewEntity], results: Sequence[Campaign | OvasabiError]) -> None:
+        """The slug of a campaign that is refused remains available."""
+        # An entry of a campaign that may have been created nevertheless is settled later, see `reconcile`.
+        for draft, result in zip(drafts, results, strict=True):
+            if draft.number is not None and not (isinstance(result, OvasabiError) and result.kind in UNCERTAIN):
+                await settle(self.database, self.database, draft.number)
+
+    async def deleted(self, entity: Campaign) -> None:
         """Until the campaign is restored, its data is retained, but cannot be accessed."""
-        forget(self.database, entity.campaign_id)
+        await settle(self.database, self.database, entity.campaign_id)
+
+    async def before_restore(self, id: int) -> None:
+        """The slug must not have been taken by another campaign in the meantime."""
+        await claim(self.database, current_campaign())
 
     @move(from_=[ACTIVE, INACTIVE], to=SCHEDULED, role=Role.ADMIN)
     async def schedule(self, campaign: Campaign) -> None:
@@ -71,13 +90,11 @@ class Campaigns(EntityService[Campaign]):
     async def archive(self, campaign: Campaign) -> None:
         """Archives the campaign. An active campaign must be deactivated or completed first."""
 
-    async def _partitioned(self, draft: NewEntity) -> NewEntity | OvasabiError:
-        if draft.key is not None and await is_known(self.database, draft.key):
-            return draft
-        # Checked before partitions are created; the insert itself has the final say.
-        page = await self.list(ListRequest(filter=f'slug = "{draft.values["slug"]}"', page_size=1))
-        if page.items:
+    async def _placed(self, draft: NewEntity, entry: Entry | None) -> NewEntity | OvasabiError:
+        if entry is None:
             return KeyTaken(field="slug", type="campaign", key="slug")
-        number = await self.repository.reserve_number()
-        await partitions.dedicate(self.database, number, MONTHS_AHEAD)
-        return msgspec.structs.replace(draft, number=number)
+        if entry.new and draft.values.get("dedicated"):
+            # They come first, so that none of its rows is ever in the shared pool. If the campaign is refused
+            # afterwards, the empty partitions remain: they are harmless, and their number is not used again.
+            await partitions.dedicate(self.database, entry.number, MONTHS_AHEAD)
+        return msgspec.structs.replace(draft, number=entry.number)

@@ -25,18 +25,15 @@ judged AS MATERIALIZED (
   SELECT i.*, id_time(i.id) AS at, id_uuid(i.id) AS uuid, CASE
     WHEN i.key IS NULL THEN NULL
     ELSE (SELECT CASE WHEN d.digest = i.digest THEN 'replayed' ELSE 'key_reused' END
-          FROM idempotency AS d WHERE d.campaign_id = 0 AND d.key = i.key) END AS known,
-    i.key IS NOT NULL AND row_number() OVER (PARTITION BY 0, i.key ORDER BY i.position) > 1 AS repeated,
-    key_value((i.n).slug::text) AS key_slug, key_value((i.n).slug::text) IS NOT NULL AND row_number() OVER (PARTITION BY 0, key_value((i.n).slug::text) ORDER BY i.position) > 1 AS contested_slug
+          FROM idempotency AS d WHERE d.campaign_id = i.campaign_id AND d.key = i.key) END AS known,
+    i.key IS NOT NULL AND row_number() OVER (PARTITION BY i.campaign_id, i.key ORDER BY i.position) > 1 AS repeated
   FROM input AS i),
 decided AS MATERIALIZED (SELECT i.*, CASE WHEN i.known IS NOT NULL THEN i.known WHEN i.repeated THEN 'again'
-    WHEN true AND (i.n).owner_id IS NOT NULL AND NOT entity_exists(0, (i.n).owner_id, 'user') THEN 'missing:owner_id'
-    WHEN (SELECT h.master_id FROM service_campaign_main AS h WHERE h.slug = (i.n).slug AND h.deleted_at IS NULL) IS NOT NULL THEN 'taken:slug'
-    WHEN i.contested_slug THEN 'again' END AS verdict FROM judged AS i),
+    WHEN true AND (i.n).owner_id IS NOT NULL AND NOT entity_exists(0, (i.n).owner_id, 'user') THEN 'missing:owner_id' END AS verdict FROM judged AS i),
 wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),
 claimed AS (
   INSERT INTO idempotency (campaign_id, key, digest, master_id)
-  SELECT 0, key, digest, id FROM wanted AS i WHERE key IS NOT NULL ORDER BY 1, key),
+  SELECT campaign_id, key, digest, id FROM wanted AS i WHERE key IS NOT NULL ORDER BY 1, key),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, uuid, campaign_id, 'campaign', left((n).title::text, 200), at, at FROM wanted),
@@ -97,7 +94,7 @@ LATERAL (
   FROM unnest($2::int[], $3::timestamptz[], $4::bigint[]) AS k (campaign_id, at, id)
   CROSS JOIN LATERAL (
     SELECT s.* FROM service_campaign_main AS s
-    WHERE (k.campaign_id = 0 OR s.campaign_id = k.campaign_id) AND s.master_id = k.id
+    WHERE s.campaign_id = k.campaign_id AND s.master_id = k.id
       AND s.deleted_at IS NULL OFFSET 0) AS s
   CROSS JOIN LATERAL (
     SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = s.campaign_id OFFSET 0) AS m
@@ -180,7 +177,7 @@ LATERAL (
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
         WHERE scope.s IS NOT NULL OFFSET 0) AS h
   CROSS JOIN LATERAL found_entities($2, NULL::service_campaign_main, h.ids) AS s
-  JOIN LATERAL found_records(h.ids) AS m ON m.id = s.master_id
+  JOIN LATERAL found_records(s.campaign_id, ARRAY[s.master_id]) AS m ON m.id = s.master_id
   OFFSET 0) AS x;
 
 -- name: update
@@ -194,8 +191,7 @@ input AS MATERIALIZED (
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE scope.s IS NOT NULL ORDER BY u.id),
 decided AS MATERIALIZED (
-  SELECT i.*, CASE WHEN i.data ? 'owner_id' AND (i.n).owner_id IS NOT NULL AND NOT entity_exists(0, (i.n).owner_id, 'user') THEN 'missing:owner_id'
-    WHEN i.data ? 'slug' AND (SELECT h.master_id FROM service_campaign_main AS h WHERE h.slug = (i.n).slug AND h.deleted_at IS NULL) <> i.id THEN 'taken:slug' END AS verdict
+  SELECT i.*, CASE WHEN i.data ? 'owner_id' AND (i.n).owner_id IS NOT NULL AND NOT entity_exists(0, (i.n).owner_id, 'user') THEN 'missing:owner_id' END AS verdict
   FROM (SELECT t.*, jsonb_populate_record(NULL::service_campaign_main, t.data) AS n FROM input AS t) AS i),
 bumped AS (
   UPDATE master AS m SET name = CASE WHEN i.data ? 'title' THEN left((i.n).title::text, 200) ELSE m.name END, version = m.version + 1,

@@ -65,7 +65,7 @@ count_logged AS (
         FROM (SELECT * FROM accepted WHERE parent IS NOT NULL ORDER BY position) AS k) AS e),
 claimed AS (
   INSERT INTO idempotency (campaign_id, key, digest, master_id)
-  SELECT i.campaign_id, key, digest, id FROM accepted AS i WHERE key IS NOT NULL ORDER BY 1, key),
+  SELECT campaign_id, key, digest, id FROM accepted AS i WHERE key IS NOT NULL ORDER BY 1, key),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, uuid, campaign_id, 'reaction', left((n).kind::text, 200), at, at FROM accepted),

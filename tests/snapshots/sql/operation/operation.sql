@@ -64,7 +64,7 @@ decided AS MATERIALIZED (SELECT i.*, CASE WHEN i.known IS NOT NULL THEN i.known 
 wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),
 claimed AS (
   INSERT INTO idempotency (campaign_id, key, digest, master_id)
-  SELECT i.campaign_id, key, digest, id FROM wanted AS i WHERE key IS NOT NULL ORDER BY 1, key),
+  SELECT campaign_id, key, digest, id FROM wanted AS i WHERE key IS NOT NULL ORDER BY 1, key),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, uuid, campaign_id, 'operation', left((n).kind::text, 200), at, at FROM wanted),

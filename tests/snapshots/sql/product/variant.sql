@@ -96,7 +96,7 @@ count_logged AS (
         FROM (SELECT * FROM accepted WHERE parent IS NOT NULL ORDER BY position) AS k) AS e),
 claimed AS (
   INSERT INTO idempotency (campaign_id, key, digest, master_id)
-  SELECT i.campaign_id, key, digest, id FROM accepted AS i WHERE key IS NOT NULL ORDER BY 1, key),
+  SELECT campaign_id, key, digest, id FROM accepted AS i WHERE key IS NOT NULL ORDER BY 1, key),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, uuid, campaign_id, 'variant', left((n).name::text, 200), at, at FROM accepted),
@@ -270,7 +270,7 @@ LATERAL (
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
         WHERE scope.s IS NOT NULL OFFSET 0) AS h
   CROSS JOIN LATERAL found_entities($2, NULL::service_product_variant, h.ids) AS s
-  JOIN LATERAL found_records(h.ids) AS m ON m.id = s.master_id
+  JOIN LATERAL found_records($2, h.ids) AS m ON m.id = s.master_id
   OFFSET 0) AS x;
 
 -- name: update

@@ -38,7 +38,7 @@ decided AS MATERIALIZED (SELECT i.*, CASE WHEN i.known IS NOT NULL THEN i.known 
 wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),
 claimed AS (
   INSERT INTO idempotency (campaign_id, key, digest, master_id)
-  SELECT i.campaign_id, key, digest, id FROM wanted AS i WHERE key IS NOT NULL ORDER BY 1, key),
+  SELECT campaign_id, key, digest, id FROM wanted AS i WHERE key IS NOT NULL ORDER BY 1, key),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, uuid, campaign_id, 'user', left((n).username::text, 200), at, at FROM wanted),
@@ -195,7 +195,7 @@ LATERAL (
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
         WHERE scope.s IS NOT NULL OFFSET 0) AS h
   CROSS JOIN LATERAL found_entities($2, NULL::service_user_master, h.ids) AS s
-  JOIN LATERAL found_records(h.ids) AS m ON m.id = s.master_id
+  JOIN LATERAL found_records($2, h.ids) AS m ON m.id = s.master_id
   OFFSET 0) AS x;
 
 -- name: secrets

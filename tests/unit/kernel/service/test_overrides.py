@@ -150,7 +150,9 @@ async def around_bare(self: Any, a: Any, b: Any) -> Any:
         ("around_update", around, around_bare, "must be declared with `async def` and @asynccontextmanager."),
         ("before_delete", one, plain(1), "must be declared with `async def`."),
         ("after_delete", one, two, "must have the parameters (self, entity)."),
-        ("deleted", plain(1), one, "must be declared with `def`."),
+        ("created", two, one, "must have the parameters (self, drafts, results)."),
+        ("deleted", one, plain(1), "must be declared with `async def`."),
+        ("before_restore", one, plain(1), "must be declared with `async def`."),
         ("after_restore", one, staticmethod(one), "must be a method."),
     ],
 )

@@ -24,18 +24,8 @@ from tests.unit.kernel.statements.rule.tables import FUNCTIONS, NAMING_ONLY, ROO
 
 PACKAGE = Path(ovasabi.__file__).parent
 
-SLUG = "a slug is unique on the whole platform, and its index has no campaign"
 THE_LOG = "the log of all campaigns has the same epochs: a position, and nothing of what is in an event"
 EXCEPTIONS = {
-    ("campaign: create", "service_campaign_main: its campaign is not bound"): SLUG,
-    ("campaign: update", "service_campaign_main: its campaign is not bound"): SLUG,
-    ("system/campaign/directory.sql: find", "service_campaign_main: its campaign is not bound"): SLUG,
-    ("kernel/store/history.sql: by_key", "master: its campaign is not bound"): (
-        "a campaign is created under a key of the platform and lives in itself; the key's row names its id"
-    ),
-    ("runtime.sql: campaigns", "service_campaign_main: its campaign is not bound"): (
-        "the number of all campaigns, for who runs the platform"
-    ),
     ("system/operation/running.sql: due", "due_operations: called before the scope is set"): (
         "the one look over all campaigns: numbers, and nothing of what is in them"
     ),

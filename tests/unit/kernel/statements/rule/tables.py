@@ -24,6 +24,7 @@ TABLES = {of.table_name for of in _own} | {
 UNSCOPED = {
     "entity_type": "which entities there are is the same for all campaigns",
     "api_key": "a key is looked up before its campaign is known",
+    "campaign_directory": "a campaign is looked up before there is a scope",
     "alembic_version": "the migration that the database is at",
     "log_epoch": "the log of all campaigns has the same epochs",
     "sql_object": "which text of each object was applied",

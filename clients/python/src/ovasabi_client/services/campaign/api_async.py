@@ -38,6 +38,8 @@ class AsyncCampaigns(AsyncService):
 
         A dedicated campaign gets partitions of its own.
 
+        The slug of a campaign that is refused remains available.
+
         Requires the `admin` role.
 
         Args:
@@ -237,6 +239,8 @@ class AsyncCampaigns(AsyncService):
 
     async def restore(self, reference: Reference, /) -> Campaign:
         """Restores the deleted campaign.
+
+        The slug must not have been taken by another campaign in the meantime.
 
         Requires the `admin` role.
 
