@@ -1,5 +1,5 @@
 -- A logical copy may keep the home of its own, but has positions that its server has not reached.
--- requires: events/log_home, events/log_newest, events/log_position
+-- requires: events/log_home, events/log_last, events/log_position
 CREATE OR REPLACE FUNCTION log_moved() RETURNS text
 LANGUAGE plpgsql STABLE
 AS $$
@@ -13,7 +13,7 @@ BEGIN
     WHEN kept.server <> home.server THEN 'The database is on another server.'
     WHEN kept.database <> home.database THEN 'The database was copied or restored on the same server.'
     WHEN kept.timeline <> home.timeline THEN 'The server continues on another timeline: it was restored, or its standby took over.'
-    WHEN log_newest() >= log_position(coalesce(kept.epoch, 0), pg_snapshot_xmax(pg_current_snapshot()))
+    WHEN log_last() >= log_position(coalesce(kept.epoch, 0), pg_snapshot_xmax(pg_current_snapshot()))
       THEN 'The log has events from another server.' END;
 END $$;
 COMMENT ON FUNCTION log_moved() IS 'Why the event log needs a new epoch; null if it needs none.';

@@ -13,9 +13,7 @@ EXCEPTIONS = {
     "due_operations: operation_work: its campaign is not bound": ALL_CAMPAIGNS,
     "due_operations: lease: its campaign is not bound": ALL_CAMPAIGNS,
     "due_operations: it runs beyond row-level security, and does not ask for the scope first": ALL_CAMPAIGNS,
-    "log_newest: service_event: its campaign is not bound": THE_LOG,
-    "log_moved: log_newest: its campaign is not bound": THE_LOG,
-    "new_log_epoch: log_newest: its campaign is not bound": THE_LOG,
+    "log_last: service_event: its campaign is not bound": THE_LOG,
     "log_arrived: it runs beyond row-level security, and does not ask for the scope first": THE_LOG,
     "search_places: master: its campaign is not bound": (
         "the newest up to the campaign's last; those of others are left out before they are counted"

@@ -1,5 +1,5 @@
 -- The newest events by time have the largest positions, except for those of transactions that ran at the same time.
-CREATE OR REPLACE FUNCTION log_newest() RETURNS xid8
+CREATE OR REPLACE FUNCTION log_last() RETURNS xid8
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
@@ -11,4 +11,4 @@ BEGIN
   END LOOP;
   RETURN (SELECT position FROM unnest(newest) AS position ORDER BY position DESC LIMIT 1);
 END $$;
-COMMENT ON FUNCTION log_newest() IS 'About the largest position in the event log, of the events that the role may see.';
+COMMENT ON FUNCTION log_last() IS 'About the largest position in the event log, of the events that the role may see.';
