@@ -7,7 +7,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from ovasabi.kernel.declare.entity import EntityType, Scope, declared
-from ovasabi.kernel.declare.fields import Bounds, Field, Filter, FromMetadata, Reference, Unique
+from ovasabi.kernel.declare.fields import (
+    SEARCHED_CHARACTERS,
+    Bounds,
+    Field,
+    Filter,
+    FromMetadata,
+    Reference,
+    Unique,
+)
 from ovasabi.kernel.declare.names import PLATFORM_COLUMN
 
 NAMING = {
@@ -98,7 +106,7 @@ def _default(field: Field) -> sa.TextClause | None:
         escaped = str(value).replace("'", "''")
         return sa.text(f"'{escaped}'")
     if value in ([], {}):
-        return sa.text("'{}'")
+        return sa.text("'[]'" if value == [] and not field.is_list else "'{}'")  # a list that is stored as JSON
     raise TypeError(f"the default of {field.name} cannot be written in SQL; make it nullable or required")
 
 
@@ -131,12 +139,12 @@ def _named(text: str) -> sa.types.TypeEngine[Any]:
 
 
 def _vector(of: EntityType) -> str:
-    """Returns the expression of the search vector. Texts are cut so that it stays below PostgreSQL's limit of 1 MB."""
+    """Returns the expression of the search vector, from the beginning of each text: see `Sizes`."""
     parts = []
     for field in of.searched:
         text = f"words_of({field.identifier})" if field.is_list else field.identifier
         weight = next(m.weight for m in field.markers if hasattr(m, "weight"))
-        parts.append(f"setweight(to_tsvector('simple', left(coalesce({text}, ''), 200000)), '{weight}')")
+        parts.append(f"setweight(to_tsvector('simple', left(coalesce({text}, ''), {SEARCHED_CHARACTERS})), '{weight}')")
     if of.partitioned:
         # The campaign is a word of each row, which no text can contain, so one index finds a campaign's rows by words.
         parts.append("array_to_tsvector(ARRAY[' ' || campaign_id::text])")
@@ -164,7 +172,7 @@ def _check(table: str, field: Field) -> sa.CheckConstraint | None:
     bounds = field.get(Bounds) or (None if field.is_list else field.meta)
     if bounds is None:
         return None
-    limits = [(">=", bounds.ge), (">", bounds.gt), ("<=", bounds.le)]
+    limits = [(">=", bounds.ge), (">", bounds.gt), ("<=", bounds.le), ("<", getattr(bounds, "lt", None))]
     text = " AND ".join(f"{field.identifier} {sign} {limit}" for sign, limit in limits if limit is not None)
     return sa.CheckConstraint(text, name=sa.schema.conv(f"{table}_{field.column}_check")) if text else None
 

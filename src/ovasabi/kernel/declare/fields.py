@@ -1,7 +1,6 @@
 """Fields of entities: markers in annotations, from which columns, checks and API schemas are derived."""
 
 import datetime
-import types
 import typing
 import uuid
 from collections.abc import Callable
@@ -10,11 +9,17 @@ from enum import Enum, StrEnum
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import NODEFAULT, UNSET, Meta, UnsetType
+from msgspec import NODEFAULT, UNSET, Meta
 
 from ovasabi.errors import OvasabiError
+from ovasabi.kernel.declare.checks.annotations import hints_of, parts_of
 from ovasabi.kernel.declare.ids import MAX_ID
 from ovasabi.kernel.declare.names import QUOTED
+
+INDEXED_BYTES = 2600
+"""How long a text can be in an index: a third of a page, less what else is in its entry."""
+SEARCHED_CHARACTERS = 200_000
+"""How much of each text is searched."""
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -126,9 +131,13 @@ class Bounds(Marker, frozen=True):
 
 
 class FromMetadata(Marker, frozen=True):
-    """A hot key: a read-only, indexed field that the database derives from this path in the metadata."""
+    """A hot key: a read-only, indexed field that the database derives from this path in the metadata.
+
+    What is longer than `max_length` characters, or than 2600 bytes, is refused.
+    """
 
     path: str
+    max_length: int = INDEXED_BYTES
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -153,8 +162,22 @@ class Field(msgspec.Struct, frozen=True):
         return any(isinstance(marker, kinds) for marker in self.markers)
 
     @property
+    def indexed_characters(self) -> int | None:
+        """The length of a text that is indexed; None for what is not. Its length in bytes is limited as well."""
+        if self.base is not str or self.has(Secret) or not self.sortable:
+            return None
+        declared = self.meta.max_length if self.meta is not None else None
+        return INDEXED_BYTES if declared is None else min(declared, INDEXED_BYTES)
+
+    @property
     def request_type(self) -> Any:
-        """Its annotation in requests: integers are limited to the column's range, and references to possible ids."""
+        """Its annotation in requests: integers are limited to the column's range, references to possible ids, and
+        texts to what can be indexed."""
+        characters, meta = self.indexed_characters, self.meta or Meta()
+        if characters is not None and characters != meta.max_length:
+            kept = {name: getattr(meta, name) for name in _OF_TEXTS}
+            text = Annotated[str, Meta(**kept, max_length=characters)]
+            return text | None if self.nullable else text
         if self.base is not int:
             return self.annotation
         least, most = (1, MAX_ID) if self.has(Reference) else (-(1 << 63), (1 << 63) - 1)
@@ -223,6 +246,8 @@ class Field(msgspec.Struct, frozen=True):
         return self.default_factory() if self.default_factory is not NODEFAULT else self.default
 
 
+_OF_TEXTS = ("pattern", "min_length", "title", "description", "examples", "extra_json_schema")
+"""What `Meta` says about a text besides its greatest length."""
 _SCALARS: dict[Any, str] = {
     str: "text",
     bool: "boolean",
@@ -245,7 +270,7 @@ def _scalar_type(base: Any) -> str | None:
 
 def read_fields(cls: type[msgspec.Struct], inherited: set[str]) -> tuple[Field, ...]:
     """Returns the fields that a struct class itself declares, in order of declaration."""
-    hints = typing.get_type_hints(cls, include_extras=True)
+    hints = hints_of(cls.__name__, cls)
     defaults = {field.name: field for field in msgspec.structs.fields(cls)}
     return tuple(
         _read_field(name, hints[name], defaults[name]) for name in cls.__struct_fields__ if name not in inherited
@@ -253,27 +278,15 @@ def read_fields(cls: type[msgspec.Struct], inherited: set[str]) -> tuple[Field, 
 
 
 def _read_field(name: str, hint: Any, info: msgspec.structs.FieldInfo) -> Field:
-    extras: tuple[Any, ...] = ()
-    base = hint
-    if typing.get_origin(base) is Annotated:
-        base, *rest = typing.get_args(base)
-        extras = tuple(rest)
-    arms = typing.get_args(base) if typing.get_origin(base) in (typing.Union, types.UnionType) else ()
-    nullable = type(None) in arms or UnsetType in arms
-    if nullable:
-        (base,) = (arm for arm in arms if arm not in (type(None), UnsetType))
-    if typing.get_origin(base) is Annotated:
-        base, *rest = typing.get_args(base)
-        extras = (*extras, *rest)
-    meta = next((extra for extra in extras if isinstance(extra, Meta)), None)
+    parts = parts_of(hint)
     return Field(
         name=name,
         annotation=hint,
-        base=base,
-        nullable=nullable,
+        base=parts.types[0] if len(parts.types) == 1 else hint,
+        nullable=parts.nullable,
         default=None if info.default is UNSET else info.default,
         default_factory=info.default_factory,
-        markers=tuple(extra for extra in extras if isinstance(extra, Marker)),
-        meta=meta,
-        description=meta.description if meta is not None else None,
+        markers=tuple(extra for extra in parts.extras if isinstance(extra, Marker)),
+        meta=parts.meta,
+        description=parts.meta.description if parts.meta is not None else None,
     )

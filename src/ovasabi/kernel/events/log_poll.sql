@@ -1,12 +1,12 @@
 -- Polling the event log, and the horizon up to which it can be read. All transactions before the oldest running one have ended, so a poll sees
 -- all of their events: it has read the log up to the transaction before the oldest running one (the horizon). The event id of the horizon is one
--- of an hour ahead, so that it comes after each event of that transaction even if a clock was set back; and `earliest` can still derive from it
+-- of an hour ahead, so that it comes after each event of that transaction even if a statement took a while; and `earliest` can still derive from it
 -- the months in which to read on.
 
 -- name: horizon
 -- The horizon, and the epochs of the log.
 -- scope: none
-SELECT log.horizon::text AS horizon, time_id(clock_timestamp() + interval '1 hour') AS horizon_id, log.epochs FROM log_end() AS log
+SELECT log.horizon::text AS horizon, time_id(present_time() + interval '1 hour') AS horizon_id, log.epochs FROM log_end() AS log
 
 -- name: poll
 -- The horizon, the epochs of the log, and the next events of some campaigns, each after its own position. $1 scope, $2 campaigns, $3 and $4 their positions, $5 streams,
@@ -16,7 +16,7 @@ SELECT log.horizon::text AS horizon, time_id(clock_timestamp() + interval '1 hou
 -- error of a failed cast could reveal the value it was compared with, so PostgreSQL (15.20, unlike 15.18) checks such a condition after the policy.
 -- scope: read
 SELECT k.number, log.text AS horizon, log.id AS horizon_id, log.epochs, x.*
-FROM (SELECT horizon, horizon::text AS text, time_id(clock_timestamp() + interval '1 hour') AS id, epochs FROM log_end() OFFSET 0) AS log
+FROM (SELECT horizon, horizon::text AS text, time_id(present_time() + interval '1 hour') AS id, epochs FROM log_end() OFFSET 0) AS log
 CROSS JOIN unnest($2::int[], $3::text[]::xid8[], $4::bigint[]) WITH ORDINALITY AS k (campaign_id, xid, id, number)
 LEFT JOIN LATERAL (
   SELECT e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,
