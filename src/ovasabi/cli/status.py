@@ -25,6 +25,9 @@ DATABASE_FIELDS = (
     "next_step",
     "campaigns",
     "leaves",
+    "log_epoch",
+    "log_moved",
+    "feed_held_by",
     "background",
 )
 
