@@ -20,7 +20,7 @@ from ovasabi.kernel.call.context import PLATFORM, Role, acting, in_campaign, sys
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import partitions, sql_objects
+from ovasabi.lifecycle import partitions, server_number, sql_objects
 from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
@@ -76,6 +76,7 @@ async def running(url: str, settings: Settings, elsewhere: Finding | None = None
     database = await pools(url, settings).open()
     background = asyncio.create_task(_maintain(database, settings))
     try:
+        await partitions.note_present(database)
         async with nullcontext() if elsewhere is None else elsewhere(peers) as find:
             registry = ServiceRegistry(database, find, kept_bytes=settings.search_cache_mb << 20)
             try:
@@ -91,14 +92,23 @@ async def running(url: str, settings: Settings, elsewhere: Finding | None = None
         await database.close()
 
 
-async def _maintain(database: Database, settings: Settings, every_seconds: float = 3600) -> None:
-    """Does what is due hourly, until cancelled. After an error it is tried again in the next round."""
+async def _maintain(
+    database: Database, settings: Settings, every_seconds: float = 3600, look_seconds: float = 60
+) -> None:
+    """Does what is due hourly, and when a month begins, until cancelled. After an error it is tried again."""
+    clock = asyncio.get_running_loop().time
+    month, done_at = database.present.now().month, clock()
     while True:
-        await asyncio.sleep(every_seconds)
+        await asyncio.sleep(min(look_seconds, every_seconds))
+        with suppress(OvasabiError, asyncpg.PostgresError):
+            await partitions.note_present(database)
+        if database.present.now().month == month and clock() - done_at < every_seconds:
+            continue
         with suppress(OvasabiError, asyncpg.PostgresError):
             await partitions.ensure(database, settings.months_ahead)
         with suppress(OvasabiError, asyncpg.PostgresError):
             await directory.reconcile(database, database)
+        month, done_at = database.present.now().month, clock()
 
 
 async def prepare(url: str, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Prepared:
@@ -111,6 +121,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
         await migrations.upgrade(url, progress)
         state = await _state(url)
     _require_tables(state)
+    await server_number.check(url, settings.server_number, choose=True)
     database = await pools(url, settings).open()
     try:
         await partitions.complete(database, settings.months_ahead)
@@ -137,6 +148,7 @@ async def check(url: str, settings: Settings) -> None:
         problem = "The functions and policies of the database are out of date."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
     _require_tables(state)
+    await server_number.check(url, settings.server_number)
 
 
 def _require_tables(state: sql_objects.State) -> None:

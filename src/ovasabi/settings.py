@@ -47,6 +47,8 @@ class Settings(BaseSettings):
 
     home: Annotated[Path, AfterValidator(_directory)] = Field(default=Path("~/.ovasabi"), validate_default=True)
     database_url: Annotated[SecretStr, AfterValidator(_postgresql)] | None = None
+    # The number of the database server, which its ids contain. Each server of an installation has its own.
+    server_number: int = Field(default=0, ge=0, le=31)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     # The port of gRPC. Unset: the port after `port`; 0: gRPC is disabled.

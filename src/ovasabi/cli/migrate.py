@@ -67,12 +67,13 @@ async def _plan(settings: Settings) -> str:
 async def _upgrade(settings: Settings) -> str:
     from ovasabi.database.connection import Database
     from ovasabi.gateway.contract.checks import discovered
-    from ovasabi.lifecycle import migrations, partitions, sql_objects
+    from ovasabi.lifecycle import migrations, partitions, server_number, sql_objects
 
     discovered()
     async with resource(settings, start=True, create=True) as url:
         await _check_connection(url)
         await migrations.upgrade(url, progress=say)
+        await server_number.check(url, settings.server_number, choose=True)
         database = await Database(url, readers=1, writers=1).open()
         try:
             created = await partitions.complete(database, settings.months_ahead)
