@@ -56,20 +56,20 @@ def _renumber(files: tuple[Path, ...]) -> str:
 
 
 async def _plan(settings: Settings) -> str:
-    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import discovered
     from ovasabi.lifecycle import migrations
 
-    discover()
+    discovered()
     async with _plannable(settings) as url:
         return (await migrations.plan(url)).strip() or "nothing to do"
 
 
 async def _upgrade(settings: Settings) -> str:
     from ovasabi.database.connection import Database
-    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import discovered
     from ovasabi.lifecycle import migrations, partitions, server_number, sql_objects
 
-    discover()
+    discovered()
     async with resource(settings, start=True, create=True) as url:
         await _check_connection(url)
         await migrations.upgrade(url, progress=say)
@@ -85,10 +85,10 @@ async def _upgrade(settings: Settings) -> str:
 
 
 async def _new(settings: Settings, message: str) -> str:
-    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import discovered
     from ovasabi.lifecycle import migrations
 
-    discover()
+    discovered()
     async with _plannable(settings) as url:
         if not _has_database(settings):
             await migrations.upgrade(url)  # the temporary one, to compare with
