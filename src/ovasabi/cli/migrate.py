@@ -73,7 +73,7 @@ async def _upgrade(settings: Settings) -> str:
     async with resource(settings, start=True, create=True) as url:
         await _check_connection(url)
         await migrations.upgrade(url, progress=say)
-        await server_number.check(url, settings.server_number, choose=True)
+        await server_number.settle(url, settings.server_number)
         database = await Database(url, readers=1, writers=1).open()
         try:
             created = await partitions.complete(database, settings.months_ahead)

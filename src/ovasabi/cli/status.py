@@ -25,6 +25,8 @@ DATABASE_FIELDS = (
     "next_step",
     "campaigns",
     "leaves",
+    "server_number",
+    "ids_ahead_seconds",
     "background",
 )
 
