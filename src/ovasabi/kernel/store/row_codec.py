@@ -21,6 +21,7 @@ from ovasabi.kernel.declare.fields import Bounds, Field, FromMetadata, Numeric, 
 from ovasabi.kernel.declare.ids import MAX_ID, id_time
 from ovasabi.kernel.declare.metadata import check_metadata, derived
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewRow
+from ovasabi.kernel.store.sizes import Sizes
 
 E = TypeVar("E", bound=Entity)
 DIGEST_VERSION = 2
@@ -35,6 +36,7 @@ class Codec(Generic[E]):
     def __init__(self, cls: type[E]) -> None:
         self.cls = cls
         self.of = type_of(cls)
+        self.sizes = Sizes(self.of)
 
     async def new_row(
         self, draft: Mapping[str, Any], key: str | None, campaign: int, verb: str
@@ -44,6 +46,7 @@ class Codec(Generic[E]):
         if metadata:
             check_metadata(metadata, self.of.service)
         self._check_decimals(draft)
+        self.sizes.check(draft)
         draft = self._in_utc(draft)
         values = {name: draft[name] if name in draft else initial() for name, initial in self._initial}
         values["metadata"] = metadata or {}
@@ -65,6 +68,7 @@ class Codec(Generic[E]):
         """Returns the row for a change. With `adds`, its values are added to the stored ones, and may be negative."""
         if not adds:
             self._check_decimals(change.values)
+            self.sizes.check(change.values)
         if isinstance(metadata := change.values.get("metadata"), dict):
             check_metadata(metadata, self.of.service)
         changed = self._in_utc(change.values)
