@@ -128,7 +128,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
         await migrations.upgrade(url, progress)
         state = await _state(url)
     _require_tables(state)
-    await server_number.check(url, settings.server_number, choose=True)
+    await server_number.settle(url, settings.server_number)
     await _arrive(url, progress)
     database = await pools(url, settings).open()
     try:
@@ -203,6 +203,8 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
             "log_epoch": None,
             "log_moved": None,
             "feed_held_by": None,
+            "server_number": None,
+            "ids_ahead_seconds": None,
             "background": list(BACKGROUND),
         }
         if report["migrations_pending"] or report["objects_outdated"]:
@@ -211,6 +213,8 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
             report["next_step"] = f"Run: {_write_migration(state)}"
         if report["migration_current"] is not None:
             report["leaves"] = await connection.fetchval(_SQL["leaves"])
+            with suppress(asyncpg.PostgresError):  # a database of an earlier version
+                report |= dict((await connection.fetch(_SQL["ids"]))[0])
             with suppress(asyncpg.PostgresError):  # what it takes to count them may be what was changed
                 report["campaigns"] = await connection.fetchval(_SQL["campaigns"])
             with suppress(asyncpg.PostgresError):  # a database that is not migrated yet has no epochs

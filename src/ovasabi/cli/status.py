@@ -30,6 +30,8 @@ DATABASE_FIELDS = (
     "log_epoch",
     "log_moved",
     "feed_held_by",
+    "server_number",
+    "ids_ahead_seconds",
     "background",
 )
 
