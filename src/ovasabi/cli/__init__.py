@@ -18,6 +18,7 @@ COMMANDS = {
     "call": ("ovasabi.cli.call.command:call", "Call a method of a running OVASABI and print the response."),
     "import": ("ovasabi.cli.import_file:import_", "Import JSON Lines or CSV into a campaign."),
     "keys": ("ovasabi.cli.keys:keys", "Create, list and revoke API keys."),
+    "events": ("ovasabi.cli.events:events", "Administer the event log: begin a new epoch."),
     "backup": ("ovasabi.cli.backup:backup", "Back up the whole installation to a directory."),
     "restore": ("ovasabi.cli.backup:restore", "Restore a backup into an empty database."),
     "status": ("ovasabi.cli.status:status", "Show whether OVASABI is running, and the state of its database."),

@@ -27,6 +27,11 @@ DATABASE_FIELDS = (
     "next_step",
     "campaigns",
     "leaves",
+    "log_epoch",
+    "log_moved",
+    "feed_held_by",
+    "server_number",
+    "ids_ahead_seconds",
     "background",
 )
 

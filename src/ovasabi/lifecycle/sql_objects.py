@@ -172,8 +172,11 @@ def _late(of: SqlObject) -> bool:
 
 async def state_of(connection: asyncpg.Connection) -> State:
     """Reads the state of a database; the privileges of the application's login are sufficient."""
+    # In a transaction, a table that does not exist would fail all that follows, too.
+    savepoint = connection.transaction() if connection.is_in_transaction() else nullcontext()
     try:
-        (row,) = await connection.fetch(_SQL["state"])
+        async with savepoint:
+            (row,) = await connection.fetch(_SQL["state"])
     except asyncpg.UndefinedTableError:
         migrated = await connection.fetchval(_SQL["migrated"])
         return State(tuple(await connection.fetchval(_SQL["revisions"])) if migrated else (), {})

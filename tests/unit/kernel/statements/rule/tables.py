@@ -26,6 +26,7 @@ UNSCOPED = {
     "api_key": "a key is looked up before its campaign is known",
     "campaign_directory": "a campaign is looked up before there is a scope",
     "alembic_version": "the migration that the database is at",
+    "log_epoch": "the log of all campaigns has the same epochs",
     "id_clock": "the sequence of ids",
     "sql_object": "which text of each object was applied",
 }
