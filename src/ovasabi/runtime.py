@@ -1,6 +1,5 @@
 """The running platform: its database, services and background work, and the preparation of a database for them."""
 
-import asyncio
 import platform as python_platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
@@ -14,18 +13,19 @@ from ovasabi import __version__
 from ovasabi.database.connection import Database
 from ovasabi.database.sql import load
 from ovasabi.discovery import discover
-from ovasabi.errors import DatabaseUnavailable, OvasabiError, StartError
+from ovasabi.errors import DatabaseUnavailable, StartError
 from ovasabi.kernel.call.context import PLATFORM, Role, acting, in_campaign, system_context
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
+from ovasabi.kernel.service.shards import HOME, Shards
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import partitions, sql_objects
+from ovasabi.lifecycle import partitions, replication, sql_objects
 from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
+from ovasabi.servers import opened, serving, urls_of
 from ovasabi.settings import Settings
 from ovasabi.system.campaign import directory
-from ovasabi.system.operation.running import carrying_out
 
 _SQL = load(__file__)
 SAMPLE_CAMPAIGN = "python"
@@ -49,18 +49,11 @@ class Platform(msgspec.Struct, frozen=True):
     settings: Settings
     database: Database
     registry: ServiceRegistry
+    """The services on the home server."""
+    shards: Shards[ServiceRegistry]
+    """The services on each server."""
     keyring: Keyring
     peers: Peers
-
-
-def pools(url: str, settings: Settings) -> Database:
-    """Returns the connection pools in the configured sizes, not yet open."""
-    return Database(
-        url,
-        readers=settings.pool_size,
-        writers=settings.write_pool_size,
-        timeout_seconds=settings.request_timeout_seconds,
-    )
 
 
 Finding = Callable[[Peers], AbstractAsyncContextManager[Elsewhere]]
@@ -69,61 +62,56 @@ Finding = Callable[[Peers], AbstractAsyncContextManager[Elsewhere]]
 
 @asynccontextmanager
 async def running(url: str, settings: Settings, elsewhere: Finding | None = None) -> AsyncIterator[Platform]:
-    """Runs the platform, with its background work, on a prepared database for the duration of the block."""
+    """Runs the platform, with its background work, on prepared databases for the duration of the block."""
     peers = peers_of(settings, discover())
-    database = await pools(url, settings).open()
-    background = asyncio.create_task(_maintain(database, settings))
-    try:
-        async with nullcontext() if elsewhere is None else elsewhere(peers) as find:
-            registry = ServiceRegistry(database, find, kept_bytes=settings.search_cache_mb << 20)
-            try:
-                async with carrying_out(registry, settings.operations):
-                    yield Platform(settings, database, registry, Keyring(database), peers)
-            finally:
-                await registry.subscriptions.close()
-    finally:
-        background.cancel()
-        with suppress(asyncio.CancelledError):
-            await background
-        await database.close()
-
-
-async def _maintain(database: Database, settings: Settings, every_seconds: float = 3600) -> None:
-    """Does what is due hourly, until cancelled. After an error it is tried again in the next round."""
-    while True:
-        await asyncio.sleep(every_seconds)
-        with suppress(OvasabiError, asyncpg.PostgresError):
-            await partitions.ensure(database, settings.months_ahead)
-        with suppress(OvasabiError, asyncpg.PostgresError):
-            await directory.reconcile(database, database)
+    async with (
+        opened(url, settings) as databases,
+        nullcontext() if elsewhere is None else elsewhere(peers) as find,
+        serving(databases, settings, find) as shards,
+    ):
+        home = shards.home
+        yield Platform(settings, home.database, home, shards, Keyring(home.database), peers)
 
 
 async def prepare(url: str, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Prepared:
     """Migrates a database and creates its coming partitions; on a first start, also a key and a sample campaign."""
     discover()
-    state = await _state(url)
-    if history().pending(state.revisions) or state.outdated():
-        from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if needed
+    for each in urls_of(url, settings).values():
+        state = await _state(each)
+        if history().pending(state.revisions) or state.outdated():
+            from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if needed
 
-        await migrations.upgrade(url, progress)
-        state = await _state(url)
-    _require_tables(state)
-    database = await pools(url, settings).open()
-    try:
-        await partitions.complete(database, settings.months_ahead)
-        await directory.reconcile(database, database)
+            await migrations.upgrade(each, progress)
+            state = await _state(each)
+        _require_tables(state)
+    await replication.connect(urls_of(url, settings), HOME, progress)
+    async with opened(url, settings) as databases:
+        home = databases[HOME]
+        for number, database in databases.items():
+            await partitions.complete(database, settings.months_ahead)
+            await directory.reconcile(home, database, number)
         with acting(system_context("start", PLATFORM)):
             file = settings.home / "operator.key"
-            campaign = await _sample(database, progress, first=not file.exists())
-            key = await _operator_key(database, file)
+            campaign = await _sample(home, progress, first=not file.exists())
+            key = await _operator_key(home, file)
         return Prepared(key, campaign)
-    finally:
-        await database.close()
 
 
 async def check(url: str, settings: Settings) -> None:
-    """Checks that a database is ready to serve; raises a StartError that says what to do if it is not."""
+    """Checks that the databases are ready to serve; raises a StartError that says what to do if one is not.
+
+    A server other than home may be unavailable: the campaigns of the others are served nevertheless.
+    """
     discover()
+    for number, each in urls_of(url, settings).items():
+        try:
+            await _check(each)
+        except DatabaseUnavailable:
+            if number == HOME:
+                raise
+
+
+async def _check(url: str) -> None:
     state = await _state(url)
     if history().pending(state.revisions):
         raise StartError(problem="The database schema is not up to date.", hint="Run: ovasabi migrate")
@@ -148,7 +136,7 @@ def _write_migration(state: sql_objects.State) -> str:
 
 
 async def status(url: str, settings: Settings) -> dict[str, Any]:
-    """Reports on a database: versions, migrations, campaigns, leaf partitions and background work."""
+    """Reports on the home database: versions, migrations, campaigns, leaves, background work; and on other servers."""
     try:
         connection = await asyncpg.connect(url, timeout=5)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -180,7 +168,23 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
             report["leaves"] = await connection.fetchval(_SQL["leaves"])
             with suppress(asyncpg.PostgresError):  # what it takes to count them may be what was changed
                 report["campaigns"] = await connection.fetchval(_SQL["campaigns"])
+        if settings.shard_urls:
+            report["servers"] = {number: await _server(each) for number, each in settings.shard_urls.items()}
         return report
+    finally:
+        await connection.close()
+
+
+async def _server(url: str) -> str:
+    """Returns the state of a server other than home in a few words: whether the platform's rows arrive there."""
+    try:
+        connection = await asyncpg.connect(url, timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return "unavailable"
+    try:
+        if history().pending((await sql_objects.state_of(connection)).revisions):
+            return "not migrated"
+        return f"replication {(await replication.state_of(connection)).state}"
     finally:
         await connection.close()
 

@@ -24,6 +24,7 @@ DATABASE_FIELDS = (
     "tables_missing",
     "next_step",
     "campaigns",
+    "servers",
     "leaves",
     "background",
 )

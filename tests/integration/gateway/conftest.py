@@ -32,9 +32,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @asynccontextmanager
-async def serving(database_url: str, home: Path) -> AsyncIterator[tuple[str, str]]:
-    """A server on a database; answers where it listens for HTTP and for gRPC."""
-    settings = Settings(home=home, pool_size=4, write_pool_size=8)
+async def serving(database_url: str, home: Path, shards: str = "") -> AsyncIterator[tuple[str, str]]:
+    """A server on a database, or on several; answers where it listens for HTTP and for gRPC."""
+    settings = Settings(home=home, pool_size=4, write_pool_size=8, shards=shards)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     async with running(database_url, settings) as platform:

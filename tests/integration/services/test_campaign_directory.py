@@ -57,7 +57,7 @@ async def test_an_interrupted_creation_is_continued_under_its_key(
     assert isinstance(await create(registry, values), KeyTaken)
     made = await create(registry, values, "key-" + values["slug"])
     assert made.campaign_id == entered.number == await number_of(database, values["slug"])
-    assert await enter(database, [values["slug"]], ["key-" + values["slug"]]) == [Entry(entered.number, new=False)]
+    assert await enter(database, [values["slug"]], ["key-" + values["slug"]]) == [Entry(entered.number, 0, new=False)]
 
 
 async def test_an_abandoned_creation_gives_its_slug_back_but_one_that_may_be_running_does_not(
