@@ -14,6 +14,7 @@ from ovasabi.database.connection import Database
 from ovasabi.database.sql import load
 from ovasabi.discovery import discover
 from ovasabi.errors import DatabaseUnavailable, StartError
+from ovasabi.kernel.batching.concurrency import Concurrency
 from ovasabi.kernel.call.context import PLATFORM, Role, acting, in_campaign, system_context
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.service.shards import HOME, Shards
@@ -54,6 +55,7 @@ class Platform(msgspec.Struct, frozen=True):
     """The services on each server."""
     keyring: Keyring
     peers: Peers
+    calls: Concurrency
 
 
 Finding = Callable[[Peers], AbstractAsyncContextManager[Elsewhere]]
@@ -70,7 +72,8 @@ async def running(url: str, settings: Settings, elsewhere: Finding | None = None
         serving(databases, settings, find) as shards,
     ):
         home = shards.home
-        yield Platform(settings, home.database, home, shards, Keyring(home.database), peers)
+        calls = Concurrency(settings.max_concurrent_calls)
+        yield Platform(settings, home.database, home, shards, Keyring(home.database), peers, calls)
 
 
 async def prepare(url: str, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Prepared:

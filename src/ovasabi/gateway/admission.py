@@ -1,13 +1,14 @@
 """Admits and performs calls from every protocol: authenticates the caller, checks permissions, calls the service."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, TypeVar
 
 import msgspec
 
 from ovasabi.errors import Kind, OvasabiError, such_as
-from ovasabi.kernel.call.context import PLATFORM, Context, Principal, current_campaign
+from ovasabi.kernel.batching.deadlines import ending_at
+from ovasabi.kernel.call.context import PLATFORM, Context, Principal, acting, current_campaign
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Watched
 from ovasabi.kernel.service import Served, ServiceRegistry
 from ovasabi.kernel.store.registry import EntityRegistry
@@ -15,6 +16,8 @@ from ovasabi.runtime import Platform
 from ovasabi.security import peers
 from ovasabi.security.keys import Unauthenticated
 from ovasabi.system.campaign.directory import forget, number_of
+
+T = TypeVar("T")
 
 
 class Forbidden(OvasabiError):
@@ -46,27 +49,52 @@ class Caller(msgspec.Struct, frozen=True):
     timeout: float | None = None
 
 
-async def admitted(platform: Platform, caller: Caller, method: Method, campaign: str | None) -> Context:
-    """Authenticates and authorizes a call; returns its context, scoped to its campaign (None means the platform)."""
+async def serve(
+    platform: Platform,
+    caller: Caller,
+    method: Method,
+    campaign: str | None,
+    work: Callable[[Context], Awaitable[T]],
+) -> T:
+    """Runs the work of a call in its context, if the call is admitted; `campaign` None means the platform.
+
+    The caller's deadline limits all of it, including the look-up of its key.
+    """
+    deadline = _deadline(platform, caller.timeout)
+    admitted = _admitted(platform, caller, method, campaign, deadline, work)
+    return await (admitted if deadline is None else ending_at(deadline, admitted))
+
+
+async def _admitted(
+    platform: Platform,
+    caller: Caller,
+    method: Method,
+    campaign: str | None,
+    deadline: float | None,
+    work: Callable[[Context], Awaitable[T]],
+) -> T:
     principal = await _principal(platform, caller.authorization)
+    calls = platform.calls
+    with calls.call(), calls.share(principal.name):
+        number = await _scope(platform, caller, principal, method, campaign)
+        context = Context(principal, number, deadline, caller.correlation_id, caller.causation_id)
+        with calls.share(number), acting(context):
+            return await work(context)
+
+
+async def _scope(platform: Platform, caller: Caller, principal: Principal, method: Method, campaign: str | None) -> int:
+    """Authorizes a call, and returns the number of its campaign."""
     folder = method.subject.folder
     if _scheme(caller.authorization) == peers.SCHEME and folder not in platform.peers.local:
         raise NotHere(service=folder)
     if not principal.role.covers(method.role):
         needed, actual = method.role.value, principal.role.value
         raise Forbidden(reason=f"the role {needed} is required, but the key has the role {actual}")
-    number = PLATFORM
     if campaign is not None:
-        number = await _campaign(platform, principal, campaign, method)
-    elif principal.campaign_id != PLATFORM:
+        return await _campaign(platform, principal, campaign, method)
+    if principal.campaign_id != PLATFORM:
         raise Forbidden(reason="it applies to the platform, but the key is limited to a campaign")
-    return Context(
-        principal=principal,
-        campaign_id=number,
-        deadline=_deadline(platform, caller.timeout),
-        correlation_id=caller.correlation_id,
-        causation_id=caller.causation_id,
-    )
+    return PLATFORM
 
 
 async def perform(platform: Platform, call: Call) -> Any:

@@ -13,6 +13,7 @@ import msgspec
 from ovasabi.database.connection import Database, Row
 from ovasabi.database.sql import load
 from ovasabi.errors import Kind, OvasabiError
+from ovasabi.kernel.batching.concurrency import Concurrency
 from ovasabi.kernel.call.context import PLATFORM, Principal, Role
 from ovasabi.kernel.call.errors import InvalidValue
 
@@ -23,6 +24,8 @@ _SQL = load(__file__)
 CACHED_SECONDS = 5.0
 """How long a process caches a key. A revoked key may keep working that long in other processes."""
 _CACHE_SIZE = 10_000
+_MAX_LOOKUPS = 1024
+"""How many keys are looked up at a time: calls with unknown keys must not take the room of others."""
 
 
 class Unauthenticated(OvasabiError):
@@ -79,6 +82,7 @@ class Keyring:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._lookups = Concurrency(_MAX_LOOKUPS)
         self._cache: OrderedDict[str, tuple[float, Row]] = OrderedDict()
 
     async def principal(self, key: str) -> Principal:
@@ -101,7 +105,8 @@ class Keyring:
         cached = self._cache.get(prefix)
         if cached is not None and cached[0] > now:
             return cached[1]
-        rows = await self._database.read(_SQL["find"], prefix)
+        with self._lookups.call():
+            rows = await self._database.read(_SQL["find"], prefix)
         self._cache.pop(prefix, None)
         if not rows:
             return None

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -32,9 +33,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @asynccontextmanager
-async def serving(database_url: str, home: Path, shards: str = "") -> AsyncIterator[tuple[str, str]]:
-    """A server on a database, or on several; answers where it listens for HTTP and for gRPC."""
-    settings = Settings(home=home, pool_size=4, write_pool_size=8, shards=shards)
+async def serving(database_url: str, home: Path, **options: Any) -> AsyncIterator[tuple[str, str]]:
+    """A server on a database; answers where it listens for HTTP and for gRPC."""
+    settings = Settings(home=home, **{"pool_size": 4, "write_pool_size": 8, **options})
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     async with running(database_url, settings) as platform:

@@ -68,7 +68,7 @@ async def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         home, other = servers
         settings = Settings(home=folder, shards=f"{OTHER}={other.url()}")
         prepared = await runtime.prepare(home.url(), settings)
-        address, _ = await running.enter_async_context(serving(home.url(), folder, f"{OTHER}={other.url()}"))
+        address, _ = await running.enter_async_context(serving(home.url(), folder, shards=f"{OTHER}={other.url()}"))
         headers = {"authorization": f"Bearer {prepared.operator_key}"}
         client = await running.enter_async_context(httpx.AsyncClient(base_url=address, headers=headers, timeout=30))
         made = Place(home, other, folder, client, {})

@@ -1,20 +1,21 @@
 """Handles gRPC calls: admits the caller, decodes the request and performs the call, or returns an error status."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
-from ovasabi.gateway.admission import Caller, admitted, perform, watch
+from ovasabi.gateway.admission import Caller, perform, serve, watch
 from ovasabi.gateway.contract.protobuf.contract import Rpc
 from ovasabi.gateway.grpc.call_metadata import CORRELATION_KEY, caller_of, correlation_of
 from ovasabi.gateway.grpc.statuses import status_of
 from ovasabi.gateway.wire.limits import MAX_BODY_BYTES, PATIENCE_SECONDS, BodyTooLarge, ReaderStalled
 from ovasabi.gateway.wire.problems import BadRequest, NoRoute
-from ovasabi.kernel.call.context import acting
+from ovasabi.kernel.call.context import Context, acting
+from ovasabi.kernel.declare.methods import Watched
 from ovasabi.runtime import Platform
 
 MAX_MESSAGE_BYTES = MAX_BODY_BYTES + 65_536
@@ -29,8 +30,11 @@ def answering(rpc: Rpc, platform: Platform) -> Handler:
     async def answer(body: bytes, context: Any) -> Any:
         async def work(caller: Caller) -> bytes:
             message = _read(rpc, body)
-            with acting(await admitted(platform, caller, rpc.method, rpc.campaign(message))):
-                value = await perform(platform, rpc.call(message))
+
+            async def performed(_: Context) -> Any:
+                return await perform(platform, rpc.call(message))
+
+            value = await serve(platform, caller, rpc.method, rpc.campaign(message), performed)
             response: bytes = rpc.response(value).SerializeToString()
             return response
 
@@ -45,8 +49,13 @@ def streaming(rpc: Rpc, platform: Platform) -> Handler:
     async def stream(body: bytes, context: Any) -> None:
         async def work(caller: Caller) -> None:
             message = _read(rpc, body)
-            with acting(await admitted(platform, caller, rpc.method, rpc.campaign(message))):
-                async with aclosing(await watch(platform, rpc.call(message))) as messages:
+
+            async def started(scope: Context) -> tuple[Context, AsyncGenerator[Watched, None]]:
+                return scope, await watch(platform, rpc.call(message))
+
+            scope, watched = await serve(platform, caller, rpc.method, rpc.campaign(message), started)
+            with acting(scope):
+                async with aclosing(watched) as messages:
                     # Tells the client that the call was accepted, possibly long before the first message.
                     await context.send_initial_metadata(((CORRELATION_KEY, caller.correlation_id),))
                     async for value in messages:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from ovasabi.gateway.admission import admitted, perform, watch
+from ovasabi.gateway.admission import perform, serve, watch
 from ovasabi.gateway.http.event_stream import Stream
 from ovasabi.gateway.http.failures import RequestInfo, failure
 from ovasabi.gateway.http.messages import HttpRequest, HttpResponse, json_response
 from ovasabi.gateway.http.requests import call_of, caller_of
 from ovasabi.gateway.http.router import Router, method_of
 from ovasabi.gateway.wire.paths import operation_path
-from ovasabi.kernel.call.context import acting
+from ovasabi.kernel.call.context import Context
 from ovasabi.kernel.declare.methods import Call, MethodKind
 from ovasabi.kernel.store.listing import Page
 from ovasabi.runtime import Platform
@@ -22,12 +22,14 @@ async def respond(router: Router, platform: Platform, request: HttpRequest) -> H
         if request.method == "OPTIONS":
             return HttpResponse(b"", 204, headers={"allow": route.allowed})
         method = method_of(route, request)
-        context = await admitted(platform, caller_of(request), method, route.parameters.get("campaign"))
-        with acting(context):
+
+        async def work(context: Context) -> HttpResponse | Stream:
             call = await call_of(method, request, route.parameters)
             if method.operation is MethodKind.WATCH:
                 return Stream(await watch(platform, call), context, _info(request))
             return _response(call, request, await perform(platform, call))
+
+        return await serve(platform, caller_of(request), method, route.parameters.get("campaign"), work)
     except Exception as error:
         return failure(_info(request), error)
 

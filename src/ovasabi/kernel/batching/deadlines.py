@@ -1,10 +1,15 @@
 """Ends waits at their deadlines, with one timer for all that end in the same tick: a timer for each is expensive."""
 
 import asyncio
+from collections.abc import Coroutine
 from math import ceil
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
+
+from ovasabi.errors import DeadlineExceeded
+
+T = TypeVar("T")
 
 TICK_SECONDS = 0.01
 """How long after its deadline a wait may end."""
@@ -26,6 +31,8 @@ class Tick(msgspec.Struct, eq=False):
 
 Moment = tuple[asyncio.AbstractEventLoop, int]
 _ticks: dict[Moment, Tick] = {}
+_cancelled: "set[asyncio.Task[Any]]" = set()
+"""Tasks that nobody waits for any more: the event loop itself holds them only weakly."""
 
 
 def expire_at(deadline: float, waiting: Waiting) -> Moment:
@@ -49,6 +56,50 @@ def forget(moment: Moment, waiting: Waiting) -> None:
     if not tick.waiting:
         tick.timer.cancel()
         del _ticks[moment]
+
+
+async def ending_at(deadline: float, work: Coroutine[Any, Any, T]) -> T:
+    """Returns the result of some work; raises `DeadlineExceeded` at the deadline, whatever the work is waiting for.
+
+    The work is then cancelled, but not waited for: to roll back, it may need a database that does not respond.
+    """
+    waiting = _Work(asyncio.get_running_loop().create_task(work))
+    moment = expire_at(deadline, waiting)
+    try:
+        return await waiting.result
+    except asyncio.CancelledError:
+        waiting.task.cancel()
+        raise
+    finally:
+        forget(moment, waiting)
+
+
+class _Work(Generic[T]):
+    """Work in a task of its own."""
+
+    def __init__(self, task: "asyncio.Task[T]") -> None:
+        self.task = task
+        self.result: asyncio.Future[T] = task.get_loop().create_future()
+        task.add_done_callback(self._done)
+
+    def expire(self) -> None:
+        """Ends the wait for the work, and the work as soon as it can end."""
+        if not self.result.done():
+            self.result.set_exception(DeadlineExceeded())
+            _cancelled.add(self.task)
+            self.task.cancel()
+
+    def _done(self, task: "asyncio.Task[T]") -> None:
+        _cancelled.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if self.result.done():
+            return
+        if task.cancelled():
+            self.result.cancel()
+        elif error is not None:
+            self.result.set_exception(error)
+        else:
+            self.result.set_result(task.result())
 
 
 def _expire(moment: Moment) -> None:
