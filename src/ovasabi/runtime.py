@@ -106,12 +106,19 @@ async def check(url: str, settings: Settings) -> None:
     A server other than home may be unavailable: the campaigns of the others are served nevertheless.
     """
     discover()
-    for number, each in urls_of(url, settings).items():
-        try:
+    await _check(url)
+    for number, each in settings.shard_urls.items():
+        with suppress(DatabaseUnavailable):
             await _check(each)
-        except DatabaseUnavailable:
-            if number == HOME:
-                raise
+            await _check_number(each, number)
+
+
+async def _check_number(url: str, number: int) -> None:
+    connection = await _connected(url)
+    try:
+        await replication.check(connection, number)
+    finally:
+        await connection.close()
 
 
 async def _check(url: str) -> None:
@@ -206,14 +213,18 @@ def _changed(state: sql_objects.State) -> list[str]:
     return [f"{difference.what} (sql/{name}.sql)" for name, differences in found for difference in differences]
 
 
-async def _state(url: str) -> sql_objects.State:
+async def _connected(url: str) -> asyncpg.Connection:
     try:
-        connection = await asyncpg.connect(url, timeout=10)
-    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+        return await asyncpg.connect(url, timeout=10)
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
     except asyncpg.PostgresError as error:
         problem = f"The database refuses the connection: {error}."
         raise StartError(problem=problem, hint="Check OVASABI_DATABASE_URL.") from error
+
+
+async def _state(url: str) -> sql_objects.State:
+    connection = await _connected(url)
     try:
         return await sql_objects.state_of(connection)
     finally:

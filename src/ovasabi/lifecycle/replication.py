@@ -65,6 +65,17 @@ async def state_of(connection: asyncpg.Connection) -> Subscribed:
     return Subscribed("copying" if row["copying"] else "running", ready=not row["copying"])
 
 
+async def check(connection: asyncpg.Connection, number: int) -> None:
+    """Checks that a connection is to the server with this number; raises StartError if it is not."""
+    rows = await connection.fetch(_SQL["subscribed"])
+    if not rows:
+        problem = f"Server {number} does not have the platform's rows."
+        raise StartError(problem=problem, hint="Run: ovasabi migrate")
+    if (slot := rows[0]["slot"]) != _slot(number):
+        problem = f"Server {number} of OVASABI_SHARDS was set up as another one: its replication slot is {slot}."
+        raise StartError(problem=problem, hint="Every server must keep its number. Check the URLs in OVASABI_SHARDS.")
+
+
 async def _publish(connection: asyncpg.Connection) -> None:
     (row,) = await connection.fetch(_SQL["publishable"])
     if not row["logical"]:
@@ -83,11 +94,12 @@ async def _publish(connection: asyncpg.Connection) -> None:
 async def _subscribe(connection: asyncpg.Connection, home: str, number: int, say: Callable[[str], None]) -> None:
     try:
         if await connection.fetch(_SQL["subscribed"]):
+            await check(connection, number)
             await connection.execute(await connection.fetchval(_SQL["reconnect"], home))
             await connection.execute(_SQL["refresh"])
         else:
             say(f"copying the platform's rows to server {number}")
-            await connection.execute(await connection.fetchval(_SQL["subscribe"], home, f"ovasabi_{number}"))
+            await connection.execute(await connection.fetchval(_SQL["subscribe"], home, _slot(number)))
     except asyncpg.PostgresError as error:
         problem = f"Server {number} cannot subscribe to the platform's rows: {str(error).rstrip('.')}."
         hint = "Its login must be a superuser, and it must reach the home server at the same URL."
@@ -99,6 +111,11 @@ async def _subscribe(connection: asyncpg.Connection, home: str, number: int, say
             problem = f"The platform's rows do not arrive at server {number}: its subscription is {state}."
             raise StartError(problem=problem, hint="The log of that server says why.")
         await asyncio.sleep(0.1)
+
+
+def _slot(number: int) -> str:
+    """Returns the name of a server's replication slot at home, which also says which server it is."""
+    return f"ovasabi_{number}"
 
 
 async def _connected(url: str) -> asyncpg.Connection:

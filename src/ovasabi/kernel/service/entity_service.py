@@ -23,7 +23,7 @@ from ovasabi.kernel.service.operations import operations_of
 from ovasabi.kernel.service.overrides import SETTINGS, check_own
 from ovasabi.kernel.service.protocol import Found, SearchRequest, SearchResponse, best_of
 from ovasabi.kernel.service.rules import RULES, Rules, check_machine, hooks_of
-from ovasabi.kernel.store.history import state_at
+from ovasabi.kernel.store.history import ids_by_key, state_at
 from ovasabi.kernel.store.listing import ListRequest, Page, list_pages
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.store.rows import NewEntity
@@ -61,7 +61,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
 
     def __init_subclass__(cls) -> None:
         entity = _entity_of(cls)
-        check_own(cls, EntityService, RULES | {"change"}, SETTINGS)
+        check_own(cls, EntityService, RULES | {"change", "ids_by_key"}, SETTINGS)
         cls.entity = entity
         if moves := moves_of(cls):
             cls.machine = StateMachine(type_of(cls.entity), moves)
@@ -164,6 +164,10 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
             return best_of([await service._search(request) for service in services], request.page_size)
         key = (type(self), request)
         return await self.registry.result_cache.get(key, current_campaign(), lambda: self._search(request))
+
+    async def ids_by_key(self, keys: Sequence[str | None]) -> Mapping[str, int]:
+        """Returns the ids of the entities that were created under client keys before."""
+        return await ids_by_key(self.database, keys)
 
     async def update(
         self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None

@@ -1,5 +1,6 @@
 """The past of an entity, rebuilt from its events: its state after its creation, or at a point in time."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -24,6 +25,13 @@ async def is_known(database: Database, key: str) -> bool:
     """Returns whether an entity was created with a client's key in the context's campaign."""
     campaign = current_campaign()
     return bool(await read(database, _SQL["by_key"], scope_of(campaign), campaign, key))
+
+
+async def ids_by_key(database: Database, keys: Sequence[str | None]) -> dict[str, int]:
+    """Returns the ids of the entities that were created under client keys in the context's campaign."""
+    campaign = current_campaign()
+    rows = await read(database, _SQL["ids_by_key"], scope_of(campaign), campaign, keys)
+    return {row["key"]: row["master_id"] for row in rows}
 
 
 async def created_state(database: Database, cls: type[E], key: str) -> E:

@@ -5,6 +5,12 @@
 -- scope: read
 SELECT d.master_id FROM idempotency AS d WHERE d.campaign_id = $2 AND d.key = $3 AND scope.s IS NOT NULL
 
+-- name: ids_by_key
+-- The ids of the entities that were created under the keys. $1 scope, $2 campaign, $3 keys.
+-- scope: read
+SELECT d.key, d.master_id FROM idempotency AS d
+WHERE d.campaign_id = $2 AND d.key = ANY ($3::text[]) AND scope.s IS NOT NULL
+
 -- name: events
 -- An entity's events up to a point in time, oldest first. $1 scope, $2 stream, $3 created_at, $4 the point in time, $5 campaign, $6 id, $7 type.
 -- scope: read

@@ -9,7 +9,7 @@ import heapq
 import logging
 import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import asyncpg
 import msgspec
@@ -115,6 +115,17 @@ async def _places(database: Database, count: int, shards: Collection[int]) -> li
         heapq.heapreplace(loads, (campaigns + 1, shard))
         places.append(shard)
     return places
+
+
+async def ids_by_key(databases: Mapping[int, Database], keys: Sequence[str | None]) -> dict[str, int]:
+    """Returns the ids of the campaigns that were created under client keys, wherever they are."""
+    known = {row["number"]: row for row in await databases[HOME].read(_SQL["known"], list(keys))}
+    found: dict[str, int] = {}
+    for shard in {row["shard"] for row in known.values()} & databases.keys():
+        numbers = [number for number, row in known.items() if row["shard"] == shard]
+        for row in await databases[shard].read(_SQL["ids"], scope_of(*numbers), numbers):
+            found[known[row["number"]]["key"]] = row["id"]
+    return found
 
 
 async def claim(database: Database, number: int) -> None:

@@ -17,6 +17,17 @@ SELECT d.shard FROM campaign_directory AS d WHERE d.number = $1
 -- scope: none
 SELECT d.shard, count(*) AS campaigns FROM campaign_directory AS d WHERE d.state <> 'deleted' GROUP BY d.shard
 
+-- name: known
+-- The campaigns that were entered under client keys. $1 keys.
+-- scope: none
+SELECT d.key, d.number, d.shard FROM campaign_directory AS d WHERE d.key = ANY ($1::text[])
+
+-- name: ids
+-- The ids of campaigns on their own server. $1 scope, $2 campaigns.
+-- scope: read
+SELECT s.campaign_id AS number, s.master_id AS id FROM service_campaign_main AS s
+WHERE s.campaign_id = ANY ($2::int[]) AND scope.s IS NOT NULL
+
 -- name: enter
 -- Enters campaigns that are about to be created. $1 slugs, $2 client keys, $3 servers. Returns the number and server of each, in order: of one that was
 -- entered under the same key, that one's; null if the slug is taken. A slug that is refused draws no number.

@@ -13,7 +13,7 @@ from ovasabi.kernel.declare.moves import move
 from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.store import partitions
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.system.campaign.directory import SLUG, Entry, claim, enter, settle
+from ovasabi.system.campaign.directory import SLUG, Entry, claim, enter, ids_by_key, settle
 from ovasabi.system.campaign.entity import Campaign, CampaignState
 from ovasabi.system.campaign.errors import DatesReversed, NothingScheduled, NotOnPlatform
 
@@ -63,6 +63,10 @@ class Campaigns(EntityService[Campaign]):
                 continue
             shards = self.registry.shards
             await settle(shards.home.database, shards.numbered(draft.shard).database, draft.number)
+
+    async def ids_by_key(self, keys: Sequence[str | None]) -> Mapping[str, int]:
+        """Campaigns are created on the platform, but each has its key among its own rows."""
+        return await ids_by_key({n: each.database for n, each in self.registry.shards.all.items()}, keys)
 
     async def deleted(self, entity: Campaign) -> None:
         """Until the campaign is restored, its data is retained, but cannot be accessed."""
