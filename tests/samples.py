@@ -38,7 +38,7 @@ def value_of(described: Any, *, unique: bool = False, password: bool = False, la
     """A value of a type, within its limits. `unique`: one that hardly comes twice; `later`: days until a moment."""
     chance = random.Random() if unique else random.Random(_SAME)
     match described:
-        case mi.Metadata(type=inner, extra_json_schema=extra) if "examples" not in (extra or {}):
+        case mi.Metadata(type=inner, extra_json_schema=extra) if not (extra or {}).get("examples"):
             return value_of(inner, unique=unique, password=password, later=later)
         case mi.Metadata(extra_json_schema=extra):
             return extra["examples"][0]  # type: ignore[index]

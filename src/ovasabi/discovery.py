@@ -1,7 +1,7 @@
 """Service discovery: every folder under `system/` and `services/` is a service; there is no list of them."""
 
 import importlib
-import pkgutil
+import traceback
 from pathlib import Path
 
 from ovasabi import services, system
@@ -26,41 +26,77 @@ def discover() -> list[str]:
     for part in ("entity", "service"):
         for name, (package, folder) in sorted(folders.items()):
             if (folder / f"{part}.py").exists():
-                _import(f"{package}.{name}.{part}")
+                _import(f"{package}.{name}.{part}", folder)
     if _checked != folders.keys():
         _check({f"{package}.{name}" for name, (package, _) in folders.items()})
         _checked.update(folders)
     return sorted(folders)
 
 
-def _import(module: str) -> None:
+def _import(module: str, folder: Path) -> None:
     try:
         importlib.import_module(module)
-    except DeclarationError:
+    except (DeclarationError, KeyboardInterrupt):
         raise
-    except Exception as error:  # whatever is wrong with the module, its author must be told where
-        problem = f"{module} cannot be imported: {type(error).__name__}: {error}."
+    except BaseException as error:  # whatever is wrong with the module, even SystemExit: its author must be told where
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".:")
+        problem = f"{module} cannot be imported: {reason}{_place(error, folder)}."
         raise DeclarationError(problem, hint="Set OVASABI_LOG_LEVEL=debug for details.") from error
+
+
+def _place(error: BaseException, folder: Path) -> str:
+    """Returns the line of the service's sources at which an error occurred; empty if the error itself says it."""
+    if isinstance(error, SyntaxError):
+        return ""
+    lines = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    own = [f" ({file.name}, line {line})" for file, line in lines if file.parent == folder]
+    return own[-1] if own else ""
 
 
 def _folders() -> dict[str, tuple[str, Path]]:
     """Returns the package and the path of each folder, by its name."""
     folders: dict[str, tuple[str, Path]] = {}
     for package in PACKAGES:
-        for path in package.__path__:
-            for module in pkgutil.iter_modules([path]):
-                if not module.ispkg:
-                    continue
-                name, found = module.name, (package.__name__, Path(path) / module.name)
-                check_folder(name)
-                if (other := folders.setdefault(name, found)) is not found:
-                    problem = f"{other[0]}.{name} and {found[0]}.{name} have the same name."
-                    raise DeclarationError(problem, hint="Rename one of the folders.")
+        for path in (path for root in package.__path__ for path in sorted(Path(root).iterdir())):
+            if not _is_service(package.__name__, path):
+                continue
+            name, found = path.name, (package.__name__, path)
+            if (other := folders.setdefault(name, found)) is not found:
+                problem = f"{other[0]}.{name} and {found[0]}.{name} have the same name."
+                raise DeclarationError(problem, hint="Rename one of the folders.")
     return folders
+
+
+def _is_service(package: str, path: Path) -> bool:
+    """Returns whether a file or a folder is a service; raises `DeclarationError` for one that only looks like it."""
+    what = f"{package}.{path.stem if path.is_file() else path.name}"
+    if path.is_file():
+        if path.suffix == ".py" and path.name != "__init__.py":
+            raise DeclarationError(f"{what} is a module.", hint="Put it into a folder of its own, as service.py.")
+        return False
+    files = {file.name for file in path.glob("*.py")}
+    if path.name.startswith(".") or not files:  # what is left of a service that was removed
+        return False
+    check_folder(path.name)
+    if "__init__.py" not in files:
+        raise DeclarationError(f"{what} has no __init__.py.", hint="Add one that says what the service owns.")
+    if files.isdisjoint({"entity.py", "service.py"}):
+        problem = f"{what} has neither entity.py nor service.py, so nothing in it would be found."
+        raise DeclarationError(problem, hint="Rename its files, or remove the folder.")
+    return True
 
 
 def _check(modules: set[str]) -> None:
     """Checks what the folders declare, not what a test adds to it."""
-    own = [service for service in service_classes if service.__module__.rpartition(".")[0] in modules]
-    types = [of for of in declared.values() if of.cls.__module__.rpartition(".")[0] in modules]
+    own = [service for service in service_classes if _is_within(service, modules)]
+    types = [of for of in declared.values() if _is_within(of.cls, modules)]
     check_consistency(own, types)
+
+
+def _is_within(cls: type, modules: set[str]) -> bool:
+    """Returns whether a class belongs to one of the folders; one in a folder inside them cannot be named after it."""
+    folder = ".".join(cls.__module__.split(".")[:3])
+    if folder in modules and cls.__module__.count(".") > folder.count(".") + 1:
+        problem = f"{cls.__name__} is declared in {cls.__module__}, a folder inside the service's folder."
+        raise DeclarationError(problem, hint=f"Declare it in a module of {folder} itself.")
+    return folder in modules

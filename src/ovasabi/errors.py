@@ -1,9 +1,10 @@
 """Errors and their kinds: each error is a class with a sentence and a hint; only the gateway knows status codes."""
 
+import re
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any, ClassVar, Self
 
 
@@ -35,6 +36,10 @@ def such_as(**arguments: Any) -> Mapping[str, Any]:
     return MappingProxyType(arguments)
 
 
+REPORT = "Report it with the correlation id; the details are in the server log."
+"""The hint of an internal error whose cause is logged."""
+
+
 class OvasabiError(Exception):
     """An unexpected internal error.
 
@@ -60,8 +65,13 @@ class OvasabiError(Exception):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        for name, is_allowed, text in _RULES:
+            if not is_allowed(getattr(cls, name)):
+                raise TypeError(f"The {name} of {cls.__name__} is {getattr(cls, name)!r}, which must be {text}")
         if "message" in vars(cls) and "code" not in vars(cls):
             raise TypeError(f"{cls.__name__} has a message but no code of its own")
+        if unnamed := {name for name in cls.placeholders() if not name.isidentifier()}:
+            raise TypeError(f"{cls.__name__} has the placeholder {{{unnamed.pop()}}}, which is not a name")
         if cls.placeholders() != set(cls.example) - {"field", "hint"}:
             expected = ", ".join(sorted(cls.placeholders())) or "none"
             raise TypeError(f"The example of {cls.__name__} does not match its placeholders: {expected}")
@@ -75,7 +85,9 @@ class OvasabiError(Exception):
     def placeholders(cls) -> set[str]:
         """Returns the names of the placeholders in the message and the hint."""
         hint = "" if "hint" in cls.example else cls.hint or ""
-        return {name for text in (cls.message, hint) for _, name, _, _ in string.Formatter().parse(text) if name}
+        return {
+            name for text in (cls.message, hint) for _, name, _, _ in string.Formatter().parse(text) if name is not None
+        }
 
     @classmethod
     def received(cls, text: str, *, field: str | None, hint: str | None, values: Mapping[str, Any]) -> Self:
@@ -84,6 +96,16 @@ class OvasabiError(Exception):
         Exception.__init__(error, text)
         error.values, error.field, error.hint = dict(values), field, hint
         return error
+
+
+_RULES: tuple[tuple[str, Callable[[Any], object], str], ...] = (
+    ("kind", lambda value: isinstance(value, Kind), "a Kind"),
+    ("code", lambda value: isinstance(value, str) and re.fullmatch("[a-z][a-z0-9_]*", value), "a name in snake case"),
+    ("message", lambda value: isinstance(value, str), "a sentence"),
+    ("hint", lambda value: isinstance(value, str | NoneType), "a sentence, or None"),
+    ("example", lambda value: isinstance(value, Mapping), "made with such_as(…)"),
+)
+"""What each attribute of an error class must be."""
 
 
 class SettingsError(OvasabiError):

@@ -18,6 +18,8 @@ COMMANDS = {
     "call": ("ovasabi.cli.call.command:call", "Call a method of a running OVASABI and print the response."),
     "import": ("ovasabi.cli.import_file:import_", "Import JSON Lines or CSV into a campaign."),
     "keys": ("ovasabi.cli.keys:keys", "Create, list and revoke API keys."),
+    "backup": ("ovasabi.cli.backup:backup", "Back up the whole installation to a directory."),
+    "restore": ("ovasabi.cli.backup:restore", "Restore a backup into an empty database."),
     "status": ("ovasabi.cli.status:status", "Show whether OVASABI is running, and the state of its database."),
     "psql": ("ovasabi.cli.psql:psql", "Open psql, connected to the database, including the embedded one."),
     "new": ("ovasabi.cli.new:new", "Generate the code of a new service."),

@@ -46,12 +46,12 @@ def api(check: bool, release: bool) -> None:
     """Generate api/ and the other generated files from the declarations of the services."""
     from ovasabi.codegen import generated
     from ovasabi.codegen.proto import release as releases
-    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import discovered
     from ovasabi.gateway.contract.protobuf.contract import contract_of
     from ovasabi.kernel.service import services
 
     root = _sources()
-    discover()
+    discovered()
     methods = [method for service in services for method in service.methods()]
     files = generated.generated(methods)
     if broken := releases.broken(root / "api", contract_of(methods)):

@@ -10,15 +10,6 @@ from ovasabi.runtime import Platform, running
 from ovasabi.settings import Settings
 
 
-def check_declarations() -> None:
-    """Raises `DeclarationError` if a service could not be served here or elsewhere; needs no database."""
-    from ovasabi.discovery import discover
-    from ovasabi.gateway.contract.checks import check_expressible
-
-    discover()
-    check_expressible()
-
-
 async def serve(url: str, settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serves until cancelled; calls `ready` once both HTTP and gRPC are listening."""
     from ovasabi.gateway.http.app import create_app

@@ -96,14 +96,14 @@ def import_(
 
 
 async def _import(settings: Settings, order: Order) -> int:
-    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.call.context import acting, system_context
     from ovasabi.kernel.declare.entity import declared
     from ovasabi.kernel.service import ServiceRegistry, service_class
     from ovasabi.kernel.transfer.importer import IN_FLIGHT, Importer, type_named
     from ovasabi.kernel.transfer.reject_file import Rejects
 
-    discover()
+    discovered()
     of = declared[type_named(order.plural)]
     _check_campaign(of, order)
     with _opened(order) as (file, size):

@@ -56,11 +56,11 @@ def _renumber(files: tuple[Path, ...]) -> str:
 
 
 async def _plan(settings: Settings) -> str:
-    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import discovered
     from ovasabi.lifecycle import migrations
     from ovasabi.servers import urls_of
 
-    discover()
+    discovered()
     async with _plannable(settings) as url:
         if not settings.shard_urls:
             return (await migrations.plan(url)).strip() or "nothing to do"
@@ -73,12 +73,12 @@ async def _plan(settings: Settings) -> str:
 
 async def _upgrade(settings: Settings) -> str:
     from ovasabi.database.connection import Database
-    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.service.shards import HOME
     from ovasabi.lifecycle import migrations, partitions, replication, sql_objects
     from ovasabi.servers import urls_of
 
-    discover()
+    discovered()
     created = 0
     async with resource(settings, start=True, create=True) as home:
         for url in urls_of(home, settings).values():
@@ -96,10 +96,10 @@ async def _upgrade(settings: Settings) -> str:
 
 
 async def _new(settings: Settings, message: str) -> str:
-    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import discovered
     from ovasabi.lifecycle import migrations
 
-    discover()
+    discovered()
     async with _plannable(settings) as url:
         if not _has_database(settings):
             await migrations.upgrade(url)  # the temporary one, to compare with

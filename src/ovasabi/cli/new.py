@@ -145,7 +145,7 @@ def service(name: str, entity: str | None, plural: str | None) -> None:
 
 def check_names(names: Names) -> None:
     """Refuses names that are not valid, or already in use."""
-    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.declare.entity import declared
     from ovasabi.kernel.service import services
 
@@ -158,7 +158,7 @@ def check_names(names: Names) -> None:
         raise NameRefused(
             problem=f"--entity is {names.entity!r}, which is not a valid class name.", hint="Example: GiftCard"
         )
-    if names.name in discover():
+    if names.name in discovered():
         raise NameRefused(problem=f"The service {names.name} already exists.", hint="Choose another name.")
     if names.type_name in declared:
         raise NameRefused(problem=f"The entity {names.type_name} already exists.", hint="Choose another --entity.")
@@ -199,12 +199,11 @@ def write(names: Names) -> list[Path]:
 def _check_generated() -> None:
     """Raises `DeclarationError` if the new service, among the others, could not pass the checks of the project."""
     from ovasabi.codegen.generated import generated
-    from ovasabi.discovery import discover
-    from ovasabi.gateway.contract.checks import check_contracts
+    from ovasabi.gateway.contract.checks import check_contracts, discovered
     from ovasabi.kernel.service import declared_methods
 
     importlib.invalidate_caches()
-    discover()
+    discovered()
     check_contracts()
     generated(declared_methods())
 

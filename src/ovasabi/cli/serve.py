@@ -36,10 +36,10 @@ def serve(host: str | None, port: int | None, grpc_port: int | None, services: s
 
 async def _serve(settings: Settings, url: str, listener: socket.socket) -> None:
     from ovasabi import runtime
-    from ovasabi.cli.doors import check_declarations
     from ovasabi.cli.doors import serve as serve_doors
+    from ovasabi.gateway.contract.checks import discovered
 
-    check_declarations()
+    discovered()
     await runtime.check(url, settings)
 
     def ready() -> None:

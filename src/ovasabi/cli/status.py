@@ -46,10 +46,9 @@ def status(context: click.Context, as_json: bool) -> None:
 
 def _check_declarations() -> None:
     """Raises `DeclarationError` if the services could not be served."""
-    from ovasabi.discovery import discover
-    from ovasabi.gateway.contract.checks import check_contracts
+    from ovasabi.gateway.contract.checks import check_contracts, discovered
 
-    discover()
+    discovered()
     check_contracts()
 
 

@@ -35,9 +35,10 @@ def up(host: str | None, port: int | None) -> None:
 
 async def _up(settings: Settings, home: Home, listener: socket.socket) -> None:
     from ovasabi import runtime
-    from ovasabi.cli.doors import check_declarations, serve
+    from ovasabi.cli.doors import serve
+    from ovasabi.gateway.contract.checks import discovered
 
-    check_declarations()
+    discovered()
     async with _database(settings, home) as url:
         prepared = await runtime.prepare(url, settings, progress=_say)
 

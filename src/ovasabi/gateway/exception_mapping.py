@@ -4,7 +4,7 @@ import logging
 
 import asyncpg
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import REPORT, Kind, OvasabiError
 from ovasabi.kernel.call.errors import from_postgres
 
 log = logging.getLogger("ovasabi.gateway")
@@ -19,7 +19,7 @@ def public_error(error: Exception, call: str, correlation_id: str | None) -> Ova
 
 
 def _mapped(error: Exception) -> OvasabiError:
-    if isinstance(error, OvasabiError) and type(error) is not OvasabiError:
+    if isinstance(error, OvasabiError):
         return error
     mapped = from_postgres(error, "entity", "") if isinstance(error, asyncpg.PostgresError) else None
-    return mapped or OvasabiError(hint="Report it with the correlation id; the details are in the server log.")
+    return mapped or OvasabiError(hint=REPORT)

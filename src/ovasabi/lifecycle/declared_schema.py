@@ -98,7 +98,7 @@ def _default(field: Field) -> sa.TextClause | None:
         escaped = str(value).replace("'", "''")
         return sa.text(f"'{escaped}'")
     if value in ([], {}):
-        return sa.text("'{}'")
+        return sa.text("'[]'" if value == [] and not field.is_list else "'{}'")  # a list that is stored as JSON
     raise TypeError(f"the default of {field.name} cannot be written in SQL; make it nullable or required")
 
 
@@ -164,7 +164,7 @@ def _check(table: str, field: Field) -> sa.CheckConstraint | None:
     bounds = field.get(Bounds) or (None if field.is_list else field.meta)
     if bounds is None:
         return None
-    limits = [(">=", bounds.ge), (">", bounds.gt), ("<=", bounds.le)]
+    limits = [(">=", bounds.ge), (">", bounds.gt), ("<=", bounds.le), ("<", getattr(bounds, "lt", None))]
     text = " AND ".join(f"{field.identifier} {sign} {limit}" for sign, limit in limits if limit is not None)
     return sa.CheckConstraint(text, name=sa.schema.conv(f"{table}_{field.column}_check")) if text else None
 

@@ -39,7 +39,8 @@ class SampleGadgets(EntityService[SampleGadget]):
 AT_IMPORT = (
     "colour: Colour",
     "",
-    "ovasabi.services.sample_gadget.entity cannot be imported: NameError: name 'Colour' is not defined.",
+    "ovasabi.services.sample_gadget.entity cannot be imported: "
+    "NameError: name 'Colour' is not defined (entity.py, line 14).",
     "Set OVASABI_LOG_LEVEL=debug for details.",
 )
 AT_DECLARATION = (
@@ -61,10 +62,10 @@ AMONG_ALL = (
     f"Declared types: {', '.join(sorted([*declared, 'sample_gadget']))}.",
 )
 IN_A_CONTRACT = (
-    "weights: list[list[int]] = []",
+    "a1: str = ''; a_1: str = ''",
     "",
-    "SampleGadgetPatch.weights: the items of a list or map must not be null, lists or maps.",
-    None,
+    "The fields a1 and a_1 of ovasabi.sample_gadget.v1.SampleGadgetDraft would have the same name in JSON.",
+    "Rename one of them.",
 )
 
 

@@ -56,7 +56,20 @@ def test_help_imports_none_of_the_heavy_parts(arguments: list[str], tmp_path: Pa
 def test_help_names_every_command(tmp_path: Path) -> None:
     answer = ovasabi("--help", cwd=tmp_path)
     assert answer.returncode == 0
-    for name in ("up", "serve", "migrate", "call", "import", "keys", "status", "psql", "new", "api"):
+    for name in (
+        "up",
+        "serve",
+        "migrate",
+        "call",
+        "import",
+        "keys",
+        "backup",
+        "restore",
+        "status",
+        "psql",
+        "new",
+        "api",
+    ):
         assert f"\n  {name} " in answer.stdout
 
 

@@ -45,10 +45,10 @@ def call(context: click.Context, address: str | None, key_file: Path | None) -> 
 
 
 def _services() -> "dict[str, type[Service]]":
-    from ovasabi.discovery import discover
+    from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.service import services
 
-    discover()
+    discovered()
     return {service.subject.label: service for service in services}
 
 

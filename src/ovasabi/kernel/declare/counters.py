@@ -5,9 +5,10 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+from msgspec import Meta
 
 from ovasabi.errors import DeclarationError, OvasabiError
-from ovasabi.kernel.declare.fields import Field, Immutable, Output, Reference
+from ovasabi.kernel.declare.fields import Field, Immutable, Output, Reference, Unique
 
 
 class Counter(msgspec.Struct, frozen=True, eq=False):
@@ -42,6 +43,13 @@ def counted_reference(name: str, fields: tuple[Field, ...]) -> tuple[Field, Refe
     for field, mark in ((field, mark) for field in fields if (mark := field.get(Reference)) is not None):
         if mark.closed_in and (mark.counted_in is None or mark.refusal is None):
             raise DeclarationError(f"{name}.{field.name} has closed_in, which requires counted_in and refusal.")
+        if mark.refusal is not None and not mark.closed_in:
+            raise DeclarationError(f"{name}.{field.name} has refusal, which requires counted_in and closed_in.")
+        if mark.refusal is not None and mark.refusal.placeholders():
+            problem = f"{name}.{field.name} has a refusal with placeholders, {mark.refusal.__name__}."
+            raise DeclarationError(problem, hint="Use an error whose message is always the same.")
+        if len(set(mark.closed_in)) < len(mark.closed_in):
+            raise DeclarationError(f"{name}.{field.name} names a state twice in closed_in.")
     return found[0] if found else None
 
 
@@ -57,6 +65,10 @@ def counter_of(name: str, field: Field, mark: Reference, parent: Mapping[str, Fi
         raise DeclarationError(
             f"{path} is counted in {mark.type}.{counter.name}, which must be an Output int with default 0."
         )
+    meta = counter.meta or Meta()
+    if counter.has(Immutable, Reference, Unique) or (meta.le, meta.lt, meta.multiple_of) != (None, None, None):
+        problem = f"{path} is counted in {mark.type}.{counter.name}, which could not hold every number."
+        raise DeclarationError(problem, hint="Remove its other markers, and its limits apart from ge=0.")
     if not mark.closed_in:
         return Counter(field, mark.type, counter)
     kinds = {type(state) for state in mark.closed_in}

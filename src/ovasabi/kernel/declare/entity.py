@@ -6,12 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Meta
 
 from ovasabi.errors import DeclarationError
+from ovasabi.kernel.declare.checks.arguments import check_arguments
 from ovasabi.kernel.declare.counters import Counter, counted_reference, counter_of
 from ovasabi.kernel.declare.field_rules import check_fields, check_key, check_title
 from ovasabi.kernel.declare.fields import (
@@ -33,6 +34,7 @@ from ovasabi.kernel.declare.names import (
     check_folder,
     check_not_reserved,
     check_snake,
+    check_table,
 )
 
 
@@ -195,19 +197,25 @@ def entity(
     `stream` is the retention stream of its events.
     """
 
+    groups: Any = tuple(unique) if isinstance(cast(Any, unique), Iterable) else unique
+
     def declare(cls: type[E]) -> type[E]:
+        what = f"@entity of {cls.__name__}"
+        _check_class(what, cls)
+        given = {"plural": plural, "title": title, "table": table, "stream": stream, "unique": groups}
+        check_arguments(what, given | ({} if name is None else {"name": name}), get_type_hints(EntityType))
         fields = read_fields(cls, set(Entity.__struct_fields__))
         single = tuple((field.name,) for field in fields if field.has(Unique))
         of = EntityType(
             cls=cls,
-            name=name or cls.__name__.lower(),
+            name=cls.__name__.lower() if name is None else name,
             service=cls.__module__.split(".")[-2],
             plural=plural,
             table=table,
             scope=scope,
             title=title,
             stream=stream,
-            unique=single + tuple(unique),
+            unique=single + groups,
             fields=fields,
         )
         check_entity(of, declared)
@@ -223,6 +231,12 @@ def entity(
         return cls
 
     return declare
+
+
+def _check_class(what: str, cls: Any) -> None:
+    if not (isinstance(cls, type) and issubclass(cls, Entity)):
+        problem = f"{what} does not stand above a class that is derived from Entity."
+        raise DeclarationError(problem, hint=f"Use `class {cls.__name__}(Entity, frozen=True)`.")
 
 
 def _check_counters() -> None:
@@ -252,6 +266,7 @@ def check_entity(of: EntityType, others: Mapping[str, EntityType]) -> None:
     check_snake(f"The plural of {of.name}", of.plural)
     check_not_reserved(f"The plural of {of.name}", of.plural, RESERVED_PLURALS)
     check_snake(f"The table of {of.name}", of.table)
+    check_table(f"The table of {of.name}", of.table)
     check_folder(of.service)
     if len(of.table_name) > MAX_TABLE:
         problem = f"The table of {of.name}, {of.table_name}, has a name of more than {MAX_TABLE} characters."
@@ -266,11 +281,15 @@ def check_entity(of: EntityType, others: Mapping[str, EntityType]) -> None:
     _check_beside(of, others)
     for name in (of.title, *(part for group in of.unique for part in group)):
         if name not in of.by_name:
-            raise DeclarationError(f"entity {of.name!r} has no field {name!r}.")
+            raise DeclarationError(f"{of.name} has no field {name!r}, which its title or a natural key names.")
     check_fields(of.name, of.table_name, of.cls, Entity, of.fields)
     check_title(of.name, of.by_name[of.title])
     for group in of.unique:
         check_key(of.name, (of.by_name[part] for part in group))
+    keys = [frozenset(group) for group in of.unique]
+    if again := [group for group in of.unique if keys.count(frozenset(group)) > 1]:
+        problem = f"{of.name} has the natural key {'+'.join(again[0])} twice."
+        raise DeclarationError(problem, hint="Remove one of them; the order of its fields does not matter.")
 
 
 def _check_beside(of: EntityType, others: Mapping[str, EntityType]) -> None:
@@ -278,8 +297,8 @@ def _check_beside(of: EntityType, others: Mapping[str, EntityType]) -> None:
     for other in others.values():
         where = other.cls.__module__
         if other.name == of.name:
-            if where != of.cls.__module__:
-                raise DeclarationError(f"entity {of.name!r} is already declared in {where}.")
+            if (where, other.cls.__name__) != (of.cls.__module__, of.cls.__name__):
+                raise DeclarationError(f"The entity {of.name} is already declared by {where}.{other.cls.__name__}.")
             continue
         if {of.name, of.plural} & {other.name, other.plural}:
             problem = f"{of.name} ({of.plural}) and {other.name} ({other.plural} in {where}) share a name."

@@ -1,16 +1,19 @@
 """What a declaration of fields must comply with, so that every table, statement and contract can be derived from it."""
 
 import inspect
+import math
 import re
 import typing
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from enum import Enum, StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta, UnsetType
 
 from ovasabi.errors import DeclarationError
+from ovasabi.kernel.declare.checks.arguments import check_marker
+from ovasabi.kernel.declare.checks.types import check_type
 from ovasabi.kernel.declare.fields import (
     Bounds,
     Field,
@@ -20,6 +23,7 @@ from ovasabi.kernel.declare.fields import (
     Marker,
     Numeric,
     Output,
+    Personal,
     Reference,
     Search,
     Secret,
@@ -35,13 +39,22 @@ from ovasabi.kernel.declare.names import (
     check_snake,
 )
 
-_MAX_ENUM_VALUE = 32
+_MARKERS = (Bounds, Filter, FromMetadata, Immutable, Numeric, Output, Personal, Reference, Search, Secret, Unique)
 _LONGEST_SUFFIX = len("__check")
+_MAX_FIELDS = 500
+"""A row of so many short values fits a page of PostgreSQL, which cannot be split."""
+_MAX_DIGITS = 1000
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+_PARAMETER = re.compile(r"(?<![:\w\\]):\w+(?!:)")
+"""How SQLAlchemy finds parameters, also within quotes."""
+_PATH = re.compile(rf"(?:{'|'.join(METADATA_ROOTS)})(?:\.(?!null\b)[a-z][a-z0-9_]*){{0,18}}")
 
 
 def check_fields(name: str, table: str, cls: type[msgspec.Struct], base: type, fields: tuple[Field, ...]) -> None:
     """Raises `DeclarationError` for the first field that is not valid. `name` is the entity type, `table` its table."""
     _check_inherited(name, cls, base)
+    if len(fields) > _MAX_FIELDS:
+        raise DeclarationError(f"{name} has {len(fields)} fields: at most {_MAX_FIELDS} are possible.")
     columns: dict[str, str] = {}
     renamed = {field.name: field.encode_name for field in msgspec.structs.fields(cls)}
     for field in fields:
@@ -53,16 +66,21 @@ def check_fields(name: str, table: str, cls: type[msgspec.Struct], base: type, f
             raise DeclarationError(f"{what} has another name in JSON.", hint="Omit msgspec.field(name=…).")
         if (other := columns.setdefault(field.column, field.name)) != field.name:
             raise DeclarationError(f"{what} and {other} have the same column.", hint="Rename one of them.")
+        check_type(what, field.annotation, stored=True, markers=_MARKERS)
+        if field.meta is not None and field.meta.tz is False:
+            raise DeclarationError(f"{what} has no time zone, but timestamps are stored in UTC.", hint="Use tz=True.")
+        if isinstance(field.base, type) and issubclass(field.base, base):
+            raise DeclarationError(f"{what} is an entity.", hint="Use an int with Reference(…), which holds its id.")
         _check_markers(what, field)
-        _check_values(what, field)
+        _check_default(what, field)
         if len(f"{table}{field.column}") + _LONGEST_SUFFIX > MAX_IDENTIFIER:
             raise DeclarationError(f"{what} has a name that is too long for {table}.", hint="Choose a shorter name.")
 
 
 def check_title(name: str, field: Field) -> None:
     """Raises `DeclarationError` unless a field can name its entity in the registry."""
-    if field.nullable or field.has(Secret, FromMetadata):
-        problem = f"The title of {name} is {field.name}, which can be null or is not stored."
+    if field.nullable or field.has(Secret, FromMetadata) or _is_composite(field):
+        problem = f"The title of {name} is {field.name}, which can be null, is not stored or is not a single value."
         raise DeclarationError(problem, hint="Choose a field that always has a value.")
 
 
@@ -94,72 +112,122 @@ def _is_composite(field: Field) -> bool:
 
 _FILTER = "is a Filter, so it must be a single value or a list of text"
 _DERIVED = "is derived from metadata: declare it as `Annotated[str, FromMetadata(…)] | None = None`"
+_DERIVED_ALONE = "is derived from metadata, so its other markers can only be Filter and Personal"
 _SECRET = "is a Secret: declare it as `Annotated[str, Secret(…)] | UnsetType = UNSET`"
-_ALLOWED: tuple[tuple[type[Marker], Callable[[Field], bool], str], ...] = (
-    (Reference, lambda field: field.base is int, "is a Reference, so it must be an int"),
-    (Numeric, lambda field: field.base is Decimal, "has Numeric, so it must be a Decimal"),
-    (Bounds, lambda field: field.base is Decimal, "has Bounds, so it must be a Decimal: other numbers use Meta"),
-    (Filter, lambda field: field.sql_type != "jsonb", _FILTER),
-    (Filter, lambda field: not field.is_list or _is_text(field), _FILTER),
-    (Search, lambda field: _is_text(field), "has Search, so it must be text or a list of text"),
-    (Unique, lambda field: not _is_composite(field), "is Unique, so it must be a single value"),
-    (Secret, lambda field: field.base is str and field.nullable, _SECRET),
-    (Secret, lambda field: not field.has(Filter, Search, Unique), "is a Secret, so it cannot be found by its value"),
-    (FromMetadata, lambda field: field.base is str and field.nullable and not field.required, _DERIVED),
-    (Output, lambda field: not field.required, "is an Output, which no client can set, so it needs a default"),
+_DIGITS = "has Numeric with digits that are not possible: 0 ≤ scale < precision ≤ 1000"
+_NO_PATH = "has FromMetadata with a path that is not possible"
+_HINTS = {_NO_PATH: f"Use names in lower case, separated by dots, the first of {', '.join(METADATA_ROOTS)}."}
+_FOUND = (Filter, Search, Unique, Output)
+_SET = (Immutable, Output, Reference, Search, Secret, Unique)
+_RULES: tuple[tuple[type[Marker], Callable[[Field, Any], object], str], ...] = (
+    (Reference, lambda field, _: field.base is int, "is a Reference, so it must be an int"),
+    (Reference, lambda field, _: _is_null(field), "is a Reference, so its only default is null"),
+    (Reference, lambda field, _: not _has_limits(field), "is a Reference, so it has no limits of its own"),
+    (Numeric, lambda field, _: field.base is Decimal, "has Numeric, so it must be a Decimal"),
+    (Numeric, lambda _, mark: 0 <= mark.scale < mark.precision <= _MAX_DIGITS, _DIGITS),
+    (Bounds, lambda field, _: field.base is Decimal, "has Bounds, so it must be a Decimal: other numbers use Meta"),
+    (Bounds, lambda field, mark: not _is_empty(field, mark), "has Bounds that no value is within"),
+    (Filter, lambda field, _: field.sql_type != "jsonb", _FILTER),
+    (Filter, lambda field, _: not field.is_list or _is_text(field), _FILTER),
+    (Search, lambda field, _: _is_text(field), "has Search, so it must be text or a list of text"),
+    (Search, lambda _, mark: mark.weight in ("A", "B", "C", "D"), "has Search, whose weight must be A, B, C or D"),
+    (Unique, lambda field, _: not _is_composite(field), "is Unique, so it must be a single value"),
+    (Unique, lambda field, mark: not mark.fold or field.base is str, "has Unique(fold=True), so it must be text"),
+    (Unique, lambda field, _: _is_null(field), "is Unique, so its only default is null"),
+    (Secret, lambda field, _: field.base is str and _allows(field, UnsetType), _SECRET),
+    (Secret, lambda field, _: not field.required and _is_null(field), _SECRET),
+    (Secret, lambda field, _: not field.has(*_FOUND), "is a Secret, so it is neither an Output nor found by its value"),
+    (FromMetadata, lambda field, _: field.base is str and _allows(field, type(None)), _DERIVED),
+    (FromMetadata, lambda field, _: not field.required and _is_null(field), _DERIVED),
+    (FromMetadata, lambda field, _: not field.has(*_SET), _DERIVED_ALONE),
+    (FromMetadata, lambda _, mark: _PATH.fullmatch(mark.path), _NO_PATH),
+    (Output, lambda field, _: not field.required, "is an Output, which no client can set, so it needs a default"),
 )
+"""What each marker requires of its field and of its arguments, and what is wrong otherwise."""
 
 
 def _check_markers(what: str, field: Field) -> None:
-    for marker, is_allowed, text in _ALLOWED:
-        if field.has(marker) and not is_allowed(field):
-            raise DeclarationError(f"{what} {text}.")
-    search = field.get(Search)
-    if search is not None and search.weight not in ("A", "B", "C", "D"):
-        raise DeclarationError(f"{what} has Search({search.weight!r}): the weight must be A, B, C or D.")
-    derived = field.get(FromMetadata)
-    if derived is not None and (root := derived.path.partition(".")[0]) not in METADATA_ROOTS:
-        problem = f"{what} has FromMetadata({derived.path!r}), but {root!r} is not a root key of metadata."
-        raise DeclarationError(problem, hint=f"Use one of {', '.join(METADATA_ROOTS)}.")
-    unique = field.get(Unique)
-    if unique is not None and unique.fold and field.base is not str:
-        raise DeclarationError(f"{what} has Unique(fold=True), so it must be text.")
+    kinds = [type(marker) for marker in field.markers]
+    if twice := [kind.__name__ for kind in kinds if kinds.count(kind) > 1]:
+        raise DeclarationError(f"{what} has the marker {twice[0]} twice.", hint="Remove one of them.")
+    for marker in field.markers:
+        check_marker(what, marker)
+        for kind, is_allowed, text in _RULES:
+            if isinstance(marker, kind) and not is_allowed(field, marker):
+                raise DeclarationError(f"{what} {text}.", hint=_HINTS.get(text))
 
 
-def _check_values(what: str, field: Field) -> None:
-    """Refuses values that no column can hold: of enums, and of defaults."""
-    for hint in (field.base, *typing.get_args(field.base)):
-        if not (isinstance(hint, type) and issubclass(hint, Enum)):
-            continue
-        if not issubclass(hint, StrEnum) or not len(hint):
-            raise DeclarationError(f"{what} has the type {hint.__name__}, which must be a StrEnum with values.")
-        for member in hint:
-            if not 1 <= len(member.value) <= _MAX_ENUM_VALUE or not member.value.isprintable():
-                problem = f"{what}: {member.value!r} of {hint.__name__} must have 1 to {_MAX_ENUM_VALUE} characters."
-                raise DeclarationError(problem)
+def _is_null(field: Field) -> bool:
+    """Returns whether the field has no default other than null."""
+    return field.required or field.initial() is None
+
+
+def _has_limits(field: Field) -> bool:
+    meta = field.meta or Meta()
+    return {meta.ge, meta.gt, meta.le, meta.lt, meta.multiple_of} != {None}
+
+
+def _allows(field: Field, only: type) -> bool:
+    """Returns whether a field may have no value, in one of the two ways only."""
+    hint = field.annotation
+    arms = typing.get_args(typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint)
+    return {arm for arm in (type(None), UnsetType) if arm in arms} == {only}
+
+
+def _is_empty(field: Field, bounds: Bounds) -> bool:
+    """Returns whether no decimal of the column is within the bounds."""
+    limit = (field.get(Numeric) or Numeric()).limit
+    lows = [low for low in (bounds.ge, bounds.gt) if low is not None]
+    if len(lows) > 1:
+        return True
+    low, high = max([*lows, 1 - limit]), limit if bounds.le is None else bounds.le
+    return low > high or low >= limit or (low == high and bounds.gt is not None)
+
+
+def _check_default(what: str, field: Field) -> None:
+    """Refuses a default that is not a value of the field, or that no column can have."""
     if field.required or field.has(Secret):
         return
-    value = field.initial()
+    value = _made(what, field)
     if value is None and not field.nullable:
         raise DeclarationError(f"{what} has the default null, but not the type.", hint="Add `| None` to its type.")
+    if value is not None and field.nullable:
+        raise DeclarationError(f"{what} can be null, so its default must be null.", hint="Use `| None = None`.")
     if not (value is None or value in ([], {}) or isinstance(value, bool | int | float | str | Decimal)):
         raise DeclarationError(f"{what} has a default that is not possible in SQL.", hint="Use `| None = None`.")
     try:
-        msgspec.convert(msgspec.to_builtins(value), field.annotation)
-        if isinstance(value, Decimal):
-            _check_decimal(value, field)
+        converted = msgspec.convert(msgspec.to_builtins(value), field.request_type)
+        _check_writable(value, field)
+        if type(converted) is not type(value):
+            raise ValueError(f"it is not a {type(converted).__name__}")
+        if _made(what, field) != value:
+            raise ValueError("it is not always the same")
     except ValueError as error:
         raise DeclarationError(f"{what} has the default {value!r}, which is not valid: {error}.") from error
 
 
-def _check_decimal(value: Decimal, field: Field) -> None:
-    """Raises `ValueError` unless a decimal fits its column and is within its bounds."""
-    digits, bounds = field.get(Numeric) or Numeric(), field.get(Bounds) or Bounds()
-    if not re.fullmatch(digits.pattern(signed=True), format(value, "f")):
-        raise ValueError(f"it has more digits than {field.sql_type}")
-    above = (bounds.ge is None or value >= bounds.ge) and (bounds.gt is None or value > bounds.gt)
-    if not above or (bounds.le is not None and value > bounds.le):
-        raise ValueError("it is out of bounds")
+def _made(what: str, field: Field) -> Any:
+    try:
+        return field.initial()
+    except Exception as error:  # a factory can be any function
+        problem = f"{what} has a default that cannot be made: {type(error).__name__}: {error}."
+        raise DeclarationError(problem, hint="Use a function without parameters.") from error
+
+
+def _check_writable(value: Any, field: Field) -> None:
+    """Raises `ValueError` for a value that PostgreSQL would reject or round."""
+    if isinstance(value, str) and _UNFIT.search(value):
+        raise ValueError("it has characters that PostgreSQL cannot store")
+    if isinstance(value, str) and (found := _PARAMETER.search(value)):
+        raise ValueError(f"a migration would take {found[0]} for a parameter")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("it is not a finite number")
+    if isinstance(value, Decimal):
+        digits, bounds = field.get(Numeric) or Numeric(), field.get(Bounds) or Bounds()
+        if not re.fullmatch(digits.pattern(signed=True), format(value, "f")):
+            raise ValueError(f"it has more digits than {field.sql_type}")
+        if problem := bounds.problem(value):
+            raise ValueError(f"it {problem}")
 
 
 def _is_text(field: Field) -> bool:

@@ -1,7 +1,6 @@
 """Fields of entities: markers in annotations, from which columns, checks and API schemas are derived."""
 
 import datetime
-import types
 import typing
 import uuid
 from collections.abc import Callable
@@ -10,9 +9,10 @@ from enum import Enum, StrEnum
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import NODEFAULT, UNSET, Meta, UnsetType
+from msgspec import NODEFAULT, UNSET, Meta
 
 from ovasabi.errors import OvasabiError
+from ovasabi.kernel.declare.checks.annotations import hints_of, parts_of
 from ovasabi.kernel.declare.ids import MAX_ID
 from ovasabi.kernel.declare.names import QUOTED
 
@@ -245,7 +245,7 @@ def _scalar_type(base: Any) -> str | None:
 
 def read_fields(cls: type[msgspec.Struct], inherited: set[str]) -> tuple[Field, ...]:
     """Returns the fields that a struct class itself declares, in order of declaration."""
-    hints = typing.get_type_hints(cls, include_extras=True)
+    hints = hints_of(cls.__name__, cls)
     defaults = {field.name: field for field in msgspec.structs.fields(cls)}
     return tuple(
         _read_field(name, hints[name], defaults[name]) for name in cls.__struct_fields__ if name not in inherited
@@ -253,27 +253,15 @@ def read_fields(cls: type[msgspec.Struct], inherited: set[str]) -> tuple[Field, 
 
 
 def _read_field(name: str, hint: Any, info: msgspec.structs.FieldInfo) -> Field:
-    extras: tuple[Any, ...] = ()
-    base = hint
-    if typing.get_origin(base) is Annotated:
-        base, *rest = typing.get_args(base)
-        extras = tuple(rest)
-    arms = typing.get_args(base) if typing.get_origin(base) in (typing.Union, types.UnionType) else ()
-    nullable = type(None) in arms or UnsetType in arms
-    if nullable:
-        (base,) = (arm for arm in arms if arm not in (type(None), UnsetType))
-    if typing.get_origin(base) is Annotated:
-        base, *rest = typing.get_args(base)
-        extras = (*extras, *rest)
-    meta = next((extra for extra in extras if isinstance(extra, Meta)), None)
+    parts = parts_of(hint)
     return Field(
         name=name,
         annotation=hint,
-        base=base,
-        nullable=nullable,
+        base=parts.types[0] if len(parts.types) == 1 else hint,
+        nullable=parts.nullable,
         default=None if info.default is UNSET else info.default,
         default_factory=info.default_factory,
-        markers=tuple(extra for extra in extras if isinstance(extra, Marker)),
-        meta=meta,
-        description=meta.description if meta is not None else None,
+        markers=tuple(extra for extra in parts.extras if isinstance(extra, Marker)),
+        meta=parts.meta,
+        description=parts.meta.description if parts.meta is not None else None,
     )

@@ -2,9 +2,7 @@
 
 import inspect
 import keyword
-import types
-import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar, cast
@@ -15,7 +13,7 @@ from msgspec import Meta
 from ovasabi.errors import DeclarationError
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.call.verb import named
-from ovasabi.kernel.declare.entity import Entity, EntityType, Scope, declared, type_of
+from ovasabi.kernel.declare.entity import Entity, EntityType, Scope, type_of
 from ovasabi.kernel.declare.state_machine import Move
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -185,6 +183,7 @@ def verb(role: Role = Role.WRITER) -> Callable[[F], F]:
     declaring: Callable[[F], F] = _declaring(MethodKind.VERB, role)
 
     def declare(function: F) -> F:
+        check_function("verb", function, role)
         return declaring(cast(F, named(function)))
 
     return declare
@@ -218,14 +217,6 @@ def long(role: Role | None = Role.WRITER) -> Callable[[F], F]:
     return _declaring(MethodKind.LONG, role)
 
 
-def own_methods(cls: type, subject: Subject) -> list[Method]:
-    """Returns the methods that a class declares by decorator, by name; long ones only if operations are available."""
-    found = inspect.getmembers(cls, lambda member: inspect.isfunction(member) and hasattr(member, "__declared__"))
-    offered = [(name, function) for name, function in found if not _internal(function)]
-    methods = [_method(cls, subject, name, function) for name, function in offered]
-    return [method for method in methods if method.operation is not MethodKind.LONG or OPERATION in declared]
-
-
 def values_of(request: msgspec.Struct) -> dict[str, Any]:
     """Returns the values that are set in a draft or patch."""
     return {k: v for k, v in msgspec.structs.asdict(request).items() if v is not msgspec.UNSET}
@@ -236,16 +227,16 @@ def ordered(methods: list[Method]) -> list[Method]:
     return sorted(methods, key=lambda method: (method.subject.folder, method.subject.title))
 
 
-def _internal(function: Any) -> bool:
-    move: Move | None = function.__declared__.move
-    return move is not None and move.internal
-
-
-def check_role(function: Callable[..., Any], role: Any) -> None:
-    """Raises `DeclarationError` unless the role that a method requires is one."""
-    if role is not None and not isinstance(role, Role):
+def check_function(decorator: str, function: Any, role: Any, *, optional: bool = False) -> None:
+    """Raises `DeclarationError` unless a decorator stands above a plain function, alone, with a role."""
+    if not inspect.isfunction(function):
+        problem = f"@{decorator} stands above {type(function).__name__}, which is not a function."
+        raise DeclarationError(problem, hint=f"Put @{decorator} directly above `async def`.")
+    if not (isinstance(role, Role) or (optional and role is None)):
         problem = f"{function.__qualname__} requires {role!r}, which is not a role."
         raise DeclarationError(problem, hint=f"Use one of {', '.join(f'Role.{each.name}' for each in Role)}.")
+    if hasattr(function, "__declared__"):
+        raise DeclarationError(f"{function.__qualname__} is already declared as a method.", hint="Use one decorator.")
 
 
 def _declaring(operation: MethodKind, role: Any) -> Callable[[F], F]:
@@ -254,89 +245,10 @@ def _declaring(operation: MethodKind, role: Any) -> Callable[[F], F]:
         raise DeclarationError(problem, hint="Add them, for example @verb().")
 
     def declare(function: F) -> F:
-        check_role(function, role)
+        check_function(operation.value, function, role, optional=operation is MethodKind.LONG)
         name = function.__name__
         named = MethodKind(name) if operation is MethodKind.READ and name in ("get", "list", "search") else operation
         function.__declared__ = Declared(named, role)  # type: ignore[attr-defined]
         return function
 
     return declare
-
-
-def _method(cls: type, subject: Subject, name: str, function: Callable[..., Any]) -> Method:
-    what, names = f"{cls.__name__}.{name}", list(inspect.signature(function).parameters)[1:]
-    hints = _hints(what, function, names)
-    parameters = [hints[parameter] for parameter in names]
-    on_entity = bool(parameters) and parameters[0] in (subject.entity, str)
-    rest = parameters[1:] if on_entity else parameters
-    declaration: Declared = function.__declared__  # type: ignore[attr-defined]
-    if declaration.move is not None:
-        _check_move(what, on_entity, hints["return"])
-    long_ = declaration.operation is MethodKind.LONG
-    returned, doc = hints["return"], inspect.getdoc(function) or ""
-    if long_:
-        if not rest or _is_struct(rest[-1]):
-            raise DeclarationError(f"{what} is a long method without a parameter for its progress.")
-        rest = rest[:-1]  # the last parameter is its progress
-        doc += f"\n\nReturns an operation immediately. {_result_text(returned)}"
-    if len(rest) > 1 or not all(map(_is_struct, rest)):
-        problem = f"{what} must have at most one parameter other than the entity, its request, which is a struct."
-        raise DeclarationError(problem, hint="Declare the request as a class derived from msgspec.Struct.")
-    return Method(
-        subject=subject,
-        name=name.rstrip("_"),
-        operation=declaration.operation,
-        on_entity=on_entity,
-        request=rest[0] if rest else None,
-        response=_response(declaration, subject, returned),
-        role=declaration.role or cls.manages,  # type: ignore[attr-defined]
-        doc=doc,
-        result=_none_or(returned) if long_ else None,
-        move=declaration.move,
-    )
-
-
-def _check_move(what: str, on_entity: bool, returned: Any) -> None:
-    if not on_entity:
-        raise DeclarationError(f"{what} is a move, so its first parameter must be the entity.")
-    kinds = typing.get_args(returned) if typing.get_origin(returned) in (typing.Union, types.UnionType) else (returned,)
-    for kind in kinds:
-        origin = typing.get_origin(kind) or kind
-        if not (origin in (None, types.NoneType) or (isinstance(origin, type) and issubclass(origin, Mapping))):
-            raise DeclarationError(f"{what} is a move, so it must return None or the values to set.")
-
-
-def _hints(what: str, function: Callable[..., Any], names: list[str]) -> dict[str, Any]:
-    """Returns the annotations of a function, which must be complete."""
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except NameError as error:
-        raise DeclarationError(f"{what} has an annotation that is not defined: {error}.") from error
-    if missing := [name for name in (*names, "return") if name not in hints]:
-        raise DeclarationError(f"{what} has no annotation for {missing[0]}.")
-    return hints
-
-
-def _is_struct(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
-
-
-def _response(declaration: Declared, subject: Subject, returned: Any) -> Any:
-    """Returns the response type of a method. A move always returns the entity, whatever its function returns."""
-    if declaration.move is not None:
-        return subject.entity
-    if declaration.operation is MethodKind.LONG:
-        return _operation()
-    return typing.get_args(returned)[0] if declaration.operation is MethodKind.WATCH else _none_or(returned)
-
-
-def _operation() -> type[Entity] | None:
-    return declared[OPERATION].cls if OPERATION in declared else None
-
-
-def _result_text(returned: Any) -> str:
-    return "Its result is empty." if returned is type(None) else f"Its result is of type `{returned.__name__}`."
-
-
-def _none_or(hint: Any) -> Any:
-    return None if hint is type(None) else hint

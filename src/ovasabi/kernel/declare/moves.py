@@ -9,8 +9,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from ovasabi.errors import DeclarationError
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.call.verb import named
+from ovasabi.kernel.declare.checks.arguments import check_arguments
 from ovasabi.kernel.declare.entity import Entity
-from ovasabi.kernel.declare.methods import OFFERED, Declared, MethodKind, check_role
+from ovasabi.kernel.declare.methods import OFFERED, Declared, MethodKind, check_function
 from ovasabi.kernel.declare.state_machine import Move
 
 Values = Mapping[str, Any]
@@ -18,6 +19,7 @@ Values = Mapping[str, Any]
 E = TypeVar("E", bound=Entity)
 P = ParamSpec("P")
 Own = Callable[Concatenate[Any, E, P], Awaitable[Values | None]]
+_ARGUMENTS = {"from_": list[StrEnum] | tuple[StrEnum, ...], "to": StrEnum, "field": str | None, "internal": bool}
 Verb = Callable[Concatenate[Any, E, P], Coroutine[Any, Any, E]]
 
 
@@ -37,14 +39,12 @@ def move(
     the enum of `to`; if there are several, `field` names it. An `internal` move is made only by the service itself and
     is not part of the API.
     """
-    if isinstance(from_, str):
-        raise DeclarationError(f"from_ is {from_!r}: it must be a list of states, such as [{from_!r}].")
 
     def declare(function: Own[E, P]) -> Verb[E, P]:
-        check_role(function, role)
+        check_function("move", function, role)
+        given = {"from_": from_, "to": to, "field": field, "internal": internal}
+        check_arguments(f"@move of {function.__qualname__}", given, _ARGUMENTS)
         name, own = function.__name__.rstrip("_"), named(function)
-        if hasattr(function, "__declared__"):
-            raise DeclarationError(f"{name} is already declared as a method.")
         if name in OFFERED:
             raise DeclarationError(f"{name} is an operation of every entity: a move needs a different name.")
 

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from ovasabi.kernel.declare.checks.annotations import hints_of
+
 
 def named_in(hint: Any, within: tuple[type, ...] = ()) -> Iterator[type]:
     """Yields the structs and enums in an annotation, and those that they refer to, innermost first.
@@ -22,7 +24,7 @@ def named_in(hint: Any, within: tuple[type, ...] = ()) -> Iterator[type]:
     if cls in within:
         return
     if isinstance(cls, type) and issubclass(cls, msgspec.Struct):
-        hints = typing.get_type_hints(cls, include_extras=True)
+        hints = hints_of(f"{cls.__module__}.{cls.__name__}", cls)
         for name in cls.__struct_fields__:
             yield from named_in(hints[name], (*within, cls))
         yield cls

@@ -63,7 +63,9 @@ _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _CAMEL = re.compile(r"[A-Z][A-Za-z0-9]*")
 _ASYNCHRONOUS = frozenset({"aclose", "aiter_bytes", "aread"})
 """Names that have another form in the synchronous half of the client, as all that end with _async."""
-_SNAKE_HINT = "Use lower case letters, digits and single underscores, for example gift_card."
+_SNAKE_HINT = f"Use at most {MAX_FIELD} lower case letters, digits and single underscores, for example gift_card."
+_OF_A_PARTITION = re.compile(r".*(_|^)(pool|c[0-9]+|[0-9]{6})")
+"""How the names of partitions end, which the table of another entity could otherwise have."""
 
 
 def check_snake(what: str, name: str, longest: int = MAX_FIELD) -> None:
@@ -76,8 +78,9 @@ def check_snake(what: str, name: str, longest: int = MAX_FIELD) -> None:
 
 def check_class_name(what: str, name: str) -> None:
     """Raises `DeclarationError` unless a name is that of a class that every generated file can contain."""
-    if not _CAMEL.fullmatch(name) or keyword.iskeyword(name):
-        raise DeclarationError(f"{what} {name!r} does not have a valid name.", hint="Use the form GiftCard.")
+    if not _CAMEL.fullmatch(name) or len(name) > MAX_FIELD or keyword.iskeyword(name):
+        hint = f"Use the form GiftCard, and at most {MAX_FIELD} letters and digits."
+        raise DeclarationError(f"{what} {name!r} does not have a valid name.", hint=hint)
     if re.match("Async[A-Z]", name):
         raise DeclarationError(f"{what} {name} begins with Async, which the client reserves.", hint="Omit Async.")
 
@@ -86,6 +89,12 @@ def check_not_reserved(what: str, name: str, reserved: frozenset[str]) -> None:
     """Raises `DeclarationError` if a name is reserved."""
     if name in reserved:
         raise DeclarationError(f"{what} is named {name}, which the platform uses itself.", hint="Choose another name.")
+
+
+def check_table(what: str, name: str) -> None:
+    """Raises `DeclarationError` for a table that could have the name of a partition of another one."""
+    if _OF_A_PARTITION.fullmatch(name):
+        raise DeclarationError(f"{what} is named {name!r}, as partitions are.", hint="Choose another name.")
 
 
 def check_folder(name: str) -> None:

@@ -10,7 +10,7 @@ from msgspec import Meta
 from ovasabi.errors import DeclarationError, Kind, OvasabiError, such_as
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import EntityType
-from ovasabi.kernel.declare.fields import Field
+from ovasabi.kernel.declare.fields import Field, Immutable
 
 ALLOWED_MOVES = "allowed_moves"
 """The name of the method that returns the moves that are currently allowed."""
@@ -78,6 +78,16 @@ class StateMachine:
                 raise DeclarationError(f"{of.name}.{move.verb} is declared twice.")
             self._by_verb[move.verb] = move
 
+    def check_reachable(self) -> None:
+        """Raises `DeclarationError` for a move from a state in which an entity can never be."""
+        found = set(self.states if self.initial is None else [self.initial])
+        while more := {move.target for move in self.moves if found.intersection(move.sources)} - found:
+            found |= more
+        for move in self.moves:
+            if lost := [source for source in move.sources if source not in found]:
+                problem = f"{self.of.name}.{move.verb} leads from {lost[0]}, which no move leads to."
+                raise DeclarationError(problem, hint=f"Declare a move to {lost[0]}, or omit it.")
+
     @property
     def states(self) -> list[StrEnum]:
         """All states, in order of declaration."""
@@ -132,6 +142,8 @@ def _field(of: EntityType, move: Move) -> Field:
     if len(found) > 1:
         names = ", ".join(field.name for field in found)
         raise DeclarationError(f"{path} could set any of {names}: choose one with field=….")
+    if found[0].has(Immutable):
+        raise DeclarationError(f"{path} sets {found[0].name}, which is Immutable.")
     if found[0].nullable:
         raise DeclarationError(
             f"{path} sets {found[0].name}, which must not be nullable: an entity always has a state."

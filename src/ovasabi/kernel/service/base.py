@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Subject, Watched, own_methods
+from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Subject, Watched
+from ovasabi.kernel.declare.signatures import own_methods
 from ovasabi.kernel.events.subscriptions import Subscriptions
 from ovasabi.kernel.search.result_cache import ResultCache
 from ovasabi.kernel.service.overrides import DESCRIPTION, check_own
@@ -91,7 +92,7 @@ class Service:
             singular=cls.singular,
             plural=cls.plural,
             collection=cls.collection,
-            doc=inspect.getdoc(cls) or "",
+            doc=inspect.cleandoc(vars(cls).get("__doc__") or ""),
             resource=cls.resource,
         )
 

@@ -14,15 +14,16 @@ from ovasabi.kernel.call.errors import Contended, VersionConflict
 from ovasabi.kernel.call.transaction import atomically
 from ovasabi.kernel.call.verb import running_verb
 from ovasabi.kernel.declare.entity import Entity, Scope, type_of
-from ovasabi.kernel.declare.methods import OFFERED, Call, MethodKind, Resource, Subject, own_methods, values_of
+from ovasabi.kernel.declare.methods import OFFERED, Call, MethodKind, Resource, Subject, values_of
 from ovasabi.kernel.declare.moves import moves_of
+from ovasabi.kernel.declare.signatures import own_methods
 from ovasabi.kernel.declare.state_machine import AllowedMoves, StateMachine
 from ovasabi.kernel.search.full_text import CANDIDATES, search_rows
 from ovasabi.kernel.service.base import Methods, Service, Services
 from ovasabi.kernel.service.operations import operations_of
 from ovasabi.kernel.service.overrides import SETTINGS, check_own
 from ovasabi.kernel.service.protocol import Found, SearchRequest, SearchResponse, best_of
-from ovasabi.kernel.service.rules import RULES, Rules, check_machine, hooks_of
+from ovasabi.kernel.service.rules import RULES, Rules, check_service, hooks_of
 from ovasabi.kernel.store.history import ids_by_key, state_at
 from ovasabi.kernel.store.listing import ListRequest, Page, list_pages
 from ovasabi.kernel.store.repository import Repository
@@ -65,7 +66,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         cls.entity = entity
         if moves := moves_of(cls):
             cls.machine = StateMachine(type_of(cls.entity), moves)
-        check_machine(cls)
+        check_service(cls, type_of(cls.entity))
         cls.hooks = hooks_of(cls)
         super().__init_subclass__(checked=True)
 
@@ -304,7 +305,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
             singular=of.name,
             plural=of.plural,
             collection=of.plural,
-            doc=inspect.getdoc(cls) or "",
+            doc=inspect.cleandoc(vars(cls).get("__doc__") or ""),
             resource=vars(cls).get("resource")
             or (Resource.CAMPAIGN if of.scope is Scope.CAMPAIGN else Resource.PLATFORM),
             entity=cls.entity,

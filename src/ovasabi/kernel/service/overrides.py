@@ -2,12 +2,14 @@
 
 import inspect
 import keyword
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from ovasabi.errors import DeclarationError
 from ovasabi.kernel.call.context import Role
-from ovasabi.kernel.declare.methods import MethodKind
+from ovasabi.kernel.declare.checks.arguments import check_arguments
+from ovasabi.kernel.declare.methods import MethodKind, Resource
 from ovasabi.kernel.declare.names import (
     RESERVED_METHODS,
     RESERVED_SERVICES,
@@ -16,10 +18,12 @@ from ovasabi.kernel.declare.names import (
     check_snake,
 )
 
-SETTINGS = frozenset({"offers", "manages", "resource"})
-"""The class attributes that an entity service can set."""
-DESCRIPTION = frozenset({"singular", "plural", "collection", "resource"})
-"""The class attributes that a service without an entity can set."""
+SETTINGS = {"offers": frozenset[MethodKind], "manages": Role, "resource": Resource}
+"""The class attributes that an entity service can set, with their types."""
+DESCRIPTION = {"singular": str, "plural": str, "collection": str, "resource": Resource}
+"""The class attributes that a service without an entity can set, with their types."""
+_OWN_DUNDERS = frozenset({"__init__", "__repr__", "__str__"})
+_SIMILARITY = 0.85
 _HINTS = {
     "create": "Move the rule to check or prepare, which every create runs.",
     "create_many": "Move the rule to check or prepare, which every create runs.",
@@ -29,7 +33,7 @@ _HINTS = {
 }
 
 
-def check_own(cls: type, base: type, rules: frozenset[str], settings: frozenset[str]) -> None:
+def check_own(cls: type, base: type, rules: frozenset[str], settings: Mapping[str, Any]) -> None:
     """Raises `DeclarationError` for a class that replaces part of its base class instead of adding to it.
 
     `rules` are the methods that it can override with the same signature, `settings` the attributes that it can set.
@@ -39,22 +43,30 @@ def check_own(cls: type, base: type, rules: frozenset[str], settings: frozenset[
     taken = _names_of(base)
     for name, member in own_members(cls, base).items():
         what = f"{cls.__name__}.{name}"
-        if name.startswith("__") or (name in settings and not callable(member)):
-            _check_setting(what, name, member)
-            continue
-        if hasattr(member, "__declared__"):
+        if hasattr(_within(member), "__declared__"):
             _check_verb(what, name, member, taken)
-        elif name in rules:
+        elif name in settings and not callable(member):
+            check_arguments(cls.__name__, {name: member}, settings)
+        elif name in rules or name == "__init__":
             _check_rule(what, member, getattr(base, name))
-        elif name in taken:
+        elif name in taken and not name.startswith("__"):
             raise DeclarationError(f"{what} would replace a part of the base class.", hint=_hint(name))
+        elif inspect.isroutine(member):
+            _check_helper(what, name, rules)
 
 
-def _check_setting(what: str, name: str, value: Any) -> None:
-    if name == "manages" and not isinstance(value, Role):
-        raise DeclarationError(f"{what} is {value!r}, which is not a role.", hint="Use, for example, Role.ADMIN.")
-    if name == "offers" and not (isinstance(value, frozenset) and all(isinstance(each, MethodKind) for each in value)):
-        raise DeclarationError(f"{what} must be a frozenset of MethodKind.", hint="Use, for example, OFFERED - {…}.")
+def _within(member: Any) -> Any:
+    """Returns the function of a property, a static method or a class method; otherwise the member itself."""
+    return getattr(member, "fget", None) or getattr(member, "__func__", member)
+
+
+def _check_helper(what: str, name: str, rules: frozenset[str]) -> None:
+    """Refuses a function that Python itself would call, and one that is probably a rule with a wrong name."""
+    if name.startswith("__") and name.endswith("__") and name not in _OWN_DUNDERS:
+        raise DeclarationError(f"{what} would change how the base class works.", hint="Choose another name.")
+    if not name.startswith("_") and (near := get_close_matches(name, rules, 1, _SIMILARITY)):
+        problem = f"{what} is not a rule, so nothing would call it."
+        raise DeclarationError(problem, hint=f"Did you mean {near[0]}? If not, begin its name with an underscore.")
 
 
 def own_members(cls: type, base: type) -> dict[str, Any]:
@@ -73,7 +85,11 @@ def _hint(name: str) -> str:
     return _HINTS.get(name, "Choose another name.")
 
 
-def _check_verb(what: str, name: str, function: Callable[..., Any], taken: frozenset[str]) -> None:
+def _check_verb(what: str, name: str, member: Any, taken: frozenset[str]) -> None:
+    if not inspect.isfunction(member):
+        hiding = type(member).__name__
+        raise DeclarationError(f"{what} is a method below @{hiding}, which hides it.", hint=f"Remove @{hiding}.")
+    function: Any = member
     word = name[:-1] if name.endswith("_") and keyword.iskeyword(name[:-1]) else name
     if word == name:
         check_snake(f"The method {what}", name)
@@ -84,7 +100,7 @@ def _check_verb(what: str, name: str, function: Callable[..., Any], taken: froze
         raise DeclarationError(
             f"{what} is the method {function.__name__} under another name.", hint="Define it where it is used."
         )
-    kind: MethodKind = function.__declared__.operation  # type: ignore[attr-defined]
+    kind: MethodKind = function.__declared__.operation
     own = inspect.unwrap(function)
     if kind is not MethodKind.WATCH and not inspect.iscoroutinefunction(own):
         raise DeclarationError(f"{what} must be declared with `async def`.")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ovasabi.database.connection import Database
+from ovasabi.errors import DeclarationError
 from ovasabi.kernel.declare.entity import Scope, declared, type_of
 from ovasabi.kernel.declare.methods import OPERATION
 from ovasabi.kernel.events.subscriptions import Subscriptions
@@ -91,7 +92,11 @@ class ServiceRegistry:
             if kind.subject.entity is not None:
                 self._entities[label] = remote
             return
-        self.services[label] = self._local[label] = running = kind(self.database, self)
+        running = kind(self.database, self)
+        if getattr(running, "registry", None) is not self:
+            problem = f"{kind.__name__}.__init__ does not call that of its base class."
+            raise DeclarationError(problem, hint="Begin it with `super().__init__(database, registry)`.")
+        self.services[label] = self._local[label] = running
         if isinstance(running, EntityService):
             self._entities[label] = running
 

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
 from ovasabi.errors import DeclarationError, OvasabiError
-from ovasabi.kernel.declare.entity import Entity
+from ovasabi.kernel.declare.entity import Entity, EntityType, Scope
 from ovasabi.kernel.declare.fields import Output
-from ovasabi.kernel.declare.methods import MethodKind
+from ovasabi.kernel.declare.methods import OFFERED, MethodKind, Resource
 from ovasabi.kernel.store.rows import NewEntity
 
 E = TypeVar("E", bound=Entity)
@@ -65,11 +65,29 @@ def hooks_of(cls: Any) -> frozenset[str]:
     return frozenset(name for name in RULES if getattr(cls, name) is not getattr(Rules, name))
 
 
-def check_machine(cls: Any) -> None:
-    """Raises `DeclarationError` for a service whose clients could change the state without a move."""
+_RESOURCES = {
+    Scope.CAMPAIGN: (Resource.CAMPAIGN, Resource.EITHER),
+    Scope.GLOBAL: (Resource.PLATFORM,),
+    Scope.ROOT: (Resource.PLATFORM,),
+}
+"""What the methods of an entity can be called on, by its scope; the first is the default."""
+
+
+def check_service(cls: Any, of: EntityType) -> None:
+    """Raises `DeclarationError` for a service that offers what its entities do not have."""
+    if cls.offers - OFFERED:
+        names = ", ".join(sorted(cls.offers - OFFERED))
+        raise DeclarationError(f"{cls.__name__}.offers has {names}, which is not an operation of every entity.")
+    resource = vars(cls).get("resource", _RESOURCES[of.scope][0])
+    if resource not in _RESOURCES[of.scope]:
+        allowed = ", ".join(f"Resource.{each.name}" for each in _RESOURCES[of.scope])
+        problem = f"{cls.__name__}.resource is {resource}, where {of.name} does not exist."
+        raise DeclarationError(problem, hint=f"Use {allowed}.")
     machine = getattr(cls, "machine", None)
-    if machine is None or not cls.offers & {MethodKind.CREATE, MethodKind.UPDATE}:
+    if machine is None:
         return
-    path = f"{machine.of.name}.{machine.field}"
-    if not machine.of.by_name[machine.field].has(Output):
+    if "prepare" not in hooks_of(cls):  # which can create entities in any state
+        machine.check_reachable()
+    path = f"{of.name}.{machine.field}"
+    if cls.offers & {MethodKind.CREATE, MethodKind.UPDATE} and not of.by_name[machine.field].has(Output):
         raise DeclarationError(f"{path} has moves, so clients must not set it: mark it Output().")

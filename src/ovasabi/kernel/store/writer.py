@@ -10,7 +10,7 @@ import asyncpg
 from ovasabi.database.connection import Database, Row
 from ovasabi.database.pools import Pool
 from ovasabi.database.retry import CONTENTION, given_up, retry
-from ovasabi.errors import DatabaseUnavailable, OvasabiError
+from ovasabi.errors import REPORT, DatabaseUnavailable, OvasabiError
 from ovasabi.kernel.batching.isolation import isolating
 from ovasabi.kernel.call.context import deadline
 from ovasabi.kernel.call.errors import Contended, KeyReused, KeyTaken, ReferenceMissing, from_postgres
@@ -144,7 +144,7 @@ class Writer:
         """Returns the error of one row: an internal one, to be logged with its cause, if the platform has no other."""
         if isinstance(error, OvasabiError):
             return error
-        refusal = self._known(error) or OvasabiError()
+        refusal = self._known(error) or OvasabiError(hint=REPORT)
         refusal.__cause__ = error
         return refusal
 

@@ -15,7 +15,7 @@ import msgspec
 from ovasabi.database.failures import transient
 from ovasabi.database.retry import Policy
 from ovasabi.database.sql import load
-from ovasabi.errors import OvasabiError
+from ovasabi.errors import REPORT, OvasabiError
 from ovasabi.kernel.call.context import Fence, acting, current, system_context
 from ovasabi.kernel.call.errors import LeaseLost
 from ovasabi.kernel.service import ServiceRegistry, declared_methods
@@ -187,7 +187,7 @@ class Runner:
             return
         if not isinstance(error, OvasabiError):
             log.error("operation %s failed (%s)", operation.id, taken.correlation_id, exc_info=error)
-            error = OvasabiError(hint="Report it with the correlation id; the details are in the server log.")
+            error = OvasabiError(hint=REPORT)
         detail, field, hint = (
             text and text.replace("\0", "\N{REPLACEMENT CHARACTER}") for text in (str(error), error.field, error.hint)
         )

@@ -16,7 +16,7 @@ from ovasabi.system.user.errors import PasswordWrong
 from ovasabi.system.user.password import MAX_LENGTH, MIN_LENGTH, check_strength, matches
 from ovasabi.system.user.usernames import check_username
 
-PENDING, ACTIVE, SUSPENDED, INACTIVE = UserState.PENDING, UserState.ACTIVE, UserState.SUSPENDED, UserState.INACTIVE
+ACTIVE, SUSPENDED, INACTIVE = UserState.ACTIVE, UserState.SUSPENDED, UserState.INACTIVE
 
 
 class Suspension(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,16 +60,16 @@ class Users(EntityService[User]):
         if "username" in values:
             check_username(values["username"])
 
-    @move(from_=[PENDING, ACTIVE, INACTIVE], to=SUSPENDED, role=Role.ADMIN)
+    @move(from_=[ACTIVE, INACTIVE], to=SUSPENDED, role=Role.ADMIN)
     async def suspend(self, user: User, request: Suspension) -> Values:
         """Suspends the user, giving a reason."""
         return {"state_reason": request.reason}
 
-    @move(from_=[PENDING, ACTIVE], to=INACTIVE, role=Role.ADMIN)
+    @move(from_=[ACTIVE], to=INACTIVE, role=Role.ADMIN)
     async def deactivate(self, user: User) -> None:
         """Deactivates the user."""
 
-    @move(from_=[PENDING, SUSPENDED, INACTIVE], to=ACTIVE, role=Role.ADMIN)
+    @move(from_=[SUSPENDED, INACTIVE], to=ACTIVE, role=Role.ADMIN)
     async def reactivate(self, user: User) -> Values:
         """Reactivates the user."""
         return {"state_reason": ""}

@@ -51,7 +51,7 @@ def sampleroom() -> type[Entity]:
         name: str
         sampleguests: Annotated[int, Output()] = 0
         beds: int = 0
-        rate: Annotated[float, Output()] = 0
+        rate: Annotated[float, Output()] = 0.0
         most: Annotated[int, Output()] = 10
         weather: Annotated[Weather, Output()] = Weather.DRY
 

@@ -194,7 +194,7 @@ def test_a_title_or_key_that_is_no_field_is_refused(declare) -> None:
 
 
 def test_a_type_name_is_declared_by_one_module_only(declare) -> None:
-    with pytest.raises(TypeError, match=r"declared in ovasabi\.services\.content"):
+    with pytest.raises(TypeError, match=r"declared by ovasabi\.services\.content\.entity\.Content"):
         declare(Sampleprobe, name="content")
 
 

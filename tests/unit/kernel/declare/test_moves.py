@@ -180,8 +180,11 @@ def test_a_function_is_declared_once_and_under_its_own_name(samplehouse: Any) ->
 
 
 def test_one_state_instead_of_a_list_is_refused() -> None:
-    with pytest.raises(TypeError, match="it must be a list of states"):
-        move(from_=OPEN, to=SHUT)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"which must be of the type list\[StrEnum\]"):
+
+        @move(from_=OPEN, to=SHUT)  # type: ignore[arg-type]
+        async def shut(self: Any, samplehouse: Any) -> None:
+            """Shuts it."""
 
 
 def test_the_moves_are_in_the_openapi_document() -> None:

@@ -80,7 +80,7 @@ def test_an_entity_without_a_service_is_refused(declare: Any) -> None:
 
 def test_two_services_of_one_entity_are_refused(declare: Any) -> None:
     of = declare().entity
-    types.new_class("Others", (EntityService[of],))
+    types.new_class("Others", (EntityService[of],), exec_body=lambda body: body.update({"__module__": HOME}))
     assert "are both the service samplethings" in refusal()
 
 
@@ -121,7 +121,8 @@ def test_an_entity_may_have_such_fields_since_its_values_are_apart_from_the_call
 
 def test_a_field_of_a_request_is_named_like_a_field(declare: Any) -> None:
     declare(act=method(struct("Act", ("camelCase", str))))
-    assert refusal() == "A field of Act is named 'camelCase', which is not a valid name."
+    what = f"The field camelCase of {HOME}.Act"
+    assert refusal() == f"{what} is named 'camelCase', which is not a valid name."
 
 
 def reading(name: str, collection: str = "", title: str = "Odds") -> Any:

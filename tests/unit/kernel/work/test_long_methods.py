@@ -7,7 +7,8 @@ import msgspec
 from ovasabi.discovery import discover
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import declared
-from ovasabi.kernel.declare.methods import OPERATION, Method, MethodKind, long, own_methods
+from ovasabi.kernel.declare.methods import OPERATION, Method, MethodKind, long
+from ovasabi.kernel.declare.signatures import own_methods
 from ovasabi.kernel.service import EntityService, services
 from ovasabi.kernel.transfer.import_export import ExportRequest, ImportRequest, ImportResult
 from ovasabi.kernel.work.long_methods import Progress, carry_out

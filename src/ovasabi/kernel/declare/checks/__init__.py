@@ -1,0 +1,1 @@
+"""General checks of declarations: of arguments, of annotations, of types and their limits, and of defaults."""
