@@ -18,6 +18,8 @@ from ovasabi.errors import StartError
 _SQL = load(__file__)
 SHARED = ("api_key", "master")
 """What is published besides the tables of the platform's entities: of the registry, the rows of the platform."""
+SLOT = "ovasabi_"
+"""How the names of replication slots at home begin; the number of home's database and that of the server follow."""
 STATEMENT_TIMEOUT = "60s"
 COPY_SECONDS = 60.0
 """How long to wait until a new subscription has copied the rows that there are."""
@@ -38,14 +40,14 @@ async def connect(urls: Mapping[int, str], home: int, say: Callable[[str], None]
     publisher = await _connected(urls[home])
     try:
         await _publish(publisher)
-        system = await publisher.fetchval(_SQL["system"])
+        (system,) = await publisher.fetch(_SQL["system"])
         for number in urls.keys() - {home}:
             subscriber = await _connected(urls[number])
             try:
-                if await subscriber.fetchval(_SQL["system"]) == system:
+                if (await subscriber.fetch(_SQL["system"]))[0]["server"] == system["server"]:
                     problem = f"Server {number} is a database of the home server, which cannot replicate to itself."
                     raise StartError(problem=problem, hint="Use another PostgreSQL server in OVASABI_SHARDS.")
-                await _subscribe(subscriber, urls[home], number, say)
+                await _subscribe(subscriber, urls[home], number, f"{SLOT}{system['database']}_{number}", say)
             finally:
                 await subscriber.close()
     finally:
@@ -71,7 +73,7 @@ async def check(connection: asyncpg.Connection, number: int) -> None:
     if not rows:
         problem = f"Server {number} does not have the platform's rows."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
-    if (slot := rows[0]["slot"]) != _slot(number):
+    if (slot := rows[0]["slot"]).rpartition("_")[2] != str(number):
         problem = f"Server {number} of OVASABI_SHARDS was set up as another one: its replication slot is {slot}."
         raise StartError(problem=problem, hint="Every server must keep its number. Check the URLs in OVASABI_SHARDS.")
 
@@ -91,7 +93,9 @@ async def _publish(connection: asyncpg.Connection) -> None:
         await connection.execute("RESET ROLE")
 
 
-async def _subscribe(connection: asyncpg.Connection, home: str, number: int, say: Callable[[str], None]) -> None:
+async def _subscribe(
+    connection: asyncpg.Connection, home: str, number: int, slot: str, say: Callable[[str], None]
+) -> None:
     try:
         if await connection.fetch(_SQL["subscribed"]):
             await check(connection, number)
@@ -99,7 +103,7 @@ async def _subscribe(connection: asyncpg.Connection, home: str, number: int, say
             await connection.execute(_SQL["refresh"])
         else:
             say(f"copying the platform's rows to server {number}")
-            await connection.execute(await connection.fetchval(_SQL["subscribe"], home, _slot(number)))
+            await connection.execute(await connection.fetchval(_SQL["subscribe"], home, slot))
     except asyncpg.PostgresError as error:
         problem = f"Server {number} cannot subscribe to the platform's rows: {str(error).rstrip('.')}."
         hint = "Its login must be a superuser, and it must reach the home server at the same URL."
@@ -111,11 +115,6 @@ async def _subscribe(connection: asyncpg.Connection, home: str, number: int, say
             problem = f"The platform's rows do not arrive at server {number}: its subscription is {state}."
             raise StartError(problem=problem, hint="The log of that server says why.")
         await asyncio.sleep(0.1)
-
-
-def _slot(number: int) -> str:
-    """Returns the name of a server's replication slot at home, which also says which server it is."""
-    return f"ovasabi_{number}"
 
 
 async def _connected(url: str) -> asyncpg.Connection:

@@ -37,9 +37,9 @@ SELECT format('ALTER SUBSCRIPTION ovasabi_platform CONNECTION %L', $1::text) AS 
 ALTER SUBSCRIPTION ovasabi_platform REFRESH PUBLICATION
 
 -- name: system
--- Which PostgreSQL server this is.
+-- Which PostgreSQL server this is, and which of its databases.
 -- scope: none
-SELECT system_identifier FROM pg_control_system()
+SELECT system_identifier AS server, (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database FROM pg_control_system()
 
 -- name: subscribed
 -- The state of this server's subscription: no row if there is none. A table is ready when its rows have been copied.
