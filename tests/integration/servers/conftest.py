@@ -1,5 +1,6 @@
 """Two PostgreSQL servers, home and another one, and a process that serves the campaigns of both."""
 
+import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -56,12 +57,12 @@ async def new_campaign(client: httpx.AsyncClient, **values: Any) -> dict[str, An
 
 
 @pytest_asyncio.fixture(scope="module", params=["18", "15"], ids=["pg18", "pg15"])
-async def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """The two servers and the process, with a campaign on each."""
-    folder = Path(tmp_path_factory.mktemp("s"))
     options = QUICK | {"wal_level": "logical"}
     version, binaries = second() if request.param == "15" else (VERSION, None)
     async with AsyncExitStack() as running:
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="ovasabi-test-")))
         servers = [EmbeddedServer(folder / name, version, binaries, options=options) for name in "ho"]
         for server in servers:
             await running.enter_async_context(server)

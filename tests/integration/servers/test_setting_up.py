@@ -1,4 +1,4 @@
-"""The commands with several servers: migrated, replicated and shown, imported into, and refused where they do not fit."""
+"""The commands with several servers: what they set up, show and import, and which servers they refuse."""
 
 import json
 import uuid
