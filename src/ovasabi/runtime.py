@@ -20,7 +20,7 @@ from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.service.shards import HOME, Shards
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import partitions, replication, sql_objects
+from ovasabi.lifecycle import partitions, replication, server_number, sql_objects
 from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
@@ -79,7 +79,7 @@ async def running(url: str, settings: Settings, elsewhere: Finding | None = None
 async def prepare(url: str, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Prepared:
     """Migrates a database and creates its coming partitions; on a first start, also a key and a sample campaign."""
     discover()
-    for each in urls_of(url, settings).values():
+    for number, each in urls_of(url, settings).items():
         state = await _state(each)
         if history().pending(state.revisions) or state.outdated():
             from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if needed
@@ -87,6 +87,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
             await migrations.upgrade(each, progress)
             state = await _state(each)
         _require_tables(state)
+        await server_number.check(each, settings.number_of(number), choose=True, of_home=number == HOME)
     await replication.connect(urls_of(url, settings), HOME, progress)
     async with opened(url, settings) as databases:
         home = databases[HOME]
@@ -107,16 +108,20 @@ async def check(url: str, settings: Settings) -> None:
     """
     discover()
     await _check(url)
+    await server_number.check(url, settings.server_number)
     for number, each in settings.shard_urls.items():
         with suppress(DatabaseUnavailable):
             await _check(each)
-            await _check_number(each, number)
+            await server_number.check(each, number, of_home=False)
+            await _check_subscription(each, number)
 
 
-async def _check_number(url: str, number: int) -> None:
+async def _check_subscription(url: str, number: int) -> None:
     connection = await _connected(url)
     try:
-        await replication.check(connection, number)
+        if (await replication.state_of(connection)).state == "missing":
+            problem = f"Server {number} does not have the platform's rows."
+            raise StartError(problem=problem, hint="Run: ovasabi migrate")
     finally:
         await connection.close()
 

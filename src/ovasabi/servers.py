@@ -44,6 +44,7 @@ async def opened(url: str, settings: Settings) -> AsyncIterator[Databases]:
     opening = {number: asyncio.create_task(_open(each)) for number, each in databases.items() if number != HOME}
     try:
         await databases[HOME].open()
+        await partitions.note_present(databases[HOME])
         if opening:
             await asyncio.wait(opening.values(), timeout=ABSENT_SECONDS)
         yield databases
@@ -59,6 +60,7 @@ async def _open(database: Database) -> None:
     while True:
         try:
             await database.open()
+            await partitions.note_present(database)
             return
         except (OvasabiError, OSError, asyncpg.PostgresError):
             await database.close()
@@ -77,7 +79,7 @@ async def serving(
         if number != HOME
     }
     shards = Shards(registries, partial(directory.shard_of, databases[HOME]))
-    maintaining = asyncio.create_task(_maintain(databases, settings))
+    maintaining = [asyncio.create_task(_maintain(databases, number, settings)) for number in databases]
     try:
         async with AsyncExitStack() as running:
             for registry in registries.values():
@@ -87,17 +89,25 @@ async def serving(
                 await running.enter_async_context(carrying_out(registry, settings.operations))
             yield shards
     finally:
-        maintaining.cancel()
-        with suppress(asyncio.CancelledError):
-            await maintaining
+        for task in maintaining:
+            task.cancel()
+        await asyncio.gather(*maintaining, return_exceptions=True)
 
 
-async def _maintain(databases: Databases, settings: Settings, every_seconds: float = 3600) -> None:
-    """Does what is due hourly, until cancelled. After an error it is tried again in the next round."""
+async def _maintain(
+    databases: Databases, number: int, settings: Settings, every_seconds: float = 3600, look_seconds: float = 60
+) -> None:
+    """Does what is due on a server hourly, and when a month begins, until cancelled. After an error it tries again."""
+    database, clock = databases[number], asyncio.get_running_loop().time
+    month, done_at = database.present.now().month, clock()
     while True:
-        await asyncio.sleep(every_seconds)
-        for number, database in databases.items():
-            with suppress(OvasabiError, asyncpg.PostgresError):
-                await partitions.ensure(database, settings.months_ahead)
-            with suppress(OvasabiError, asyncpg.PostgresError):
-                await directory.reconcile(databases[HOME], database, number)
+        await asyncio.sleep(min(look_seconds, every_seconds))
+        with suppress(OvasabiError, asyncpg.PostgresError):
+            await partitions.note_present(database)
+        if database.present.now().month == month and clock() - done_at < every_seconds:
+            continue
+        with suppress(OvasabiError, asyncpg.PostgresError):
+            await partitions.ensure(database, settings.months_ahead)
+        with suppress(OvasabiError, asyncpg.PostgresError):
+            await directory.reconcile(databases[HOME], database, number)
+        month, done_at = database.present.now().month, clock()

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
 
     home: Annotated[Path, AfterValidator(_directory)] = Field(default=Path("~/.ovasabi"), validate_default=True)
     database_url: Annotated[SecretStr, AfterValidator(_postgresql)] | None = None
+    # The number of the database server, which its ids contain. Each server of an installation has its own.
+    server_number: int = Field(default=0, ge=0, le=31)
     # The servers that campaigns are on besides that of database_url: 1=postgresql://…,2=postgresql://…
     shards: Annotated[SecretStr, AfterValidator(_shards)] = SecretStr("")
     host: str = "127.0.0.1"
@@ -91,6 +93,10 @@ class Settings(BaseSettings):
     operations: int = Field(default=4, ge=0, le=64)
     months_ahead: int = Field(default=2, ge=0, le=120)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def number_of(self, server: int) -> int:
+        """Returns the number that the ids of a server have: of home, which is 0 in the directory, its own setting."""
+        return server or self.server_number
 
     @property
     def embedded_options(self) -> dict[str, str]:

@@ -75,15 +75,16 @@ async def _upgrade(settings: Settings) -> str:
     from ovasabi.database.connection import Database
     from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.service.shards import HOME
-    from ovasabi.lifecycle import migrations, partitions, replication, sql_objects
+    from ovasabi.lifecycle import migrations, partitions, replication, server_number, sql_objects
     from ovasabi.servers import urls_of
 
     discovered()
     created = 0
     async with resource(settings, start=True, create=True) as home:
-        for url in urls_of(home, settings).values():
+        for number, url in urls_of(home, settings).items():
             await _check_connection(url)
             await migrations.upgrade(url, progress=say)
+            await server_number.check(url, settings.number_of(number), choose=True, of_home=number == HOME)
             database = await Database(url, readers=1, writers=1).open()
             try:
                 created += await partitions.complete(database, settings.months_ahead)

@@ -12,6 +12,7 @@ import asyncpg
 from ovasabi.database.failures import LOST, ROLLED_BACK, NotSent, is_lost, translated
 from ovasabi.database.pending_lists import MERGE, PendingLists
 from ovasabi.database.pools import Pool
+from ovasabi.database.present import Present
 from ovasabi.database.retry import STATEMENT, Policy, retry
 from ovasabi.database.sql import SET_SCOPE
 from ovasabi.errors import DatabaseUnavailable
@@ -33,6 +34,7 @@ class Database:
         self.timeout = timeout_seconds
         self._sizes = (readers, writers)
         self._pools: dict[Pool, asyncpg.Pool] = {}
+        self.present = Present()
         self.pending_lists = PendingLists(partial(self.write, MERGE))
 
     async def open(self) -> "Database":

@@ -7,7 +7,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from ovasabi.kernel.declare.entity import EntityType, Scope, declared
-from ovasabi.kernel.declare.fields import Bounds, Field, Filter, FromMetadata, Reference, Unique
+from ovasabi.kernel.declare.fields import (
+    SEARCHED_CHARACTERS,
+    Bounds,
+    Field,
+    Filter,
+    FromMetadata,
+    Reference,
+    Unique,
+)
 from ovasabi.kernel.declare.names import PLATFORM_COLUMN
 
 NAMING = {
@@ -131,12 +139,12 @@ def _named(text: str) -> sa.types.TypeEngine[Any]:
 
 
 def _vector(of: EntityType) -> str:
-    """Returns the expression of the search vector. Texts are cut so that it stays below PostgreSQL's limit of 1 MB."""
+    """Returns the expression of the search vector, from the beginning of each text: see `Sizes`."""
     parts = []
     for field in of.searched:
         text = f"words_of({field.identifier})" if field.is_list else field.identifier
         weight = next(m.weight for m in field.markers if hasattr(m, "weight"))
-        parts.append(f"setweight(to_tsvector('simple', left(coalesce({text}, ''), 200000)), '{weight}')")
+        parts.append(f"setweight(to_tsvector('simple', left(coalesce({text}, ''), {SEARCHED_CHARACTERS})), '{weight}')")
     if of.partitioned:
         # The campaign is a word of each row, which no text can contain, so one index finds a campaign's rows by words.
         parts.append("array_to_tsvector(ARRAY[' ' || campaign_id::text])")

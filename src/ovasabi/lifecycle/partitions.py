@@ -22,7 +22,7 @@ class Step(msgspec.Struct, frozen=True):
 
 async def plan(database: Database, months_ahead: int, today: date | None = None) -> list[Step]:
     """Returns the missing leaves, from this month to `months_ahead` later, without creating them."""
-    months = partitions.months_from_now(months_ahead, today)
+    months = partitions.months_from(today or database.present.now().date(), months_ahead)
     return [
         Step(row["parent"], month)
         for row in await database.read(_SQL["parents"])
@@ -49,6 +49,7 @@ async def complete(database: Database, months_ahead: int) -> int:
     Returns the number of leaves. To be called before rows are written to a new table: a campaign that already has rows
     in its pool stays there.
     """
+    await note_present(database)
     for row in await database.read(_SQL["missing_branches"]):
         with suppress(asyncpg.CheckViolationError):
             await partitions.execute_with_short_locks(
@@ -60,3 +61,8 @@ async def complete(database: Database, months_ahead: int) -> int:
 async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
     """Creates a campaign's own partitions of every partitioned table, with their months; returns the leaf count."""
     return await partitions.dedicate(database, campaign, months_ahead)
+
+
+async def note_present(database: Database) -> None:
+    """Asks the database for the present, which may be ahead of the clock."""
+    database.present.note((await database.read(_SQL["present"]))[0]["at"])

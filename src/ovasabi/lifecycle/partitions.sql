@@ -25,3 +25,8 @@ SELECT t.table_name, b.campaign
 FROM entity_type AS t CROSS JOIN (SELECT DISTINCT campaign FROM branch) AS b
 WHERE t.scope = 'campaign' AND (t.table_name, b.campaign) NOT IN (SELECT table_name, campaign FROM branch)
 ORDER BY b.campaign, t.table_name
+
+-- name: present
+-- The present among the rows: while the clock is set back, they are ahead of it.
+-- scope: none
+SELECT present_time() AS at

@@ -67,17 +67,6 @@ async def state_of(connection: asyncpg.Connection) -> Subscribed:
     return Subscribed("copying" if row["copying"] else "running", ready=not row["copying"])
 
 
-async def check(connection: asyncpg.Connection, number: int) -> None:
-    """Checks that a connection is to the server with this number; raises StartError if it is not."""
-    rows = await connection.fetch(_SQL["subscribed"])
-    if not rows:
-        problem = f"Server {number} does not have the platform's rows."
-        raise StartError(problem=problem, hint="Run: ovasabi migrate")
-    if (slot := rows[0]["slot"]).rpartition("_")[2] != str(number):
-        problem = f"Server {number} of OVASABI_SHARDS was set up as another one: its replication slot is {slot}."
-        raise StartError(problem=problem, hint="Every server must keep its number. Check the URLs in OVASABI_SHARDS.")
-
-
 async def _publish(connection: asyncpg.Connection) -> None:
     (row,) = await connection.fetch(_SQL["publishable"])
     if not row["logical"]:
@@ -98,7 +87,6 @@ async def _subscribe(
 ) -> None:
     try:
         if await connection.fetch(_SQL["subscribed"]):
-            await check(connection, number)
             await connection.execute(await connection.fetchval(_SQL["reconnect"], home))
             await connection.execute(_SQL["refresh"])
         else:

@@ -44,7 +44,7 @@ SELECT system_identifier AS server, (SELECT oid::text FROM pg_database WHERE dat
 -- name: subscribed
 -- The state of this server's subscription: no row if there is none. A table is ready when its rows have been copied.
 -- scope: none
-SELECT s.subslotname AS slot, s.subenabled AS enabled, t.pid IS NOT NULL AS running,
+SELECT s.subenabled AS enabled, t.pid IS NOT NULL AS running,
        (SELECT count(*) FROM pg_subscription_rel AS r WHERE r.srsubid = s.oid AND r.srsubstate NOT IN ('r', 's'))::int AS copying
 FROM pg_stat_subscription AS t RIGHT JOIN pg_subscription AS s ON t.subid = s.oid AND t.relid IS NULL
 WHERE s.subname = 'ovasabi_platform' AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -2,27 +2,48 @@
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
-from ovasabi.errors import SettingsError
+from ovasabi.errors import Kind, OvasabiError, SettingsError, such_as
 from ovasabi.kernel.call.context import Principal
 from ovasabi.security.keys import Unauthenticated
 from ovasabi.settings import Settings
 
 SCHEME = "peer"
 VALID_SECONDS = 60
+TOLERATED_SECONDS = 120
+"""By how much the clocks of two processes may differ."""
 SHORTEST_SECRET = 32
 _ALGORITHM = "HS256"
 _PEER = re.compile(r"(\*|[a-z][a-z0-9_]*)=(\S+)")
 
 
+class ClocksDiffer(OvasabiError):
+    """The clocks of two processes of the platform differ too much for one to trust what the other signed."""
+
+    kind = Kind.UNAVAILABLE
+    code = "clocks_differ"
+    message = (
+        "The call of another process was signed {seconds} seconds {when}, by the clock of the process it was sent to."
+    )
+    hint = f"Synchronize the clocks of all machines; they may differ by up to {TOLERATED_SECONDS} seconds."
+    example = such_as(seconds=421, when="in the future")
+
+
 class Peers:
     """The addresses of services that do not run here, and the secret by which processes authenticate each other."""
 
-    def __init__(self, local: frozenset[str], addresses: dict[str, str], secret: str | None) -> None:
+    def __init__(
+        self,
+        local: frozenset[str],
+        addresses: dict[str, str],
+        secret: str | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
         self.local = local
         self._addresses = addresses
         self._secret = secret
@@ -32,15 +53,21 @@ class Peers:
         return (self._addresses.get(folder) or self._addresses["*"]).replace("{service}", folder)
 
     def vouch(self, principal: Principal) -> str:
-        """Returns credentials that tell another process who the caller is: signed, and valid for a minute."""
+        """Returns credentials that tell another process who the caller is: signed, and valid for a minute.
+
+        It has that minute beside what the clocks may differ by.
+        """
         from joserfc import jwt  # loaded only if there are peers
 
         claims = {"sub": principal.name, "campaign": principal.campaign_id, "role": principal.role.value}
-        token = jwt.encode({"alg": _ALGORITHM}, claims | {"exp": int(time.time()) + VALID_SECONDS}, self._key())
+        token = jwt.encode({"alg": _ALGORITHM}, claims | {"exp": int(self._clock()) + VALID_SECONDS}, self._key())
         return f"{SCHEME} {token}"
 
     def vouched(self, token: str) -> Principal:
-        """Returns the caller that another process vouches for; raises Unauthenticated if the token is not valid."""
+        """Returns the caller that another process vouches for.
+
+        Raises Unauthenticated if the token is not valid, and ClocksDiffer if only its time is not.
+        """
         if self._secret is None:
             raise Unauthenticated
         from joserfc import jwt
@@ -48,11 +75,15 @@ class Peers:
 
         try:
             claims = jwt.decode(token, self._key(), algorithms=[_ALGORITHM]).claims
-            jwt.JWTClaimsRegistry(exp={"essential": True}).validate(claims)
+            signed_at = int(claims["exp"]) - VALID_SECONDS
             values = {"name": claims["sub"], "campaign_id": claims["campaign"], "role": claims["role"]}
-            return msgspec.convert(values, Principal)
-        except (JoseError, ValueError, KeyError, msgspec.ValidationError):
+            principal = msgspec.convert(values, Principal)
+        except (JoseError, ValueError, TypeError, OverflowError, KeyError, msgspec.ValidationError):
             raise Unauthenticated from None
+        age = self._clock() - signed_at
+        if not -TOLERATED_SECONDS <= age <= VALID_SECONDS + TOLERATED_SECONDS:
+            raise ClocksDiffer(seconds=round(abs(age)), when="ago" if age > 0 else "in the future")
+        return principal
 
     def _key(self) -> Any:
         from joserfc.jwk import OctKey

@@ -14,8 +14,8 @@ from grpc_status import rpc_status
 from ovasabi.errors import Kind
 from ovasabi.gateway.contract.protobuf.contract import Contract
 from ovasabi.gateway.status_codes import STATUS_CODES
-from ovasabi.gateway.wire.headers import CLIENT_KEY
 from ovasabi.gateway.wire.paths import addresses_of, verb_of
+from ovasabi.kernel.call.context import CLIENT_KEY
 from ovasabi.kernel.declare.methods import Call
 from ovasabi.kernel.store.listing import Page
 

@@ -210,7 +210,7 @@ async def test_both_doors_tell_that_a_peer_is_gone(pair: Pair, database: Databas
 @pytest.mark.parametrize(
     "authorization",
     [
-        "peer", "peer ", "peer x.y.z", word(seconds=-5), word(secret="t" * 40), word(role="owner"), word(campaign="0"),
+        "peer", "peer ", "peer x.y.z", word(secret="t" * 40), word(role="owner"), word(campaign="0"),
         word().replace("peer", "Bearer"), word()[:-4] + "AAAA",
     ],
 )  # fmt: skip
@@ -219,6 +219,18 @@ async def test_a_word_that_no_peer_gave_is_refused(pair: Pair, campaign: int, au
         told = await wire.ask("ListContents", campaign=str(campaign))
     assert isinstance(told, Refused)
     assert (told.status, told.code) == (UNAUTHENTICATED, "unauthenticated")
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(3600, "3540 seconds in the future"), (-3600, "3660 seconds ago")])
+async def test_a_peer_whose_clock_differs_is_told_by_how_much(
+    pair: Pair, campaign: int, seconds: int, said: str
+) -> None:
+    async with Wire(pair.address, word(seconds=seconds)) as wire:
+        told = await wire.ask("ListContents", campaign=str(campaign))
+    assert (told.status, told.code) == (grpc.StatusCode.UNAVAILABLE, "clocks_differ")
+    number, _, rest = said.partition(" ")
+    assert rest in told.text
+    assert any(str(int(number) + late) in told.text for late in range(-3, 4))
 
 
 async def test_a_word_of_a_peer_is_taken_for_the_services_that_run_here_and_no_others(

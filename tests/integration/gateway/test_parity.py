@@ -14,8 +14,7 @@ import pytest_asyncio
 
 from ovasabi.database.connection import Database
 from ovasabi.discovery import discover
-from ovasabi.gateway.wire.headers import CLIENT_KEY
-from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.call.context import CLIENT_KEY, Role
 from ovasabi.kernel.declare.entity import EntityType, Scope, declared
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource
 from ovasabi.kernel.service import ServiceRegistry, declared_methods

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, settings
 
 from ovasabi.database.connection import Database
 from ovasabi.database.pools import prepare_connection
+from ovasabi.database.roles import ensure_roles
 from ovasabi.kernel.call.context import Context, acting, on_platform, system_context
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import partitions
+from ovasabi.lifecycle import migrations, partitions
 from ovasabi.lifecycle.partitions import Step
 from ovasabi.services.content.entity import Content
 from ovasabi.system.campaign.entity import Campaign
@@ -129,9 +130,22 @@ def backdated(database: Database, month: date) -> Repository[Content]:
     middle = datetime(month.year, month.month, 15, 12, tzinfo=UTC).isoformat()
     clock = f"time_id(timestamptz '{middle}') | (nextval('id_sequence') & 4095) AS id"
     text = repository.sql.create
-    assert text.count("next_id() AS id") == 1
-    vars(repository.sql)["create"] = text.replace("next_id() AS id", clock)
+    assert text.count("nextval('id_clock') AS id") == 1
+    vars(repository.sql)["create"] = text.replace("nextval('id_clock') AS id", clock)
     return repository
+
+
+WRITABLE = "20261129154800_c10d"
+"""The migration that added the last columns which the program's statements need to write rows at all."""
+
+
+async def migrate_until_writable(url: str) -> None:
+    """Applies the migrations that the program needs to write, with functions and grants of old."""
+    await ensure_roles(url)
+    await migrations.upgrade_tables(url, WRITABLE)
+    async with admin(url) as connection:
+        await connection.execute("GRANT USAGE, SELECT ON SEQUENCE id_clock TO ovasabi_app")
+        await connection.execute("SELECT setval('id_clock', time_id(clock_timestamp()))")
 
 
 TEXTS = {

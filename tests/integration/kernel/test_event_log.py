@@ -15,7 +15,7 @@ from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.declare.entity import type_of
 from ovasabi.kernel.declare.ids import id_time
 from ovasabi.kernel.events.log import Event, follow, read_events
-from ovasabi.kernel.store.history import state_at
+from ovasabi.kernel.store.history import created_state, state_at
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Content
 from ovasabi.services.product.entity import Product, Variant
@@ -213,12 +213,12 @@ async def test_a_past_state_has_exact_decimals_counters_and_types(database: Data
     with within(campaign):
         product = await products.create({"name": "p"})
         values = {"product_id": product.id, "sku": "s", "name": "v", "price": Decimal("12.3400"), "currency": "EUR"}
-        made = await variants.create(values)
+        made = await variants.create(values, key="exact")
         await variants.adjust(made.id, {"stock": 5}, verb="restock")
         await variants.update(made.id, {"price": Decimal("0.1")})
         now = await variants.get(made.id)
         assert await state_at(database, Variant, made.id, now.updated_at) == now
-        assert (await state_at(database, Variant, made.id, made.created_at, version=1)).price == Decimal("12.34")
+        assert (await created_state(database, Variant, "exact")).price == Decimal("12.34")
 
 
 async def test_the_past_of_another_campaign_or_type_is_not_there(database: Database, campaign: int) -> None:

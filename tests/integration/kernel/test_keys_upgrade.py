@@ -7,24 +7,28 @@ import postgast
 import pytest
 
 from ovasabi.database.connection import Database
-from ovasabi.database.roles import ensure_roles
 from ovasabi.kernel.call.context import PLATFORM
 from ovasabi.kernel.call.errors import ReferenceMissing
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.lifecycle import migrations, partitions
 from ovasabi.services.content.entity import Comment
 from ovasabi.system.user.entity import User
-from tests.integration.kernel.fixtures import admin, contents, library, make_campaign, pools, within
+from tests.integration.kernel.fixtures import (
+    admin,
+    contents,
+    library,
+    make_campaign,
+    migrate_until_writable,
+    pools,
+    within,
+)
 from tests.integration.kernel.test_keys import unique_without_campaign, wrong_references
-
-BEFORE = "0008"
 
 
 @pytest.fixture
 async def before(empty_url: str) -> str:
     """A database at the migration before, with the months of now."""
-    await ensure_roles(empty_url)
-    await migrations.upgrade_tables(empty_url, BEFORE)
+    await migrate_until_writable(empty_url)
     async with pools(empty_url) as database:
         await partitions.ensure(database, 0)
     return empty_url

@@ -211,3 +211,46 @@ async def test_a_lease_is_the_campaigns_own(database: Database, campaign: int) -
     for number in (campaign, other):
         with within(number):
             assert (await acquire(database, "one name", 30)).token == 1
+
+
+async def moved(url: str, campaign: int, seconds: float) -> None:
+    """Sets the clock back, as far as the leases of a campaign can tell: they last longer by that much."""
+    async with admin(url) as connection:
+        longer = "UPDATE lease SET expires_at = expires_at + make_interval(secs => $2) WHERE campaign_id = $1"
+        await connection.execute(longer, campaign, seconds)
+
+
+async def test_a_lease_does_not_outlast_its_own_length_when_the_clock_is_set_back(
+    database: Database, database_url: str, campaign: int
+) -> None:
+    with within(campaign):
+        lease = await acquire(database, "dead", SHORT)
+        await moved(database_url, campaign, 3600)
+        with pytest.raises(LockHeld):
+            await acquire(database, "dead", SHORT)
+        await asyncio.sleep(SHORT / 3)
+        with pytest.raises(LockHeld):  # it is shortened once, not each time that somebody asks
+            await acquire(database, "dead", SHORT)
+        assert (await taken_over(database, "dead")).token == lease.token + 1
+
+
+async def test_a_lease_that_was_released_is_free_also_when_the_clock_is_set_back(
+    database: Database, database_url: str, campaign: int
+) -> None:
+    with within(campaign):
+        await release(database, await acquire(database, "free", 30))
+        await moved(database_url, campaign, 3600)
+        await acquire(database, "free", 30)
+
+
+async def test_a_living_holder_keeps_its_lease_when_the_clock_is_set_back(
+    database: Database, database_url: str, campaign: int
+) -> None:
+    with within(campaign):
+        async with leased(database, "alive", SHORT) as lease:
+            await moved(database_url, campaign, 3600)
+            for _ in range(12):
+                await asyncio.sleep(SHORT / 6)
+                with pytest.raises(LockHeld):
+                    await acquire(database, "alive", SHORT)
+            await renew(database, lease)

@@ -130,7 +130,7 @@ async def test_a_row_of_a_months_last_and_first_millisecond_lies_in_its_own_mont
     sql = repository.sql.create
     for at, month in ((first - timedelta(milliseconds=1), "203202"), (first, "203203")):
         clock = f"{time_id(at)} | (nextval('id_sequence') & 4095) AS id"
-        vars(repository.sql)["create"] = sql.replace("next_id() AS id", clock)
+        vars(repository.sql)["create"] = sql.replace("nextval('id_clock') AS id", clock)
         with within(campaign):
             made = await repository.create({"title": "edge"})
             assert made.created_at == at
@@ -141,7 +141,7 @@ async def test_a_row_of_a_months_last_and_first_millisecond_lies_in_its_own_mont
 async def test_a_row_of_a_month_that_is_not_there_is_refused_with_a_clear_error(own: Database) -> None:
     campaign, repository = await make_campaign(own), contents(own)
     clock = f"{time_id(datetime(2050, 1, 1, tzinfo=UTC))} AS id"
-    vars(repository.sql)["create"] = repository.sql.create.replace("next_id() AS id", clock)
+    vars(repository.sql)["create"] = repository.sql.create.replace("nextval('id_clock') AS id", clock)
     with within(campaign), pytest.raises(NoPartition):
         await repository.create({"title": "too early"})
 

@@ -36,6 +36,7 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.
 SQLSTATE_OF_KIND = {"p": "23505", "u": "23505", "f": "23503", "c": "23514", "n": "23502", "x": "23P01"}
 RAISE = re.compile(r"\bRAISE\s+(?!(?:DEBUG|LOG|INFO|NOTICE|WARNING)\b)(.*?);", re.DOTALL | re.IGNORECASE)
 ERRCODE = re.compile(r"\bERRCODE\s*=\s*'([0-9A-Z]{5})'")
+CAUGHT = re.compile(r"\bWHEN\s+SQLSTATE\s+'([0-9A-Z]{5})'\s+THEN\b")
 KEY = """
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS set)
 INSERT INTO master_key (campaign_id, type, field, value, master_id)
@@ -43,12 +44,16 @@ SELECT $2, 'content', 'slug', $3, $4 FROM scope WHERE scope.set IS NOT NULL"""
 
 
 async def raised(connection: asyncpg.Connection) -> dict[str, set[str]]:
-    """The SQLSTATEs that the functions of a database raise, and which functions do; P0001 is one without a code."""
+    """The SQLSTATEs that the functions of a database raise, and which functions do; P0001 is one without a code.
+
+    Those that the function catches itself reach nobody.
+    """
     found: dict[str, set[str]] = {}
     for row in await connection.fetch(SOURCES):
         for text in RAISE.findall(row["source"]):
             code = ERRCODE.search(text)
-            found.setdefault(code[1] if code else "P0001", set()).add(row["name"])
+            if code is None or code[1] not in CAUGHT.findall(row["source"]):
+                found.setdefault(code[1] if code else "P0001", set()).add(row["name"])
     return found
 
 

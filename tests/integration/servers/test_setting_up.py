@@ -46,8 +46,8 @@ async def test_migrate_sets_up_all_servers_and_can_be_run_again(urls: tuple[str,
     exchanged = environment(urls[0], f"{OTHER + 1}={urls[1]}", tmp_path)
     refused = await run_async("migrate", env=exchanged)
     assert refused.returncode != 0
-    assert f"Server {OTHER + 1} of OVASABI_SHARDS was set up as another one" in refused.stderr
-    with pytest.raises(StartError, match="was set up as another one"):
+    assert f"a server the number {OTHER + 1}, but its ids have the number {OTHER}" in refused.stderr
+    with pytest.raises(StartError, match=f"its ids have the number {OTHER}"):
         await runtime.check(urls[0], Settings(home=tmp_path, shards=exchanged["OVASABI_SHARDS"]))
 
 
@@ -75,7 +75,8 @@ async def test_two_databases_of_one_server_are_refused(urls: tuple[str, str], pl
 
 
 async def test_a_server_that_was_not_set_up_is_not_served(urls: tuple[str, str], tmp_path: Path) -> None:
-    assert (await run_async("migrate", env=environment(urls[0], "", tmp_path))).returncode == 0
-    assert (await run_async("migrate", env=environment(urls[1], "", tmp_path))).returncode == 0
+    for number, url in enumerate(urls):
+        env = environment(url, "", tmp_path) | {"OVASABI_SERVER_NUMBER": str(number)}
+        assert (await run_async("migrate", env=env)).returncode == 0
     with pytest.raises(StartError, match=f"Server {OTHER} does not have the platform's rows"):
         await runtime.check(urls[0], Settings(home=tmp_path, shards=f"{OTHER}={urls[1]}"))

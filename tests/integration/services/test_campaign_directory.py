@@ -7,7 +7,6 @@ import asyncpg
 import pytest
 
 from ovasabi.database.connection import Database
-from ovasabi.database.roles import ensure_roles
 from ovasabi.kernel.call.context import PLATFORM, acting, in_campaign, system_context
 from ovasabi.kernel.call.errors import EntityNotFound, InvalidValue, KeyTaken, ReferenceMissing
 from ovasabi.kernel.service import ServiceRegistry
@@ -15,7 +14,7 @@ from ovasabi.lifecycle import migrations, partitions
 from ovasabi.system.campaign import directory
 from ovasabi.system.campaign.directory import Entry, enter, number_of, reconcile
 from ovasabi.system.campaign.service import Campaigns
-from tests.integration.kernel.fixtures import admin, caught, make_campaign, pools, together
+from tests.integration.kernel.fixtures import admin, caught, make_campaign, migrate_until_writable, pools, together
 
 ON_PLATFORM = system_context("test", PLATFORM)
 
@@ -146,8 +145,7 @@ async def test_all_campaigns_are_compared_in_pages(
 
 
 async def test_campaigns_and_their_keys_of_the_version_before_are_in_the_directory(empty_url: str) -> None:
-    await ensure_roles(empty_url)
-    await migrations.upgrade_tables(empty_url, "0008")
+    await migrate_until_writable(empty_url)
     async with pools(empty_url) as database:
         await partitions.ensure(database, 0)
         campaigns = ServiceRegistry(database).service(Campaigns)

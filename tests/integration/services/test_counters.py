@@ -235,8 +235,37 @@ async def test_a_parent_that_is_deleted_meanwhile_takes_no_child(registry: Servi
                 variants.create_many(drafts), products.delete(product.id), return_exceptions=True
             )
             refused = {type(answer) for answer in answers if isinstance(answer, Exception)}
-            assert refused in (set(), {ReferenceMissing}, {ParentDeleted}), number
+            assert refused in (set(), {ReferenceMissing}), number
             assert bool(refused) != isinstance(deleted, Exception)
+
+
+async def test_creates_beside_a_parent_that_is_deleted_and_restored_are_counted_or_refused_as_references(
+    registry: ServiceRegistry, context: Context
+) -> None:
+    contents, comments = registry.service(Contents), registry.service(Comments)
+    with acting(context):
+        content = await contents.create({"title": "x"})
+        draft = {"content_id": content.id, "body": "x"}
+        ended = asyncio.Event()
+
+        async def toggle() -> None:
+            while not ended.is_set():
+                await contents.delete(content.id)
+                await contents.restore(content.id)
+
+        toggling = asyncio.create_task(toggle())
+        answers: list[Any] = []
+        for _ in range(15):
+            answers += await asyncio.gather(*(comments.create(draft) for _ in range(19)), return_exceptions=True)
+            answers += await comments.create_many([NewEntity(draft)])
+        ended.set()
+        await toggling
+        kinds = Counter(type(answer) for answer in answers)
+        assert set(kinds) <= {Comment, ReferenceMissing}, kinds
+        assert kinds[Comment] > 0
+        assert kinds[ReferenceMissing] > 0
+        assert {answer.field for answer in answers if isinstance(answer, ReferenceMissing)} == {"content_id"}
+        assert (await contents.get(content.id)).comment_count == kinds[Comment]
 
 
 async def test_what_is_undone_with_its_transaction_is_not_counted(

@@ -101,6 +101,8 @@ def thing(cls: str, number: int, fields: dict[str, Any], members: dict[str, Any]
     body = [("text", str), *((name, kind, _default(kind)) for name, kind in fields.items())]
     struct = msgspec.defstruct(cls, body, bases=(Entity,), module=f"{home}.entity", kw_only=True)
     of = entity(plural=f"t{number}_all", name=f"t{number}", title="text")(struct)
+    for member in (members or {}).values():
+        member.__annotations__["it"] = of
     own = {"__module__": f"{home}.service", "__doc__": "Things.", **(members or {})}
     types.new_class(f"T{number}Rules", (EntityService[of],), exec_body=lambda body: body.update(own))
 
@@ -115,10 +117,10 @@ def _default(kind: Any) -> Any:
 def action(name: str, request: Any = None, response: Any = None) -> Any:
     """A verb of one entity."""
 
-    async def bare(self: Any, it: str) -> None:
+    async def bare(self: Any, it: Any) -> None:
         """Does it."""
 
-    async def asking(self: Any, it: str, request: Any) -> None:
+    async def asking(self: Any, it: Any, request: Any) -> None:
         """Does it as requested."""
 
     function = bare if request is None else asking

@@ -63,7 +63,12 @@ def test_no_object_is_made_by_two_files() -> None:
 
 
 def test_our_own_sqlstates_are_raised_by_our_own_objects_and_by_nothing_else() -> None:
-    raised = {code for each in objects() for code in re.findall(r"ERRCODE = '(\w+)'", each.text)}
+    raised = {
+        code
+        for each in objects()
+        for code in re.findall(r"ERRCODE = '(\w+)'", each.text)
+        if f"WHEN SQLSTATE '{code}' THEN" not in each.text  # what an object catches itself reaches nobody
+    }
     assert raised == set(OwnSqlState)
 
 

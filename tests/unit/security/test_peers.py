@@ -10,7 +10,7 @@ from joserfc.jwk import OctKey, RSAKey
 from ovasabi.errors import SettingsError
 from ovasabi.kernel.call.context import Principal, Role
 from ovasabi.security.keys import Unauthenticated
-from ovasabi.security.peers import Peers, peers_of
+from ovasabi.security.peers import TOLERATED_SECONDS, VALID_SECONDS, ClocksDiffer, Peers, peers_of
 from ovasabi.settings import Settings
 
 FOLDERS = ("content", "product", "user")
@@ -83,6 +83,32 @@ def test_a_principal_is_the_same_after_it_was_vouched_for() -> None:
     assert (scheme, other.vouched(word)) == ("peer", WHO)
 
 
+NOW = 1_800_000_000.0
+
+
+def at(seconds: float) -> Peers:
+    """Peers of a process whose clock is ahead of NOW by some seconds."""
+    return Peers(frozenset(FOLDERS), {}, SECRET, clock=lambda: NOW + seconds)
+
+
+@pytest.mark.parametrize("ahead", [-TOLERATED_SECONDS, -60, 0, 60, TOLERATED_SECONDS])
+@pytest.mark.parametrize("travelled", [0, 1, VALID_SECONDS])
+def test_two_minutes_between_the_clocks_of_two_processes_make_no_difference(ahead: float, travelled: float) -> None:
+    word = at(0).vouch(WHO).partition(" ")[2]
+    assert at(ahead + travelled).vouched(word) == WHO
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [(-121, "121 seconds in the future"), (-3600, "3600 seconds in the future"), (7200, "7200 seconds ago")],
+)
+def test_clocks_that_differ_by_more_are_named_with_their_difference(ahead: float, said: str) -> None:
+    with pytest.raises(ClocksDiffer) as caught:
+        at(ahead).vouched(at(0).vouch(WHO).partition(" ")[2])
+    assert said in str(caught.value)
+    assert "120 seconds" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize(
     "word",
     [
@@ -90,7 +116,8 @@ def test_a_principal_is_the_same_after_it_was_vouched_for() -> None:
         "nonsense",
         "a.b.c",
         token(CLAIMS),
-        token(CLAIMS | {"exp": int(time.time()) - 1}),
+        token({"exp": int(time.time()) - 3600}),
+        token(CLAIMS | {"exp": int(time.time()) - 3600}, "t" * 40),
         token(CLAIMS | {"exp": "soon"}),
         token(CLAIMS | {"exp": int(time.time()) + 60}, "t" * 40),
         token(CLAIMS | {"exp": int(time.time()) + 60}, algorithm="HS512"),

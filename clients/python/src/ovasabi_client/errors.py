@@ -7,6 +7,7 @@ __all__ = [
     "AlreadyExists",
     "AppendOnly",
     "BodyTooLarge",
+    "ClocksDiffer",
     "Conflict",
     "Contended",
     "ContractRefused",
@@ -136,6 +137,12 @@ class BodyTooLarge(Invalid):
     """The body of the request exceeds the size limit."""
 
     code = "body_too_large"
+
+
+class ClocksDiffer(Unavailable):
+    """The clocks of two processes of the platform differ too much for one to trust what the other signed."""
+
+    code = "clocks_differ"
 
 
 class Contended(Conflict):

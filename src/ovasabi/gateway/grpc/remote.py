@@ -17,9 +17,8 @@ from ovasabi.gateway.contract.protobuf.contract import Contract, Rpc
 from ovasabi.gateway.grpc.call_metadata import CAUSATION_KEY, CORRELATION_KEY
 from ovasabi.gateway.grpc.server import KEEPALIVE_MS
 from ovasabi.gateway.grpc.statuses import error_of
-from ovasabi.gateway.wire.headers import CLIENT_KEY
 from ovasabi.gateway.wire.problems import unreadable
-from ovasabi.kernel.call.context import PLATFORM, current, deadline, remaining
+from ovasabi.kernel.call.context import CLIENT_KEY, PLATFORM, current, deadline, remaining
 from ovasabi.kernel.call.errors import EntityNotFound
 from ovasabi.kernel.declare.methods import Call, Watched
 from ovasabi.kernel.service import Elsewhere, SearchRequest, SearchResponse, Service

@@ -3,6 +3,7 @@
 import re
 
 from ovasabi.gateway.wire.problems import BadRequest
+from ovasabi.kernel.call.context import CLIENT_KEY
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
@@ -11,8 +12,6 @@ KEY = r"[\x21-\x7e]{1,190}"
 ETAG = r'"?v?([0-9]{1,9})"?'
 TIMEOUT = r"[1-9][0-9]{0,4}(\.[0-9]{1,9})?|0\.[0-9]{0,8}[1-9]"
 MAX_TIMEOUT = 100_000.0
-CLIENT_KEY = "client:"
-"""The prefix of idempotency keys from clients; the keys of the platform's own creates begin differently."""
 _KEY = re.compile(KEY)
 
 

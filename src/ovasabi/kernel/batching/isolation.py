@@ -26,6 +26,8 @@ SECONDS_ALONE = 2.0
 """How long a row may take by itself after its statement had waited in vain."""
 ALONE_AT_ONCE = 2
 """How many of these rows are sent concurrently, so that connections remain for other calls."""
+FEW = 4
+"""As few rows as this are sent one by one: halves of them would only be more statements."""
 _SLOW = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, *ROLLED_BACK)
 """Errors after seconds of waiting: halves would wait as long again, one after another."""
 
@@ -52,8 +54,9 @@ async def _apart(error: Exception, items: list[Item], run: Run[Item, Result], en
     if isinstance(_cause(error), _SLOW):
         one_at_a_time = asyncio.Semaphore(ALONE_AT_ONCE)
         return list(await asyncio.gather(*(_alone(error, item, run, end, one_at_a_time) for item in items)))
-    half = len(items) // 2
-    return await _part(items[:half], run, end) + await _part(items[half:], run, end)
+    size = 1 if len(items) <= FEW else len(items) // 2
+    parts = [await _part(items[at : at + size], run, end) for at in range(0, len(items), size)]
+    return [result for part in parts for result in part]
 
 
 async def _part(items: list[Item], run: Run[Item, Result], end: float) -> list[Result | Exception]:

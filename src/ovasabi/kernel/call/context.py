@@ -14,6 +14,9 @@ from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError
 
 PLATFORM = 0
 """The campaign number of the platform itself, under which global entities are registered."""
+CLIENT_KEY = "client:"
+"""The prefix of idempotency keys from clients, which each caller has to itself. The keys of the platform's own creates
+begin differently, and mean the same for every caller."""
 
 
 class Role(StrEnum):

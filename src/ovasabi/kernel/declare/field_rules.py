@@ -15,6 +15,7 @@ from ovasabi.errors import DeclarationError
 from ovasabi.kernel.declare.checks.arguments import check_marker
 from ovasabi.kernel.declare.checks.types import check_type
 from ovasabi.kernel.declare.fields import (
+    INDEXED_BYTES,
     Bounds,
     Field,
     Filter,
@@ -117,6 +118,7 @@ _SECRET = "is a Secret: declare it as `Annotated[str, Secret(…)] | UnsetType =
 _DIGITS = "has Numeric with digits that are not possible: 0 ≤ scale < precision ≤ 1000"
 _NO_PATH = "has FromMetadata with a path that is not possible"
 _HINTS = {_NO_PATH: f"Use names in lower case, separated by dots, the first of {', '.join(METADATA_ROOTS)}."}
+_TOO_LONG = f"is indexed, so its max_length must be between 1 and {INDEXED_BYTES}"
 _FOUND = (Filter, Search, Unique, Output)
 _SET = (Immutable, Output, Reference, Search, Secret, Unique)
 _RULES: tuple[tuple[type[Marker], Callable[[Field, Any], object], str], ...] = (
@@ -141,6 +143,7 @@ _RULES: tuple[tuple[type[Marker], Callable[[Field, Any], object], str], ...] = (
     (FromMetadata, lambda field, _: not field.required and _is_null(field), _DERIVED),
     (FromMetadata, lambda field, _: not field.has(*_SET), _DERIVED_ALONE),
     (FromMetadata, lambda _, mark: _PATH.fullmatch(mark.path), _NO_PATH),
+    (FromMetadata, lambda _, mark: 1 <= mark.max_length <= INDEXED_BYTES, _TOO_LONG),
     (Output, lambda field, _: not field.required, "is an Output, which no client can set, so it needs a default"),
 )
 """What each marker requires of its field and of its arguments, and what is wrong otherwise."""

@@ -16,6 +16,11 @@ from ovasabi.kernel.declare.checks.annotations import hints_of, parts_of
 from ovasabi.kernel.declare.ids import MAX_ID
 from ovasabi.kernel.declare.names import QUOTED
 
+INDEXED_BYTES = 2600
+"""How long a text can be in an index: a third of a page, less what else is in its entry."""
+SEARCHED_CHARACTERS = 200_000
+"""How much of each text is searched."""
+
 
 class Marker(msgspec.Struct, frozen=True):
     """Base class of markers in annotations: `title: Annotated[str, Meta(max_length=200), Search("A")]`."""
@@ -126,9 +131,13 @@ class Bounds(Marker, frozen=True):
 
 
 class FromMetadata(Marker, frozen=True):
-    """A hot key: a read-only, indexed field that the database derives from this path in the metadata."""
+    """A hot key: a read-only, indexed field that the database derives from this path in the metadata.
+
+    What is longer than `max_length` characters, or than 2600 bytes, is refused.
+    """
 
     path: str
+    max_length: int = INDEXED_BYTES
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -153,8 +162,22 @@ class Field(msgspec.Struct, frozen=True):
         return any(isinstance(marker, kinds) for marker in self.markers)
 
     @property
+    def indexed_characters(self) -> int | None:
+        """The length of a text that is indexed; None for what is not. Its length in bytes is limited as well."""
+        if self.base is not str or self.has(Secret) or not self.sortable:
+            return None
+        declared = self.meta.max_length if self.meta is not None else None
+        return INDEXED_BYTES if declared is None else min(declared, INDEXED_BYTES)
+
+    @property
     def request_type(self) -> Any:
-        """Its annotation in requests: integers are limited to the column's range, and references to possible ids."""
+        """Its annotation in requests: integers are limited to the column's range, references to possible ids, and
+        texts to what can be indexed."""
+        characters, meta = self.indexed_characters, self.meta or Meta()
+        if characters is not None and characters != meta.max_length:
+            kept = {name: getattr(meta, name) for name in _OF_TEXTS}
+            text = Annotated[str, Meta(**kept, max_length=characters)]
+            return text | None if self.nullable else text
         if self.base is not int:
             return self.annotation
         least, most = (1, MAX_ID) if self.has(Reference) else (-(1 << 63), (1 << 63) - 1)
@@ -223,6 +246,8 @@ class Field(msgspec.Struct, frozen=True):
         return self.default_factory() if self.default_factory is not NODEFAULT else self.default
 
 
+_OF_TEXTS = ("pattern", "min_length", "title", "description", "examples", "extra_json_schema")
+"""What `Meta` says about a text besides its greatest length."""
 _SCALARS: dict[Any, str] = {
     str: "text",
     bool: "boolean",

@@ -1,13 +1,13 @@
 -- Polling the event log, and the horizon up to which it can be read. All transactions before the oldest running one have ended, so a poll sees
 -- all of their events: it has read the log up to the transaction before the oldest running one (the horizon). The event id of the horizon is one
--- of an hour ahead, so that it comes after each event of that transaction even if a clock was set back; and `earliest` can still derive from it
+-- of an hour ahead, so that it comes after each event of that transaction even if a statement took a while; and `earliest` can still derive from it
 -- the months in which to read on.
 
 -- name: horizon
 -- The horizon.
 -- scope: none
 SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::numeric - 1)::text AS horizon,
-       time_id(clock_timestamp() + interval '1 hour') AS horizon_id
+       time_id(present_time() + interval '1 hour') AS horizon_id
 
 -- name: poll
 -- The horizon, and the next events of some campaigns, each after its own position. $1 scope, $2 campaigns, $3 and $4 their positions, $5 streams,
@@ -17,7 +17,7 @@ SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::numeric - 1)::text AS hor
 -- error of a failed cast could reveal the value it was compared with, so PostgreSQL (15.20, unlike 15.18) checks such a condition after the policy.
 -- scope: read
 SELECT k.number, (pg_snapshot_xmin(pg_current_snapshot())::text::numeric - 1)::text AS horizon,
-       time_id(clock_timestamp() + interval '1 hour') AS horizon_id, x.*
+       time_id(present_time() + interval '1 hour') AS horizon_id, x.*
 FROM unnest($2::int[], $3::text[]::xid8[], $4::bigint[]) WITH ORDINALITY AS k (campaign_id, xid, id, number)
 LEFT JOIN LATERAL (
   SELECT e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,

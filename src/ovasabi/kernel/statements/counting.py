@@ -7,6 +7,7 @@ order of their ids and before any natural key is claimed, so that concurrent cre
 from ovasabi.database.sql import SCOPE_FIRST
 from ovasabi.kernel.declare.counters import Counter
 from ovasabi.kernel.declare.entity import EntityType, declared
+from ovasabi.kernel.statements.ids import NEW_ID
 from ovasabi.kernel.statements.reading import by_primary_key
 
 # Always true, but selective to the planner, which then looks each row up instead of reading whole campaigns.
@@ -44,7 +45,7 @@ count_logged AS (
   SELECT '{parent.stream}', id_time(e.event_id), e.event_id, e.campaign_id, e.parent,
          '{parent.event_type(f"count_{of.plural}")}', e.actor, e.correlation_id, e.causation_id,
          jsonb_build_object('{field.column}', e.count)
-  FROM (SELECT k.*, next_id() AS event_id
+  FROM (SELECT k.*, {NEW_ID} AS event_id
         FROM (SELECT * FROM accepted WHERE parent IS NOT NULL ORDER BY position) AS k) AS e),"""
 
 

@@ -3,9 +3,11 @@
 from functools import cached_property
 
 from ovasabi.database.sql import SEEN, Scoping, scoped
+from ovasabi.kernel.call.context import CLIENT_KEY
 from ovasabi.kernel.declare.entity import Scope, declared
 from ovasabi.kernel.declare.fields import Field, Reference, Secret
 from ovasabi.kernel.statements.counting import counting
+from ovasabi.kernel.statements.ids import CLOCK, NEW_ID
 from ovasabi.kernel.statements.natural_keys import Key
 from ovasabi.kernel.statements.reading import ReadStatements
 
@@ -15,6 +17,10 @@ KEY_REUSED = "key_reused"
 UNCOUNTED = "uncounted"
 MISSING = "missing:"
 TAKEN = "taken:"
+
+_CALLER = f"CASE WHEN starts_with(u.key, '{CLIENT_KEY}') THEN u.actor ELSE '' END"
+"""Whose the key is: nobody's own, if it is the platform's. So is that of a client which was used before keys had an
+owner."""
 
 
 class CreateStatements(ReadStatements, frozen=True, dict=True, eq=False):
@@ -41,9 +47,11 @@ class CreateStatements(ReadStatements, frozen=True, dict=True, eq=False):
         )
         values = ", ".join([*campaign, "at", "id", *(f"(n).{f.column}" for f in self.of.stored), "(n).metadata", "at"])
         return scoped(
-            f"""WITH input AS MATERIALIZED (
-  SELECT u.*, next_id() AS id, jsonb_populate_record(NULL::{self.table}, u.data) AS n
-  FROM scope, unnest($2::int[], $3::text[]::jsonb[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[],
+            f"""WITH {CLOCK},
+input AS MATERIALIZED (
+  SELECT u.*, {NEW_ID} AS id, {_CALLER} AS caller,
+         jsonb_populate_record(NULL::{self.table}, u.data) AS n
+  FROM scope, clock, unnest($2::int[], $3::text[]::jsonb[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[],
                      $9::bigint[]) WITH ORDINALITY
     AS u (campaign_id, data, key, digest, event_type, actor, correlation_id, causation_id, position)
   WHERE {SEEN}),
@@ -51,8 +59,10 @@ judged AS MATERIALIZED (
   SELECT i.*, id_time(i.id) AS at, id_uuid(i.id) AS uuid, CASE
     WHEN i.key IS NULL THEN NULL
     ELSE (SELECT CASE WHEN d.digest = i.digest THEN '{REPLAYED}' ELSE '{KEY_REUSED}' END
-          FROM idempotency AS d WHERE d.campaign_id = i.campaign_id AND d.key = i.key) END AS known,
-    i.key IS NOT NULL AND row_number() OVER (PARTITION BY i.campaign_id, i.key ORDER BY i.position) > 1 AS repeated{
+          FROM idempotency AS d WHERE d.campaign_id = i.campaign_id AND d.key = i.key AND d.caller IN (i.caller, '')
+          ORDER BY d.caller DESC LIMIT 1) END AS known,
+    i.key IS NOT NULL AND
+      row_number() OVER (PARTITION BY i.campaign_id, i.key, i.caller ORDER BY i.position) > 1 AS repeated{
                 "".join(self._contested(key) for key in self.keys)
             }
   FROM input AS i),
@@ -61,8 +71,8 @@ wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),{
                 "" if counter is None else counting(self.of, counter)
             }
 claimed AS (
-  INSERT INTO idempotency (campaign_id, key, digest, master_id)
-  SELECT campaign_id, key, digest, id FROM {rows} AS i WHERE key IS NOT NULL ORDER BY 1, key),
+  INSERT INTO idempotency (campaign_id, key, caller, digest, master_id)
+  SELECT campaign_id, key, caller, digest, id FROM {rows} AS i WHERE key IS NOT NULL ORDER BY 1, key, caller),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, uuid, campaign_id, '{self.of.name}', left((n).{self.of.title}::text, 200), at, at FROM {rows}),{

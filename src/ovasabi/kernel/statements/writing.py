@@ -12,6 +12,7 @@ from ovasabi.kernel.declare.entity import Scope
 from ovasabi.kernel.declare.fields import Field, Reference
 from ovasabi.kernel.statements.counting import FEW
 from ovasabi.kernel.statements.creating import TAKEN, CreateStatements
+from ovasabi.kernel.statements.ids import CLOCK, LAST_ID, NEW_ID
 from ovasabi.kernel.statements.reading import by_primary_key
 
 REGISTRY_COLUMNS = "b.id, b.uuid, b.campaign_id, b.version, b.created_at"
@@ -92,7 +93,7 @@ logged AS (
   SELECT '{self.of.stream}', id_time(e.id), e.id, i.campaign_id, i.id, i.event_type, i.actor, i.correlation_id,
          i.causation_id,
          (SELECT jsonb_object_agg(key, value) FROM jsonb_each(jsonb_build_object({payload})) WHERE i.data ? key)
-  FROM (SELECT stored.*, next_id() AS id FROM stored) AS e
+  FROM (SELECT stored.*, {NEW_ID} AS id FROM stored) AS e
   JOIN decided AS i ON i.position = e._position JOIN stored AS u ON u._position = e._position)
 SELECT d.verdict AS _verdict, m.id, m.uuid, m.campaign_id, m.version, m.created_at, s.*
 FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position
@@ -137,10 +138,12 @@ keyed AS (
 
     @cached_property
     def _targets(self) -> str:
-        targets = f"""WITH input AS MATERIALIZED (
+        targets = f"""WITH {CLOCK},
+input AS MATERIALIZED (
   SELECT u.*
-  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
-                     $9::text[], $10::bigint[]) WITH ORDINALITY
+  FROM scope, clock,
+       unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
+              $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE {SEEN} ORDER BY u.id)"""
         return scoped(targets, Scoping.WRITE)
@@ -148,12 +151,12 @@ keyed AS (
     def _bumped(self, sets: str, status: str) -> str:
         return f"""bumped AS (
   UPDATE master AS m SET {sets}, version = m.version + 1,
-    updated_at = date_trunc('milliseconds', clock_timestamp())
+    updated_at = greatest(m.updated_at, id_time({NEW_ID}))
   FROM decided AS i
   WHERE {SCOPE_FIRST} AND m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = '{self.of.name}'
     AND m.status = {status}
     AND i.verdict IS NULL AND (i.expected IS NULL OR m.version = i.expected)
-  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at)"""
+  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at, {LAST_ID} AS event_id)"""
 
     def _target(self) -> str:
         own = {
@@ -167,11 +170,9 @@ keyed AS (
         return f"""logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
-  SELECT '{self.of.stream}', e.updated_at, e.event_id, e.campaign_id, e.id, e.event_type, e.version, e.actor,
-         e.correlation_id, e.causation_id, e.payload
-  FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
-               i.event_type, i.actor, i.correlation_id, i.causation_id, {payload} AS payload
-        FROM bumped AS b JOIN decided AS i USING (position)) AS e)"""
+  SELECT '{self.of.stream}', b.updated_at, b.event_id, b.campaign_id, b.id, i.event_type, b.version, i.actor,
+         i.correlation_id, i.causation_id, {payload}
+  FROM bumped AS b JOIN decided AS i USING (position))"""
 
     def _mark(self, status: str, sets: str, deleted_at: str, deleted_is: str, keys: str) -> str:
         return f"""{self._targets},

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ovasabi.errors import Kind, OvasabiError, such_as
-from ovasabi.kernel.call.errors import Contended
+from ovasabi.kernel.call.errors import ReferenceMissing
 from ovasabi.kernel.declare.counters import Counter
 
 
@@ -17,8 +17,14 @@ class ParentDeleted(OvasabiError):
     example = such_as(parent="content", type="comment", field="content_id")
 
 
-def why_uncounted(type: str, counter: Counter, parent: Any | None) -> OvasabiError:
-    """Returns the error for a child that its parent did not count; `parent` was read only afterwards."""
+def why_uncounted(counter: Counter, parent: Any | None) -> OvasabiError | None:
+    """Returns the error for a new child that its parent did not count; None if the parent, read later, accepts it."""
     if parent is None:
-        return ParentDeleted(field=counter.reference.name, type=type, parent=counter.parent)
-    return counter.refuse(parent) or Contended()  # it refused children at the time, but accepts them again
+        name = counter.reference.name
+        return ReferenceMissing(field=name, name=name, type=counter.parent)
+    return counter.refuse(parent)
+
+
+def parent_deleted(type: str, counter: Counter) -> ParentDeleted:
+    """Returns the error for a child that cannot be deleted or restored, because its count cannot change."""
+    return ParentDeleted(field=counter.reference.name, type=type, parent=counter.parent)

@@ -59,11 +59,15 @@ async def locked_entity(database: Database, id: int) -> AsyncIterator[None]:
 
 
 async def acquire(database: Database, name: str, seconds: float) -> Lease:
-    """Acquires a lease for some seconds; raises `LockHeld` if another holder's lease has not expired."""
+    """Acquires a lease for some seconds; raises `LockHeld` if another holder's lease has not expired.
+
+    A lease never lasts longer than its own seconds from this attempt on, even if the clock was set back.
+    """
     campaign = current_campaign()
     holder = f"{current().principal.name}:{secrets.token_hex(4)}"
     rows = await write(database, _SQL["acquire"], scope_of(campaign), campaign, name, holder, seconds)
     if not rows:
+        await write(database, _SQL["shorten"], scope_of(campaign), campaign, name)
         raise LockHeld(name=name)
     return Lease(name, rows[0]["token"], seconds, campaign)
 

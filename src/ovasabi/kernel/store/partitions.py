@@ -1,6 +1,6 @@
 """Partitions: the months that are needed, and a campaign's own partitions, created without blocking other work."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import asyncpg
 
@@ -26,7 +26,7 @@ async def dedicate(database: Database, campaign: int, months_ahead: int) -> int:
     It works step by step and can be run again after an interruption. If the campaign is never created, its partitions
     stay empty.
     """
-    months = months_from_now(months_ahead)
+    months = months_from(database.present.now().date(), months_ahead)
     tables = [row["table_name"] for row in await database.read(_SQL["tables"])]
     for table in tables:
         await execute_with_short_locks(database, MAKE_BRANCH, table, campaign)
@@ -42,9 +42,8 @@ def possible_leaves(of: EntityType, campaign: int, year: int, month: int) -> tup
     return f"{of.table_name}_pool_{year}{month:02}", f"{of.table_name}_c{campaign}_{year}{month:02}"
 
 
-def months_from_now(ahead: int, today: date | None = None) -> list[date]:
-    """Returns the first days of this month and of the following ones, in UTC."""
-    today = today or datetime.now(UTC).date()
+def months_from(today: date, ahead: int) -> list[date]:
+    """Returns the first days of a day's month and of the following ones."""
     first = today.year * 12 + today.month - 1
     return [date(index // 12, index % 12 + 1, 1) for index in range(first, first + ahead + 1)]
 

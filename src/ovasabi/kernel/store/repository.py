@@ -8,12 +8,13 @@ from uuid import UUID
 import msgspec
 
 from ovasabi.database.connection import Database, Row
+from ovasabi.database.retry import CONTENTION, retry
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.batching.batcher import Batcher, Limits, mergeable
 from ovasabi.kernel.batching.isolation import isolating
 from ovasabi.kernel.batching.single_flight import SingleFlight
-from ovasabi.kernel.call.context import current_campaign, in_campaign
-from ovasabi.kernel.call.errors import EntityNotFound, VersionConflict
+from ovasabi.kernel.call.context import current_campaign, deadline, in_campaign
+from ovasabi.kernel.call.errors import Contended, EntityNotFound, KeyReused, VersionConflict
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import atomically, read
 from ovasabi.kernel.call.verb import running_verb
@@ -22,8 +23,8 @@ from ovasabi.kernel.declare.entity import Entity, Scope, declared, type_of
 from ovasabi.kernel.declare.ids import MAX_ID, id_time, parse_reference
 from ovasabi.kernel.statements import creating
 from ovasabi.kernel.statements.writing import Statements
-from ovasabi.kernel.store.counters import why_uncounted
-from ovasabi.kernel.store.history import created_state
+from ovasabi.kernel.store.counters import parent_deleted, why_uncounted
+from ovasabi.kernel.store.history import created_state, request_of
 from ovasabi.kernel.store.row_codec import Codec
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewEntity, NewRow
 from ovasabi.kernel.store.writer import Kind, Result, Writer
@@ -68,12 +69,8 @@ class Repository(Generic[E]):
         if self.of.scope is Scope.ROOT:
             campaign = _given(number)
         row, complete = await self.codec.new_row(values, key, campaign, verb)
-        if mergeable():
-            result = await self._creates.call(row, campaign=campaign, size=len(row.data))
-        else:
-            (result,) = await self._writer.create([row])
-        parents = await self._parents_of_uncounted([result], [row])
-        return _or_raise(await self._created(result, row, complete, parents))
+        (result,) = await self._write([row], self._merged if mergeable() else self._writer.create)
+        return _or_raise(await self._created(result, row, complete))
 
     async def create_many(self, drafts: Sequence[NewEntity], *, verb: str = "create") -> list[E | OvasabiError]:
         """Creates entities in one statement; returns them in order, with an error instead of each that was refused."""
@@ -86,11 +83,8 @@ class Repository(Generic[E]):
             except OvasabiError as error:
                 ready.append(error)
         rows = [row[0] for row in ready if not isinstance(row, OvasabiError)]
-        written = await self._writer.create(rows) if rows else []
-        parents, results = await self._parents_of_uncounted(written, rows), iter(written)
-        return [
-            row if isinstance(row, OvasabiError) else await self._created(next(results), *row, parents) for row in ready
-        ]
+        results = iter(await self._write(rows, self._writer.create) if rows else [])
+        return [row if isinstance(row, OvasabiError) else await self._created(next(results), *row) for row in ready]
 
     async def update(
         self, id: int, values: Mapping[str, Any], *, expected_version: int | None = None, verb: str = "update"
@@ -159,6 +153,38 @@ class Repository(Generic[E]):
 
     # -- implementation
 
+    async def _merged(self, rows: Sequence[NewRow]) -> list[Result]:
+        (row,) = rows
+        try:
+            return [await self._creates.call(row, campaign=row.campaign, size=len(row.data))]
+        except KeyReused as error:
+            return [error]  # unless the request was received by an earlier version: see `_created`
+
+    async def _write(
+        self, rows: Sequence[NewRow], write: Callable[[Sequence[NewRow]], Awaitable[list[Result]]]
+    ) -> list[Result]:
+        """Creates rows. Tries those again that their parent did not count at the time, but accepts by now."""
+        if self.of.counter is None:
+            return await write(rows)
+        results: dict[int, Result] = {}
+        changed = Contended()
+
+        async def attempt() -> None:
+            waiting = [index for index in range(len(rows)) if index not in results]
+            part = [rows[index] for index in waiting]
+            for index, result in zip(waiting, await self._counted_or_refused(await write(part), part), strict=True):
+                if result is not None:
+                    results[index] = result
+            if len(results) < len(rows):
+                raise changed
+
+        try:
+            await retry(attempt, CONTENTION, on=lambda error: error is changed, deadline=deadline())
+        except Contended as error:
+            if error is not changed:
+                raise
+        return [results.get(index, changed) for index in range(len(rows))]
+
     async def _read(self, keys: list[RowKey]) -> list[Row | Exception | None]:
         """Returns the row of each key, or the error that only this key has."""
         return await isolating(keys, self._read_once)
@@ -215,19 +241,26 @@ class Repository(Generic[E]):
             amounts = {counter.field.name: amount}
             parent = await self._parents.adjust(id, amounts, verb=f"count_{self.of.plural}")
         except EntityNotFound:
-            raise why_uncounted(self.of.name, counter, None) from None
+            raise parent_deleted(self.of.name, counter) from None
         if amount > 0 and (refusal := counter.refuse(parent)) is not None:
             raise refusal
 
-    async def _parents_of_uncounted(self, results: Sequence[Result], rows: Sequence[NewRow]) -> dict[int, Any]:
-        """Returns the existing parents of the rows that were not written because they could not be counted."""
-        pairs = [(result, row.parent) for result, row in zip(results, rows, strict=True) if row.parent is not None]
-        ids = {
-            id
-            for result, id in pairs
+    async def _counted_or_refused(self, results: Sequence[Result], rows: Sequence[NewRow]) -> list[Result | None]:
+        """Replaces the results of rows that were not counted by why, which is None if their parent accepts them now."""
+        uncounted = {
+            row.parent
+            for result, row in zip(results, rows, strict=True)
             if not isinstance(result, OvasabiError) and result["_verdict"] == creating.UNCOUNTED
         }
-        return await self._parents.get_many(sorted(ids)) if ids else {}
+        if not uncounted or self.of.counter is None:
+            return list(results)
+        parents = await self._parents.get_many(sorted(id for id in uncounted if id is not None))
+        return [
+            result
+            if isinstance(result, OvasabiError) or result["_verdict"] != creating.UNCOUNTED
+            else why_uncounted(self.of.counter, parents.get(row.parent or 0))
+            for result, row in zip(results, rows, strict=True)
+        ]
 
     @cached_property
     def _parents(self) -> "Repository[Any]":
@@ -235,17 +268,24 @@ class Repository(Generic[E]):
         assert self.of.counter is not None
         return Repository(self.database, declared[self.of.counter.parent].cls)
 
-    async def _created(
-        self, result: Result, row: NewRow, values: dict[str, Any], parents: Mapping[int, Any]
-    ) -> E | OvasabiError:
+    async def _created(self, result: Result, row: NewRow, values: dict[str, Any]) -> E | OvasabiError:
         if isinstance(result, OvasabiError):
-            return result
-        if result["_verdict"] == creating.UNCOUNTED and self.of.counter is not None:
-            return why_uncounted(self.of.name, self.of.counter, parents.get(row.parent or 0))
+            return await self._repeated(row, values) or result if isinstance(result, KeyReused) else result
         if result["_verdict"] == creating.REPLAYED:
-            with in_campaign(row.campaign):  # that of a new campaign is its own
-                return await created_state(self.database, self.cls, str(row.key))
+            return await self._created_first(row)
         return self.codec.created(result["id"], result["uuid"], row.campaign, values)
+
+    async def _repeated(self, row: NewRow, values: dict[str, Any]) -> E | None:
+        """Returns the entity of a repeated request that an earlier version received, and made another digest of."""
+        with in_campaign(row.campaign):
+            request = await request_of(self.database, str(row.key))
+        if request is None or not self.codec.repeats(values, request["digest"]):
+            return None
+        return await self._created_first(row)
+
+    async def _created_first(self, row: NewRow) -> E:
+        with in_campaign(row.campaign):  # that of a new campaign is its own
+            return await created_state(self.database, self.cls, str(row.key))
 
     async def _changed(self, result: Result, change: Change) -> E | OvasabiError:
         if isinstance(result, OvasabiError):

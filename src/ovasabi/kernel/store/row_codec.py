@@ -21,8 +21,12 @@ from ovasabi.kernel.declare.fields import Bounds, Field, FromMetadata, Numeric, 
 from ovasabi.kernel.declare.ids import MAX_ID, id_time
 from ovasabi.kernel.declare.metadata import check_metadata, derived
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewRow
+from ovasabi.kernel.store.sizes import Sizes
 
 E = TypeVar("E", bound=Entity)
+DIGEST_VERSION = 2
+"""How digests are made. It is their first byte; in version 1 they had none."""
+_SHA256 = 32
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -32,6 +36,7 @@ class Codec(Generic[E]):
     def __init__(self, cls: type[E]) -> None:
         self.cls = cls
         self.of = type_of(cls)
+        self.sizes = Sizes(self.of)
 
     async def new_row(
         self, draft: Mapping[str, Any], key: str | None, campaign: int, verb: str
@@ -41,6 +46,7 @@ class Codec(Generic[E]):
         if metadata:
             check_metadata(metadata, self.of.service)
         self._check_decimals(draft)
+        self.sizes.check(draft)
         draft = self._in_utc(draft)
         values = {name: draft[name] if name in draft else initial() for name, initial in self._initial}
         values["metadata"] = metadata or {}
@@ -49,7 +55,7 @@ class Codec(Generic[E]):
             campaign,
             encoded(await self._sealed(values)),
             key,
-            self._digest(values) if key else None,
+            self.digest(values, DIGEST_VERSION) if key else None,
             self.of.event_type(verb),
             context.principal.name,
             context.correlation_id,
@@ -62,6 +68,7 @@ class Codec(Generic[E]):
         """Returns the row for a change. With `adds`, its values are added to the stored ones, and may be negative."""
         if not adds:
             self._check_decimals(change.values)
+            self.sizes.check(change.values)
         if isinstance(metadata := change.values.get("metadata"), dict):
             check_metadata(metadata, self.of.service)
         changed = self._in_utc(change.values)
@@ -158,11 +165,28 @@ class Codec(Generic[E]):
                 sealed[column] = None if value is None else await asyncio.to_thread(seal, value)
         return sealed
 
-    def _digest(self, values: Mapping[str, Any]) -> bytes:
+    def digest(self, values: Mapping[str, Any], version: int) -> bytes:
+        """Returns the digest by which a request, completed with defaults, is recognized when its key is used again.
+
+        It covers the values that differ from their defaults, so that a field that a later version adds does not change
+        it. In version 1 it covered all values.
+        """
         secret = {name for name, _, _ in self._sealers}
         public = {name: value for name, value in values.items() if name not in secret}
+        if version >= 2:
+            initial = dict(self._initial) | {"metadata": dict}
+            public = {name: value for name, value in public.items() if value != initial[name]()}
         # Sorted, so that the digest does not depend on the order in which a client or a protocol sends the fields.
-        return hashlib.sha256(f"{self.of.name}\0{encoded(public, order='sorted')}".encode()).digest()
+        digest = hashlib.sha256(f"{self.of.name}\0{encoded(public, order='sorted')}".encode()).digest()
+        return digest if version == 1 else bytes([version]) + digest
+
+    def repeats(self, values: Mapping[str, Any], stored: bytes) -> bool:
+        """Returns whether completed values may be those of a stored digest that another version of the program made.
+
+        How a later version makes digests is not known; the key then has to do.
+        """
+        version = 1 if len(stored) == _SHA256 else stored[0]
+        return version > DIGEST_VERSION or (version < DIGEST_VERSION and self.digest(values, version) == stored)
 
 
 def encoded(values: Mapping[str, Any], *, order: Literal["sorted"] | None = None) -> str:

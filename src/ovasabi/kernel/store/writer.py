@@ -13,7 +13,7 @@ from ovasabi.database.retry import CONTENTION, given_up, retry
 from ovasabi.errors import REPORT, DatabaseUnavailable, OvasabiError
 from ovasabi.kernel.batching.isolation import isolating
 from ovasabi.kernel.call.context import deadline
-from ovasabi.kernel.call.errors import Contended, KeyReused, KeyTaken, ReferenceMissing, from_postgres
+from ovasabi.kernel.call.errors import Contended, KeyReused, KeyTaken, ReferenceMissing, TooLarge, from_postgres
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import contended, in_transaction, write
 from ovasabi.kernel.declare.entity import declared
@@ -23,6 +23,7 @@ from ovasabi.kernel.statements import creating
 from ovasabi.kernel.statements.writing import Statements
 from ovasabi.kernel.store.partitions import possible_leaves
 from ovasabi.kernel.store.rows import ChangedRow, NewRow
+from ovasabi.kernel.store.sizes import Sizes
 
 PASSES = 5
 """How often rows of one statement that conflict with each other are tried."""
@@ -40,6 +41,7 @@ class Writer:
     def __init__(self, database: Database, sql: Statements) -> None:
         self.database = database
         self.sql = sql
+        self._sizes = Sizes(sql.of)
 
     async def create(self, rows: Sequence[NewRow]) -> list[Result]:
         """Creates rows, and retries those that conflicted with others. A row may turn out to be a repeated request."""
@@ -149,8 +151,12 @@ class Writer:
         return refusal
 
     def _known(self, error: Exception) -> OvasabiError | None:
-        of = self.sql.of
-        return from_postgres(error, of.name, of.table_name) if isinstance(error, asyncpg.PostgresError) else None
+        if not isinstance(error, asyncpg.PostgresError):
+            return None
+        known = from_postgres(error, self.sql.of.name, self.sql.of.table_name)
+        if isinstance(known, TooLarge):
+            known.field = self._sizes.field_of(error.constraint_name or "")
+        return known
 
     def _count_written(self, rows: list[tuple[int, int, str]]) -> None:
         """Counts rows (campaign, id and data) in the pending lists of the tables that they were written to."""

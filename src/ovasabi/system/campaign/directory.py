@@ -5,6 +5,7 @@ So no statement or transaction writes both. An entry is made first and settled w
 was interrupted in between is settled by `reconcile`.
 """
 
+import hashlib
 import heapq
 import logging
 import re
@@ -16,7 +17,7 @@ import msgspec
 
 from ovasabi.database.connection import Database, Row
 from ovasabi.database.sql import load
-from ovasabi.kernel.call.context import PLATFORM
+from ovasabi.kernel.call.context import CLIENT_KEY, PLATFORM, current
 from ovasabi.kernel.call.errors import EntityNotFound, KeyTaken
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.service.shards import HOME
@@ -93,10 +94,13 @@ async def enter(
     A campaign that was entered under the same key before keeps its entry, so that its creation can be repeated. Others
     are placed on the servers with the fewest campaigns.
     """
-    args = list(slugs), list(keys), await _places(database, len(slugs), shards)
-    rows = await database.write(_SQL["enter"], *args)
-    if any(row["number"] is None and key is not None for row, key in zip(rows, keys, strict=True)):
-        rows = await database.write(_SQL["enter"], *args)  # perhaps another call has just entered it under that key
+    own, places = [_of_caller(key) for key in keys], await _places(database, len(slugs), shards)
+    rows = await database.write(_SQL["enter"], list(slugs), own, places)
+    # A slug that is taken may have been entered under that key just now, or before keys had callers.
+    for again in (own, list(keys)):
+        if any(row["number"] is None and key is not None for row, key in zip(rows, keys, strict=True)):
+            found = await database.write(_SQL["enter"], list(slugs), again, places)
+            rows = [new if row["number"] is None else row for row, new in zip(rows, found, strict=True)]
     return [
         None if row["number"] is None else Entry(row["number"], row["shard"], row["state"] == "creating")
         for row in rows
@@ -126,6 +130,13 @@ async def ids_by_key(databases: Mapping[int, Database], keys: Sequence[str | Non
         for row in await databases[shard].read(_SQL["ids"], scope_of(*numbers), numbers):
             found[known[row["number"]]["key"]] = row["id"]
     return found
+
+
+def _of_caller(key: str | None) -> str | None:
+    """Returns the key under which a caller's own key is kept: two callers with the same key do not share an entry."""
+    if key is None or not key.startswith(CLIENT_KEY):
+        return key
+    return CLIENT_KEY + hashlib.sha256(f"{current().principal.name}\0{key}".encode()).hexdigest()
 
 
 async def claim(database: Database, number: int) -> None:

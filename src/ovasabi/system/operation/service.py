@@ -14,7 +14,7 @@ from ovasabi.kernel.call.verb import running_verb
 from ovasabi.kernel.declare.methods import Call, MethodKind, Resource, read
 from ovasabi.kernel.declare.moves import Values, move
 from ovasabi.kernel.service import EntityService
-from ovasabi.kernel.store.history import is_known
+from ovasabi.kernel.store.history import request_of
 from ovasabi.kernel.store.locks import LockHeld, leased, locked
 from ovasabi.system.operation import work
 from ovasabi.system.operation.entity import Failure, Operation, OperationState
@@ -80,7 +80,7 @@ class Operations(EntityService[Operation]):
 
         async def write() -> Operation:
             async with locked(self.database, f"operation start {call.key or digest}"):
-                known = call.key is not None and await is_known(self.database, call.key)
+                known = call.key is not None and await request_of(self.database, call.key) is not None
                 if not known and await work.waiting(self.database) >= UNFINISHED_AT_MOST:
                     raise TooMany(most=UNFINISHED_AT_MOST)
                 operation = await self.repository.create(values, key=call.key)

@@ -3,10 +3,12 @@
 -- name: adjust
 -- Like `update`, with amounts to add in $6: changes counters without reading them, or changing the version.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),
+clock AS MATERIALIZED (SELECT next_id() FROM scope WHERE scope.s IS NOT NULL),
 input AS MATERIALIZED (
   SELECT u.*
-  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
-                     $9::text[], $10::bigint[]) WITH ORDINALITY
+  FROM scope, clock,
+       unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
+              $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE scope.s IS NOT NULL ORDER BY u.id),
 decided AS MATERIALIZED (SELECT i.*, NULL::text AS verdict FROM input AS i),
@@ -24,7 +26,7 @@ logged AS (
   SELECT 'operational', id_time(e.id), e.id, i.campaign_id, i.id, i.event_type, i.actor, i.correlation_id,
          i.causation_id,
          (SELECT jsonb_object_agg(key, value) FROM jsonb_each(jsonb_build_object('done', u.done, 'total', u.total)) WHERE i.data ? key)
-  FROM (SELECT stored.*, next_id() AS id FROM stored) AS e
+  FROM (SELECT stored.*, nextval('id_clock') AS id FROM stored) AS e
   JOIN decided AS i ON i.position = e._position JOIN stored AS u ON u._position = e._position)
 SELECT d.verdict AS _verdict, m.id, m.uuid, m.campaign_id, m.version, m.created_at, s.*
 FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position
@@ -47,9 +49,11 @@ LATERAL (
 --
 -- For counted references, $10 to $12 are the parents: see `counting`.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),
+clock AS MATERIALIZED (SELECT next_id() FROM scope WHERE scope.s IS NOT NULL),
 input AS MATERIALIZED (
-  SELECT u.*, next_id() AS id, jsonb_populate_record(NULL::service_operation_main, u.data) AS n
-  FROM scope, unnest($2::int[], $3::text[]::jsonb[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[],
+  SELECT u.*, nextval('id_clock') AS id, CASE WHEN starts_with(u.key, 'client:') THEN u.actor ELSE '' END AS caller,
+         jsonb_populate_record(NULL::service_operation_main, u.data) AS n
+  FROM scope, clock, unnest($2::int[], $3::text[]::jsonb[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[],
                      $9::bigint[]) WITH ORDINALITY
     AS u (campaign_id, data, key, digest, event_type, actor, correlation_id, causation_id, position)
   WHERE scope.s IS NOT NULL),
@@ -57,14 +61,16 @@ judged AS MATERIALIZED (
   SELECT i.*, id_time(i.id) AS at, id_uuid(i.id) AS uuid, CASE
     WHEN i.key IS NULL THEN NULL
     ELSE (SELECT CASE WHEN d.digest = i.digest THEN 'replayed' ELSE 'key_reused' END
-          FROM idempotency AS d WHERE d.campaign_id = i.campaign_id AND d.key = i.key) END AS known,
-    i.key IS NOT NULL AND row_number() OVER (PARTITION BY i.campaign_id, i.key ORDER BY i.position) > 1 AS repeated
+          FROM idempotency AS d WHERE d.campaign_id = i.campaign_id AND d.key = i.key AND d.caller IN (i.caller, '')
+          ORDER BY d.caller DESC LIMIT 1) END AS known,
+    i.key IS NOT NULL AND
+      row_number() OVER (PARTITION BY i.campaign_id, i.key, i.caller ORDER BY i.position) > 1 AS repeated
   FROM input AS i),
 decided AS MATERIALIZED (SELECT i.*, CASE WHEN i.known IS NOT NULL THEN i.known WHEN i.repeated THEN 'again' END AS verdict FROM judged AS i),
 wanted AS MATERIALIZED (SELECT * FROM decided WHERE verdict IS NULL),
 claimed AS (
-  INSERT INTO idempotency (campaign_id, key, digest, master_id)
-  SELECT campaign_id, key, digest, id FROM wanted AS i WHERE key IS NOT NULL ORDER BY 1, key),
+  INSERT INTO idempotency (campaign_id, key, caller, digest, master_id)
+  SELECT campaign_id, key, caller, digest, id FROM wanted AS i WHERE key IS NOT NULL ORDER BY 1, key, caller),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, uuid, campaign_id, 'operation', left((n).kind::text, 200), at, at FROM wanted),
@@ -81,21 +87,23 @@ SELECT position, verdict AS _verdict, id, uuid FROM decided ORDER BY position;
 -- name: delete
 -- Like `update`, with nulls in $6: marks the row as deleted, leaves a tombstone, and frees its natural keys.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),
+clock AS MATERIALIZED (SELECT next_id() FROM scope WHERE scope.s IS NOT NULL),
 input AS MATERIALIZED (
   SELECT u.*
-  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
-                     $9::text[], $10::bigint[]) WITH ORDINALITY
+  FROM scope, clock,
+       unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
+              $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE scope.s IS NOT NULL ORDER BY u.id),
 decided AS MATERIALIZED (SELECT i.*, NULL::text AS verdict FROM input AS i),
 bumped AS (
   UPDATE master AS m SET status = 2, version = m.version + 1,
-    updated_at = date_trunc('milliseconds', clock_timestamp())
+    updated_at = greatest(m.updated_at, id_time(nextval('id_clock')))
   FROM decided AS i
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = 'operation'
     AND m.status = 1
     AND i.verdict IS NULL AND (i.expected IS NULL OR m.version = i.expected)
-  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at),
+  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at, currval('id_clock') AS event_id),
 stored AS (
   UPDATE service_operation_main AS s SET deleted_at = b.updated_at, updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
@@ -108,11 +116,9 @@ stored AS (
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
-  SELECT 'operational', e.updated_at, e.event_id, e.campaign_id, e.id, e.event_type, e.version, e.actor,
-         e.correlation_id, e.causation_id, e.payload
-  FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
-               i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
-        FROM bumped AS b JOIN decided AS i USING (position)) AS e)
+  SELECT 'operational', b.updated_at, b.event_id, b.campaign_id, b.id, i.event_type, b.version, i.actor,
+         i.correlation_id, i.causation_id, coalesce(i.data, '{}')
+  FROM bumped AS b JOIN decided AS i USING (position))
 SELECT d.verdict AS _verdict, s.*
 FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
@@ -171,21 +177,23 @@ LATERAL (
 -- name: restore
 -- Undoes `delete`, with the same parameters: claims the natural keys again, which may be refused.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),
+clock AS MATERIALIZED (SELECT next_id() FROM scope WHERE scope.s IS NOT NULL),
 input AS MATERIALIZED (
   SELECT u.*
-  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
-                     $9::text[], $10::bigint[]) WITH ORDINALITY
+  FROM scope, clock,
+       unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
+              $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE scope.s IS NOT NULL ORDER BY u.id),
 decided AS MATERIALIZED (SELECT i.*, NULL::text AS verdict FROM input AS i),
 bumped AS (
   UPDATE master AS m SET status = 1, version = m.version + 1,
-    updated_at = date_trunc('milliseconds', clock_timestamp())
+    updated_at = greatest(m.updated_at, id_time(nextval('id_clock')))
   FROM decided AS i
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = 'operation'
     AND m.status = 2
     AND i.verdict IS NULL AND (i.expected IS NULL OR m.version = i.expected)
-  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at),
+  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at, currval('id_clock') AS event_id),
 stored AS (
   UPDATE service_operation_main AS s SET deleted_at = NULL, updated_at = b.updated_at
   FROM bumped AS b JOIN decided AS i USING (position)
@@ -198,11 +206,9 @@ stored AS (
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
-  SELECT 'operational', e.updated_at, e.event_id, e.campaign_id, e.id, e.event_type, e.version, e.actor,
-         e.correlation_id, e.causation_id, e.payload
-  FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
-               i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
-        FROM bumped AS b JOIN decided AS i USING (position)) AS e)
+  SELECT 'operational', b.updated_at, b.event_id, b.campaign_id, b.id, i.event_type, b.version, i.actor,
+         i.correlation_id, i.causation_id, coalesce(i.data, '{}')
+  FROM bumped AS b JOIN decided AS i USING (position))
 SELECT d.verdict AS _verdict, s.*
 FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
@@ -210,10 +216,12 @@ FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.p
 -- $1 scope, $2 campaigns, $3 ids in order, $4 created_ats, $5 expected versions or null, $6 patches (JSON),
 -- $7 event types, $8 actors, $9 correlation ids, $10 causation ids. Returns the verdict and the updated row.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),
+clock AS MATERIALIZED (SELECT next_id() FROM scope WHERE scope.s IS NOT NULL),
 input AS MATERIALIZED (
   SELECT u.*
-  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
-                     $9::text[], $10::bigint[]) WITH ORDINALITY
+  FROM scope, clock,
+       unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
+              $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE scope.s IS NOT NULL ORDER BY u.id),
 decided AS MATERIALIZED (
@@ -221,12 +229,12 @@ decided AS MATERIALIZED (
   FROM (SELECT t.*, jsonb_populate_record(NULL::service_operation_main, t.data) AS n FROM input AS t) AS i),
 bumped AS (
   UPDATE master AS m SET name = CASE WHEN i.data ? 'kind' THEN left((i.n).kind::text, 200) ELSE m.name END, version = m.version + 1,
-    updated_at = date_trunc('milliseconds', clock_timestamp())
+    updated_at = greatest(m.updated_at, id_time(nextval('id_clock')))
   FROM decided AS i
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = 'operation'
     AND m.status = 1
     AND i.verdict IS NULL AND (i.expected IS NULL OR m.version = i.expected)
-  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at),
+  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at, currval('id_clock') AS event_id),
 stored AS (
   UPDATE service_operation_main AS s SET
     kind = CASE WHEN i.data ? 'kind' THEN (i.n).kind ELSE s.kind END,
@@ -250,10 +258,8 @@ stored AS (
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
-  SELECT 'operational', e.updated_at, e.event_id, e.campaign_id, e.id, e.event_type, e.version, e.actor,
-         e.correlation_id, e.causation_id, e.payload
-  FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
-               i.event_type, i.actor, i.correlation_id, i.causation_id, i.data AS payload
-        FROM bumped AS b JOIN decided AS i USING (position)) AS e)
+  SELECT 'operational', b.updated_at, b.event_id, b.campaign_id, b.id, i.event_type, b.version, i.actor,
+         i.correlation_id, i.causation_id, i.data
+  FROM bumped AS b JOIN decided AS i USING (position))
 SELECT d.verdict AS _verdict, s.*
 FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;

@@ -3,10 +3,12 @@
 -- name: adjust
 -- Like `update`, with amounts to add in $6: changes counters without reading them, or changing the version.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),
+clock AS MATERIALIZED (SELECT next_id() FROM scope WHERE scope.s IS NOT NULL),
 input AS MATERIALIZED (
   SELECT u.*
-  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
-                     $9::text[], $10::bigint[]) WITH ORDINALITY
+  FROM scope, clock,
+       unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
+              $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE scope.s IS NOT NULL ORDER BY u.id),
 decided AS MATERIALIZED (SELECT i.*, NULL::text AS verdict FROM input AS i),
@@ -24,7 +26,7 @@ logged AS (
   SELECT 'operational', id_time(e.id), e.id, i.campaign_id, i.id, i.event_type, i.actor, i.correlation_id,
          i.causation_id,
          (SELECT jsonb_object_agg(key, value) FROM jsonb_each(jsonb_build_object('price', u.price::text, 'compare_at_price', u.compare_at_price::text, 'stock', u.stock, 'reserved', u.reserved)) WHERE i.data ? key)
-  FROM (SELECT stored.*, next_id() AS id FROM stored) AS e
+  FROM (SELECT stored.*, nextval('id_clock') AS id FROM stored) AS e
   JOIN decided AS i ON i.position = e._position JOIN stored AS u ON u._position = e._position)
 SELECT d.verdict AS _verdict, m.id, m.uuid, m.campaign_id, m.version, m.created_at, s.*
 FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position
@@ -47,9 +49,11 @@ LATERAL (
 --
 -- For counted references, $10 to $12 are the parents: see `counting`.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),
+clock AS MATERIALIZED (SELECT next_id() FROM scope WHERE scope.s IS NOT NULL),
 input AS MATERIALIZED (
-  SELECT u.*, next_id() AS id, jsonb_populate_record(NULL::service_product_variant, u.data) AS n
-  FROM scope, unnest($2::int[], $3::text[]::jsonb[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[],
+  SELECT u.*, nextval('id_clock') AS id, CASE WHEN starts_with(u.key, 'client:') THEN u.actor ELSE '' END AS caller,
+         jsonb_populate_record(NULL::service_product_variant, u.data) AS n
+  FROM scope, clock, unnest($2::int[], $3::text[]::jsonb[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[],
                      $9::bigint[]) WITH ORDINALITY
     AS u (campaign_id, data, key, digest, event_type, actor, correlation_id, causation_id, position)
   WHERE scope.s IS NOT NULL),
@@ -57,8 +61,10 @@ judged AS MATERIALIZED (
   SELECT i.*, id_time(i.id) AS at, id_uuid(i.id) AS uuid, CASE
     WHEN i.key IS NULL THEN NULL
     ELSE (SELECT CASE WHEN d.digest = i.digest THEN 'replayed' ELSE 'key_reused' END
-          FROM idempotency AS d WHERE d.campaign_id = i.campaign_id AND d.key = i.key) END AS known,
-    i.key IS NOT NULL AND row_number() OVER (PARTITION BY i.campaign_id, i.key ORDER BY i.position) > 1 AS repeated,
+          FROM idempotency AS d WHERE d.campaign_id = i.campaign_id AND d.key = i.key AND d.caller IN (i.caller, '')
+          ORDER BY d.caller DESC LIMIT 1) END AS known,
+    i.key IS NOT NULL AND
+      row_number() OVER (PARTITION BY i.campaign_id, i.key, i.caller ORDER BY i.position) > 1 AS repeated,
     key_value((i.n).sku::text) AS key_sku, key_value((i.n).sku::text) IS NOT NULL AND row_number() OVER (PARTITION BY i.campaign_id, key_value((i.n).sku::text) ORDER BY i.position) > 1 AS contested_sku
   FROM input AS i),
 decided AS MATERIALIZED (SELECT i.*, CASE WHEN i.known IS NOT NULL THEN i.known WHEN i.repeated THEN 'again'
@@ -92,11 +98,11 @@ count_logged AS (
   SELECT 'operational', id_time(e.event_id), e.event_id, e.campaign_id, e.parent,
          'product:count_variants:v1:success', e.actor, e.correlation_id, e.causation_id,
          jsonb_build_object('variant_count', e.count)
-  FROM (SELECT k.*, next_id() AS event_id
+  FROM (SELECT k.*, nextval('id_clock') AS event_id
         FROM (SELECT * FROM accepted WHERE parent IS NOT NULL ORDER BY position) AS k) AS e),
 claimed AS (
-  INSERT INTO idempotency (campaign_id, key, digest, master_id)
-  SELECT campaign_id, key, digest, id FROM accepted AS i WHERE key IS NOT NULL ORDER BY 1, key),
+  INSERT INTO idempotency (campaign_id, key, caller, digest, master_id)
+  SELECT campaign_id, key, caller, digest, id FROM accepted AS i WHERE key IS NOT NULL ORDER BY 1, key, caller),
 registered AS (
   INSERT INTO master (id, uuid, campaign_id, type, name, created_at, updated_at)
   SELECT id, uuid, campaign_id, 'variant', left((n).name::text, 200), at, at FROM accepted),
@@ -119,21 +125,23 @@ FROM decided AS d LEFT JOIN accepted AS k USING (position) ORDER BY d.position;
 -- name: delete
 -- Like `update`, with nulls in $6: marks the row as deleted, leaves a tombstone, and frees its natural keys.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),
+clock AS MATERIALIZED (SELECT next_id() FROM scope WHERE scope.s IS NOT NULL),
 input AS MATERIALIZED (
   SELECT u.*
-  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
-                     $9::text[], $10::bigint[]) WITH ORDINALITY
+  FROM scope, clock,
+       unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
+              $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE scope.s IS NOT NULL ORDER BY u.id),
 decided AS MATERIALIZED (SELECT i.*, NULL::text AS verdict FROM input AS i),
 bumped AS (
   UPDATE master AS m SET status = 2, version = m.version + 1,
-    updated_at = date_trunc('milliseconds', clock_timestamp())
+    updated_at = greatest(m.updated_at, id_time(nextval('id_clock')))
   FROM decided AS i
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = 'variant'
     AND m.status = 1
     AND i.verdict IS NULL AND (i.expected IS NULL OR m.version = i.expected)
-  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at),
+  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at, currval('id_clock') AS event_id),
 freed AS (
   DELETE FROM master_key AS k USING bumped AS b JOIN decided AS i USING (position)
   WHERE k.campaign_id + 0 = i.campaign_id AND k.master_id = i.id),
@@ -149,11 +157,9 @@ stored AS (
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
-  SELECT 'operational', e.updated_at, e.event_id, e.campaign_id, e.id, e.event_type, e.version, e.actor,
-         e.correlation_id, e.causation_id, e.payload
-  FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
-               i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
-        FROM bumped AS b JOIN decided AS i USING (position)) AS e)
+  SELECT 'operational', b.updated_at, b.event_id, b.campaign_id, b.id, i.event_type, b.version, i.actor,
+         i.correlation_id, i.causation_id, coalesce(i.data, '{}')
+  FROM bumped AS b JOIN decided AS i USING (position))
 SELECT d.verdict AS _verdict, s.*
 FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
@@ -212,21 +218,23 @@ LATERAL (
 -- name: restore
 -- Undoes `delete`, with the same parameters: claims the natural keys again, which may be refused.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),
+clock AS MATERIALIZED (SELECT next_id() FROM scope WHERE scope.s IS NOT NULL),
 input AS MATERIALIZED (
   SELECT u.*
-  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
-                     $9::text[], $10::bigint[]) WITH ORDINALITY
+  FROM scope, clock,
+       unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
+              $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE scope.s IS NOT NULL ORDER BY u.id),
 decided AS MATERIALIZED (SELECT i.*, NULL::text AS verdict FROM input AS i),
 bumped AS (
   UPDATE master AS m SET status = 1, version = m.version + 1,
-    updated_at = date_trunc('milliseconds', clock_timestamp())
+    updated_at = greatest(m.updated_at, id_time(nextval('id_clock')))
   FROM decided AS i
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = 'variant'
     AND m.status = 2
     AND i.verdict IS NULL AND (i.expected IS NULL OR m.version = i.expected)
-  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at),
+  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at, currval('id_clock') AS event_id),
 keyed AS (
   INSERT INTO master_key (campaign_id, type, field, value, master_id)
   SELECT i.campaign_id, 'variant', v.field, v.value, i.id
@@ -248,11 +256,9 @@ stored AS (
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
-  SELECT 'operational', e.updated_at, e.event_id, e.campaign_id, e.id, e.event_type, e.version, e.actor,
-         e.correlation_id, e.causation_id, e.payload
-  FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
-               i.event_type, i.actor, i.correlation_id, i.causation_id, coalesce(i.data, '{}') AS payload
-        FROM bumped AS b JOIN decided AS i USING (position)) AS e)
+  SELECT 'operational', b.updated_at, b.event_id, b.campaign_id, b.id, i.event_type, b.version, i.actor,
+         i.correlation_id, i.causation_id, coalesce(i.data, '{}')
+  FROM bumped AS b JOIN decided AS i USING (position))
 SELECT d.verdict AS _verdict, s.*
 FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
@@ -277,10 +283,12 @@ LATERAL (
 -- $1 scope, $2 campaigns, $3 ids in order, $4 created_ats, $5 expected versions or null, $6 patches (JSON),
 -- $7 event types, $8 actors, $9 correlation ids, $10 causation ids. Returns the verdict and the updated row.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),
+clock AS MATERIALIZED (SELECT next_id() FROM scope WHERE scope.s IS NOT NULL),
 input AS MATERIALIZED (
   SELECT u.*
-  FROM scope, unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
-                     $9::text[], $10::bigint[]) WITH ORDINALITY
+  FROM scope, clock,
+       unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[]::jsonb[], $7::text[], $8::text[],
+              $9::text[], $10::bigint[]) WITH ORDINALITY
     AS u (campaign_id, id, at, expected, data, event_type, actor, correlation_id, causation_id, position)
   WHERE scope.s IS NOT NULL ORDER BY u.id),
 decided AS MATERIALIZED (
@@ -289,12 +297,12 @@ decided AS MATERIALIZED (
   FROM (SELECT t.*, jsonb_populate_record(NULL::service_product_variant, t.data) AS n FROM input AS t) AS i),
 bumped AS (
   UPDATE master AS m SET name = CASE WHEN i.data ? 'name' THEN left((i.n).name::text, 200) ELSE m.name END, version = m.version + 1,
-    updated_at = date_trunc('milliseconds', clock_timestamp())
+    updated_at = greatest(m.updated_at, id_time(nextval('id_clock')))
   FROM decided AS i
   WHERE (SELECT scope.s FROM scope) IS NOT NULL AND m.campaign_id = i.campaign_id AND m.id = i.id AND m.type = 'variant'
     AND m.status = 1
     AND i.verdict IS NULL AND (i.expected IS NULL OR m.version = i.expected)
-  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at),
+  RETURNING i.position, m.id, m.uuid, m.campaign_id, m.version, m.created_at, m.updated_at, currval('id_clock') AS event_id),
 freed AS (
   DELETE FROM master_key AS k USING bumped AS b JOIN decided AS i USING (position), LATERAL (VALUES ('sku', key_value((i.n).sku::text), i.data ? 'sku')) AS v (field, value, is_set)
   WHERE v.is_set AND k.campaign_id + 0 = i.campaign_id AND k.master_id = i.id AND k.type = 'variant' AND k.field = v.field AND k.value IS DISTINCT FROM v.value),
@@ -327,10 +335,8 @@ stored AS (
 logged AS (
   INSERT INTO service_event (stream, occurred_at, id, campaign_id, master_id, event_type, version, actor,
                              correlation_id, causation_id, payload)
-  SELECT 'operational', e.updated_at, e.event_id, e.campaign_id, e.id, e.event_type, e.version, e.actor,
-         e.correlation_id, e.causation_id, e.payload
-  FROM (SELECT time_id(b.updated_at) | (nextval('id_sequence') & 4095) AS event_id, b.*,
-               i.event_type, i.actor, i.correlation_id, i.causation_id, i.data AS payload
-        FROM bumped AS b JOIN decided AS i USING (position)) AS e)
+  SELECT 'operational', b.updated_at, b.event_id, b.campaign_id, b.id, i.event_type, b.version, i.actor,
+         i.correlation_id, i.causation_id, i.data
+  FROM bumped AS b JOIN decided AS i USING (position))
 SELECT d.verdict AS _verdict, s.*
 FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;

@@ -206,7 +206,7 @@ FITTING: dict[type[Marker], Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("marker", "problem"), ODD_MARKERS, ids=lambda case: str(case)[:40])
+@pytest.mark.parametrize(("marker", "problem"), ODD_MARKERS, ids=lambda case: str(case).partition(" at 0x")[0][:40])
 def test_the_arguments_of_a_marker_are_of_their_types(declare: Any, marker: Any, problem: str) -> None:
     base = FITTING.get(type(marker), str)
     hint = Annotated[str, marker] | UnsetType if isinstance(marker, Secret) else Annotated[base, marker] | None

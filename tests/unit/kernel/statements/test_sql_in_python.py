@@ -18,6 +18,7 @@ BUILDERS = {
     "kernel/statements/catalog.py": GENERATOR,
     "kernel/statements/counting.py": GENERATOR,
     "kernel/statements/creating.py": GENERATOR,
+    "kernel/statements/ids.py": GENERATOR,
     "kernel/statements/reading.py": GENERATOR,
     "kernel/statements/writing.py": GENERATOR,
     "kernel/store/filters.py": "conditions on declared columns, in parentheses; the rule reads lists with them",
@@ -27,6 +28,7 @@ BUILDERS = {
     "lifecycle/declared_schema.py": "checks and indexes of declared columns, for migrations",
     "lifecycle/migrations.py": "SET takes no parameters; the role, the limits and the declared names are constants",
     "lifecycle/replication.py": "SET takes no parameters; the role is a constant",
+    "lifecycle/server_number.py": "SET takes no parameters; the role is a constant",
     "lifecycle/sql_objects.py": "the text of a plan, to be read and run; names and hashes are of the tree",
     "services/content/reactions.py": "a filter of a list, not SQL",
 }

@@ -9,7 +9,7 @@ import msgspec
 from ovasabi.errors import DeclarationError
 from ovasabi.gateway.wire.problems import ProblemDetails
 from ovasabi.kernel.declare.entity import EntityType, declared
-from ovasabi.kernel.declare.fields import Secret
+from ovasabi.kernel.declare.fields import FromMetadata, Secret
 from ovasabi.kernel.declare.metadata import NAMESPACE
 from ovasabi.kernel.declare.methods import Method
 from ovasabi.kernel.declare.named_types import named_in
@@ -165,8 +165,21 @@ def _write_metadata(of: EntityType, components: dict[str, Schema]) -> None:
         "properties": {root: namespaces if root == "service_specific" else {} for root in METADATA_ROOTS},
         "additionalProperties": False,
     }
+    limits = _indexed_paths(of)
     for kind in requests:
-        components[kind]["properties"]["metadata"] = {"$ref": REF.format(name=name)}
+        reference = {"$ref": REF.format(name=name)}
+        components[kind]["properties"]["metadata"] = {"allOf": [reference, limits]} if limits else reference
+
+
+def _indexed_paths(of: EntityType) -> Schema:
+    """Returns the limits of what the database derives from metadata, as a schema; empty if there are none."""
+    schema: Schema = {}
+    for source in (source for field in of.fields if (source := field.get(FromMetadata)) is not None):
+        part = schema
+        for key in source.path.split("."):
+            part = part.setdefault("properties", {}).setdefault(key, {})
+        part["maxLength"] = source.max_length
+    return schema
 
 
 def _translate_patterns(part: Any) -> None:

@@ -10,8 +10,9 @@ from ovasabi.gateway.contract.protobuf.codec import Codec
 from ovasabi.gateway.contract.protobuf.layout import Layout
 from ovasabi.gateway.contract.protobuf.type_mapping import Form, Part, parts_of
 from ovasabi.gateway.contract.protobuf.values import NotRepresentable, moment_of, timestamp_of
-from ovasabi.gateway.wire.headers import CLIENT_KEY, idempotency_key
+from ovasabi.gateway.wire.headers import idempotency_key
 from ovasabi.gateway.wire.problems import BadRequest, unreadable
+from ovasabi.kernel.call.context import CLIENT_KEY
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, values_of
 
 _MAX_VERSION = 2**31 - 1

@@ -1,0 +1,38 @@
+"""The number of a database server in its ids, so that two servers never make the same: chosen before the first id."""
+
+import asyncpg
+
+from ovasabi.database.roles import OWNER_ROLE
+from ovasabi.database.sql import load
+from ovasabi.errors import StartError
+
+_SQL = load(__file__)
+
+
+async def check(url: str, number: int, *, choose: bool = False, of_home: bool = True) -> None:
+    """Checks the number of a migrated database, home or another; raises StartError if it has another one.
+
+    `choose` gives the number to a database that has not made an id yet.
+    """
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        (state,) = await connection.fetch(_SQL["state"])
+        if state["number"] == number:
+            return
+        if choose and not state["used"]:
+            await connection.execute(f"SET ROLE {OWNER_ROLE}")
+            await connection.execute(_SQL["choose"], number)
+            return
+    finally:
+        await connection.close()
+    if not of_home:
+        problem = f"OVASABI_SHARDS gives a server the number {number}, but its ids have the number {state['number']}."
+        raise StartError(problem=problem, hint="Every server must keep its number. Check the URLs in OVASABI_SHARDS.")
+    hint = f"Set OVASABI_SERVER_NUMBER to {state['number']} if this is the right database. "
+    raise StartError(
+        problem=f"OVASABI_SERVER_NUMBER is {number}, but the ids of this database have the number {state['number']}.",
+        hint=hint + ("The number of a database with ids cannot be changed." if state["used"] else _UNUSED),
+    )
+
+
+_UNUSED = "It has no ids yet: `ovasabi migrate` gives it the number of the setting."
