@@ -1,5 +1,6 @@
 """The running platform: its database, services and background work, and the preparation of a database for them."""
 
+import logging
 import platform as python_platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
@@ -20,13 +21,15 @@ from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.service.shards import HOME, Shards
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import partitions, replication, server_number, sql_objects
+from ovasabi.lifecycle import log_epochs, partitions, replication, server_number, sql_objects
 from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
 from ovasabi.servers import opened, serving, urls_of
 from ovasabi.settings import Settings
 from ovasabi.system.campaign import directory
+
+log = logging.getLogger("ovasabi.runtime")
 
 _SQL = load(__file__)
 SAMPLE_CAMPAIGN = "python"
@@ -88,6 +91,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
             state = await _state(each)
         _require_tables(state)
         await server_number.check(each, settings.number_of(number), choose=True, of_home=number == HOME)
+        await _arrive(each, progress)
     await replication.connect(urls_of(url, settings), HOME, progress)
     async with opened(url, settings) as databases:
         home = databases[HOME]
@@ -109,10 +113,12 @@ async def check(url: str, settings: Settings) -> None:
     discover()
     await _check(url)
     await server_number.check(url, settings.server_number)
+    await _arrive(url, log.warning)
     for number, each in settings.shard_urls.items():
         with suppress(DatabaseUnavailable):
             await _check(each)
             await server_number.check(each, number, of_home=False)
+            await _arrive(each, log.warning)
             await _check_subscription(each, number)
 
 
@@ -137,6 +143,12 @@ async def _check(url: str) -> None:
         problem = "The functions and policies of the database are out of date."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
     _require_tables(state)
+
+
+async def _arrive(url: str, progress: Callable[[str], None]) -> None:
+    """Begins a new epoch of the event log if it has come to another server."""
+    if (reason := await log_epochs.arrive(url)) is not None:
+        progress(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")
 
 
 def _require_tables(state: sql_objects.State) -> None:

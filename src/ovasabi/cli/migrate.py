@@ -75,7 +75,7 @@ async def _upgrade(settings: Settings) -> str:
     from ovasabi.database.connection import Database
     from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.service.shards import HOME
-    from ovasabi.lifecycle import migrations, partitions, replication, server_number, sql_objects
+    from ovasabi.lifecycle import log_epochs, migrations, partitions, replication, server_number, sql_objects
     from ovasabi.servers import urls_of
 
     discovered()
@@ -85,6 +85,8 @@ async def _upgrade(settings: Settings) -> str:
             await _check_connection(url)
             await migrations.upgrade(url, progress=say)
             await server_number.check(url, settings.number_of(number), choose=True, of_home=number == HOME)
+            if (reason := await log_epochs.arrive(url)) is not None:
+                say(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")
             database = await Database(url, readers=1, writers=1).open()
             try:
                 created += await partitions.complete(database, settings.months_ahead)
