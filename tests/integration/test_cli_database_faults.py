@@ -11,9 +11,11 @@ import pytest
 import pytest_asyncio
 
 from ovasabi.database.embedded import EmbeddedServer
+from ovasabi.kernel.call.context import acting, on_platform, system_context
+from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.lifecycle import migrations
 from tests.conftest import fresh
-from tests.integration.kernel.fixtures import admin, eventually, make_campaign, pools
+from tests.integration.kernel.fixtures import admin, eventually, pools
 from tests.integration.test_cli_commands import run
 
 pytestmark = pytest.mark.versions("18")
@@ -34,7 +36,8 @@ async def url(server: EmbeddedServer) -> AsyncIterator[str]:
     """A migrated database of the test's own, with one campaign."""
     async with fresh(server, "ovasabi") as url:
         async with pools(url, readers=1, writers=1) as database:
-            await make_campaign(database)
+            with acting(system_context("test")), on_platform("the test's own campaign"):
+                await ServiceRegistry(database).named("campaign").create({"slug": "own", "title": "Own"})
         yield url
 
 

@@ -86,7 +86,7 @@ async def _page(repository: Repository[E], request: ListRequest, campaign: int) 
     order = _parse_order(of, request.order_by)
     condition = parse_filter(of, request.filter, 3)
     query = _query(of, order, request, campaign)
-    start = _start(repository, order, request, query, 3 + len(condition.values))
+    start = _start(order, request, query, 3 + len(condition.values), repository.database.present.now())
     values = [*condition.values, *start.values, request.page_size + 1]
     sql = repository.sql.list(condition.sql + start.sql, _order_sql(of, order), f"${len(values) + 2}")
     # With a filter, the index of a filtered field may be better.
@@ -127,12 +127,12 @@ def _order_sql(of: EntityType, order: _Order) -> str:
     return f"s.{order.column}{direction}, s.master_id{direction}"
 
 
-def _start(repository: Repository[Any], order: _Order, request: ListRequest, query: str, first: int) -> Condition:
+def _start(order: _Order, request: ListRequest, query: str, first: int, present: datetime) -> Condition:
     """Returns the condition for the rows after the previous page; on the first page of the newest, those up to now."""
     if not request.page_token:
         if order.column != "created_at" or not order.descending:
             return Condition("", ())
-        return Condition(f" AND s.created_at <= ${first}", (repository.database.present.now() + _AHEAD,))
+        return Condition(f" AND s.created_at <= ${first}", (present + _AHEAD,))
     wrong = InvalidValue(
         field="page_token",
         problem="The page token does not belong to this list.",

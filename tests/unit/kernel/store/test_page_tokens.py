@@ -37,7 +37,7 @@ def place(page_token: str, *, campaign: int = 1, of=CONTENT, **request: str) -> 
     """Where a token goes on."""
     wanted = ListRequest(page_token=page_token, **request)
     order = _parse_order(of, wanted.order_by)
-    return _start(order, wanted, _query(of, order, wanted, campaign), 3)
+    return _start(order, wanted, _query(of, order, wanted, campaign), 3, AT)
 
 
 @given(st.integers(0, 2**53 - 1), st.datetimes(timezones=st.just(UTC)))
