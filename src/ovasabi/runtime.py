@@ -1,6 +1,7 @@
 """The running platform: its database, services and background work, and the preparation of a database for them."""
 
 import asyncio
+import logging
 import platform as python_platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
@@ -20,13 +21,15 @@ from ovasabi.kernel.call.context import PLATFORM, Role, acting, in_campaign, sys
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import partitions, server_number, sql_objects
+from ovasabi.lifecycle import log_epochs, partitions, server_number, sql_objects
 from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
 from ovasabi.settings import Settings
 from ovasabi.system.campaign import directory
 from ovasabi.system.operation.running import carrying_out
+
+log = logging.getLogger("ovasabi.runtime")
 
 _SQL = load(__file__)
 SAMPLE_CAMPAIGN = "python"
@@ -122,6 +125,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
         state = await _state(url)
     _require_tables(state)
     await server_number.check(url, settings.server_number, choose=True)
+    await _arrive(url, progress)
     database = await pools(url, settings).open()
     try:
         await partitions.complete(database, settings.months_ahead)
@@ -149,6 +153,13 @@ async def check(url: str, settings: Settings) -> None:
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
     _require_tables(state)
     await server_number.check(url, settings.server_number)
+    await _arrive(url, log.warning)
+
+
+async def _arrive(url: str, progress: Callable[[str], None]) -> None:
+    """Begins a new epoch of the event log if it has come to another server."""
+    if (reason := await log_epochs.arrive(url)) is not None:
+        progress(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")
 
 
 def _require_tables(state: sql_objects.State) -> None:

@@ -100,6 +100,7 @@ def postgres(sqlstate: str, constraint: str | None = None) -> asyncpg.PostgresEr
         ("OV002", None, "lease_lost"),
         ("OV003", None, "out_of_scope"),
         ("OV004", None, "table_missing"),
+        ("OV005", None, "log_arriving"),
         ("23514", None, "partition_missing"),
         ("23514", "service_product_variant_stock_check", "rule_broken"),
         ("23503", "master_key_master_fkey", "reference_missing"),

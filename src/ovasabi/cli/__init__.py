@@ -20,6 +20,7 @@ COMMANDS = {
     "keys": ("ovasabi.cli.keys:keys", "Create, list and revoke API keys."),
     "backup": ("ovasabi.cli.backup:backup", "Back up the whole installation to a directory."),
     "restore": ("ovasabi.cli.backup:restore", "Restore a backup into an empty database."),
+    "events": ("ovasabi.cli.events:events", "Administer the event log: begin a new epoch."),
     "status": ("ovasabi.cli.status:status", "Show whether OVASABI is running, and the state of its database."),
     "psql": ("ovasabi.cli.psql:psql", "Open psql, connected to the database, including the embedded one."),
     "new": ("ovasabi.cli.new:new", "Generate the code of a new service."),

@@ -67,13 +67,15 @@ async def _plan(settings: Settings) -> str:
 async def _upgrade(settings: Settings) -> str:
     from ovasabi.database.connection import Database
     from ovasabi.gateway.contract.checks import discovered
-    from ovasabi.lifecycle import migrations, partitions, server_number, sql_objects
+    from ovasabi.lifecycle import log_epochs, migrations, partitions, server_number, sql_objects
 
     discovered()
     async with resource(settings, start=True, create=True) as url:
         await _check_connection(url)
         await migrations.upgrade(url, progress=say)
         await server_number.check(url, settings.server_number, choose=True)
+        if (reason := await log_epochs.arrive(url)) is not None:
+            say(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")
         database = await Database(url, readers=1, writers=1).open()
         try:
             created = await partitions.complete(database, settings.months_ahead)

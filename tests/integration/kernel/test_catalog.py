@@ -168,9 +168,9 @@ async def test_functions_that_run_as_another_are_pinned_and_not_for_everybody(da
     for function in found:
         assert "search_path=public, pg_temp" in function["proconfig"], function["name"]
         assert not function["public"], function["name"]
-        # What makes tables or maintains indexes, and what looks for work where not even the role of search may look.
+        # What changes tables or maintains indexes, and what looks for work where not even the role of search may look.
         name = function["name"].partition("(")[0]
-        owners = name in ("create_month", "create_dedicated", "due_operations", "merge_pending_list")
+        owners = name in ("create_month", "create_dedicated", "due_operations", "merge_pending_list", "log_arrived")
         assert function["owner"] == (OWNER_ROLE if owners else SEARCH_ROLE), function["name"]
 
 

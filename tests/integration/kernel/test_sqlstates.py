@@ -178,8 +178,9 @@ PROVOKED: list[tuple[str, str, Provocation]] = [
     ("55P03", "contended", a_lock_that_is_held),
     ("57014", "deadline_exceeded", a_statement_too_slow),
 ]
-BESIDE = {"OV001"}
-"""Provoked below, as the owner: the application's role has not even the right to try."""
+BESIDE = {"OV001", "OV005"}
+"""Provoked below, as the owner: the application's role has not even the right to try; and with a real subscription,
+where the roads of the log are tried."""
 
 
 def sqlstate_of(error: BaseException | None) -> str | None:

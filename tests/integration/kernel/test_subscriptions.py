@@ -16,6 +16,7 @@ from ovasabi.errors import DeadlineExceeded, OvasabiError
 from ovasabi.kernel.call.context import NoCampaign, NoContext, acting, current, system_context
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.events.cursors import cursor_of, parse_cursor
 from ovasabi.kernel.events.log import Event, read_events
 from ovasabi.kernel.events.log_poll import LogPage
 from ovasabi.kernel.events.subscriptions import Heartbeat, Subscriptions, WatchEnded
@@ -205,7 +206,8 @@ async def test_heartbeat_cursors_never_go_back(database: Database, campaign: int
     async with subscriptions(database) as hub:
         keeper = watch(hub, campaign, after="now")
         await begun(keeper)
-        ahead = f"{2**40}-{int((await begun(watch(hub, campaign, after='now'))).partition('-')[2])}"
+        transaction, id = parse_cursor(await begun(watch(hub, campaign, after="now")))
+        ahead = cursor_of((transaction, id + 2**40))
         one = watch(hub, campaign, after=ahead, heartbeat_seconds=0.05)
         assert {await heartbeat(one) for _ in range(3)} == {ahead}
 

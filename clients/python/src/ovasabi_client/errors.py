@@ -11,6 +11,7 @@ __all__ = [
     "Conflict",
     "Contended",
     "ContractRefused",
+    "CursorUnknown",
     "DatabaseUnavailable",
     "DeadlineExceeded",
     "Denied",
@@ -24,6 +25,7 @@ __all__ = [
     "InvalidValue",
     "LeaseLost",
     "LockHeld",
+    "LogArriving",
     "MoveRefused",
     "NoCampaign",
     "NoContext",
@@ -156,6 +158,12 @@ class ContractRefused(NotInThisState):
     code = "contract_refused"
 
 
+class CursorUnknown(NotInThisState):
+    """The cursor was issued by another copy of the log, or after the state to which this one was restored."""
+
+    code = "cursor_unknown"
+
+
 class DatabaseUnavailable(Unavailable):
     """PostgreSQL cannot be reached, or the connection was lost before it responded."""
 
@@ -202,6 +210,12 @@ class LockHeld(Conflict):
     """The lock is held by someone else."""
 
     code = "lock_held"
+
+
+class LogArriving(Unavailable):
+    """The database is a logical copy to which another server still sends events."""
+
+    code = "log_arriving"
 
 
 class MoveRefused(NotInThisState):

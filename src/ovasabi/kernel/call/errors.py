@@ -127,6 +127,15 @@ class OutOfScope(OvasabiError):
     message = "The rows belong to a campaign outside the scope of this call."
 
 
+class LogArriving(OvasabiError):
+    """The database is a logical copy to which another server still sends events."""
+
+    kind = Kind.UNAVAILABLE
+    code = "log_arriving"
+    message = "Events still arrive in this database from another server."
+    hint = "Wait until all have arrived, stop the other server, and disable or drop the subscription. Then start again."
+
+
 class NoPartition(OvasabiError):
     """The table has no partition for the row's month."""
 
@@ -175,6 +184,7 @@ SQLSTATES: dict[str, Callable[[asyncpg.PostgresError, str, str], OvasabiError]] 
     OwnSqlState.LEASE_LOST: lambda *_: LeaseLost(),
     OwnSqlState.OUT_OF_SCOPE: lambda *_: OutOfScope(),
     OwnSqlState.NO_PARTITIONS: lambda *_: TableMissing(),
+    OwnSqlState.LOG_ARRIVING: lambda *_: LogArriving(),
     "22000": _range,  # data exception; also values that the driver cannot encode
     "22001": _range,  # string data right truncation
     "22003": _range,  # numeric value out of range

@@ -14,3 +14,5 @@ class OwnSqlState(StrEnum):
     """A row, or the campaign passed to a function, is outside the scope of the statement."""
     NO_PARTITIONS = "OV004"
     """A partition was requested for a table that is not partitioned."""
+    LOG_ARRIVING = "OV005"
+    """The event log needs a new epoch, but events still arrive from another server."""

@@ -17,10 +17,10 @@ from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.declare.ids import EPOCH, Id, id_time
+from ovasabi.kernel.events.cursors import cursor_of, end_of, parse_cursor
 
 STATES = ("requested", "started", "success", "failed", "completed", "cancelled", "timeout", "compensated")
 EVENT_TYPE = re.compile(rf"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*:v[0-9]+:({'|'.join(STATES)})")
-_CURSOR = re.compile(r"([0-9]{1,20})-([0-9]{1,16})")
 
 # The time of an event may precede that of an event with a smaller transaction id, by up to a transaction's duration.
 SKEW = timedelta(days=1)
@@ -58,15 +58,19 @@ async def read_events(
     """Returns the next events of the context's campaign after a cursor, in the order (transaction, id).
 
     Only events of transactions older than every running one are read, so no event can appear later at a position that
-    was already passed: readers miss nothing, and writers need no lock.
+    was already passed: readers miss nothing, and writers need no lock. Raises CursorUnknown if the cursor is not of
+    this log.
     """
     campaign = current_campaign()
-    xid, id = parse_cursor(after)
+    xid, id = position = parse_cursor(after)
     rows = await read(
         database, _SQL["page"], scope_of(campaign), list(streams), campaign, earliest(id), str(xid), id,
         list(types) if types else None, entity_id, limit, pool=pool_for(entity_id),
     )  # fmt: skip
-    return [event_of(row) for row in rows]
+    if (problem := end_of(rows[0]).problem(position)) is not None:
+        raise problem
+    # Without new events there is one row, with the end of the log alone.
+    return [event_of(row) for row in rows if row["id"] is not None]
 
 
 async def follow(database: Database, *, after: str | None = None, batch: int = 500) -> AsyncIterator[list[Event]]:
@@ -79,16 +83,6 @@ async def follow(database: Database, *, after: str | None = None, batch: int = 5
 def pool_for(entity_id: int | None) -> Pool:
     """Returns the pool to read with: the one that reads in index order, except for the events of a single entity."""
     return Pool.FOLLOW_INDEX if entity_id is None else Pool.READ
-
-
-def parse_cursor(cursor: str | None) -> tuple[int, int]:
-    """Returns the transaction and event id of a cursor, or the start of the log if there is no cursor."""
-    if not cursor:
-        return 0, 0
-    match = _CURSOR.fullmatch(cursor)
-    if match is None or int(match[1]) >= 1 << 64 or int(match[2]) >= 1 << 53:
-        raise InvalidValue(field="after", problem="The cursor was not issued by this feed.")
-    return int(match[1]), int(match[2])
 
 
 def earliest(id: int) -> datetime:
@@ -118,5 +112,5 @@ def event_of(row: Row) -> Event:
         correlation_id=row["correlation_id"],
         causation_id=row["causation_id"],
         payload=row["payload"],
-        cursor=f"{row['xid']}-{row['id']}",
+        cursor=cursor_of((int(row["xid"]), row["id"])),
     )

@@ -1,14 +1,18 @@
--- The event log, read in the order of (transaction, id).
+-- The event log, read in the order of (epoch and transaction, id).
 
 -- name: page
--- The next events of a campaign after a position. $1 scope, $2 streams, $3 campaign, $4 a lower bound for the times of these events,
--- $5 and $6 the position, $7 types or null for all, $8 entity or null for all, $9 limit.
+-- The end of the log, and the next events of a campaign after a position; without new events, one row with the end of the log. $1 scope,
+-- $2 streams, $3 campaign, $4 a lower bound for the times of these events, $5 and $6 the position, $7 types or null for all, $8 entity or null
+-- for all, $9 limit.
 -- scope: read
-SELECT e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,
-       e.causation_id, e.payload, e.xid::text AS xid
-FROM service_event AS e
-WHERE e.stream = ANY ($2::varchar[]) AND e.campaign_id = $3 AND e.occurred_at >= $4
-  AND (e.xid, e.id) > ($5::text::xid8, $6) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
-  AND ($7::text[] IS NULL OR e.event_type = ANY ($7)) AND ($8::bigint IS NULL OR e.master_id = $8)
-  AND scope.s IS NOT NULL
-ORDER BY e.xid, e.id LIMIT $9
+SELECT log.horizon::text AS horizon, time_id(present_time()) AS horizon_id, log.epochs, x.*
+FROM log_end() AS log
+LEFT JOIN LATERAL (
+  SELECT e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id, e.causation_id, e.payload,
+         e.xid::text AS xid
+  FROM service_event AS e
+  WHERE e.stream = ANY ($2::varchar[]) AND e.campaign_id = $3 AND e.occurred_at >= $4
+    AND (e.xid, e.id) > ($5::text::xid8, $6) AND e.xid < log.horizon
+    AND ($7::text[] IS NULL OR e.event_type = ANY ($7)) AND ($8::bigint IS NULL OR e.master_id = $8)
+    AND scope.s IS NOT NULL
+  ORDER BY e.xid, e.id LIMIT $9) AS x ON true

@@ -13,23 +13,31 @@ from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import STREAMS
+from ovasabi.kernel.events.cursors import CursorUnknown, Position, end_of, parse_cursor
 from ovasabi.kernel.events.log import Event, earliest, event_of, pool_for
 
 T = TypeVar("T")
-Position = tuple[int, int]
-"""A position in the log: a transaction id and an event id."""
-
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
 _SQL = load(__file__)
 
 
 class LogPage(msgspec.Struct, frozen=True):
-    """Events in order, the position up to which the log was read, and whether the limit ended the page."""
+    """Events in order, the position up to which the log was read, and whether the limit ended the page.
+
+    If the position to read from is not of this log, `problem` says why; other pages of the same poll are not affected.
+    """
 
     events: list[Event]
     position: Position
     full: bool
+    problem: CursorUnknown | None = None
+
+    def checked(self) -> "LogPage":
+        """Returns the page; raises CursorUnknown if the position is not of this log."""
+        if self.problem is not None:
+            raise self.problem
+        return self
 
 
 async def poll(
@@ -58,17 +66,12 @@ async def poll(
 
 async def end_of_log(database: Database) -> Position:
     """Returns the position up to which a poll would read now: whatever is committed later comes after it."""
-    return _horizon((await read(database, _SQL["horizon"]))[0])
+    return end_of((await read(database, _SQL["horizon"]))[0]).position
 
 
 def position_of(event: Event) -> Position:
     """Returns the position of an event."""
-    return int(event.cursor.partition("-")[0]), event.id
-
-
-def cursor_of(position: Position) -> str:
-    """Returns the cursor for reading on after a position."""
-    return f"{position[0]}-{position[1]}"
+    return parse_cursor(event.cursor)
 
 
 async def persistently(operation: Callable[[], Awaitable[T]], patience_seconds: float) -> T:
@@ -84,12 +87,11 @@ async def persistently(operation: Callable[[], Awaitable[T]], patience_seconds: 
 
 
 def _page(rows: list[Row], after: Position, limit: int) -> LogPage:
+    end = end_of(rows[0])
+    if (problem := end.problem(after)) is not None:
+        return LogPage([], after, False, problem)
     # A campaign without new events has one row, with the horizon alone.
     events = [row for row in rows if row["id"] is not None]
     full = len(events) >= limit
-    last = (int(events[-1]["xid"]), events[-1]["id"]) if full else _horizon(rows[0])
+    last = (int(events[-1]["xid"]), events[-1]["id"]) if full else end.position
     return LogPage([event_of(row) for row in events if row["wanted"]], max(after, last), full)
-
-
-def _horizon(row: Row) -> Position:
-    return int(row["horizon"]), row["horizon_id"]

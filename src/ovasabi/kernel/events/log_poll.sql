@@ -4,27 +4,26 @@
 -- the months in which to read on.
 
 -- name: horizon
--- The horizon.
+-- The horizon, and the epochs of the log.
 -- scope: none
-SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::numeric - 1)::text AS horizon,
-       time_id(present_time() + interval '1 hour') AS horizon_id
+SELECT log.horizon::text AS horizon, time_id(present_time() + interval '1 hour') AS horizon_id, log.epochs FROM log_end() AS log
 
 -- name: poll
--- The horizon, and the next events of some campaigns, each after its own position. $1 scope, $2 campaigns, $3 and $4 their positions, $5 streams,
+-- The horizon, the epochs of the log, and the next events of some campaigns, each after its own position. $1 scope, $2 campaigns, $3 and $4 their positions, $5 streams,
 -- $6 a lower bound for the times of the events, $7 types or null for all, $8 entity or null for all, $9 limit per campaign. Events of other types
 -- are returned without their payload.
 -- The texts are cast to ids where they are unnested. A cast in the condition on (xid, id) would keep the condition out of the index scan: the
 -- error of a failed cast could reveal the value it was compared with, so PostgreSQL (15.20, unlike 15.18) checks such a condition after the policy.
 -- scope: read
-SELECT k.number, (pg_snapshot_xmin(pg_current_snapshot())::text::numeric - 1)::text AS horizon,
-       time_id(present_time() + interval '1 hour') AS horizon_id, x.*
-FROM unnest($2::int[], $3::text[]::xid8[], $4::bigint[]) WITH ORDINALITY AS k (campaign_id, xid, id, number)
+SELECT k.number, log.horizon::text AS horizon, time_id(present_time() + interval '1 hour') AS horizon_id, log.epochs, x.*
+FROM log_end() AS log
+CROSS JOIN unnest($2::int[], $3::text[]::xid8[], $4::bigint[]) WITH ORDINALITY AS k (campaign_id, xid, id, number)
 LEFT JOIN LATERAL (
   SELECT e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,
          e.causation_id, CASE WHEN w.wanted THEN e.payload END AS payload, e.xid::text AS xid, w.wanted
   FROM service_event AS e
   CROSS JOIN LATERAL (SELECT $7::text[] IS NULL OR e.event_type = ANY ($7) AS wanted) AS w
   WHERE e.stream = ANY ($5::varchar[]) AND e.campaign_id = k.campaign_id AND e.occurred_at >= $6
-    AND (e.xid, e.id) > (k.xid, k.id) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+    AND (e.xid, e.id) > (k.xid, k.id) AND e.xid < log.horizon
     AND ($8::bigint IS NULL OR e.master_id = $8) AND scope.s IS NOT NULL
   ORDER BY e.xid, e.id LIMIT $9) AS x ON true

@@ -8,8 +8,9 @@ import msgspec
 
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.call.context import nobodys_context
+from ovasabi.kernel.events.cursors import Position
 from ovasabi.kernel.events.log import Event
-from ovasabi.kernel.events.log_poll import LogPage, Position, persistently, position_of
+from ovasabi.kernel.events.log_poll import LogPage, persistently, position_of
 
 # After this many events, other tasks get a turn: offering each event to every watcher of the campaign takes a while.
 _EVENTS_PER_TURN = 32
@@ -160,7 +161,7 @@ class LogTail:
 
     async def _poll_once(self) -> LogPage:
         assert self.position is not None
-        return await self._poll(self.position)
+        return (await self._poll(self.position)).checked()
 
     async def _offer(self, events: list[Event]) -> None:
         for number, event in enumerate(events, 1):

@@ -9,8 +9,9 @@ from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.batching.batcher import Batcher, Limits
 from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
-from ovasabi.kernel.events.log import check_event_type, parse_cursor
-from ovasabi.kernel.events.log_poll import LogPage, Position, end_of_log, persistently, poll
+from ovasabi.kernel.events.cursors import Position, parse_cursor
+from ovasabi.kernel.events.log import check_event_type
+from ovasabi.kernel.events.log_poll import LogPage, end_of_log, persistently, poll
 from ovasabi.kernel.events.log_tail import LogTail, Subscriber, WatcherTooSlow, WatchLimits
 from ovasabi.kernel.events.watch import NOW, Heartbeat, Watch
 
@@ -151,4 +152,4 @@ class Subscriptions:
             pages = await poll(
                 self._database, [(campaign, after)], limit=limit, types=sorted(types or ()), entity_id=entity_id
             )
-        return pages[0]
+        return pages[0].checked()

@@ -8,8 +8,9 @@ from contextlib import suppress
 import msgspec
 
 from ovasabi.kernel.call.context import nobodys_context
+from ovasabi.kernel.events.cursors import Position, cursor_of
 from ovasabi.kernel.events.log import Event
-from ovasabi.kernel.events.log_poll import LogPage, Position, cursor_of, position_of
+from ovasabi.kernel.events.log_poll import LogPage, position_of
 from ovasabi.kernel.events.log_tail import LogTail, Subscriber
 
 NOW = "now"
@@ -140,7 +141,9 @@ class Watch(AsyncIterator[Event | Heartbeat]):
 async def _next_page(
     tail: LogTail, after: Position | None, read_page: Callable[[Position], Awaitable[LogPage]]
 ) -> LogPage | None:
-    """Returns the page after a position, empty if the tail has not passed it; None if the watch starts at the tail.
+    """Returns the page after a position; None if the watch starts at the tail.
+
+    At the position of the tail the page is empty. A position ahead of it is read as well: it may not be of this log.
 
     It is not a method: a reference to the watch would keep an abandoned watch alive while the page is read.
     """
@@ -148,4 +151,4 @@ async def _next_page(
     assert tail.position is not None
     if after is None:
         return None
-    return LogPage([], after, False) if after >= tail.position else await read_page(after)
+    return LogPage([], after, False) if after == tail.position else await read_page(after)

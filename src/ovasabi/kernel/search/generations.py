@@ -8,13 +8,14 @@ from itertools import count
 
 import msgspec
 
-from ovasabi.database.connection import Database
+from ovasabi.database.connection import Database, Row
 from ovasabi.database.pools import Pool
 from ovasabi.database.sql import load
 from ovasabi.kernel.batching.batcher import Batcher, Limits
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import STREAMS
+from ovasabi.kernel.events.cursors import packed
 from ovasabi.kernel.events.log import SKEW
 
 MAX_AGE_SECONDS = 60.0
@@ -30,23 +31,24 @@ _SQL = load(__file__)
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A moment of the database: the snapshot of the transactions that had ended, and the time on its clock."""
+    """A moment of the database: the snapshot of the transactions that had ended, the time, and the log's epoch."""
 
     snapshot: str
     at: datetime
+    epoch: int = 0
 
     @property
     def unseen(self) -> list[tuple[str, str]]:
-        """Ranges of the transactions that had not ended: each one that was running, and all that begin later.
+        """Ranges of the positions of transactions that had not ended: each that was running, and all later ones.
 
         If very many were running, one range covers all since the first of them. It includes some that had ended, so a
         change may be reported again, which is harmless.
         """
         first_running, next_xid, running = self.snapshot.split(":")
-        xids = running.split(",") if running else []
+        xids = [self._position(xid) for xid in running.split(",")] if running else []
         if len(xids) > _MAX_RUNNING:
-            return [(first_running, _MAX_XID)]
-        return [*((xid, xid) for xid in xids), (next_xid, _MAX_XID)]
+            return [(self._position(first_running), _MAX_XID)]
+        return [*((xid, xid) for xid in xids), (self._position(next_xid), _MAX_XID)]
 
     def precedes(self, other: "Moment") -> bool:
         """Returns whether the other is a later moment of the same server.
@@ -54,7 +56,11 @@ class Moment(msgspec.Struct, frozen=True):
         If the server was restored from a backup, or its clock was changed, it is not: its log may have changed too.
         """
         next_xid, other_next_xid = (int(moment.snapshot.split(":")[1]) for moment in (self, other))
-        return next_xid <= other_next_xid and abs(other.at - self.at) < _MAX_CLOCK_CHANGE
+        same_epoch = self.epoch == other.epoch
+        return same_epoch and next_xid <= other_next_xid and abs(other.at - self.at) < _MAX_CLOCK_CHANGE
+
+    def _position(self, xid: str) -> str:
+        return str(packed(self.epoch, int(xid)))
 
 
 class LastPoll(msgspec.Struct, frozen=True):
@@ -88,7 +94,7 @@ class Generations:
         started_at, requested = self._clock(), set(campaigns)
         # This uses the default pool: in the pool for searches, it would wait for them.
         (row,) = await read(self._database, _SQL["now"])
-        now = Moment(row["snapshot"], row["at"])
+        now = _moment(row)
         last_polls = {
             campaign: last for campaign in requested if (last := self._recent(campaign)) and last.moment.precedes(now)
         }
@@ -112,11 +118,15 @@ class Generations:
             self._database, _SQL["changed"], scope_of(*last_polls), campaigns, first, last, list(STREAMS),
             *_months(last.moment.at for last in last_polls.values()), pool=Pool.FOLLOW_INDEX,
         )  # fmt: skip
-        return Moment(row["snapshot"], row["at"]), set(row["changed"])
+        return _moment(row), set(row["changed"])
 
     def _recent(self, campaign: int) -> LastPoll | None:
         last = self._last_polls.get(campaign)
         return last if last is not None and self._clock() - last.started_at < MAX_AGE_SECONDS else None
+
+
+def _moment(row: Row) -> Moment:
+    return Moment(row["snapshot"], row["at"], max(row["epochs"]))
 
 
 def _months(polled_at: Iterable[datetime]) -> tuple[datetime, datetime]:

@@ -1,9 +1,9 @@
 -- Which campaigns have new events.
 
 -- name: now
--- The snapshot of the transactions that have ended, and the present.
+-- The snapshot of the transactions that have ended, the present, and the epochs of the log.
 -- scope: none
-SELECT pg_current_snapshot()::text AS snapshot, present_time() AS at
+SELECT pg_current_snapshot()::text AS snapshot, present_time() AS at, epochs FROM log_end()
 
 -- name: changed
 -- The same, and the campaigns with an event in their ranges of transactions. $1 scope, $2 campaigns, $3 and $4 the first and last transaction of
@@ -12,7 +12,7 @@ SELECT pg_current_snapshot()::text AS snapshot, present_time() AS at
 -- they are unnested: the error of a failed cast in a condition could reveal the value it was compared with, so PostgreSQL (15.20, unlike 15.18)
 -- checks such a condition after the policy, where it cannot be an index condition.
 -- scope: read
-SELECT pg_current_snapshot()::text AS snapshot, present_time() AS at, ARRAY(
+SELECT pg_current_snapshot()::text AS snapshot, present_time() AS at, (SELECT epochs FROM log_end()) AS epochs, ARRAY(
   SELECT k.campaign_id
   FROM unnest($2::int[], $3::text[]::xid8[], $4::text[]::xid8[]) AS k (campaign_id, first, last)
   CROSS JOIN LATERAL (

@@ -8,8 +8,9 @@ import pytest
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded
 from ovasabi.kernel.batching.batcher import Overloaded
 from ovasabi.kernel.call.errors import InvalidValue
-from ovasabi.kernel.events.log import Event, parse_cursor
-from ovasabi.kernel.events.log_poll import cursor_of, persistently, position_of
+from ovasabi.kernel.events.cursors import cursor_of, parse_cursor
+from ovasabi.kernel.events.log import Event
+from ovasabi.kernel.events.log_poll import persistently, position_of
 from ovasabi.kernel.events.log_tail import Subscriber, WatchLimits
 
 CREATE, DELETE = "content:create:v1:success", "content:delete:v1:success"

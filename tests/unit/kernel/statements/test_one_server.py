@@ -23,7 +23,10 @@ EXCEPTIONS = {
     ("system/operation/work.sql: take", "api_key"): KEYS,
 }
 """Statements that read rows of the platform beside those of a campaign, and why they may."""
-SPANNING = {"due_operations": "all campaigns of one server: the caller asks each server"}
+SPANNING = {
+    "due_operations": "all campaigns of one server: the caller asks each server",
+    "log_arrived": "the log of one server: each server has epochs of its own",
+}
 """Functions that read rows of several campaigns."""
 
 

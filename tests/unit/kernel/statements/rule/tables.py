@@ -27,6 +27,7 @@ UNSCOPED = {
     "campaign_directory": "a campaign is looked up before there is a scope",
     "alembic_version": "the migration that the database is at",
     "id_clock": "the sequence of ids",
+    "log_epoch": "the log of all campaigns has the same epochs",
     "sql_object": "which text of each object was applied",
 }
 """Tables that hold no row of a campaign, and why."""

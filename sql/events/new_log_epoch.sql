@@ -1,0 +1,22 @@
+-- The default of the column contains the epoch: it costs a write nothing to find out, and no write can use an earlier epoch once the new one is
+-- seen, because the change waits for all writers. Numbers are skipped at random, so that two copies of one log rarely use the same one: a cursor
+-- of one copy is then unknown to the other. A logical copy may lack the epochs of its events; the last one is added.
+-- requires: events/log_home, events/log_last, events/log_position
+CREATE OR REPLACE FUNCTION new_log_epoch(p_reason text) RETURNS int
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  following int;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('log_epoch', 0));  -- of several processes, one after another begins one
+  INSERT INTO log_epoch (epoch, server, database, timeline, reason)
+    SELECT (log_last()::text::bigint >> 48)::int, home.*, 'It came with its events.' FROM log_home() AS home
+    ON CONFLICT (epoch) DO NOTHING;
+  SELECT max(epoch) + 1 + floor(random() * 16)::int INTO following FROM log_epoch;
+  EXECUTE format('ALTER TABLE ONLY service_event ALTER COLUMN xid SET DEFAULT log_position(%s, pg_current_xact_id())', following);
+  INSERT INTO log_epoch (epoch, server, database, timeline, reason) SELECT following, home.*, p_reason FROM log_home() AS home;
+  RETURN following;
+END $$;
+COMMENT ON FUNCTION new_log_epoch(text) IS 'Begins a new epoch of the event log, when all writers of the last one have ended.';
+
+REVOKE EXECUTE ON FUNCTION new_log_epoch(text) FROM PUBLIC;

@@ -1,0 +1,40 @@
+"""The epochs of the event log: a new one begins when the log has come to another server, or by command."""
+
+import asyncpg
+
+from ovasabi.database.roles import APP_ROLE, OWNER_ROLE
+from ovasabi.database.sql import load
+from ovasabi.kernel.call.errors import LogArriving
+from ovasabi.kernel.call.sqlstates import OwnSqlState
+
+_SQL = load(__file__)
+LOCK_SECONDS = 10.0
+"""How long to wait for those who use the log, or begin an epoch; meanwhile all other calls wait behind."""
+
+
+async def arrive(url: str) -> str | None:
+    """Begins a new epoch if the log needs one, and returns why; to be called before anything is written.
+
+    Raises LogArriving if another server still sends events to this database.
+    """
+    try:
+        return await _value(url, APP_ROLE, _SQL["arrive"])
+    except asyncpg.PostgresError as error:
+        if error.sqlstate == OwnSqlState.LOG_ARRIVING:
+            raise LogArriving from error
+        raise
+
+
+async def begin(url: str, reason: str) -> int:
+    """Begins a new epoch in any case, and returns its number."""
+    return int(await _value(url, OWNER_ROLE, _SQL["begin"], reason) or 0)
+
+
+async def _value(url: str, role: str, statement: str, *args: str) -> str | None:
+    settings = {"role": role, "search_path": "public, pg_temp", "lock_timeout": f"{int(LOCK_SECONDS * 1000)}"}
+    connection = await asyncpg.connect(url, timeout=10, server_settings=settings)
+    try:
+        value = await connection.fetchval(statement, *args)
+        return None if value is None else str(value)
+    finally:
+        await connection.close()

@@ -1,0 +1,16 @@
+-- The epochs of the event log.
+
+-- name: arrive
+-- Begins a new epoch if the log has come to another server; returns why.
+-- scope: none
+SELECT log_arrived()
+
+-- name: begin
+-- Begins a new epoch. $1 the reason.
+-- scope: none
+SELECT new_log_epoch($1)
+
+-- name: state
+-- The present epoch and when it began, how many there are, and why a new one is needed, if it is.
+-- scope: none
+SELECT max(epoch) AS epoch, max(begun_at) AS begun_at, count(*) AS epochs, log_moved() AS moved FROM log_epoch
