@@ -39,6 +39,7 @@ EXCEPTIONS = {
     ("lifecycle/log_epochs.sql: arrive", "log_arrived: its campaign is not bound"): THE_LOG,
     ("lifecycle/log_epochs.sql: begin", "new_log_epoch: called before the scope is set"): THE_LOG,
     ("lifecycle/log_epochs.sql: state", "log_moved: called before the scope is set"): THE_LOG,
+    ("lifecycle/backup/inventory.sql: moved", "log_moved: called before the scope is set"): THE_LOG,
     ("lifecycle/catalog.py: RESET ROLE", "role is set"): "the login alone may change an owner, in a migration",
     ("lifecycle/catalog.sql: path", "search_path is set"): "it decides how the catalog writes names; no table is read",
     ("lifecycle/sql_objects.sql: column", "alter_table_stmt is refused: what it touches is not known"): (
