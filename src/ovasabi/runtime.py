@@ -21,7 +21,7 @@ from ovasabi.kernel.call.context import PLATFORM, Role, acting, in_campaign, sys
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import log_epochs, partitions, server_number, sql_objects
+from ovasabi.lifecycle import log_epochs, log_holders, partitions, server_number, sql_objects
 from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
@@ -36,6 +36,7 @@ SAMPLE_CAMPAIGN = "python"
 BACKGROUND = (
     "partitions: created for the months ahead, hourly",
     "campaigns: interrupted creations and deletions are completed in the directory, hourly",
+    "events: what holds the feed back is logged, and a new epoch begins if a standby took over, every minute",
     "operations: run, and taken over from other processes",
 )
 
@@ -105,6 +106,9 @@ async def _maintain(
         await asyncio.sleep(min(look_seconds, every_seconds))
         with suppress(OvasabiError, asyncpg.PostgresError):
             await partitions.note_present(database)
+        with suppress(OvasabiError, asyncpg.PostgresError, OSError):
+            await _arrive(database.url, log.warning)  # a standby may have taken over
+            await log_holders.tell(database)
         if database.present.now().month == month and clock() - done_at < every_seconds:
             continue
         with suppress(OvasabiError, asyncpg.PostgresError):
@@ -124,7 +128,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
         await migrations.upgrade(url, progress)
         state = await _state(url)
     _require_tables(state)
-    await server_number.check(url, settings.server_number, choose=True)
+    await server_number.settle(url, settings.server_number)
     await _arrive(url, progress)
     database = await pools(url, settings).open()
     try:
@@ -196,6 +200,11 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
             "next_step": None,
             "campaigns": None,
             "leaves": None,
+            "log_epoch": None,
+            "log_moved": None,
+            "feed_held_by": None,
+            "server_number": None,
+            "ids_ahead_seconds": None,
             "background": list(BACKGROUND),
         }
         if report["migrations_pending"] or report["objects_outdated"]:
@@ -204,8 +213,13 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
             report["next_step"] = f"Run: {_write_migration(state)}"
         if report["migration_current"] is not None:
             report["leaves"] = await connection.fetchval(_SQL["leaves"])
+            with suppress(asyncpg.PostgresError):  # a database of an earlier version
+                report |= dict((await connection.fetch(_SQL["ids"]))[0])
             with suppress(asyncpg.PostgresError):  # what it takes to count them may be what was changed
                 report["campaigns"] = await connection.fetchval(_SQL["campaigns"])
+            with suppress(asyncpg.PostgresError):  # a database that is not migrated yet has no epochs
+                report |= await log_epochs.state(connection)
+        report["feed_held_by"] = [str(each) for each in await log_holders.holders(connection.fetch)]
         return report
     finally:
         await connection.close()

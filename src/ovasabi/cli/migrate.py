@@ -73,7 +73,7 @@ async def _upgrade(settings: Settings) -> str:
     async with resource(settings, start=True, create=True) as url:
         await _check_connection(url)
         await migrations.upgrade(url, progress=say)
-        await server_number.check(url, settings.server_number, choose=True)
+        await server_number.settle(url, settings.server_number)
         if (reason := await log_epochs.arrive(url)) is not None:
             say(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")
         database = await Database(url, readers=1, writers=1).open()

@@ -9,22 +9,30 @@ from ovasabi.errors import StartError
 _SQL = load(__file__)
 
 
-async def check(url: str, number: int, *, choose: bool = False) -> None:
-    """Checks the number of a migrated database; raises StartError if it has another one.
+async def settle(url: str, number: int) -> None:
+    """Gives a database that has not made an id yet its number; raises StartError if it has another one.
 
-    `choose` gives the number to a database that has not made an id yet.
+    Ids continue after the newest event, also in a copy of a database that lacks its sequences.
     """
     connection = await asyncpg.connect(url, timeout=10)
     try:
-        (state,) = await connection.fetch(_SQL["state"])
-        if state["number"] == number:
-            return
-        if choose and not state["used"]:
-            await connection.execute(f"SET ROLE {OWNER_ROLE}")
-            await connection.execute(_SQL["choose"], number)
-            return
+        await connection.execute(f"SET ROLE {OWNER_ROLE}")
+        await connection.execute(_SQL["choose"], number)
+        await connection.execute(_SQL["catch_up"])
     finally:
         await connection.close()
+    await check(url, number)
+
+
+async def check(url: str, number: int) -> None:
+    """Raises StartError if a migrated database has another number."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        (state,) = await connection.fetch(_SQL["state"])
+    finally:
+        await connection.close()
+    if state["number"] == number:
+        return
     hint = f"Set OVASABI_SERVER_NUMBER to {state['number']} if this is the right database. "
     raise StartError(
         problem=f"OVASABI_SERVER_NUMBER is {number}, but the ids of this database have the number {state['number']}.",
