@@ -46,7 +46,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _needless(item: pytest.Function) -> bool:
     callspec = getattr(item, "callspec", None)
-    version = callspec.params.get("server") if callspec is not None else None
+    params = callspec.params if callspec is not None else {}
+    version = params.get("server", params.get("place"))
     # What the doors call is tested on all versions elsewhere.
     usual = ("18",) if "gateway" in item.path.parts else ("18", "15")
     named = item.get_closest_marker("versions")

@@ -1,6 +1,5 @@
 """The running platform: its database, services and background work, and the preparation of a database for them."""
 
-import asyncio
 import logging
 import platform as python_platform
 from collections.abc import AsyncIterator, Callable
@@ -15,19 +14,20 @@ from ovasabi import __version__
 from ovasabi.database.connection import Database
 from ovasabi.database.sql import load
 from ovasabi.discovery import discover
-from ovasabi.errors import DatabaseUnavailable, OvasabiError, StartError
+from ovasabi.errors import DatabaseUnavailable, StartError
 from ovasabi.kernel.batching.concurrency import Concurrency
 from ovasabi.kernel.call.context import PLATFORM, Role, acting, in_campaign, system_context
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
+from ovasabi.kernel.service.shards import HOME, Shards
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import log_epochs, log_holders, partitions, server_number, sql_objects
+from ovasabi.lifecycle import log_epochs, log_holders, partitions, replication, server_number, sql_objects
 from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
+from ovasabi.servers import opened, serving, urls_of
 from ovasabi.settings import Settings
 from ovasabi.system.campaign import directory
-from ovasabi.system.operation.running import carrying_out
 
 log = logging.getLogger("ovasabi.runtime")
 
@@ -54,19 +54,12 @@ class Platform(msgspec.Struct, frozen=True):
     settings: Settings
     database: Database
     registry: ServiceRegistry
+    """The services on the home server."""
+    shards: Shards[ServiceRegistry]
+    """The services on each server."""
     keyring: Keyring
     peers: Peers
     calls: Concurrency
-
-
-def pools(url: str, settings: Settings) -> Database:
-    """Returns the connection pools in the configured sizes, not yet open."""
-    return Database(
-        url,
-        readers=settings.pool_size,
-        writers=settings.write_pool_size,
-        timeout_seconds=settings.request_timeout_seconds,
-    )
 
 
 Finding = Callable[[Peers], AbstractAsyncContextManager[Elsewhere]]
@@ -75,77 +68,72 @@ Finding = Callable[[Peers], AbstractAsyncContextManager[Elsewhere]]
 
 @asynccontextmanager
 async def running(url: str, settings: Settings, elsewhere: Finding | None = None) -> AsyncIterator[Platform]:
-    """Runs the platform, with its background work, on a prepared database for the duration of the block."""
+    """Runs the platform, with its background work, on prepared databases for the duration of the block."""
     peers = peers_of(settings, discover())
-    database = await pools(url, settings).open()
-    background = asyncio.create_task(_maintain(database, settings))
-    try:
-        await partitions.note_present(database)
-        async with nullcontext() if elsewhere is None else elsewhere(peers) as find:
-            registry = ServiceRegistry(database, find, kept_bytes=settings.search_cache_mb << 20)
-            try:
-                async with carrying_out(registry, settings.operations):
-                    calls = Concurrency(settings.max_concurrent_calls)
-                    yield Platform(settings, database, registry, Keyring(database), peers, calls)
-            finally:
-                await registry.subscriptions.close()
-    finally:
-        background.cancel()
-        with suppress(asyncio.CancelledError):
-            await background
-        await database.close()
-
-
-async def _maintain(
-    database: Database, settings: Settings, every_seconds: float = 3600, look_seconds: float = 60
-) -> None:
-    """Does what is due hourly, and when a month begins, until cancelled. After an error it is tried again."""
-    clock = asyncio.get_running_loop().time
-    month, done_at = database.present.now().month, clock()
-    while True:
-        await asyncio.sleep(min(look_seconds, every_seconds))
-        with suppress(OvasabiError, asyncpg.PostgresError):
-            await partitions.note_present(database)
-        with suppress(OvasabiError, asyncpg.PostgresError, OSError):
-            await _arrive(database.url, log.warning)  # a standby may have taken over
-            await log_holders.tell(database)
-        if database.present.now().month == month and clock() - done_at < every_seconds:
-            continue
-        with suppress(OvasabiError, asyncpg.PostgresError):
-            await partitions.ensure(database, settings.months_ahead)
-        with suppress(OvasabiError, asyncpg.PostgresError):
-            await directory.reconcile(database, database)
-        month, done_at = database.present.now().month, clock()
+    async with (
+        opened(url, settings) as databases,
+        nullcontext() if elsewhere is None else elsewhere(peers) as find,
+        serving(databases, settings, find) as shards,
+    ):
+        home = shards.home
+        calls = Concurrency(settings.max_concurrent_calls)
+        yield Platform(settings, home.database, home, shards, Keyring(home.database), peers, calls)
 
 
 async def prepare(url: str, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Prepared:
     """Migrates a database and creates its coming partitions; on a first start, also a key and a sample campaign."""
     discover()
-    state = await _state(url)
-    if history().pending(state.revisions) or state.outdated():
-        from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if needed
+    for number, each in urls_of(url, settings).items():
+        state = await _state(each)
+        if history().pending(state.revisions) or state.outdated():
+            from ovasabi.lifecycle import migrations  # SQLAlchemy and Alembic are loaded only if needed
 
-        await migrations.upgrade(url, progress)
-        state = await _state(url)
-    _require_tables(state)
-    await server_number.settle(url, settings.server_number)
-    await _arrive(url, progress)
-    database = await pools(url, settings).open()
-    try:
-        await partitions.complete(database, settings.months_ahead)
-        await directory.reconcile(database, database)
+            await migrations.upgrade(each, progress)
+            state = await _state(each)
+        _require_tables(state)
+        await server_number.settle(each, settings.number_of(number), of_home=number == HOME)
+        await log_epochs.settle(each, progress)
+    await replication.connect(urls_of(url, settings), HOME, progress)
+    async with opened(url, settings) as databases:
+        home = databases[HOME]
+        for number, database in databases.items():
+            await partitions.complete(database, settings.months_ahead)
+            await directory.reconcile(home, database, number)
         with acting(system_context("start", PLATFORM)):
             file = settings.home / "operator.key"
-            campaign = await _sample(database, progress, first=not file.exists())
-            key = await _operator_key(database, file)
+            campaign = await _sample(home, progress, first=not file.exists())
+            key = await _operator_key(home, file)
         return Prepared(key, campaign)
-    finally:
-        await database.close()
 
 
 async def check(url: str, settings: Settings) -> None:
-    """Checks that a database is ready to serve; raises a StartError that says what to do if it is not."""
+    """Checks that the databases are ready to serve; raises a StartError that says what to do if one is not.
+
+    A server other than home may be unavailable: the campaigns of the others are served nevertheless.
+    """
     discover()
+    await _check(url)
+    await server_number.check(url, settings.server_number)
+    await log_epochs.settle(url, log.warning)
+    for number, each in settings.shard_urls.items():
+        with suppress(DatabaseUnavailable):
+            await _check(each)
+            await server_number.check(each, number, of_home=False)
+            await log_epochs.settle(each, log.warning)
+            await _check_subscription(each, number)
+
+
+async def _check_subscription(url: str, number: int) -> None:
+    connection = await _connected(url)
+    try:
+        if (await replication.state_of(connection)).state == "missing":
+            problem = f"Server {number} does not have the platform's rows."
+            raise StartError(problem=problem, hint="Run: ovasabi migrate")
+    finally:
+        await connection.close()
+
+
+async def _check(url: str) -> None:
     state = await _state(url)
     if history().pending(state.revisions):
         raise StartError(problem="The database schema is not up to date.", hint="Run: ovasabi migrate")
@@ -156,14 +144,6 @@ async def check(url: str, settings: Settings) -> None:
         problem = "The functions and policies of the database are out of date."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
     _require_tables(state)
-    await server_number.check(url, settings.server_number)
-    await _arrive(url, log.warning)
-
-
-async def _arrive(url: str, progress: Callable[[str], None]) -> None:
-    """Begins a new epoch of the event log if it has come to another server."""
-    if (reason := await log_epochs.arrive(url)) is not None:
-        progress(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")
 
 
 def _require_tables(state: sql_objects.State) -> None:
@@ -178,7 +158,7 @@ def _write_migration(state: sql_objects.State) -> str:
 
 
 async def status(url: str, settings: Settings) -> dict[str, Any]:
-    """Reports on a database: versions, migrations, campaigns, leaf partitions and background work."""
+    """Reports on the home database: versions, migrations, campaigns, leaves, background work; and on other servers."""
     try:
         connection = await asyncpg.connect(url, timeout=5)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -220,7 +200,23 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
             with suppress(asyncpg.PostgresError):  # a database that is not migrated yet has no epochs
                 report |= await log_epochs.state(connection)
         report["feed_held_by"] = [str(each) for each in await log_holders.holders(connection.fetch)]
+        if settings.shard_urls:
+            report["servers"] = {number: await _server(each) for number, each in settings.shard_urls.items()}
         return report
+    finally:
+        await connection.close()
+
+
+async def _server(url: str) -> str:
+    """Returns the state of a server other than home in a few words: whether the platform's rows arrive there."""
+    try:
+        connection = await asyncpg.connect(url, timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return "unavailable"
+    try:
+        if history().pending((await sql_objects.state_of(connection)).revisions):
+            return "not migrated"
+        return f"replication {(await replication.state_of(connection)).state}"
     finally:
         await connection.close()
 
@@ -239,14 +235,18 @@ def _changed(state: sql_objects.State) -> list[str]:
     return [f"{difference.what} (sql/{name}.sql)" for name, differences in found for difference in differences]
 
 
-async def _state(url: str) -> sql_objects.State:
+async def _connected(url: str) -> asyncpg.Connection:
     try:
-        connection = await asyncpg.connect(url, timeout=10)
-    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+        return await asyncpg.connect(url, timeout=10)
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
     except asyncpg.PostgresError as error:
         problem = f"The database refuses the connection: {error}."
         raise StartError(problem=problem, hint="Check OVASABI_DATABASE_URL.") from error
+
+
+async def _state(url: str) -> sql_objects.State:
+    connection = await _connected(url)
     try:
         return await sql_objects.state_of(connection)
     finally:

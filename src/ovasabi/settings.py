@@ -17,6 +17,9 @@ PREFIX = "OVASABI_"
 SECRETS_DIR = "OVASABI_SECRETS_DIR"
 # Read by our tests and benchmarks, not by the platform.
 FOREIGN = ("OVASABI_TEST_", "OVASABI_BENCH_")
+SHARD = re.compile(r",(?=\d+=)")
+"""Between two shards; a URL can have commas, too."""
+NUMBER = re.compile(r"[1-9]|[12]\d|3[01]")
 HOST_AND_PORT = re.compile(r"(\[[^]]*\]|[^:]*)(:\d*)?")
 
 
@@ -40,6 +43,22 @@ def _postgresql(url: SecretStr) -> SecretStr:
     return url
 
 
+def _shards(value: SecretStr) -> SecretStr:
+    """Refuse shards without a number of their own or a valid URL; the messages never show a URL."""
+    entries = [entry.partition("=") for entry in SHARD.split(value.get_secret_value()) if entry]
+    numbers = [number for number, _, _ in entries]
+    if any(not NUMBER.fullmatch(number) for number in numbers):
+        raise ValueError("it must have the form 1=postgresql://…,2=postgresql://…, with numbers from 1 to 31")
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("two servers have the same number")
+    for number, _, url in entries:
+        try:
+            _postgresql(SecretStr(url))
+        except ValueError as error:
+            raise ValueError(f"of server {number}, {str(error).replace('it ', 'the URL ', 1)}") from None
+    return value
+
+
 class Settings(BaseSettings):
     """The settings. The field `port` is set by `OVASABI_PORT` in the environment, in `.env` or as a secret file."""
 
@@ -49,6 +68,8 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr, AfterValidator(_postgresql)] | None = None
     # The number of the database server, which its ids contain. Each server of an installation has its own.
     server_number: int = Field(default=0, ge=0, le=31)
+    # The servers that campaigns are on besides that of database_url: 1=postgresql://…,2=postgresql://…
+    shards: Annotated[SecretStr, AfterValidator(_shards)] = SecretStr("")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     # The port of gRPC. Unset: the port after `port`; 0: gRPC is disabled.
@@ -72,6 +93,21 @@ class Settings(BaseSettings):
     operations: int = Field(default=4, ge=0, le=64)
     months_ahead: int = Field(default=2, ge=0, le=120)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def number_of(self, server: int) -> int:
+        """Returns the number that the ids of a server have: of home, which is 0 in the directory, its own setting."""
+        return server or self.server_number
+
+    @property
+    def embedded_options(self) -> dict[str, str]:
+        """What the embedded server needs in addition to its own options."""
+        return {"wal_level": "logical"} if self.shard_urls else {}
+
+    @property
+    def shard_urls(self) -> dict[int, str]:
+        """The URLs in `shards` by their numbers."""
+        entries = [entry.partition("=") for entry in SHARD.split(self.shards.get_secret_value()) if entry]
+        return {int(number): url for number, _, url in entries}
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -152,3 +152,28 @@ def test_settings_that_are_printed_hide_the_database_url(monkeypatch: pytest.Mon
 )
 def test_redact_removes_the_password_and_nothing_else(url: str, shown: str) -> None:
     assert redact(url) == shown
+
+
+def test_shards_are_urls_by_number_and_a_url_can_have_commas() -> None:
+    url = "postgresql://a,b/ovasabi"
+    settings = load_settings(shards=f"1={url},31=postgres://c/x?options=-c%20a=1")
+    assert settings.shard_urls == {1: url, 31: "postgres://c/x?options=-c%20a=1"}
+    assert load_settings().shard_urls == {}
+    assert "postgres" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("shards", "reason"),
+    [
+        ("postgresql://a/x", "numbers from 1 to 31"),
+        ("0=postgresql://a/x", "numbers from 1 to 31"),
+        ("32=postgresql://a/x", "numbers from 1 to 31"),
+        ("1=postgresql://a/x,1=postgresql://b/x", "two servers have the same number"),
+        ("1=mysql://a/x", "of server 1, the URL must begin with postgresql://"),
+        ("1=postgresql://a/x,2=", "of server 2, the URL must begin with postgresql://"),
+    ],
+)
+def test_shards_that_cannot_be_are_refused_without_showing_them(shards: str, reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason) as refused:
+        load_settings(shards=shards)
+    assert "a/x" not in str(refused.value)

@@ -46,7 +46,7 @@ async def resource(settings: Settings, *, start: bool = False, create: bool = Fa
         raise _not_reached(home)
     home.hold()
     try:
-        async with EmbeddedServer(home.data, progress=say) as server:
+        async with EmbeddedServer(home.data, options=settings.embedded_options, progress=say) as server:
             yield server.url()
     finally:
         home.release()
@@ -71,6 +71,29 @@ async def open_database(settings: Settings, *, start: bool = False, pool: int = 
             raise
         finally:
             await database.close()
+
+
+@asynccontextmanager
+async def database_of(
+    settings: Settings, home: "Database", campaign: int, *, pool: int = 1
+) -> AsyncIterator["Database"]:
+    """Yields open connection pools on a campaign's server: those given, or others for the duration of the block."""
+    from ovasabi.database.connection import Database
+    from ovasabi.kernel.call.context import PLATFORM
+    from ovasabi.kernel.service.shards import HOME, ShardUnknown
+    from ovasabi.system.campaign.directory import shard_of
+
+    shard = HOME if campaign == PLATFORM else await shard_of(home, campaign)
+    if shard == HOME:
+        yield home
+        return
+    if (url := settings.shard_urls.get(shard)) is None:
+        raise ShardUnknown(shard=shard)
+    database = await Database(url, readers=pool, writers=pool, timeout_seconds=STATEMENT_SECONDS).open()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 async def campaign_number(registry: "ServiceRegistry", slug_or_number: str) -> int:

@@ -15,7 +15,11 @@ async def serve(url: str, settings: Settings, listener: socket.socket, ready: Ca
     from ovasabi.gateway.http.app import create_app
 
     async with _opened(url, settings) as platform:
-        await serve_http(create_app(platform), listener, ready, platform.registry.subscriptions.close)
+
+        async def end_watches() -> None:
+            await platform.shards.each(lambda registry: registry.subscriptions.close())
+
+        await serve_http(create_app(platform), listener, ready, end_watches)
 
 
 @asynccontextmanager

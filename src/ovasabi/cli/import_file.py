@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 import click
 
 from ovasabi.cli import INTERRUPTED, print_error
-from ovasabi.cli.connect import NoSuchCampaign, campaign_number, open_database, say
+from ovasabi.cli.connect import NoSuchCampaign, campaign_number, database_of, open_database, say
 from ovasabi.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -107,16 +107,17 @@ async def _import(settings: Settings, order: Order) -> int:
     of = declared[type_named(order.plural)]
     _check_campaign(of, order)
     with _opened(order) as (file, size):
-        async with open_database(settings, pool=IN_FLIGHT) as database:
-            registry = ServiceRegistry(database)
-            with acting(system_context("import", await _number(registry, order))):
-                importer = Importer(
-                    registry.here(service_class(of.name)),
-                    Rejects(order.rejects),
-                    explicit_keys=order.key_field is not None,
-                    stop=_stop_on_signals(),
-                )
-                return await _run(importer, of, order, file, size)
+        async with open_database(settings, pool=IN_FLIGHT) as home:
+            number = await _number(ServiceRegistry(home), order)
+            async with database_of(settings, home, number, pool=IN_FLIGHT) as database:
+                with acting(system_context("import", number)):
+                    importer = Importer(
+                        ServiceRegistry(database).here(service_class(of.name)),
+                        Rejects(order.rejects),
+                        explicit_keys=order.key_field is not None,
+                        stop=_stop_on_signals(),
+                    )
+                    return await _run(importer, of, order, file, size)
 
 
 async def _run(importer: "Importer", of: "EntityType", order: Order, file: BinaryIO, size: int | None) -> int:

@@ -58,30 +58,41 @@ def _renumber(files: tuple[Path, ...]) -> str:
 async def _plan(settings: Settings) -> str:
     from ovasabi.gateway.contract.checks import discovered
     from ovasabi.lifecycle import migrations
+    from ovasabi.servers import urls_of
 
     discovered()
     async with _plannable(settings) as url:
-        return (await migrations.plan(url)).strip() or "nothing to do"
+        if not settings.shard_urls:
+            return (await migrations.plan(url)).strip() or "nothing to do"
+        plans = []
+        for number, each in urls_of(url, settings).items():
+            await _check_connection(each)
+            plans.append(f"-- server {number}\n{(await migrations.plan(each)).strip() or '-- nothing to do'}")
+        return "\n\n".join(plans)
 
 
 async def _upgrade(settings: Settings) -> str:
     from ovasabi.database.connection import Database
     from ovasabi.gateway.contract.checks import discovered
-    from ovasabi.lifecycle import log_epochs, migrations, partitions, server_number, sql_objects
+    from ovasabi.kernel.service.shards import HOME
+    from ovasabi.lifecycle import log_epochs, migrations, partitions, replication, server_number, sql_objects
+    from ovasabi.servers import urls_of
 
     discovered()
-    async with resource(settings, start=True, create=True) as url:
-        await _check_connection(url)
-        await migrations.upgrade(url, progress=say)
-        await server_number.settle(url, settings.server_number)
-        if (reason := await log_epochs.arrive(url)) is not None:
-            say(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")
-        database = await Database(url, readers=1, writers=1).open()
-        try:
-            created = await partitions.complete(database, settings.months_ahead)
-        finally:
-            await database.close()
-        for name in await sql_objects.tables_missing(url):
+    created = 0
+    async with resource(settings, start=True, create=True) as home:
+        for number, url in urls_of(home, settings).items():
+            await _check_connection(url)
+            await migrations.upgrade(url, progress=say)
+            await server_number.settle(url, settings.number_of(number), of_home=number == HOME)
+            await log_epochs.settle(url, say)
+            database = await Database(url, readers=1, writers=1).open()
+            try:
+                created += await partitions.complete(database, settings.months_ahead)
+            finally:
+                await database.close()
+        await replication.connect(urls_of(home, settings), HOME, say)
+        for name in await sql_objects.tables_missing(home):
             say(f"no migration creates the table of {name}: run `ovasabi migrate --new {name}`")
     return f"The schema is at {' and '.join(migrations.heads())}; partitions created: {created}."
 

@@ -26,6 +26,7 @@ DATABASE_FIELDS = (
     "ready",
     "next_step",
     "campaigns",
+    "servers",
     "leaves",
     "log_epoch",
     "log_moved",

@@ -55,7 +55,7 @@ async def _database(settings: Settings, home: Home) -> AsyncIterator[str]:
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    async with EmbeddedServer(home.data, progress=_say) as server:
+    async with EmbeddedServer(home.data, options=settings.embedded_options, progress=_say) as server:
         main = asyncio.current_task()
         assert main is not None  # this is a coroutine
         keeper = asyncio.create_task(server.keep_running())

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.kernel.batching.concurrency import ALL
 from ovasabi.kernel.batching.deadlines import ending_at
 from ovasabi.kernel.call.context import PLATFORM, Context, Principal, acting, current_campaign
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Watched
-from ovasabi.kernel.service import Served
+from ovasabi.kernel.service import Served, ServiceRegistry
 from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.runtime import Platform
 from ovasabi.security import peers
@@ -75,11 +76,17 @@ async def _admitted(
 ) -> T:
     principal = await _principal(platform, caller.authorization)
     calls = platform.calls
-    with calls.call(), calls.share(principal.name):
+    calls.enter(ALL, principal.name)
+    try:
         number = await _scope(platform, caller, principal, method, campaign)
-        context = Context(principal, number, deadline, caller.correlation_id, caller.causation_id)
-        with calls.share(number), acting(context):
-            return await work(context)
+        calls.enter(number)
+        try:
+            with acting(Context(principal, number, deadline, caller.correlation_id, caller.causation_id)) as context:
+                return await work(context)
+        finally:
+            calls.leave(number)
+    finally:
+        calls.leave(ALL, principal.name)
 
 
 async def _scope(platform: Platform, caller: Caller, principal: Principal, method: Method, campaign: str | None) -> int:
@@ -99,7 +106,8 @@ async def _scope(platform: Platform, caller: Caller, principal: Principal, metho
 
 async def perform(platform: Platform, call: Call) -> Any:
     """Performs an admitted call in its context, and returns its result."""
-    result = await _service(platform, call).run(await _targeted(platform, call))
+    registry = await platform.shards.of(current_campaign())
+    result = await _service(registry, call).run(await _targeted(registry, call))
     if call.method.resource is Resource.ITSELF and call.method.writes:
         forget(platform.database, current_campaign())  # the service may run elsewhere, and clear only its own cache
     return result
@@ -107,18 +115,19 @@ async def perform(platform: Platform, call: Call) -> Any:
 
 async def watch(platform: Platform, call: Call) -> AsyncGenerator[Watched, None]:
     """Starts an admitted call of a streaming method, and returns its stream of messages."""
-    return await _service(platform, call).stream(await _targeted(platform, call))
+    registry = await platform.shards.of(current_campaign())
+    return await _service(registry, call).stream(await _targeted(registry, call))
 
 
-def _service(platform: Platform, call: Call) -> Served:
-    return platform.registry.services[call.method.subject.label]
+def _service(registry: ServiceRegistry, call: Call) -> Served:
+    return registry.services[call.method.subject.label]
 
 
-async def _targeted(platform: Platform, call: Call) -> Call:
+async def _targeted(registry: ServiceRegistry, call: Call) -> Call:
     """Returns the call; a call on the campaign itself gets its id, that of the only campaign visible in its scope."""
     if call.method.resource is not Resource.ITSELF:
         return call
-    page = await EntityRegistry(platform.database).list(type="campaign", page_size=1, deleted=True)
+    page = await EntityRegistry(registry.database).list(type="campaign", page_size=1, deleted=True)
     return msgspec.structs.replace(call, target=str(page.records[0].id))
 
 

@@ -1,5 +1,6 @@
 """The epochs of the event log: a new one begins when the log has come to another server, or by command."""
 
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -46,3 +47,9 @@ async def _value(url: str, role: str, statement: str, *args: str) -> str | None:
         return None if value is None else str(value)
     finally:
         await connection.close()
+
+
+async def settle(url: str, report: Callable[[str], None]) -> None:
+    """Begins a new epoch of the event log if it has come to another server, and reports why."""
+    if (reason := await arrive(url)) is not None:
+        report(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")

@@ -30,7 +30,8 @@ class Holder(msgspec.Struct, frozen=True):
         what = f"process {self.pid}" if self.pid is not None else f"prepared transaction {self.name!r}"
         since = "an unknown time" if self.seconds is None else f"{self.seconds:,.0f} s"
         state = f" ({self.state})" if self.state and self.pid is not None else ""
-        end = f"SELECT pg_terminate_backend({self.pid})" if self.pid is not None else f"ROLLBACK PREPARED '{self.name}'"
+        quoted = (self.name or "").replace("'", "''")
+        end = f"SELECT pg_terminate_backend({self.pid})" if self.pid is not None else f"ROLLBACK PREPARED '{quoted}'"
         return f"{what} in database {self.database} for {since}{state}; to end it: {end}"
 
 

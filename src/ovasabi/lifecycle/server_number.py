@@ -9,7 +9,7 @@ from ovasabi.errors import StartError
 _SQL = load(__file__)
 
 
-async def settle(url: str, number: int) -> None:
+async def settle(url: str, number: int, *, of_home: bool = True) -> None:
     """Gives a database that has not made an id yet its number; raises StartError if it has another one.
 
     Ids continue after the newest event, also in a copy of a database that lacks its sequences.
@@ -21,11 +21,11 @@ async def settle(url: str, number: int) -> None:
         await connection.execute(_SQL["catch_up"])
     finally:
         await connection.close()
-    await check(url, number)
+    await check(url, number, of_home=of_home)
 
 
-async def check(url: str, number: int) -> None:
-    """Raises StartError if a migrated database has another number."""
+async def check(url: str, number: int, *, of_home: bool = True) -> None:
+    """Raises StartError if a migrated database, home or another, has another number."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
         (state,) = await connection.fetch(_SQL["state"])
@@ -33,6 +33,9 @@ async def check(url: str, number: int) -> None:
         await connection.close()
     if state["number"] == number:
         return
+    if not of_home:
+        problem = f"OVASABI_SHARDS gives a server the number {number}, but its ids have the number {state['number']}."
+        raise StartError(problem=problem, hint="Every server must keep its number. Check the URLs in OVASABI_SHARDS.")
     hint = f"Set OVASABI_SERVER_NUMBER to {state['number']} if this is the right database. "
     raise StartError(
         problem=f"OVASABI_SERVER_NUMBER is {number}, but the ids of this database have the number {state['number']}.",

@@ -25,7 +25,7 @@ from ovasabi.kernel.store.partitions import months_from
 from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions
-from ovasabi.runtime import _maintain
+from ovasabi.servers import _maintain
 from ovasabi.services.content.entity import Content
 from ovasabi.settings import Settings
 from tests.conftest import new_campaign
@@ -126,7 +126,7 @@ async def test_the_months_of_ids_ahead_are_created_by_the_next_look(own: Databas
     ahead = await set_back(migrated_url, timedelta(days=200))
     with acting(system_context("test", 1)), pytest.raises(Exception, match="partition"):
         await contents(own).create({"title": "too far"})
-    keeping = asyncio.create_task(_maintain(own, Settings(months_ahead=1), look_seconds=0.2))
+    keeping = asyncio.create_task(_maintain({0: own}, 0, Settings(months_ahead=1), look_seconds=0.2))
     try:
         months = months_from(ahead.date(), 1)
         for _ in range(100):

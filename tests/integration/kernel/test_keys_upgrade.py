@@ -38,7 +38,7 @@ async def author(database: Database) -> int:
     """The id of a new user."""
     name = f"u{uuid.uuid4().hex[:12]}"
     with within(PLATFORM):
-        values = {"username": name, "email": f"{name}@example.org", "display_name": name, "password": "Correct-Horse-7"}
+        values = {"username": name, "email": f"{name}@example.org", "password": "Correct-Horse-7"}
         return (await Repository(database, User).create(values)).id
 
 

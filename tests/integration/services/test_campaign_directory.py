@@ -56,7 +56,7 @@ async def test_an_interrupted_creation_is_continued_under_its_key(
     assert isinstance(await create(registry, values), KeyTaken)
     made = await create(registry, values, "key-" + values["slug"])
     assert made.campaign_id == entered.number == await number_of(database, values["slug"])
-    assert await enter(database, [values["slug"]], ["key-" + values["slug"]]) == [Entry(entered.number, new=False)]
+    assert await enter(database, [values["slug"]], ["key-" + values["slug"]]) == [Entry(entered.number, 0, new=False)]
 
 
 async def test_an_abandoned_creation_gives_its_slug_back_but_one_that_may_be_running_does_not(
@@ -171,3 +171,12 @@ async def test_campaigns_and_their_keys_of_the_version_before_are_in_the_directo
         async with admin(empty_url) as connection:
             with pytest.raises(asyncpg.ForeignKeyViolationError):
                 await connection.execute("UPDATE idempotency SET campaign_id = 2 WHERE campaign_id = 1")
+
+
+async def test_an_import_of_campaigns_knows_those_that_it_created_before(registry: ServiceRegistry) -> None:
+    campaigns, keys = registry.service(Campaigns), [f"i{uuid.uuid4().hex}" for _ in range(3)]
+    with acting(ON_PLATFORM):
+        made = [await campaigns.create(named(), key=key) for key in keys]
+        assert await campaigns.ids_by_key([*keys, "unknown", None]) == {
+            key: campaign.id for key, campaign in zip(keys, made, strict=True)
+        }

@@ -45,6 +45,7 @@ __all__ = [
     "ReferenceMissing",
     "RemoteError",
     "RuleBroken",
+    "ShardUnknown",
     "TableMissing",
     "TooLarge",
     "TooManyWatchers",
@@ -312,6 +313,12 @@ class RuleBroken(NotInThisState):
     """A check constraint of the table rejects the new value of a field."""
 
     code = "rule_broken"
+
+
+class ShardUnknown(Unavailable):
+    """A campaign is on a server that the settings do not name."""
+
+    code = "shard_unknown"
 
 
 class TableMissing(Internal):

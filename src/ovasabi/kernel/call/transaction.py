@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 
@@ -19,15 +19,23 @@ from ovasabi.kernel.call.sqlstates import OwnSqlState
 
 T = TypeVar("T")
 
-_transaction: ContextVar[asyncpg.Connection | None] = ContextVar("ovasabi_transaction", default=None)
+
+class Running(NamedTuple):
+    """An open transaction: its database and connection."""
+
+    database: Database
+    connection: asyncpg.Connection
+
+
+_transaction: ContextVar[Running | None] = ContextVar("ovasabi_transaction", default=None)
 
 
 async def read(database: Database, sql: str, *args: Any, pool: Pool = Pool.READ) -> list[Row]:
     """Runs a reading statement, inside the current transaction if there is one."""
-    connection = _transaction.get()
+    running = _transaction.get()
     try:
-        if connection is not None:
-            return await connection.fetch(sql, *args)
+        if running is not None and running.database is database:
+            return await running.connection.fetch(sql, *args)
         return await database.read(sql, *args, timeout=remaining(), pool=pool)
     except asyncpg.DataError as error:
         raise InvalidValue(problem="A value is outside the range that the database accepts.") from error
@@ -35,8 +43,7 @@ async def read(database: Database, sql: str, *args: Any, pool: Pool = Pool.READ)
 
 async def write(database: Database, sql: str, *args: Any, again: bool = False, pool: Pool = Pool.WRITE) -> list[Row]:
     """Runs a writing statement inside the current transaction, or by itself, guarded by the lease of the context."""
-    connection = _transaction.get()
-    if connection is not None:
+    if (connection := _running_on(database)) is not None:
         return await connection.fetch(sql, *args)
     fence = current().fence
     guard = (current_campaign(), fence.name, fence.token) if fence is not None else None
@@ -47,10 +54,9 @@ async def write(database: Database, sql: str, *args: Any, again: bool = False, p
 @asynccontextmanager
 async def transaction(database: Database) -> AsyncIterator[asyncpg.Connection]:
     """Runs a block as one transaction; inside another transaction, as a savepoint of it."""
-    running = _transaction.get()
-    if running is not None:
-        async with running.transaction():
-            yield running
+    if (connection := _running_on(database)) is not None:
+        async with connection.transaction():
+            yield connection
         return
     async with database.transaction(remaining()) as connection:
         fence = current().fence
@@ -60,7 +66,7 @@ async def transaction(database: Database) -> AsyncIterator[asyncpg.Connection]:
                 await connection.execute(
                     "SELECT require_lease($1, $2, $3)", current_campaign(), fence.name, fence.token
                 )
-        token = _transaction.set(connection)
+        token = _transaction.set(Running(database, connection))
         try:
             yield connection
         finally:
@@ -91,6 +97,16 @@ def contended(error: Exception) -> bool:
 def in_transaction() -> bool:
     """Returns whether a transaction is open in this context."""
     return _transaction.get() is not None
+
+
+def _running_on(database: Database) -> asyncpg.Connection | None:
+    """Returns the connection of the open transaction, if there is one; raises TypeError if it is on another server."""
+    running = _transaction.get()
+    if running is None:
+        return None
+    if running.database is not database:
+        raise TypeError("a transaction writes to one server only: this one would write to a second one")
+    return running.connection
 
 
 @contextmanager

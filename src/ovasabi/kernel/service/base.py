@@ -11,6 +11,7 @@ from ovasabi.kernel.events.subscriptions import Subscriptions
 from ovasabi.kernel.search.result_cache import ResultCache
 from ovasabi.kernel.service.overrides import DESCRIPTION, check_own
 from ovasabi.kernel.service.protocol import Entities
+from ovasabi.kernel.service.shards import Shards
 from ovasabi.kernel.work.long_methods import Lookup, start
 
 S = TypeVar("S", bound="Service")
@@ -26,6 +27,7 @@ class Services(Lookup, Protocol):
 
     subscriptions: Subscriptions
     result_cache: ResultCache
+    shards: "Shards[Any]"
 
     def named(self, entity_type: str) -> Entities[Any]:
         """Returns the running service of an entity type, in this process or another."""

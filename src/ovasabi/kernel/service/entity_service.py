@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from ovasabi.database.connection import Database
 from ovasabi.database.retry import CONTENTION, retry
 from ovasabi.errors import DeclarationError, OvasabiError
-from ovasabi.kernel.call.context import Role, current_campaign, deadline
+from ovasabi.kernel.call.context import PLATFORM, Role, current_campaign, deadline
 from ovasabi.kernel.call.errors import Contended, VersionConflict
 from ovasabi.kernel.call.transaction import atomically
 from ovasabi.kernel.call.verb import running_verb
@@ -22,10 +22,10 @@ from ovasabi.kernel.search.full_text import CANDIDATES, search_rows
 from ovasabi.kernel.service.base import Methods, Service, Services
 from ovasabi.kernel.service.operations import operations_of
 from ovasabi.kernel.service.overrides import SETTINGS, check_own
-from ovasabi.kernel.service.protocol import Found, SearchRequest, SearchResponse
+from ovasabi.kernel.service.protocol import Found, SearchRequest, SearchResponse, best_of
 from ovasabi.kernel.service.rules import RULES, Rules, check_service, hooks_of
-from ovasabi.kernel.store.history import state_at
-from ovasabi.kernel.store.listing import ListRequest, Page, list_page
+from ovasabi.kernel.store.history import ids_by_key, state_at
+from ovasabi.kernel.store.listing import ListRequest, Page, list_pages
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.kernel.transfer.import_export import export_entities, import_entities
@@ -62,7 +62,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
 
     def __init_subclass__(cls) -> None:
         entity = _entity_of(cls)
-        check_own(cls, EntityService, RULES | {"change"}, SETTINGS)
+        check_own(cls, EntityService, RULES | {"change", "ids_by_key"}, SETTINGS)
         cls.entity = entity
         if moves := moves_of(cls):
             cls.machine = StateMachine(type_of(cls.entity), moves)
@@ -105,7 +105,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         if isinstance(draft, OvasabiError):
             raise draft
         try:
-            entity = await self.repository.create(draft.values, key=draft.key, number=draft.number)
+            entity = await self._repository_of(draft).create(draft.values, key=draft.key, number=draft.number)
         except OvasabiError as error:
             await self.created([draft], [error])
             raise
@@ -119,9 +119,29 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         return await _through(self._create_prepared, prepared)
 
     async def _create_prepared(self, drafts: Sequence[NewEntity]) -> list[E | OvasabiError]:
-        results = await self.repository.create_many(drafts)
-        await self.created(drafts, results)
-        return results
+        repositories = [self._repository_of(draft) for draft in drafts]
+        results: dict[int, E | OvasabiError] = {}
+        for repository in dict.fromkeys(repositories):
+            places = [place for place, each in enumerate(repositories) if each is repository]
+            made = await repository.create_many([drafts[place] for place in places])
+            results.update(zip(places, made, strict=True))
+        ordered = [results[place] for place in range(len(drafts))]
+        await self.created(drafts, ordered)
+        return ordered
+
+    def _repository_of(self, draft: NewEntity) -> Repository[E]:
+        """Returns the repository to create an entity in: of a campaign, the one on the campaign's server."""
+        if draft.shard is None:
+            return self.repository
+        repository: Repository[E] = self.registry.shards.numbered(draft.shard).here(type(self)).repository
+        return repository
+
+    def _everywhere(self) -> "list[EntityService[E]]":
+        """Returns the instances of the service on all servers if the platform asks for campaigns; else itself."""
+        shards = self.registry.shards.all
+        if type_of(self.entity).scope is not Scope.ROOT or len(shards) == 1 or current_campaign() != PLATFORM:
+            return [self]
+        return [registry.here(type(self)) for registry in shards.values()]
 
     async def get(self, reference: int | str, *, as_of: datetime | None = None) -> E:
         """Returns an entity by id or uuid; with `as_of`, as it was at that time."""
@@ -136,12 +156,19 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
 
     async def list(self, request: ListRequest) -> Page[E]:
         """Returns a page of entities."""
-        return await list_page(self.repository, request)
+        return await list_pages([service.repository for service in self._everywhere()], request)
 
     async def search(self, request: SearchRequest) -> SearchResponse[E]:
         """Searches the text of the entities; the best matches come first."""
+        services = self._everywhere()
+        if len(services) > 1:
+            return best_of([await service._search(request) for service in services], request.page_size)
         key = (type(self), request)
         return await self.registry.result_cache.get(key, current_campaign(), lambda: self._search(request))
+
+    async def ids_by_key(self, keys: Sequence[str | None]) -> Mapping[str, int]:
+        """Returns the ids of the entities that were created under client keys before."""
+        return await ids_by_key(self.database, keys)
 
     async def update(
         self, reference: int | str, values: Mapping[str, Any], *, expected_version: int | None = None

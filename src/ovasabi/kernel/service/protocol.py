@@ -10,6 +10,7 @@ from msgspec import Meta
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.declare.entity import Entity
 from ovasabi.kernel.declare.methods import Call, Watched
+from ovasabi.kernel.search.full_text import CANDIDATES
 from ovasabi.kernel.store.listing import ListRequest, Page
 from ovasabi.kernel.store.rows import NewEntity
 
@@ -36,6 +37,15 @@ class SearchResponse(msgspec.Struct, Generic[E], frozen=True):
     hits: list[Found[E]]
     total: Annotated[int, Meta(description="The number of matches; 200 means 200 or more.")]
     corrected: bool
+
+
+def best_of(responses: Sequence[SearchResponse[E]], limit: int) -> SearchResponse[E]:
+    """Returns the best matches of several servers; corrected ones only if no server has others."""
+    exact = [response for response in responses if response.hits and not response.corrected]
+    found = exact or [response for response in responses if response.hits]
+    hits = sorted((hit for response in found for hit in response.hits), key=lambda hit: (-hit.rank, -hit.entity.id))
+    total = min(sum(response.total for response in found), CANDIDATES)
+    return SearchResponse(hits[:limit], total, bool(found) and not exact)
 
 
 class Served(Protocol):

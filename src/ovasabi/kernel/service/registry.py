@@ -5,13 +5,14 @@ from typing import Any
 
 from ovasabi.database.connection import Database
 from ovasabi.errors import DeclarationError
-from ovasabi.kernel.declare.entity import declared
+from ovasabi.kernel.declare.entity import Scope, declared, type_of
 from ovasabi.kernel.declare.methods import OPERATION
 from ovasabi.kernel.events.subscriptions import Subscriptions
 from ovasabi.kernel.search.result_cache import MAX_BYTES, ResultCache
 from ovasabi.kernel.service.base import S, Service, services
 from ovasabi.kernel.service.entity_service import EntityService
 from ovasabi.kernel.service.protocol import Entities, Served
+from ovasabi.kernel.service.shards import HOME, Shards, at_home
 from ovasabi.kernel.work.long_methods import Starter
 
 Elsewhere = Callable[[type[Service]], Entities[Any] | None]
@@ -21,8 +22,19 @@ Elsewhere = Callable[[type[Service]], Entities[Any] | None]
 class ServiceRegistry:
     """The services, one instance of each; through it services call each other, including those in other processes."""
 
-    def __init__(self, database: Database, elsewhere: Elsewhere | None = None, *, kept_bytes: int = MAX_BYTES) -> None:
+    shards: "Shards[ServiceRegistry]"
+    """The registries of all servers; set anew where there are several."""
+
+    def __init__(
+        self,
+        database: Database,
+        elsewhere: Elsewhere | None = None,
+        *,
+        kept_bytes: int = MAX_BYTES,
+        home: "ServiceRegistry | None" = None,
+    ) -> None:
         self.database = database
+        self.shards = Shards({HOME: home or self}, at_home)
         self.subscriptions = Subscriptions(database)
         self.result_cache = ResultCache(database, kept_bytes)
         self.services: dict[str, Served] = {}
@@ -30,7 +42,10 @@ class ServiceRegistry:
         self._local: dict[str, Service] = {}
         self._additional: dict[type[Service], Service] = {}
         for kind in services:
-            self._add(kind, elsewhere(kind) if elsewhere is not None else None)
+            if home is not None and issubclass(kind, EntityService) and type_of(kind.entity).scope is Scope.GLOBAL:
+                self._share(kind, home)
+            else:
+                self._add(kind, elsewhere(kind) if elsewhere is not None else None)
 
     def named(self, entity_type: str) -> Entities[Any]:
         """Returns the running service of an entity type, in this process or another."""
@@ -62,6 +77,13 @@ class ServiceRegistry:
     def local(self) -> list[str]:
         """The services that run in this process, by label."""
         return list(self._local)
+
+    def _share(self, kind: type[Service], home: "ServiceRegistry") -> None:
+        """Takes over the service of an entity of the platform, which is written at home only."""
+        label = kind.subject.label
+        self.services[label], self._entities[label] = home.services[label], home._entities[label]
+        if label in home._local:
+            self._local[label] = home._local[label]
 
     def _add(self, kind: type[Service], remote: Entities[Any] | None) -> None:
         label = kind.subject.label

@@ -32,6 +32,13 @@ async def request_of(database: Database, key: str) -> Row | None:
     return rows[0] if rows else None
 
 
+async def ids_by_key(database: Database, keys: Sequence[str | None]) -> dict[str, int]:
+    """Returns the ids of the entities that were created under client keys in the context's campaign."""
+    campaign = current_campaign()
+    rows = await read(database, _SQL["ids_by_key"], scope_of(campaign), campaign, keys)
+    return {row["key"]: row["master_id"] for row in rows}
+
+
 async def created_state(database: Database, cls: type[E], key: str) -> E:
     """Returns the entity as it was when it was created with a key of the context's caller.
 

@@ -7,6 +7,12 @@ SELECT d.master_id, d.digest FROM idempotency AS d
 WHERE d.campaign_id = $2 AND d.key = $3 AND d.caller IN ($4, '') AND scope.s IS NOT NULL
 ORDER BY d.caller DESC LIMIT 1
 
+-- name: ids_by_key
+-- The ids of the entities that were created under the platform's own keys. $1 scope, $2 campaign, $3 keys.
+-- scope: read
+SELECT d.key, d.master_id FROM idempotency AS d
+WHERE d.campaign_id = $2 AND d.key = ANY ($3::text[]) AND d.caller = '' AND scope.s IS NOT NULL
+
 -- name: events
 -- An entity's events of a time range, in the order of their ids. $1 scope, $2 stream, $3 and $4 the range, $5 campaign, $6 id, $7 type.
 -- scope: read

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -60,6 +61,24 @@ async def list_page(repository: Repository[E], request: ListRequest) -> Page[E]:
     if not 1 <= request.page_size <= MAX_SIZE:
         raise InvalidValue(field="page_size", problem=f"page_size must be between 1 and {MAX_SIZE}.")
     return await repository.single_flight.run(request, campaign, lambda: _page(repository, request, campaign))
+
+
+async def list_pages(repositories: Sequence[Repository[E]], request: ListRequest) -> Page[E]:
+    """Returns one page of what several servers have, in one order; of a single server, its page."""
+    if len(repositories) == 1:
+        return await list_page(repositories[0], request)
+    pages = [await list_page(repository, request) for repository in repositories]
+    of, campaign = repositories[0].of, current_campaign()
+    order = _parse_order(of, request.order_by)
+    if order.base is str:
+        problem = "Campaigns on several servers can be ordered by numbers and times only."
+        raise InvalidValue(field="order_by", problem=problem, hint="Servers may order texts differently.")
+    found = [item for page in pages for item in page.items]
+    found.sort(key=lambda item: (getattr(item, order.field), item.id), reverse=order.descending)
+    items = found[: request.page_size]
+    more = len(found) > len(items) or any(page.next_page_token for page in pages)
+    total = sum(page.total_size or 0 for page in pages) if request.include_total else None
+    return Page(items, _token(order, _query(of, order, request, campaign), items[-1]) if more and items else "", total)
 
 
 async def _page(repository: Repository[E], request: ListRequest, campaign: int) -> Page[E]:

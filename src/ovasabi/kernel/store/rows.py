@@ -9,12 +9,13 @@ import msgspec
 class NewEntity(msgspec.Struct, frozen=True):
     """One row to create: its values by field, and the client's idempotency key, if any.
 
-    `number` is the reserved number of a new campaign; it has no meaning for other entities.
+    `number` and `shard` are those of a new campaign's entry in the directory; they have no meaning for other entities.
     """
 
     values: Mapping[str, Any]
     key: str | None = None
     number: int | None = None
+    shard: int | None = None
 
 
 class Change(msgspec.Struct, frozen=True):

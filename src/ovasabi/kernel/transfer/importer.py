@@ -3,22 +3,18 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from ovasabi.database.connection import Database
 from ovasabi.database.failures import transient
 from ovasabi.database.retry import Policy, retry
-from ovasabi.database.sql import load
 from ovasabi.errors import Kind, OvasabiError
-from ovasabi.kernel.call.context import current_campaign, deadline
+from ovasabi.kernel.call.context import deadline
 from ovasabi.kernel.call.errors import LeaseLost
-from ovasabi.kernel.call.scope import scope_of
-from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import Entity, declared
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.kernel.transfer.batches import Batch, Row
@@ -31,7 +27,6 @@ PATIENCE = Policy(first=0.2, longest=10.0, seconds=45.0)
 """How long to retry while the database is unavailable; long enough to survive a restart."""
 
 _ROW_ERRORS = (Kind.INVALID, Kind.PRECONDITION, Kind.CONFLICT, Kind.EXISTS, Kind.NOT_FOUND)
-_SQL = load(__file__)
 
 
 class Tally(msgspec.Struct):
@@ -51,7 +46,8 @@ class Tally(msgspec.Struct):
 class EntityCreator(Protocol):
     """The part of an entity type's service that creates many entities at a time."""
 
-    database: Database
+    async def ids_by_key(self, keys: Sequence[str | None]) -> Mapping[str, int]:
+        """Returns the ids of the entities that were created under client keys before."""
 
     async def create_many(self, drafts: Sequence[NewEntity]) -> "list[Any | OvasabiError]":
         """Creates the entities; returns, for each, the entity or the error that refused it."""
@@ -165,10 +161,8 @@ class Importer:
 
     async def _ids_by_key(self, drafts: list[NewEntity]) -> dict[str, int]:
         """Returns the ids of the entities that were created under the keys before."""
-        campaign, keys = current_campaign(), [draft.key for draft in drafts]
-        database = self._service.database
-        rows = await self._retrying(lambda: read(database, _SQL["ids_by_key"], scope_of(campaign), campaign, keys))
-        return {row["key"]: row["master_id"] for row in rows}
+        keys = [draft.key for draft in drafts]
+        return dict(await self._retrying(lambda: self._service.ids_by_key(keys)))
 
     async def _create(self, drafts: list[NewEntity]) -> list[Entity | OvasabiError]:
         """Returns the service's results. Rows with transient errors are sent again, which their keys make safe."""

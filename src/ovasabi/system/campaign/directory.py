@@ -6,10 +6,11 @@ was interrupted in between is settled by `reconcile`.
 """
 
 import hashlib
+import heapq
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import asyncpg
 import msgspec
@@ -19,6 +20,7 @@ from ovasabi.database.sql import load
 from ovasabi.kernel.call.context import CLIENT_KEY, PLATFORM, current
 from ovasabi.kernel.call.errors import EntityNotFound, KeyTaken
 from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.service.shards import HOME
 
 CACHED_SECONDS = 5.0
 ABANDONED_SECONDS = 600.0
@@ -30,12 +32,14 @@ log = logging.getLogger("ovasabi.campaign")
 
 _SQL = load(__file__)
 _cache: dict[tuple[str, str], tuple[float, int]] = {}
+_shards: dict[tuple[str, int], int] = {}
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A new campaign's entry: its number, and whether the campaign is still to be created."""
+    """A new campaign's entry: its number and server, and whether the campaign is still to be created."""
 
     number: int
+    shard: int
     new: bool
 
 
@@ -56,12 +60,24 @@ async def number_of(database: Database, slug_or_number: str, *, deleted: bool = 
     if not rows:
         _cache.pop(key, None)
         raise EntityNotFound(type="campaign", reference=slug_or_number)
+    _shards[database.url, rows[0]["number"]] = rows[0]["shard"]
     if deleted:
         return int(rows[0]["number"])
     if len(_cache) >= _CACHE_SIZE:
         _cache.clear()
+        _shards.clear()
     _cache[key] = (now + CACHED_SECONDS, rows[0]["number"])
     return int(rows[0]["number"])
+
+
+async def shard_of(database: Database, number: int) -> int:
+    """Returns the server that a campaign is on; campaigns do not move."""
+    if (database.url, number) not in _shards:
+        rows = await database.read(_SQL["shard"], number)
+        if not rows:
+            raise EntityNotFound(type="campaign", reference=number)
+        _shards[database.url, number] = rows[0]["shard"]
+    return _shards[database.url, number]
 
 
 def forget(database: Database, number: int) -> None:
@@ -70,19 +86,50 @@ def forget(database: Database, number: int) -> None:
         del _cache[key]
 
 
-async def enter(database: Database, slugs: Sequence[str], keys: Sequence[str | None]) -> list[Entry | None]:
+async def enter(
+    database: Database, slugs: Sequence[str], keys: Sequence[str | None], shards: Collection[int] = (HOME,)
+) -> list[Entry | None]:
     """Enters campaigns to be created, each under a client key if it has one; returns None for each taken slug.
 
-    A campaign that was entered under the same key before keeps its entry, so that its creation can be repeated.
+    A campaign that was entered under the same key before keeps its entry, so that its creation can be repeated. Others
+    are placed on the servers with the fewest campaigns.
     """
-    own = [_of_caller(key) for key in keys]
-    rows = await database.write(_SQL["enter"], list(slugs), own)
+    own, places = [_of_caller(key) for key in keys], await _places(database, len(slugs), shards)
+    rows = await database.write(_SQL["enter"], list(slugs), own, places)
     # A slug that is taken may have been entered under that key just now, or before keys had callers.
     for again in (own, list(keys)):
         if any(row["number"] is None and key is not None for row, key in zip(rows, keys, strict=True)):
-            found = await database.write(_SQL["enter"], list(slugs), again)
+            found = await database.write(_SQL["enter"], list(slugs), again, places)
             rows = [new if row["number"] is None else row for row, new in zip(rows, found, strict=True)]
-    return [None if row["number"] is None else Entry(row["number"], row["state"] == "creating") for row in rows]
+    return [
+        None if row["number"] is None else Entry(row["number"], row["shard"], row["state"] == "creating")
+        for row in rows
+    ]
+
+
+async def _places(database: Database, count: int, shards: Collection[int]) -> list[int]:
+    if len(shards) == 1:
+        return [*shards] * count
+    known = {row["shard"]: row["campaigns"] for row in await database.read(_SQL["loads"])}
+    loads = [(known.get(shard, 0), shard) for shard in shards]
+    heapq.heapify(loads)
+    places = []
+    for _ in range(count):
+        campaigns, shard = loads[0]
+        heapq.heapreplace(loads, (campaigns + 1, shard))
+        places.append(shard)
+    return places
+
+
+async def ids_by_key(databases: Mapping[int, Database], keys: Sequence[str | None]) -> dict[str, int]:
+    """Returns the ids of the campaigns that were created under client keys, wherever they are."""
+    known = {row["number"]: row for row in await databases[HOME].read(_SQL["known"], list(keys))}
+    found: dict[str, int] = {}
+    for shard in {row["shard"] for row in known.values()} & databases.keys():
+        numbers = [number for number, row in known.items() if row["shard"] == shard]
+        for row in await databases[shard].read(_SQL["ids"], scope_of(*numbers), numbers):
+            found[known[row["number"]]["key"]] = row["id"]
+    return found
 
 
 def _of_caller(key: str | None) -> str | None:
@@ -115,29 +162,32 @@ async def settle(database: Database, shard: Database, number: int) -> None:
     forget(database, number)
 
 
-async def reconcile(database: Database, shard: Database) -> int:
-    """Settles the entries that interrupted calls, or a version without a directory, left behind; returns how many."""
-    unsettled = [row["number"] for row in await database.read(_SQL["abandoned"], ABANDONED_SECONDS)]
+async def reconcile(database: Database, shard: Database, number: int = HOME) -> int:
+    """Settles what interrupted calls, or a version without a directory, left behind in the entries of a server.
+
+    Returns how many.
+    """
+    unsettled = [row["number"] for row in await database.read(_SQL["abandoned"], ABANDONED_SECONDS, number)]
     last = 0
     while entities := await shard.read(_SQL["entities"], scope_of(PLATFORM), PLATFORM, last, _PAGE):
-        unsettled += await _differing(database, entities)
+        unsettled += await _differing(database, entities, number)
         last = entities[-1]["number"]
-    for number in unsettled:
+    for campaign in unsettled:
         try:
-            await settle(database, shard, number)
+            await settle(database, shard, campaign)
         except KeyTaken:
-            log.warning("campaign %d has the slug of another campaign", number)
+            log.warning("campaign %d has the slug of another campaign", campaign)
     return len(unsettled)
 
 
-async def _differing(database: Database, entities: Sequence[Row]) -> list[int]:
+async def _differing(database: Database, entities: Sequence[Row], shard: int) -> list[int]:
     """Returns the numbers of the campaigns that the directory has in another state; it gets those that it lacks."""
     by_number = {row["number"]: row for row in entities}
     rows = await database.read(_SQL["differing"], list(by_number), [row["deleted"] for row in entities])
     for row in rows:
         if row["missing"]:
             found = by_number[row["number"]]
-            await database.write(_SQL["adopt"], found["number"], found["slug"], _state(found["deleted"]))
+            await database.write(_SQL["adopt"], found["number"], found["slug"], _state(found["deleted"]), shard)
     return [row["number"] for row in rows]
 
 

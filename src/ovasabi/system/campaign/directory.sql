@@ -3,27 +3,48 @@
 -- name: find
 -- A campaign by slug or number, one that is not deleted before others. $1 slug, $2 number, $3 whether deleted ones count.
 -- scope: none
-SELECT d.number FROM campaign_directory AS d
+SELECT d.number, d.shard FROM campaign_directory AS d
 WHERE (d.slug = $1 OR d.number = $2) AND (d.state = 'active' OR ($3 AND d.state = 'deleted'))
 ORDER BY d.state, d.changed_at DESC LIMIT 1
 
+-- name: shard
+-- The server of a campaign. $1 number.
+-- scope: none
+SELECT d.shard FROM campaign_directory AS d WHERE d.number = $1
+
+-- name: loads
+-- How many campaigns each server has.
+-- scope: none
+SELECT d.shard, count(*) AS campaigns FROM campaign_directory AS d WHERE d.state <> 'deleted' GROUP BY d.shard
+
+-- name: known
+-- The campaigns that were entered under client keys. $1 keys.
+-- scope: none
+SELECT d.key, d.number, d.shard FROM campaign_directory AS d WHERE d.key = ANY ($1::text[])
+
+-- name: ids
+-- The ids of campaigns on their own server. $1 scope, $2 campaigns.
+-- scope: read
+SELECT s.campaign_id AS number, s.master_id AS id FROM service_campaign_main AS s
+WHERE s.campaign_id = ANY ($2::int[]) AND scope.s IS NOT NULL
+
 -- name: enter
--- Enters campaigns that are about to be created. $1 slugs, $2 client keys. Returns the number of each, in order: of one that was entered under the same
--- key, that one's; null if the slug is taken. A slug that is refused draws no number.
+-- Enters campaigns that are about to be created. $1 slugs, $2 client keys, $3 servers. Returns the number and server of each, in order: of one that was
+-- entered under the same key, that one's; null if the slug is taken. A slug that is refused draws no number.
 -- scope: none
 WITH wanted AS (
-  SELECT w.slug, w.key, w.position, d.number AS known, coalesce(d.state, 'creating') AS state,
+  SELECT w.slug, w.key, w.position, d.number AS known, coalesce(d.shard, w.shard) AS shard, coalesce(d.state, 'creating') AS state,
          row_number() OVER (PARTITION BY w.slug, d.number IS NULL ORDER BY w.position) AS turn
-  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (slug, key, position) LEFT JOIN campaign_directory AS d ON d.key = w.key),
+  FROM unnest($1::text[], $2::text[], $3::smallint[]) WITH ORDINALITY AS w (slug, key, shard, position) LEFT JOIN campaign_directory AS d ON d.key = w.key),
 entered AS (
-  INSERT INTO campaign_directory (number, slug, state, key)
-  SELECT nextval('campaign_number'), f.slug, 'creating', f.key
+  INSERT INTO campaign_directory (number, slug, shard, state, key)
+  SELECT nextval('campaign_number'), f.slug, f.shard, 'creating', f.key
   FROM (SELECT w.* FROM wanted AS w
         WHERE w.known IS NULL AND w.turn = 1
           AND NOT EXISTS (SELECT 1 FROM campaign_directory AS d WHERE d.slug = w.slug AND d.state <> 'deleted')
         ORDER BY w.position OFFSET 0) AS f
-  ON CONFLICT DO NOTHING RETURNING number, slug, key)
-SELECT coalesce(w.known, e.number) AS number, w.state
+  ON CONFLICT DO NOTHING RETURNING number, slug, shard, key)
+SELECT coalesce(w.known, e.number) AS number, coalesce(e.shard, w.shard) AS shard, w.state
 FROM wanted AS w LEFT JOIN entered AS e ON w.known IS NULL AND e.slug = w.slug AND (w.turn = 1 OR e.key = w.key)
 ORDER BY w.position
 
@@ -63,12 +84,12 @@ LEFT JOIN campaign_directory AS d ON d.number = u.number
 WHERE d.number IS NULL OR d.state <> CASE WHEN u.deleted THEN 'deleted' ELSE 'active' END
 
 -- name: abandoned
--- The campaigns whose creation was interrupted. $1 seconds since then.
+-- The campaigns of a server whose creation was interrupted. $1 seconds since then, $2 server.
 -- scope: none
 SELECT d.number FROM campaign_directory AS d
-WHERE d.state = 'creating' AND d.changed_at < clock_timestamp() - $1::float8 * interval '1 second'
+WHERE d.shard = $2 AND d.state = 'creating' AND d.changed_at < clock_timestamp() - $1::float8 * interval '1 second'
 
 -- name: adopt
--- Enters a campaign that exists. $1 number, $2 slug, $3 state.
+-- Enters a campaign that exists. $1 number, $2 slug, $3 state, $4 server.
 -- scope: none
-INSERT INTO campaign_directory (number, slug, state) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+INSERT INTO campaign_directory (number, slug, state, shard) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING

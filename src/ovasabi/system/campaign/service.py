@@ -13,7 +13,7 @@ from ovasabi.kernel.declare.moves import move
 from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.store import partitions
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.system.campaign.directory import SLUG, Entry, claim, enter, settle
+from ovasabi.system.campaign.directory import SLUG, Entry, claim, enter, ids_by_key, settle
 from ovasabi.system.campaign.entity import Campaign, CampaignState
 from ovasabi.system.campaign.errors import DatesReversed, NothingScheduled, NotOnPlatform
 
@@ -47,7 +47,9 @@ class Campaigns(EntityService[Campaign]):
         # The directory gives each campaign its number before it is created.
         slugs = [str(draft.values.get("slug")) for draft in drafts]
         valid = [(slug, draft.key) for slug, draft in zip(slugs, drafts, strict=True) if SLUG.fullmatch(slug)]
-        entries = iter(await enter(self.database, [slug for slug, _ in valid], [key for _, key in valid]))
+        shards = self.registry.shards
+        slugs_and_keys = [slug for slug, _ in valid], [key for _, key in valid]
+        entries = iter(await enter(shards.home.database, *slugs_and_keys, shards.all))
         return [
             await self._placed(draft, next(entries)) if SLUG.fullmatch(slug) else INVALID_SLUG
             for slug, draft in zip(slugs, drafts, strict=True)
@@ -57,16 +59,22 @@ class Campaigns(EntityService[Campaign]):
         """The slug of a campaign that is refused remains available."""
         # An entry of a campaign that may have been created nevertheless is settled later, see `reconcile`.
         for draft, result in zip(drafts, results, strict=True):
-            if draft.number is not None and not (isinstance(result, OvasabiError) and result.kind in UNCERTAIN):
-                await settle(self.database, self.database, draft.number)
+            if draft.number is None or draft.shard is None or _is_uncertain(result):
+                continue
+            shards = self.registry.shards
+            await settle(shards.home.database, shards.numbered(draft.shard).database, draft.number)
+
+    async def ids_by_key(self, keys: Sequence[str | None]) -> Mapping[str, int]:
+        """Campaigns are created on the platform, but each has its key among its own rows."""
+        return await ids_by_key({n: each.database for n, each in self.registry.shards.all.items()}, keys)
 
     async def deleted(self, entity: Campaign) -> None:
         """Until the campaign is restored, its data is retained, but cannot be accessed."""
-        await settle(self.database, self.database, entity.campaign_id)
+        await settle(self.registry.shards.home.database, self.database, entity.campaign_id)
 
     async def before_restore(self, id: int) -> None:
         """The slug must not have been taken by another campaign in the meantime."""
-        await claim(self.database, current_campaign())
+        await claim(self.registry.shards.home.database, current_campaign())
 
     @move(from_=[ACTIVE, INACTIVE], to=SCHEDULED, role=Role.ADMIN)
     async def schedule(self, campaign: Campaign) -> None:
@@ -96,5 +104,10 @@ class Campaigns(EntityService[Campaign]):
         if entry.new and draft.values.get("dedicated"):
             # They come first, so that none of its rows is ever in the shared pool. If the campaign is refused
             # afterwards, the empty partitions remain: they are harmless, and their number is not used again.
-            await partitions.dedicate(self.database, entry.number, MONTHS_AHEAD)
-        return msgspec.structs.replace(draft, number=entry.number)
+            place = self.registry.shards.numbered(entry.shard).database
+            await partitions.dedicate(place, entry.number, MONTHS_AHEAD)
+        return msgspec.structs.replace(draft, number=entry.number, shard=entry.shard)
+
+
+def _is_uncertain(result: Campaign | OvasabiError) -> bool:
+    return isinstance(result, OvasabiError) and result.kind in UNCERTAIN

@@ -78,7 +78,7 @@ def test_no_verb_takes_the_place_of_a_part_of_the_base_class(lamp: Any, name: st
     assert all(each.__name__ != "Samplebulbs" for each in services)
 
 
-@pytest.mark.parametrize("name", sorted(set(parts(EntityService)) - RULES - SETTINGS.keys() - {"change"}))
+@pytest.mark.parametrize("name", sorted(set(parts(EntityService)) - RULES - SETTINGS.keys() - {"change", "ids_by_key"}))
 def test_no_method_or_attribute_takes_the_place_of_a_part_of_the_base_class(lamp: Any, name: str) -> None:
     async def own(self: Any, *arguments: Any, **options: Any) -> None:
         """Does it in a way of its own."""
