@@ -116,6 +116,17 @@ async def analyse(connection: asyncpg.Connection) -> None:
     await connection.execute(_SQL["analyse"])
 
 
+async def has_epochs(connection: asyncpg.Connection) -> bool:
+    """Returns whether the event log of a database has epochs; in earlier versions it had none."""
+    return bool(await connection.fetchval(_SQL["has_epochs"]))
+
+
+async def moved(connection: asyncpg.Connection) -> str | None:
+    """Returns why readers of the event log would miss events that another server wrote; None if they do not."""
+    reason: str | None = await connection.fetchval(_SQL["moved"])
+    return reason
+
+
 def differences(wanted: Inventory, found: Inventory) -> list[str]:
     """Returns how a restored database differs from its original; empty if it is whole."""
     told = [

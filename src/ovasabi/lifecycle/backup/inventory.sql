@@ -67,3 +67,13 @@ SELECT u.name FROM unnest($1::text[]) AS u (name) WHERE NOT EXISTS (SELECT 1 FRO
 -- Collects the planner's statistics of all tables.
 -- scope: none
 ANALYZE
+
+-- name: has_epochs
+-- Whether the event log has epochs.
+-- scope: none
+SELECT to_regprocedure('new_log_epoch(text)') IS NOT NULL AS found
+
+-- name: moved
+-- Why the event log would need another epoch, because it has positions of another server.
+-- scope: none
+SELECT log_moved() AS reason

@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 
 from ovasabi.database.roles import ensure_roles
+from ovasabi.lifecycle import log_epochs
 from ovasabi.lifecycle.backup import manifest as manifests
 from ovasabi.lifecycle.backup import tools
 from ovasabi.lifecycle.backup.errors import RestoreFailed, RestoreUnchecked
@@ -16,8 +17,10 @@ from ovasabi.lifecycle.backup.inventory import (
     analyse,
     differences,
     drop_objects,
+    has_epochs,
     inventory_of,
     lacking,
+    moved,
     objects_of,
     server_of,
     session,
@@ -57,6 +60,7 @@ async def restore(
                 await tools.run(program, url, arguments)
                 progress("Checking that everything is there.")
                 await _verify(url, manifest)
+                await _begin_epoch(url, manifest)
     except tools.ToolFailed as error:
         raise RestoreFailed(problem=str(error), hint=error.hint) from error
     except TimeoutError as error:
@@ -105,6 +109,20 @@ async def _all_or_nothing(url: str) -> AsyncIterator[None]:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise RestoreUnchecked(problem=str(error).rstrip(".") or type(error).__name__) from error
         raise
+
+
+async def _begin_epoch(url: str, manifest: Manifest) -> None:
+    """Begins an epoch of the event log, so that the events of the other server come before all that are yet to come.
+
+    A database of a version without epochs gets its first one, and then this one, from the migration and the start.
+    """
+    async with session(url) as connection:
+        if not await has_epochs(connection):
+            return
+    await log_epochs.begin(url, f"It was restored from the backup of {manifest.created_at:%Y-%m-%d %H:%M} UTC.")
+    async with session(url) as connection:
+        if (reason := await moved(connection)) is not None:
+            raise RestoreFailed(problem=f"the event log is not whole: {reason.rstrip('.')}")
 
 
 async def _verify(url: str, manifest: Manifest) -> None:

@@ -60,7 +60,7 @@ async def _save(url: str, partial: Path, embedded: bool, progress: Callable[[str
             )
         if not (await sql_objects.state_of(connection)).revisions:
             raise BackupFailed(problem="the database has no OVASABI installation", hint="Check OVASABI_DATABASE_URL.")
-        program, version = tools.tool("pg_dump", server.major, embedded=embedded)
+        program, version = tools.tool("pg_dump", server.major, embedded=embedded, at_least=server.version)
         progress(f"Dumping the database with pg_dump {version}.")
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             snapshot = await connection.fetchval("SELECT pg_export_snapshot()")

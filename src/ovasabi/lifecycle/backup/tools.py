@@ -36,10 +36,11 @@ def version_of(program: Path) -> str | None:
     return found[1] if found is not None and ran.returncode == 0 else None
 
 
-def tool(name: str, major: int, *, embedded: bool) -> tuple[Path, str]:
+def tool(name: str, major: int, *, embedded: bool, at_least: str = "0") -> tuple[Path, str]:
     """Returns a tool of a server's major version, and its version.
 
-    Of another major version, it would refuse the server, or write what the server does not understand. For a server
+    Of another major version, it would refuse the server, or write what the server does not understand. A pg_dump of an
+    earlier minor version may, too: that of 15.18 writes an option of 15.20 that no other server accepts. For a server
     that is not the embedded one, installed tools come first: they support TLS.
     """
     installed = [Path(place.format(major)) for place in INSTALLED]
@@ -47,12 +48,21 @@ def tool(name: str, major: int, *, embedded: bool) -> tuple[Path, str]:
         installed.append(Path(found).parent)
     with contextlib.suppress(Exception):
         installed.insert(0 if embedded else len(installed), bundled.bundled_binaries(major))
+    older = None
     for folder in installed:
         version = version_of(folder / name)
         if version is not None and version.partition(".")[0] == str(major):
-            return folder / name, version
+            if _numbers(version) >= _numbers(at_least):
+                return folder / name, version
+            older = version
+    if older is not None:
+        raise ToolFailed(f"{name} {older} is older than the server, which is {at_least}", f"Update {name}.")
     hint = f"Install it (on Debian: postgresql-client-{major}), or add the directory that contains it to PATH."
     raise ToolFailed(f"{name} of PostgreSQL {major} is not installed", hint)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version.partition(" ")[0])]
 
 
 async def run(program: Path, url: str, arguments: Sequence[str | Path]) -> None:

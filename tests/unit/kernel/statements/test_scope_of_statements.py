@@ -36,6 +36,7 @@ EXCEPTIONS = {
     ("lifecycle/log_epochs.sql: arrive", "log_arrived: its campaign is not bound"): THE_LOG,
     ("lifecycle/log_epochs.sql: begin", "new_log_epoch: called before the scope is set"): THE_LOG,
     ("lifecycle/log_epochs.sql: state", "log_moved: called before the scope is set"): THE_LOG,
+    ("lifecycle/backup/inventory.sql: moved", "log_moved: called before the scope is set"): THE_LOG,
     ("lifecycle/backup/inventory.sql: analyse", "vacuum_stmt is refused: what it touches is not known"): (
         "it reads samples of all tables for the planner, and returns nothing"
     ),

@@ -35,6 +35,14 @@ def test_an_installed_tool_comes_first_for_another_server(tmp_path: Path, monkey
     assert tools.tool("pg_dump", VERSION, embedded=True)[0] == bundled_binaries() / "pg_dump"
 
 
+def test_a_tool_that_is_older_than_the_server_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, "echo 'pg_dump (PostgreSQL) 11.9 (Debian)'")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert tools.tool("pg_dump", 11, embedded=False, at_least="11.9 (Debian 11.9-1)") == (tmp_path / "pg_dump", "11.9")
+    with pytest.raises(tools.ToolFailed, match=r"pg_dump 11\.9 is older than the server, which is 11\.10"):
+        tools.tool("pg_dump", 11, embedded=False, at_least="11.10")
+
+
 @pytest.mark.parametrize("script", ["echo 'pg_dump (PostgreSQL) 17.2'", "exit 1", "echo nonsense"])
 def test_a_tool_of_another_version_or_none_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
