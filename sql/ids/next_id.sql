@@ -33,3 +33,6 @@ BEGIN
   RETURN id;
 END $$;
 COMMENT ON FUNCTION next_id() IS 'A new id of 53 bits: greater than all earlier ones of this server, and not before the present.';
+
+REVOKE EXECUTE ON FUNCTION next_id() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION next_id() TO ovasabi_app;

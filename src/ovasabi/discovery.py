@@ -90,6 +90,10 @@ def _check(modules: set[str]) -> None:
     """Checks what the folders declare, not what a test adds to it."""
     own = [service for service in service_classes if _is_within(service, modules)]
     types = [of for of in declared.values() if _is_within(of.cls, modules)]
+    if empty := sorted(modules - {cls.__module__.rpartition(".")[0] for cls in (*own, *(of.cls for of in types))}):
+        raise DeclarationError(
+            f"{empty[0]} declares no service.", hint="Declare one in service.py, or remove the folder."
+        )
     check_consistency(own, types)
 
 

@@ -21,11 +21,11 @@ from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.service.shards import HOME, Shards
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import log_epochs, partitions, replication, server_number, sql_objects
+from ovasabi.lifecycle import log_epochs, log_holders, partitions, replication, server_number, sql_objects
 from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
-from ovasabi.servers import opened, serving, urls_of
+from ovasabi.servers import arrive, opened, serving, urls_of
 from ovasabi.settings import Settings
 from ovasabi.system.campaign import directory
 
@@ -36,6 +36,7 @@ SAMPLE_CAMPAIGN = "python"
 BACKGROUND = (
     "partitions: created for the months ahead, hourly",
     "campaigns: interrupted creations and deletions are completed in the directory, hourly",
+    "events: what holds the feed back is logged, and a new epoch begins if a standby took over, every minute",
     "operations: run, and taken over from other processes",
 )
 
@@ -90,8 +91,8 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
             await migrations.upgrade(each, progress)
             state = await _state(each)
         _require_tables(state)
-        await server_number.check(each, settings.number_of(number), choose=True, of_home=number == HOME)
-        await _arrive(each, progress)
+        await server_number.settle(each, settings.number_of(number), of_home=number == HOME)
+        await arrive(each, progress)
     await replication.connect(urls_of(url, settings), HOME, progress)
     async with opened(url, settings) as databases:
         home = databases[HOME]
@@ -113,12 +114,12 @@ async def check(url: str, settings: Settings) -> None:
     discover()
     await _check(url)
     await server_number.check(url, settings.server_number)
-    await _arrive(url, log.warning)
+    await arrive(url, log.warning)
     for number, each in settings.shard_urls.items():
         with suppress(DatabaseUnavailable):
             await _check(each)
             await server_number.check(each, number, of_home=False)
-            await _arrive(each, log.warning)
+            await arrive(each, log.warning)
             await _check_subscription(each, number)
 
 
@@ -143,12 +144,6 @@ async def _check(url: str) -> None:
         problem = "The functions and policies of the database are out of date."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
     _require_tables(state)
-
-
-async def _arrive(url: str, progress: Callable[[str], None]) -> None:
-    """Begins a new epoch of the event log if it has come to another server."""
-    if (reason := await log_epochs.arrive(url)) is not None:
-        progress(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")
 
 
 def _require_tables(state: sql_objects.State) -> None:
@@ -185,6 +180,11 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
             "next_step": None,
             "campaigns": None,
             "leaves": None,
+            "log_epoch": None,
+            "log_moved": None,
+            "feed_held_by": None,
+            "server_number": None,
+            "ids_ahead_seconds": None,
             "background": list(BACKGROUND),
         }
         if report["migrations_pending"] or report["objects_outdated"]:
@@ -193,8 +193,13 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
             report["next_step"] = f"Run: {_write_migration(state)}"
         if report["migration_current"] is not None:
             report["leaves"] = await connection.fetchval(_SQL["leaves"])
+            with suppress(asyncpg.PostgresError):  # a database of an earlier version
+                report |= dict((await connection.fetch(_SQL["ids"]))[0])
             with suppress(asyncpg.PostgresError):  # what it takes to count them may be what was changed
                 report["campaigns"] = await connection.fetchval(_SQL["campaigns"])
+            with suppress(asyncpg.PostgresError):  # a database that is not migrated yet has no epochs
+                report |= await log_epochs.state(connection)
+        report["feed_held_by"] = [str(each) for each in await log_holders.holders(connection.fetch)]
         if settings.shard_urls:
             report["servers"] = {number: await _server(each) for number, each in settings.shard_urls.items()}
         return report

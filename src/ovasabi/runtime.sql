@@ -9,3 +9,10 @@ SELECT count(*) FROM campaign_directory WHERE state = 'active'
 -- How many partitions with rows of their own there are.
 -- scope: none
 SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r'
+
+-- name: ids
+-- The server's number in ids, and by how much ids are ahead of the clock, because it was set back.
+-- scope: none
+SELECT (last_value & 31)::int AS server_number,
+       greatest(0, round(extract(epoch FROM id_time(last_value) - clock_timestamp())))::int AS ids_ahead_seconds
+FROM id_clock

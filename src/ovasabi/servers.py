@@ -1,7 +1,8 @@
 """The PostgreSQL servers of the platform: home, and those of OVASABI_SHARDS, with the pools and services of each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
@@ -11,11 +12,12 @@ from ovasabi.database.connection import Database
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.service.shards import HOME, Shards
-from ovasabi.lifecycle import partitions
+from ovasabi.lifecycle import log_epochs, log_holders, partitions
 from ovasabi.settings import Settings
 from ovasabi.system.campaign import directory
 from ovasabi.system.operation.running import carrying_out
 
+log = logging.getLogger("ovasabi.servers")
 ABSENT_SECONDS = 5.0
 """How long to wait for a server, other than home, before serving the campaigns of the others."""
 Databases = Mapping[int, Database]
@@ -94,6 +96,12 @@ async def serving(
         await asyncio.gather(*maintaining, return_exceptions=True)
 
 
+async def arrive(url: str, progress: Callable[[str], None]) -> None:
+    """Begins a new epoch of the event log if it has come to another server."""
+    if (reason := await log_epochs.arrive(url)) is not None:
+        progress(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")
+
+
 async def _maintain(
     databases: Databases, number: int, settings: Settings, every_seconds: float = 3600, look_seconds: float = 60
 ) -> None:
@@ -104,6 +112,9 @@ async def _maintain(
         await asyncio.sleep(min(look_seconds, every_seconds))
         with suppress(OvasabiError, asyncpg.PostgresError):
             await partitions.note_present(database)
+        with suppress(OvasabiError, asyncpg.PostgresError, OSError):
+            await arrive(database.url, log.warning)  # a standby may have taken over
+            await log_holders.tell(database)
         if database.present.now().month == month and clock() - done_at < every_seconds:
             continue
         with suppress(OvasabiError, asyncpg.PostgresError):

@@ -13,6 +13,7 @@ import pytest
 
 from ovasabi.database.bundled import VERSION
 from ovasabi.database.embedded import EmbeddedServer
+from ovasabi.database.roles import ensure_roles
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.events.log import read_events
@@ -98,6 +99,24 @@ async def test_a_restored_installation_is_whole_on_another_server(
                 with within(campaign):
                     (found,) = (await search(database, "decimal")).hits
                     assert (await contents(database).get(found.id)).title == "decimal numbers"
+
+
+async def test_a_backup_of_an_earlier_version_is_restored_and_then_migrated(
+    server: EmbeddedServer, empty_url: str, folder: Path
+) -> None:
+    await ensure_roles(empty_url)
+    await migrations.upgrade_tables(empty_url, "0008")
+    await used(empty_url)
+    before = await contents_of(empty_url)
+    made = await save(empty_url, folder / "backup", **LIMITS)
+    assert made.inventory.revisions == ["0008"]
+    async with another(server.version, folder) as url:
+        await restore(url, folder / "backup", **LIMITS)
+        assert await contents_of(url) == before
+        await migrations.upgrade(url)
+        assert await sql_objects.outdated(url) == []
+        rows = await contents_of(url)
+        assert {table: rows[table] for table in before} == before
 
 
 async def test_what_is_written_meanwhile_neither_waits_nor_is_in_it(

@@ -70,7 +70,10 @@ async def test_a_missing_grant_is_named_with_its_table_and_restored_by_a_migrati
     status = await run("status", "--json", OVASABI_DATABASE_URL=url)
     report = json.loads(status.stdout)
     assert (len(report["objects_changed"]), report["next_step"]) == (2, "Run: ovasabi migrate")
+    assert (status.returncode, report["ready"], report["running"]) == (4, False, False)
     await migrations.upgrade(url)
+    status = await run("status", "--json", OVASABI_DATABASE_URL=url)
+    assert (status.returncode, json.loads(status.stdout)["ready"]) == (3, True)
     assert (await run(*COMMANDS["create"], OVASABI_DATABASE_URL=url)).returncode == 0
 
 

@@ -7,9 +7,9 @@ import pytest_asyncio
 
 from ovasabi.database.roles import ensure_roles
 from ovasabi.kernel.call.errors import LogArriving
-from ovasabi.lifecycle import log_epochs
+from ovasabi.lifecycle import log_epochs, log_holders
 from tests.integration.kernel.fixtures import eventually, pools
-from tests.integration.kernel.watching_fixtures import write
+from tests.integration.kernel.watching_fixtures import titles, write
 from tests.integration.roads_fixtures import DATABASE, Machine, Server, arrived, departing, events_after, machine
 
 OTHER_SERVER = "The database is on another server."
@@ -149,3 +149,24 @@ async def copied(old: Server, new: Server, *, everything: bool) -> None:
         return bool(await new.value("SELECT count(*) > 5 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel"))
 
     await eventually(is_complete, 60)
+
+
+@versions
+async def test_a_prepared_transaction_holds_the_log_back_and_a_replication_slot_does_not(
+    here: Machine, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_holders, "TOLD_AFTER_SECONDS", 0.0)
+    server = await here.migrated("one", version, max_prepared_transactions="5", wal_level="logical")
+    journey = await departing(server)
+    await server.run("SELECT pg_create_logical_replication_slot('old', 'pgoutput')")
+    async with pools(server.url()) as database:
+        await write(database, journey.campaign, "read")
+        assert titles(await events_after(database, journey.campaign, journey.end)) == ["read"]
+        await server.run("BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'forgotten'")
+        await write(database, journey.campaign, "held")
+        assert titles(await events_after(database, journey.campaign, journey.end)) == ["read"]
+        (holder,) = await log_holders.holders(database.read)
+        assert str(holder).startswith(f"prepared transaction 'forgotten' in database {DATABASE} for ")
+        await server.run(str(holder).rpartition("to end it: ")[2])
+        assert titles(await events_after(database, journey.campaign, journey.end)) == ["read", "held"]
+        assert await log_holders.holders(database.read) == []

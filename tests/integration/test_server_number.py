@@ -1,12 +1,13 @@
 """A database keeps the server's number in its ids, and is not used with another."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 
 from ovasabi.database.roles import ensure_roles
-from ovasabi.kernel.declare.ids import id_time
+from ovasabi.kernel.declare.ids import id_time, time_id
 from ovasabi.lifecycle import migrations
 from tests.integration.test_cli_commands import run
 
@@ -50,6 +51,39 @@ async def test_a_database_takes_the_number_of_the_setting_until_its_first_id(emp
     answer = await run("keys", "list", OVASABI_DATABASE_URL=empty_url, OVASABI_SERVER_NUMBER="5")
     assert answer.returncode == 0, answer.stderr
     assert await number_of(empty_url) == 5
+
+
+async def test_ids_of_a_copy_without_sequences_continue_after_its_newest_event(migrated_url: str) -> None:
+    connection = await asyncpg.connect(migrated_url)
+    try:
+        newest = datetime.now(UTC) + timedelta(hours=3)
+        for sql in BEFORE:
+            await connection.execute(sql.replace("$at", f"timestamptz '{newest.isoformat()}'"))
+        await connection.execute("SELECT setval('id_clock', 0, false)")
+        answer = await run("migrate", OVASABI_DATABASE_URL=migrated_url, OVASABI_SERVER_NUMBER="9")
+        assert answer.returncode == 0, answer.stderr
+        id = await connection.fetchval("SELECT next_id()")
+        assert newest < id_time(id) < newest + timedelta(milliseconds=5)
+        assert id & 31 == 9
+        again = await connection.fetchval("SELECT next_id()")
+        await run("migrate", OVASABI_DATABASE_URL=migrated_url, OVASABI_SERVER_NUMBER="9")
+        assert await connection.fetchval("SELECT next_id()") == again + 32
+    finally:
+        await connection.close()
+
+
+async def test_status_shows_the_number_and_by_how_much_ids_are_ahead_of_the_clock(migrated_url: str) -> None:
+    for ahead in (0, 3600):
+        connection = await asyncpg.connect(migrated_url)
+        try:
+            at = datetime.now(UTC) + timedelta(seconds=ahead)
+            await connection.execute(f"SELECT setval('id_clock', {time_id(at) | 17})")
+        finally:
+            await connection.close()
+        answer = await run("status", "--json", OVASABI_DATABASE_URL=migrated_url)
+        report = json.loads(answer.stdout)
+        assert report["server_number"] == 17
+        assert ahead - 60 < report["ids_ahead_seconds"] <= ahead
 
 
 async def test_a_number_that_does_not_fit_into_an_id_is_refused(empty_url: str) -> None:

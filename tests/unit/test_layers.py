@@ -54,6 +54,17 @@ def add(house: Path, *packages: str) -> None:
         (house / "ovasabi" / name / "__init__.py").touch()
 
 
+def test_the_module_that_starts_the_program_is_bound_as_well(house: Path) -> None:
+    main = house / "ovasabi" / "__main__.py"
+    main.write_text("import ovasabi.cli\n")
+    assert "0 broken" in lint(house)
+    for module in ("codegen", "services.content.service"):
+        main.write_text(f"import ovasabi.{module}\n")
+        said = lint(house)
+        assert "1 broken" in said, said
+        assert f"ovasabi.__main__ -> ovasabi.{module}" in said, said
+
+
 def test_a_new_package_has_no_layer_and_a_new_service_needs_none(house: Path) -> None:
     add(house, "services/gift", "system/gift", "kernel/store/gift", "gateway/http/gift")
     assert "0 broken" in lint(house)

@@ -1,6 +1,6 @@
 -- Each caller has its own keys. Keys of the platform's creates, and those from before, have no caller. Building the index takes about a second
 -- per million keys; creates with keys wait for it.
-ALTER TABLE idempotency ADD COLUMN caller varchar(200) NOT NULL DEFAULT '';
+ALTER TABLE idempotency ADD COLUMN IF NOT EXISTS caller varchar(200) NOT NULL DEFAULT '';
 CREATE UNIQUE INDEX idempotency_caller_key ON idempotency (campaign_id, key, caller);
 ALTER TABLE idempotency DROP CONSTRAINT idempotency_pkey;
 ALTER TABLE idempotency ADD CONSTRAINT idempotency_pkey PRIMARY KEY USING INDEX idempotency_caller_key;

@@ -84,7 +84,7 @@ async def _upgrade(settings: Settings) -> str:
         for number, url in urls_of(home, settings).items():
             await _check_connection(url)
             await migrations.upgrade(url, progress=say)
-            await server_number.check(url, settings.number_of(number), choose=True, of_home=number == HOME)
+            await server_number.settle(url, settings.number_of(number), of_home=number == HOME)
             if (reason := await log_epochs.arrive(url)) is not None:
                 say(f"{reason} The event log begins a new epoch; consumers continue with their cursors.")
             database = await Database(url, readers=1, writers=1).open()

@@ -149,11 +149,8 @@ def check_names(names: Names) -> None:
     from ovasabi.kernel.declare.entity import declared
     from ovasabi.kernel.service import services
 
-    for parameter, value in (("NAME", names.name), ("--plural", names.plural)):
-        if not NAME.fullmatch(value) or len(value) > MAX_NAME or keyword.iskeyword(value):
-            problem = f"{parameter} is {value!r}, which is not a valid name."
-            hint = f"Use up to {MAX_NAME} lower case letters, digits and single underscores, for example gift_card."
-            raise NameRefused(problem=problem, hint=hint)
+    _check_name("NAME", names.name, derived=False)
+    _check_name("--plural", names.plural, derived=names.plural == _plural(names.name))
     if not CLASS.fullmatch(names.entity) or len(names.entity) > MAX_NAME or keyword.iskeyword(names.entity):
         raise NameRefused(
             problem=f"--entity is {names.entity!r}, which is not a valid class name.", hint="Example: GiftCard"
@@ -170,6 +167,20 @@ def check_names(names: Names) -> None:
             problem=f"The class name {names.entity} or {names.service} is already used by the kernel.",
             hint="Choose another --entity.",
         )
+
+
+def _check_name(parameter: str, name: str, *, derived: bool) -> None:
+    """Refuses a name that is not valid, whether it was given or follows from another one."""
+    if NAME.fullmatch(name) and len(name) <= MAX_NAME and not keyword.iskeyword(name):
+        return
+    reason = "a keyword of Python" if keyword.iskeyword(name) else "not a valid name"
+    form = f"up to {MAX_NAME} lower case letters, digits and single underscores, for example gift_card"
+    if derived:
+        raise NameRefused(
+            problem=f"The plural would be {name!r}, which is {reason}.",
+            hint=f"Set another one with {parameter}: {form}.",
+        )
+    raise NameRefused(problem=f"{parameter} is {name!r}, which is {reason}.", hint=f"Use {form}.")
 
 
 def write(names: Names) -> list[Path]:

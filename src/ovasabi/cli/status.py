@@ -14,6 +14,7 @@ from ovasabi.errors import OvasabiError
 from ovasabi.settings import Settings, load_settings, redact
 
 NOT_RUNNING = 3
+NOT_READY = 4
 TIMEOUT_SECONDS = 10
 DATABASE_FIELDS = (
     "migration_head",
@@ -22,10 +23,16 @@ DATABASE_FIELDS = (
     "objects_outdated",
     "objects_changed",
     "tables_missing",
+    "ready",
     "next_step",
     "campaigns",
     "servers",
     "leaves",
+    "log_epoch",
+    "log_moved",
+    "feed_held_by",
+    "server_number",
+    "ids_ahead_seconds",
     "background",
 )
 
@@ -36,12 +43,12 @@ DATABASE_FIELDS = (
 def status(context: click.Context, as_json: bool) -> None:
     """Show whether OVASABI is running, and the state of its database.
 
-    The exit code is 0 if OVASABI is running, and 3 if it is not.
+    The exit code is 4 if the database needs attention, otherwise 0 if OVASABI is running, and 3 if it is not.
     """
     _check_declarations()
     report = asyncio.run(_report(load_settings()))
     click.echo(json.dumps(report, indent=2, default=str) if as_json else _aligned(report))
-    context.exit(0 if report["running"] else NOT_RUNNING)
+    context.exit(NOT_READY if report["ready"] is False else 0 if report["running"] else NOT_RUNNING)
 
 
 def _check_declarations() -> None:
@@ -68,7 +75,8 @@ async def _report(settings: Settings) -> dict[str, Any]:
     }
     report |= dict.fromkeys(DATABASE_FIELDS)
     if url is not None:
-        _merge(report, await _database_report(url, settings))
+        database = await _database_report(url, settings)
+        _merge(report, database | {"ready": database.get("problem") is None and database.get("next_step") is None})
     elif run is not None:
         report["problem"] = "The address of the database is not known here; set OVASABI_DATABASE_URL."
     return report

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.kernel.batching.concurrency import ALL
 from ovasabi.kernel.batching.deadlines import ending_at
 from ovasabi.kernel.call.context import PLATFORM, Context, Principal, acting, current_campaign
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Watched
@@ -75,11 +76,17 @@ async def _admitted(
 ) -> T:
     principal = await _principal(platform, caller.authorization)
     calls = platform.calls
-    with calls.call(), calls.share(principal.name):
+    calls.enter(ALL, principal.name)
+    try:
         number = await _scope(platform, caller, principal, method, campaign)
-        context = Context(principal, number, deadline, caller.correlation_id, caller.causation_id)
-        with calls.share(number), acting(context):
-            return await work(context)
+        calls.enter(number)
+        try:
+            with acting(Context(principal, number, deadline, caller.correlation_id, caller.causation_id)) as context:
+                return await work(context)
+        finally:
+            calls.leave(number)
+    finally:
+        calls.leave(ALL, principal.name)
 
 
 async def _scope(platform: Platform, caller: Caller, principal: Principal, method: Method, campaign: str | None) -> int:

@@ -1,5 +1,7 @@
 """The epochs of the event log: a new one begins when the log has come to another server, or by command."""
 
+from typing import Any
+
 import asyncpg
 
 from ovasabi.database.roles import APP_ROLE, OWNER_ROLE
@@ -28,6 +30,12 @@ async def arrive(url: str) -> str | None:
 async def begin(url: str, reason: str) -> int:
     """Begins a new epoch in any case, and returns its number."""
     return int(await _value(url, OWNER_ROLE, _SQL["begin"], reason) or 0)
+
+
+async def state(connection: asyncpg.Connection) -> dict[str, Any]:
+    """Returns the present epoch, and why a new one is needed, if it is, as `ovasabi status` shows them."""
+    (row,) = await connection.fetch(_SQL["state"])
+    return {"log_epoch": row["epoch"], "log_moved": row["moved"]}
 
 
 async def _value(url: str, role: str, statement: str, *args: str) -> str | None:

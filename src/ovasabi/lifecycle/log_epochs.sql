@@ -11,6 +11,6 @@ SELECT log_arrived()
 SELECT new_log_epoch($1)
 
 -- name: state
--- The present epoch and when it began, how many there are, and why a new one is needed, if it is.
+-- The present epoch, and why a new one is needed, if it is.
 -- scope: none
-SELECT max(epoch) AS epoch, max(begun_at) AS begun_at, count(*) AS epochs, log_moved() AS moved FROM log_epoch
+SELECT max(epoch) AS epoch, log_moved() AS moved FROM log_epoch

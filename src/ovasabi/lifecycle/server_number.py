@@ -9,22 +9,30 @@ from ovasabi.errors import StartError
 _SQL = load(__file__)
 
 
-async def check(url: str, number: int, *, choose: bool = False, of_home: bool = True) -> None:
-    """Checks the number of a migrated database, home or another; raises StartError if it has another one.
+async def settle(url: str, number: int, *, of_home: bool = True) -> None:
+    """Gives a database that has not made an id yet its number; raises StartError if it has another one.
 
-    `choose` gives the number to a database that has not made an id yet.
+    Ids continue after the newest event, also in a copy of a database that lacks its sequences.
     """
     connection = await asyncpg.connect(url, timeout=10)
     try:
-        (state,) = await connection.fetch(_SQL["state"])
-        if state["number"] == number:
-            return
-        if choose and not state["used"]:
-            await connection.execute(f"SET ROLE {OWNER_ROLE}")
-            await connection.execute(_SQL["choose"], number)
-            return
+        await connection.execute(f"SET ROLE {OWNER_ROLE}")
+        await connection.execute(_SQL["choose"], number)
+        await connection.execute(_SQL["catch_up"])
     finally:
         await connection.close()
+    await check(url, number, of_home=of_home)
+
+
+async def check(url: str, number: int, *, of_home: bool = True) -> None:
+    """Raises StartError if a migrated database, home or another, has another number."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        (state,) = await connection.fetch(_SQL["state"])
+    finally:
+        await connection.close()
+    if state["number"] == number:
+        return
     if not of_home:
         problem = f"OVASABI_SHARDS gives a server the number {number}, but its ids have the number {state['number']}."
         raise StartError(problem=problem, hint="Every server must keep its number. Check the URLs in OVASABI_SHARDS.")

@@ -13,8 +13,9 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
+from difflib import get_close_matches
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -38,6 +39,7 @@ LOCK_WAIT_SECONDS = 120.0
 _TABLE = (_SQL["table"], _SQL["column"], _SQL["comment"])
 _REQUIRES = re.compile(r"^-- requires: (.+)$", re.MULTILINE)
 _TRANSACTION = re.compile(r"^-- transaction: (own|none)$", re.MULTILINE)
+_COMMENTS = re.compile(r"--.*")
 _DROPS = re.compile(r"^-- drops: (\S+)$", re.MULTILINE)
 
 
@@ -47,7 +49,7 @@ class ObjectUnknown(OvasabiError):
     kind = Kind.PRECONDITION
     code = "object_unknown"
     message = "The database has the object {name}, which is in neither sql/ nor sql/dropped.sql."
-    hint = "Run the version that applied it; if you removed its file, drop the object in sql/dropped.sql."
+    hint = "Run the version that applied it; if you removed or renamed its file, drop the object in sql/dropped.sql."
     example = such_as(name="search/search_entities")
 
 
@@ -131,10 +133,13 @@ def objects(root: Path | None = None) -> Sequence[SqlObject]:
     root = root or folder()
     files = {file.relative_to(root).with_suffix("").as_posix(): file for file in sorted(root.rglob("*.sql"))}
     texts = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
+    _check_texts(texts)
     requires = {name: _requires(text) for name, text in texts.items()}
     for name, needed in requires.items():
-        if missing := set(needed) - texts.keys():
-            raise DeclarationError(f"sql/{name}.sql requires {', '.join(sorted(missing))}, which does not exist.")
+        if missing := sorted(set(needed) - texts.keys()):
+            near = get_close_matches(missing[0], texts, 1)
+            hint = f"Did you mean {near[0]}?" if near else "If its file was renamed, rename it in this line, too."
+            raise DeclarationError(f"sql/{name}.sql requires {', '.join(missing)}, which does not exist.", hint=hint)
     try:
         order = [name for name in TopologicalSorter(requires).static_order() if name != DROPPED]
     except CycleError as error:
@@ -148,14 +153,30 @@ def objects(root: Path | None = None) -> Sequence[SqlObject]:
     return sorted(found.values(), key=_late)
 
 
+def _check_texts(texts: Mapping[str, str]) -> None:
+    """Refuses a file without a statement, and two files that are responsible for one thing."""
+    responsible: dict[str, str] = {}
+    for name, text in texts.items():
+        if name != DROPPED and not _COMMENTS.sub("", text).strip():
+            problem = f"sql/{name}.sql has no statement."
+            raise DeclarationError(problem, hint="Restore it, or delete it and drop its object in sql/dropped.sql.")
+        for subject in sorted(catalog.subjects(name, text)):
+            if (other := responsible.setdefault(subject, name)) != name:
+                problem = f"sql/{other}.sql and sql/{name}.sql are both responsible for {subject}."
+                raise DeclarationError(problem, hint="Keep it in one of them.")
+
+
 def _late(of: SqlObject) -> bool:
     return of.transaction != "shared"
 
 
 async def state_of(connection: asyncpg.Connection) -> State:
     """Reads the state of a database; the privileges of the application's login are sufficient."""
+    # In a transaction, a table that does not exist would fail all that follows, too.
+    savepoint = connection.transaction() if connection.is_in_transaction() else nullcontext()
     try:
-        (row,) = await connection.fetch(_SQL["state"])
+        async with savepoint:
+            (row,) = await connection.fetch(_SQL["state"])
     except asyncpg.UndefinedTableError:
         migrated = await connection.fetchval(_SQL["migrated"])
         return State(tuple(await connection.fetchval(_SQL["revisions"])) if migrated else (), {})

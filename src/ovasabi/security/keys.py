@@ -13,7 +13,7 @@ import msgspec
 from ovasabi.database.connection import Database, Row
 from ovasabi.database.sql import load
 from ovasabi.errors import Kind, OvasabiError
-from ovasabi.kernel.batching.concurrency import Concurrency
+from ovasabi.kernel.batching.concurrency import ALL, Concurrency
 from ovasabi.kernel.call.context import PLATFORM, Principal, Role
 from ovasabi.kernel.call.errors import InvalidValue
 
@@ -105,8 +105,11 @@ class Keyring:
         cached = self._cache.get(prefix)
         if cached is not None and cached[0] > now:
             return cached[1]
-        with self._lookups.call():
+        self._lookups.enter(ALL)
+        try:
             rows = await self._database.read(_SQL["find"], prefix)
+        finally:
+            self._lookups.leave(ALL)
         self._cache.pop(prefix, None)
         if not rows:
             return None

@@ -87,6 +87,25 @@ async def test_a_bad_request_is_one_clear_problem(
     assert "asyncpg" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "hint"),
+    [
+        ("PUT", "/contents", "Use GET or POST."),
+        ("POST", "/contents/1", "Use DELETE or GET or PATCH."),
+        ("DELETE", "/contents/1:publish", "Use POST."),
+    ],
+)
+async def test_a_method_that_a_path_does_not_support_is_answered_with_those_that_it_does(
+    operator: httpx.AsyncClient, shop: str, method: str, path: str, hint: str
+) -> None:
+    answer = await operator.request(method, shop + path)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (405, "invalid_request")
+    assert problem["detail"] == f"{shop}{path} does not support {method}."
+    assert problem["hint"] == hint
+    assert set(hint.removeprefix("Use ").rstrip(".").split(" or ")) < set(answer.headers["allow"].split(", "))
+
+
 async def test_injection_strings_are_inert_everywhere(operator: httpx.AsyncClient, shop: str) -> None:
     evil = "'; DROP TABLE master; -- \" $1 :* & | ! \\ %s {0} ../"
     made = await operator.post(f"{shop}/contents", json={"title": evil, "body": evil, "tags": [evil[:60]]})

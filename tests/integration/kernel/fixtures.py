@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from ovasabi.database.connection import Database
 from ovasabi.database.pools import prepare_connection
-from ovasabi.database.roles import ensure_roles
+from ovasabi.database.roles import OWNER_ROLE, ensure_roles
 from ovasabi.kernel.call.context import Context, acting, on_platform, system_context
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.store.rows import NewEntity
@@ -135,15 +135,19 @@ def backdated(database: Database, month: date) -> Repository[Content]:
     return repository
 
 
-WRITABLE = "20261129154800_c10d"
-"""The migration that added the last columns which the program's statements need to write rows at all."""
+WRITTEN_TO = ("20261129152600_c10c", "20261129154800_c10d")
+"""The migrations of what the program's statements need to write rows at all. They can be applied twice."""
 
 
 async def migrate_until_writable(url: str) -> None:
-    """Applies the migrations that the program needs to write, with functions and grants of old."""
+    """Applies the migrations up to 0008, and what the program needs to write; with functions and grants of old."""
     await ensure_roles(url)
-    await migrations.upgrade_tables(url, WRITABLE)
+    await migrations.upgrade_tables(url, "0008")
     async with admin(url) as connection:
+        await connection.execute(f"SET ROLE {OWNER_ROLE}")
+        for revision in WRITTEN_TO:
+            for file in sorted((migrations.folder() / "sql" / revision).glob("*.sql")):
+                await connection.execute(file.read_text())
         await connection.execute("GRANT USAGE, SELECT ON SEQUENCE id_clock TO ovasabi_app")
         await connection.execute("SELECT setval('id_clock', time_id(clock_timestamp()))")
 

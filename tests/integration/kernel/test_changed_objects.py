@@ -102,8 +102,8 @@ CHANGES = {
     "GRANT INSERT ON service_user_master TO ovasabi_search": [
         "grants on table service_user_master: ovasabi_search has INSERT (sql/policies/entities.sql)"
     ],
-    "GRANT CREATE ON SCHEMA public TO PUBLIC": [
-        "grants on schema public: ovasabi_app has CREATE (sql/policies/schema.sql)"
+    "GRANT CREATE ON SCHEMA public TO PUBLIC, ovasabi_app": [
+        "grants on schema public: PUBLIC has CREATE, ovasabi_app has CREATE (sql/policies/schema.sql)"
     ],
     "ALTER ROLE ovasabi_app BYPASSRLS": ["role ovasabi_app has BYPASSRLS (sql/policies/schema.sql)"],
     "ALTER ROLE ovasabi_search CREATEROLE": ["role ovasabi_search has CREATEROLE (sql/policies/schema.sql)"],

@@ -217,7 +217,7 @@ async def test_a_poll_touches_two_months_of_a_stream_at_most_and_follows_its_ind
         plan = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) {_SQL['changed']}", *args))
         leaves = await leaves_of(connection)
         await connection.execute("ROLLBACK")
-    scans = [node for node in nodes(plan) if "Relation Name" in node]
+    scans = [node for node in nodes(plan) if node.get("Relation Name", "").startswith("service_event")]
     assert 1 <= len(scans) <= 2 * len(STREAMS) < len(leaves)
     months = {f"{months:%Y%m}" for months in _months([now])}
     assert {scan["Relation Name"][-6:] for scan in scans} <= months

@@ -8,6 +8,7 @@ from tests.integration.kernel.fixtures import admin
 
 OF_THE_PLATFORM = {
     "alembic_version": "the migrations of the database",
+    "log_epoch": "the servers that the log of the database has been on",
     "api_key": "a key is looked up before its campaign is known",
     "campaign_directory": "where each campaign is",
     "entity_type": "the same for all campaigns",

@@ -21,7 +21,7 @@ def tree(root: Path, **texts: str) -> Path:
     for name, text in texts.items():
         file = root / f"{name.replace('__', '/')}.sql"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        file.write_text(f"{text}\nSELECT 1;\n")
     return root
 
 
@@ -83,10 +83,10 @@ def test_a_change_makes_the_object_and_what_requires_it_out_of_date_and_nothing_
     root = tree(tmp_path, a="-- a", b="-- b\n-- requires: a", c="-- c\n-- requires: b", d="-- d")
     before = hashes(root)
     assert list(before) in (["a", "d", "b", "c"], ["a", "b", "c", "d"], ["d", "a", "b", "c"])
-    (root / "a.sql").write_text("-- another a")
+    (root / "a.sql").write_text("-- another a\nSELECT 1;")
     after = hashes(root)
     assert {name for name in before if before[name] != after[name]} == {"a", "b", "c"}
-    (root / "c.sql").write_text("-- another c\n-- requires: b")
+    (root / "c.sql").write_text("-- another c\n-- requires: b\nSELECT 1;")
     assert {name for name, hash in hashes(root).items() if hash != after[name]} == {"c"}
 
 
@@ -95,6 +95,22 @@ def test_what_requires_itself_or_what_is_not_there_is_refused(tmp_path: Path) ->
         hashes(tree(tmp_path / "one", a="-- a\n-- requires: ids/gone"))
     with pytest.raises(DeclarationError, match=r"Objects of sql/ require each other: (a → b → a|b → a → b)"):
         hashes(tree(tmp_path / "two", a="-- a\n-- requires: b", b="-- b\n-- requires: a"))
+
+
+def test_a_file_that_was_emptied_renamed_or_copied_is_refused(tmp_path: Path) -> None:
+    made = "-- a\nCREATE FUNCTION next_id() RETURNS int LANGUAGE sql AS 'SELECT 1';"
+    root = tree(tmp_path / "emptied", ids__next_id=made)
+    for text in ("", "\n", "-- Only a sentence.\n-- requires: nothing\n"):
+        (root / "ids" / "next_id.sql").write_text(text)
+        with pytest.raises(DeclarationError, match=r"^sql/ids/next_id\.sql has no statement\.$"):
+            hashes(root)
+    with pytest.raises(DeclarationError, match=r"sql/b\.sql requires ids/nextid, which does not exist") as refused:
+        hashes(tree(tmp_path / "renamed", ids__next_id=made, b="-- b\n-- requires: ids/nextid"))
+    assert refused.value.hint == "Did you mean ids/next_id?"
+    with pytest.raises(
+        DeclarationError, match=r"sql/copy\.sql and sql/ids/next_id\.sql are both responsible for next_id"
+    ):
+        hashes(tree(tmp_path / "copied", ids__next_id=made, copy=made))
 
 
 def test_what_locks_tables_is_applied_by_itself_and_behind_all_others() -> None:

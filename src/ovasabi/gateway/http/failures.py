@@ -1,7 +1,6 @@
 """Error responses over HTTP: problem details and a status, without revealing internal details."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 
 import msgspec
 
@@ -26,7 +25,7 @@ class RequestInfo(msgspec.Struct, frozen=True):
 def failure(request: RequestInfo, error: Exception) -> HttpResponse:
     """Returns the error response for any exception; internal errors are logged."""
     if isinstance(error, WrongMethod):
-        return refused(request, 405, HTTPStatus(405).phrase, {"allow": error.allowed})
+        return _response(request, _unsupported(request, error.allowed), 405, {"allow": error.allowed})
     public = public_error(error, f"{request.method} {request.path}", request.correlation_id)
     return _response(request, public, _status(request, public))
 
@@ -37,6 +36,12 @@ def refused(request: RequestInfo, status: int, detail: str, headers: Mapping[str
         return _response(request, NoRoute(method=request.method, path=request.path))
     bad_request = BadRequest(problem=f"The request was refused: {(detail or 'it is malformed').rstrip('.')}.")
     return _response(request, bad_request, status, headers)
+
+
+def _unsupported(request: RequestInfo, allowed: str) -> BadRequest:
+    others = [verb for verb in allowed.split(", ") if verb not in ("HEAD", "OPTIONS")]
+    hint = f"Use {' or '.join(others)}." if others else None
+    return BadRequest(problem=f"{request.path} does not support {request.method}.", hint=hint)
 
 
 def _status(request: RequestInfo, error: OvasabiError) -> int | None:

@@ -306,6 +306,9 @@ def _check_beside(of: EntityType, others: Mapping[str, EntityType]) -> None:
         if other.table_name == of.table_name:
             problem = f"{of.name} and {other.name} in {where} have the same table, {of.table_name}."
             raise DeclarationError(problem, hint='Name another table, such as table="detail".')
+        if (other.service, other.action("create")) == (of.service, of.action("create")):
+            problem = f"{of.name} and {other.name} in {where} have the same events, {of.event_type('create')}."
+            raise DeclarationError(problem, hint='Name another table, such as table="detail".')
 
 
 def _default(field: Field) -> Any:

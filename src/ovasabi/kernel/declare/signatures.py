@@ -18,7 +18,8 @@ from ovasabi.kernel.declare.methods import OPERATION, READING, Declared, Method,
 def own_methods(cls: type, subject: Subject) -> list[Method]:
     """Returns the methods that a class declares by decorator, by name; long ones only if operations are available."""
     found = inspect.getmembers(cls, lambda member: inspect.isfunction(member) and hasattr(member, "__declared__"))
-    methods = [_method(cls, subject, name, function) for name, function in found if not _is_internal(function)]
+    methods = [_method(cls, subject, name, function) for name, function in found]  # which also checks internal ones
+    methods = [method for method in methods if method.move is None or not method.move.internal]
     return [method for method in methods if method.operation is not MethodKind.LONG or OPERATION in declared]
 
 
@@ -44,7 +45,7 @@ def _method(cls: type, subject: Subject, name: str, function: Callable[..., Any]
             raise DeclarationError(f"{what} is a long method without a parameter for its progress.")
         rest = rest[:-1]  # the last parameter is its progress
         doc += f"\n\nReturns an operation immediately. {_result_text(returned)}"
-    request = _request(what, declaration.operation, on_entity, rest)
+    request = None if _is_internal(function) else _request(what, declaration.operation, on_entity, rest)
     return Method(
         subject=subject,
         name=name.rstrip("_"),

@@ -8,7 +8,7 @@ from itertools import count
 
 import msgspec
 
-from ovasabi.database.connection import Database, Row
+from ovasabi.database.connection import Database
 from ovasabi.database.pools import Pool
 from ovasabi.database.sql import load
 from ovasabi.kernel.batching.batcher import Batcher, Limits
@@ -31,7 +31,10 @@ _SQL = load(__file__)
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A moment of the database: the snapshot of the transactions that had ended, the time, and the log's epoch."""
+    """A moment of the database: the snapshot of the transactions that had ended, the time, and the log's epoch.
+
+    The epoch may be an earlier one, as far as it was known: then all later transactions count as unseen.
+    """
 
     snapshot: str
     at: datetime
@@ -56,8 +59,7 @@ class Moment(msgspec.Struct, frozen=True):
         If the server was restored from a backup, or its clock was changed, it is not: its log may have changed too.
         """
         next_xid, other_next_xid = (int(moment.snapshot.split(":")[1]) for moment in (self, other))
-        same_epoch = self.epoch == other.epoch
-        return same_epoch and next_xid <= other_next_xid and abs(other.at - self.at) < _MAX_CLOCK_CHANGE
+        return next_xid <= other_next_xid and abs(other.at - self.at) < _MAX_CLOCK_CHANGE
 
     def _position(self, xid: str) -> str:
         return str(packed(self.epoch, int(xid)))
@@ -82,6 +84,7 @@ class Generations:
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
+        self._epoch = 0
         self._numbers = count(1)
         self._last_polls: OrderedDict[int, LastPoll] = OrderedDict()
         self._batcher: Batcher[int, int] = Batcher(self._poll, _POLL_LIMITS)
@@ -94,7 +97,7 @@ class Generations:
         started_at, requested = self._clock(), set(campaigns)
         # This uses the default pool: in the pool for searches, it would wait for them.
         (row,) = await read(self._database, _SQL["now"])
-        now = _moment(row)
+        now = Moment(row["snapshot"], row["at"], self._epoch)
         last_polls = {
             campaign: last for campaign in requested if (last := self._recent(campaign)) and last.moment.precedes(now)
         }
@@ -118,15 +121,13 @@ class Generations:
             self._database, _SQL["changed"], scope_of(*last_polls), campaigns, first, last, list(STREAMS),
             *_months(last.moment.at for last in last_polls.values()), pool=Pool.FOLLOW_INDEX,
         )  # fmt: skip
-        return _moment(row), set(row["changed"])
+        self._epoch = row["epoch"] or 0
+        moved = {campaign for campaign, last in last_polls.items() if last.moment.epoch != self._epoch}
+        return Moment(row["snapshot"], row["at"], self._epoch), moved | set(row["changed"])
 
     def _recent(self, campaign: int) -> LastPoll | None:
         last = self._last_polls.get(campaign)
         return last if last is not None and self._clock() - last.started_at < MAX_AGE_SECONDS else None
-
-
-def _moment(row: Row) -> Moment:
-    return Moment(row["snapshot"], row["at"], max(row["epochs"]))
 
 
 def _months(polled_at: Iterable[datetime]) -> tuple[datetime, datetime]:

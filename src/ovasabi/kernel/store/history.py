@@ -72,8 +72,8 @@ async def _events(database: Database, cls: type[E], id: int, first: datetime, la
 def _in_order(rows: Sequence[Row]) -> list[Row]:
     """Returns the events in the order in which they happened.
 
-    That is the order of the log, except that of two concurrent transactions the first in the log may have been the last
-    to change the entity. Its versions tell.
+    That is the order of their ids, which are taken behind the lock of the row that they change. Where a clock was set
+    back before ids kept up with it, the versions tell.
     """
     versions = iter(sorted((row for row in rows if row["version"] is not None), key=lambda row: row["version"]))
     return [row if row["version"] is None else next(versions) for row in rows]

@@ -58,7 +58,7 @@ async def restore(
                 progress("Checking that everything is there.")
                 await _verify(url, manifest)
     except tools.ToolFailed as error:
-        raise RestoreFailed(problem=str(error)) from error
+        raise RestoreFailed(problem=str(error), hint=error.hint) from error
     except TimeoutError as error:
         raise RestoreFailed(problem=f"it was not complete within {seconds / 60:,.0f} minutes") from error
     return manifest

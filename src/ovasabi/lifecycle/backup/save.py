@@ -45,7 +45,7 @@ async def save(
     except TimeoutError as error:
         raise BackupFailed(problem=f"it was not complete within {seconds / 60:,.0f} minutes") from error
     except tools.ToolFailed as error:
-        raise BackupFailed(problem=str(error)) from error
+        raise BackupFailed(problem=str(error), hint=error.hint) from error
     except OSError as error:
         raise BackupFailed(problem=f"{directory} cannot be written ({error.strerror or error})") from error
 

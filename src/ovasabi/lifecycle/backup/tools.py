@@ -19,7 +19,11 @@ _ENDS_WITHIN = 10.0
 
 
 class ToolFailed(Exception):
-    """A tool is missing, or it failed; the message is the last of what it said."""
+    """A tool is missing, or it failed; the message is the last of what it said, and the hint what to do."""
+
+    def __init__(self, problem: str, hint: str | None = None) -> None:
+        super().__init__(problem)
+        self.hint = hint
 
 
 def version_of(program: Path) -> str | None:
@@ -47,7 +51,8 @@ def tool(name: str, major: int, *, embedded: bool) -> tuple[Path, str]:
         version = version_of(folder / name)
         if version is not None and version.partition(".")[0] == str(major):
             return folder / name, version
-    raise ToolFailed(f"{name} of PostgreSQL {major} is not installed")
+    hint = f"Install it (on Debian: postgresql-client-{major}), or add the directory that contains it to PATH."
+    raise ToolFailed(f"{name} of PostgreSQL {major} is not installed", hint)
 
 
 async def run(program: Path, url: str, arguments: Sequence[str | Path]) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from ovasabi.kernel.call.context import current
+from ovasabi.kernel.call.errors import KeyReused
 from ovasabi.kernel.call.transaction import atomically
 from ovasabi.kernel.call.verb import running_verb
 from ovasabi.kernel.declare.methods import Call, MethodKind, Resource, read
@@ -75,15 +76,17 @@ class Operations(EntityService[Operation]):
         operations.
         """
         request = "null" if call.request is None else msgspec.json.encode(call.request).decode()
-        digest = hashlib.sha256(f"{call.target}\0{request}".encode()).hexdigest()
-        values = {"kind": call.method.id, "request_digest": digest}
+        digest, digest_before = _digest(call.target, _given(call.request)), _digest(call.target, request)
 
         async def write() -> Operation:
             async with locked(self.database, f"operation start {call.key or digest}"):
                 known = call.key is not None and await request_of(self.database, call.key) is not None
                 if not known and await work.waiting(self.database) >= UNFINISHED_AT_MOST:
                     raise TooMany(most=UNFINISHED_AT_MOST)
-                operation = await self.repository.create(values, key=call.key)
+                try:
+                    operation = await self._accepted(call, digest)
+                except KeyReused:  # perhaps the same request, from before its digest was made like this
+                    operation = await self._accepted(call, digest_before)
                 if not known:
                     await work.add(self.database, operation.id, call.method.subject.label, call.target, request)
                 return operation
@@ -91,6 +94,9 @@ class Operations(EntityService[Operation]):
         operation = await atomically(self.database, write)
         self.wake_up.set()
         return operation
+
+    async def _accepted(self, call: Call, digest: str) -> Operation:
+        return await self.repository.create({"kind": call.method.id, "request_digest": digest}, key=call.key)
 
     @move(from_=[QUEUED], to=RUNNING, internal=True)
     async def start(self, operation: Operation) -> Values:
@@ -160,3 +166,19 @@ class Operations(EntityService[Operation]):
             return changed
 
         return await atomically(self.database, write)
+
+
+def _given(request: Any) -> str:
+    """Returns the values of a request that differ from their defaults, so that a further field does not change them."""
+    fields = msgspec.structs.fields(request) if isinstance(request, msgspec.Struct) else ()
+    values = {field.name: getattr(request, field.name) for field in fields}
+    given = {field.name: values[field.name] for field in fields if values[field.name] != _default(field)}
+    return msgspec.json.encode(given, order="sorted").decode()
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
+def _digest(target: str | None, request: str) -> str:
+    return hashlib.sha256(f"{target}\0{request}".encode()).hexdigest()

@@ -156,6 +156,7 @@ def test_a_field_that_cannot_be_is_refused(declare: Any, field: Any, problem: st
         ({"plural": "content"}, "samplething (content) and content (contents"),
         ({"name": "contents"}, "contents (samplethings) and content (contents"),
         ({"folder": "content"}, "samplething and content in ovasabi.services.content.entity have the same table"),
+        ({"folder": "content", "table": "master"}, "have the same events, content:create:v1:success."),
         ({"title": "missing"}, "samplething has no field 'missing', which its title or a natural key names."),
         (
             {"title": "maybe"},

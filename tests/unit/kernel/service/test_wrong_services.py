@@ -230,6 +230,13 @@ def test_a_move_leads_from_states_in_which_an_entity_can_be(arguments: str, prob
     assert problem in refusal(method("self, gadget: Samplegadget", decorator=f"@move({arguments})"))
 
 
+def test_a_move_that_only_the_service_makes_is_checked_as_well() -> None:
+    for signature, returns in (("self", "None"), ("self, ask: Ask", "None"), ("self, gadget: Samplegadget", "int")):
+        told = refusal(method(signature, returns, "@move(from_=[OFF], to=ON, internal=True)"))
+        assert told.startswith("Samplegadgets.act is a move, so it")
+    run(method("self, gadget: Samplegadget, one: int, two: str", "None", "@move(from_=[OFF], to=ON, internal=True)"))
+
+
 def test_a_service_that_creates_entities_in_any_state_can_move_them_from_any() -> None:
     prepare = "async def prepare(self, drafts: Any) -> Any:\n    return drafts\n"
     run(prepare + method("self, gadget: Samplegadget", decorator="@move(from_=[GONE], to=ON)"))

@@ -26,6 +26,7 @@ BUILDERS = {
     "kernel/transfer/line_decoder.py": "of SQLite: the lines that one import has seen",
     "lifecycle/catalog.py": "grants, owners and policies as the catalog names them, quoted by PostgreSQL itself",
     "lifecycle/declared_schema.py": "checks and indexes of declared columns, for migrations",
+    "lifecycle/log_holders.py": "the text of a statement for the operator, which is not sent",
     "lifecycle/migrations.py": "SET takes no parameters; the role, the limits and the declared names are constants",
     "lifecycle/replication.py": "SET takes no parameters; the role is a constant",
     "lifecycle/server_number.py": "SET takes no parameters; the role is a constant",

@@ -41,8 +41,9 @@ def test_a_tool_of_another_version_or_none_is_not_taken(
 ) -> None:
     program(tmp_path, script)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(tools.ToolFailed, match="pg_dump of PostgreSQL 11 is not installed"):
+    with pytest.raises(tools.ToolFailed, match="pg_dump of PostgreSQL 11 is not installed") as failed:
         tools.tool("pg_dump", 11, embedded=False)
+    assert "postgresql-client-11" in str(failed.value.hint)
 
 
 async def test_the_password_is_in_neither_the_arguments_nor_the_message(

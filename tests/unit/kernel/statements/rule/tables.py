@@ -26,8 +26,8 @@ UNSCOPED = {
     "api_key": "a key is looked up before its campaign is known",
     "campaign_directory": "a campaign is looked up before there is a scope",
     "alembic_version": "the migration that the database is at",
-    "id_clock": "the sequence of ids",
     "log_epoch": "the log of all campaigns has the same epochs",
+    "id_clock": "the sequence of ids",
     "sql_object": "which text of each object was applied",
 }
 """Tables that hold no row of a campaign, and why."""

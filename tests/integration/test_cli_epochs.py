@@ -1,0 +1,49 @@
+"""The commands see that the log has moved, begin a new epoch, and tell of it; one begins an epoch by hand."""
+
+import json
+
+from ovasabi.kernel.events.cursors import epoch_of, parse_cursor
+from ovasabi.lifecycle import log_epochs
+from tests.integration.kernel.fixtures import admin, make_campaign, pools
+from tests.integration.kernel.test_log_epochs import all_events, epochs
+from tests.integration.kernel.watching_fixtures import titles, write
+from tests.integration.test_cli_commands import run
+
+BEFORE = "4711-890616592048128"
+"""A cursor as the version before issued it."""
+
+
+async def told(url: str) -> dict[str, object]:
+    """What `status` tells of the log."""
+    answer = await run("status", "--json", OVASABI_DATABASE_URL=url, OVASABI_HOME="/nonexistent")
+    return {name: value for name, value in json.loads(answer.stdout).items() if name.startswith(("log_", "feed_"))}
+
+
+async def test_migrate_begins_an_epoch_for_a_log_that_moved_and_status_tells(migrated_url: str) -> None:
+    async with pools(migrated_url) as database:
+        campaign = await make_campaign(database)
+        await write(database, campaign, "before")
+        cursor = (await all_events(database, campaign))[-1].cursor
+    await log_epochs.arrive(migrated_url)
+    assert await told(migrated_url) == {"log_epoch": 0, "log_moved": None, "feed_held_by": []}
+    async with admin(migrated_url) as connection:
+        await connection.execute("UPDATE log_epoch SET server = server + 1")
+    assert (await told(migrated_url))["log_moved"] == "The database is on another server."
+    answer = await run("migrate", OVASABI_DATABASE_URL=migrated_url)
+    assert answer.returncode == 0, answer.stderr
+    assert "The database is on another server. The event log begins a new epoch" in answer.stderr
+    assert await told(migrated_url) == {
+        "log_epoch": (await epochs(migrated_url))[-1], "log_moved": None, "feed_held_by": [],
+    }  # fmt: skip
+    answer = await run("events", "new-epoch", "--reason", "by hand", OVASABI_DATABASE_URL=migrated_url)
+    assert answer.returncode == 0, answer.stderr
+    assert f"in epoch {(await epochs(migrated_url))[-1]};" in answer.stderr
+    assert len(await epochs(migrated_url)) == 3
+    async with pools(migrated_url) as database:
+        await write(database, campaign, "after")
+        assert titles(await all_events(database, campaign, cursor)) == ["after"]
+
+
+def test_a_cursor_of_the_version_before_is_one_of_the_first_epoch() -> None:
+    assert parse_cursor(BEFORE) == (4711, 890616592048128)
+    assert epoch_of(parse_cursor(BEFORE)) == 0
