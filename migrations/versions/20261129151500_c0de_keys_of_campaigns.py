@@ -5,7 +5,7 @@ from alembic import op
 from ovasabi.lifecycle.migrations import LOCK_TIMEOUT, run_files
 
 revision = "20261129151500_c0de"
-down_revision = "0008"
+down_revision = "20261129154800_c10d"
 branch_labels = None
 depends_on = None
 

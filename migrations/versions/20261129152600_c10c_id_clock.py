@@ -5,7 +5,7 @@ from alembic import op
 from ovasabi.lifecycle.migrations import run_files
 
 revision = "20261129152600_c10c"
-down_revision = "20261129160000_d1c7"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

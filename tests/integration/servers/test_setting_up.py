@@ -43,12 +43,15 @@ async def test_migrate_sets_up_all_servers_and_can_be_run_again(urls: tuple[str,
     assert status["servers"] == {str(OTHER): "replication running"}
     async with admin(urls[1]) as connection:
         assert await connection.fetchval("SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'") == 0
-    exchanged = environment(urls[0], f"{OTHER + 1}={urls[1]}", tmp_path)
-    refused = await run_async("migrate", env=exchanged)
+
+
+async def test_a_server_keeps_its_number(place: Place, tmp_path: Path) -> None:
+    shards = f"{OTHER + 1}={place.other.url()}"
+    refused = await run_async("migrate", env=environment(place.home.url(), shards, tmp_path))
     assert refused.returncode != 0
     assert f"a server the number {OTHER + 1}, but its ids have the number {OTHER}" in refused.stderr
     with pytest.raises(StartError, match=f"its ids have the number {OTHER}"):
-        await runtime.check(urls[0], Settings(home=tmp_path, shards=exchanged["OVASABI_SHARDS"]))
+        await runtime.check(place.home.url(), Settings(home=tmp_path, shards=shards))
 
 
 async def test_lines_are_imported_on_the_server_of_their_campaign(place: Place, tmp_path: Path) -> None:

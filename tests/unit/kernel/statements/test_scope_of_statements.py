@@ -83,7 +83,10 @@ GUARDED = {
         "system/campaign/directory.sql: enter",
         "system/campaign/directory.sql: entry",
         "system/campaign/directory.sql: find",
+        "system/campaign/directory.sql: known",
+        "system/campaign/directory.sql: loads",
         "system/campaign/directory.sql: settle",
+        "system/campaign/directory.sql: shard",
     },
 }
 """Tables without a scope whose rows are about campaigns: all statements that name them, each looked at by hand."""
