@@ -126,6 +126,9 @@ async def test_lists_of_campaigns_have_those_of_all_servers_in_one_order(place: 
             if not token:
                 break
         assert found == expected
+    refused = await place.client.get("/v1/campaigns", params={"order_by": "kind"})
+    assert (refused.status_code, refused.json()["field"]) == (400, "order_by")
+    assert "several servers" in refused.json()["detail"]
     hits = (await ok(place.client.get("/v1/campaigns:search", params={"q": "title", "page_size": 100})))["hits"]
     assert set(wanted) <= {hit["entity"]["slug"] for hit in hits}
 

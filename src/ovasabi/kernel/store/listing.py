@@ -70,7 +70,7 @@ async def list_pages(repositories: Sequence[Repository[E]], request: ListRequest
     pages = [await list_page(repository, request) for repository in repositories]
     of, campaign = repositories[0].of, current_campaign()
     order = _parse_order(of, request.order_by)
-    if order.base is str:
+    if isinstance(order.base, type) and issubclass(order.base, str):
         problem = "Campaigns on several servers can be ordered by numbers and times only."
         raise InvalidValue(field="order_by", problem=problem, hint="Servers may order texts differently.")
     found = [item for page in pages for item in page.items]
