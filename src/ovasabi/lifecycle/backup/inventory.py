@@ -83,8 +83,8 @@ async def inventory_of(connection: asyncpg.Connection) -> Inventory:
     return Inventory(
         revisions=sorted(state.revisions),
         changed=sorted(state.changed()),
-        extensions=await _names(connection, "extensions"),
-        roles=[name for name in await _names(connection, "roles") if name not in ROLES],
+        extensions=await _names(connection, _SQL["extensions"]),
+        roles=[name for name in await _names(connection, _SQL["roles"]) if name not in ROLES],
         members=members,
         sequences={row["name"]: row["value"] for row in await connection.fetch(_SQL["sequences"])},
         tables={row["name"]: await _table(connection, row["sql"]) for row in await connection.fetch(_SQL["counting"])},
@@ -106,8 +106,8 @@ async def drop_objects(connection: asyncpg.Connection) -> None:
 async def lacking(connection: asyncpg.Connection, wanted: Inventory) -> tuple[list[str], list[str]]:
     """Returns the extensions and the roles that a server lacks to hold an inventory, besides our own roles."""
     return (
-        await _names(connection, "unavailable", wanted.extensions),
-        await _names(connection, "absent", wanted.roles),
+        await _names(connection, _SQL["unavailable"], wanted.extensions),
+        await _names(connection, _SQL["absent"], wanted.roles),
     )
 
 
@@ -153,4 +153,4 @@ async def _table(connection: asyncpg.Connection, counting: str) -> Table:
 
 
 async def _names(connection: asyncpg.Connection, statement: str, *arguments: list[str]) -> list[str]:
-    return [row["name"] for row in await connection.fetch(_SQL[statement], *arguments)]
+    return [row["name"] for row in await connection.fetch(statement, *arguments)]
