@@ -94,7 +94,8 @@ def test_the_declared_schema_holds_the_same_columns(declare) -> None:
     of = declare(Sampleprobe)
     table = metadata_of({"sampleprobe": of}).tables["service_sampleprobe_main"]
     kept = {"campaign_id", "created_at", "master_id", "metadata", "updated_at", "deleted_at", "search_vector"}
-    assert set(table.c.keys()) == kept | {field.column for field in of.fields}
+    of_references = {"platform_campaign_id"}  # user_id refers to the platform
+    assert set(table.c.keys()) == kept | of_references | {field.column for field in of.fields}
     assert [column.name for column in table.primary_key] == ["campaign_id", "created_at", "master_id"]
     assert "secret" not in table.c
     assert table.c.secret_hash.type.length == 255
