@@ -1,7 +1,4 @@
-"""Methods, moves and rules that could not be called as they are declared are refused when the program starts.
-
-Each case is the body of a service's class as somebody might write it; it was accepted once, or ended in a stack trace.
-"""
+"""Methods, moves and rules that could not be called as they are declared are refused when the program starts."""
 
 import gc
 import sys
