@@ -47,3 +47,9 @@ def translated(error: Exception, *, late: bool = False) -> Exception:
         reason = "no connection could be made" if isinstance(error, NotSent) else "the connection was lost or refused"
         return DatabaseUnavailable(reason=reason)
     return error
+
+
+def is_servers(error: BaseException | None) -> bool:
+    """Returns whether a statement failed because of the server, its files or its objects, whatever its rows are."""
+    # Access rules and missing objects (42), system errors (58), internal errors (XX).
+    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] in ("42", "58", "XX")

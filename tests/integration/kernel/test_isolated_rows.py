@@ -224,6 +224,10 @@ class Rejects:
 @pytest.mark.parametrize("size", [1, 7, 100])
 async def test_a_line_that_is_refused_is_rejected_and_the_others_are_imported(faulty: Faulty, size: int) -> None:
     lasting = [state for state in QUICK if state[:2] != "53"]  # a server without memory is waited for
+    if (
+        size == 1
+    ):  # of a row by itself it cannot be told whether a missing grant, say, is its own fault: the import ends
+        lasting = [state for state in lasting if state[:2] not in ("42", "58", "XX")]
     texts = [text for state in lasting for text in (f"fault:{state}", "")]
     rows = [
         Row(Line(n, b"", n), NewEntity({"title": f"{size} {n}", "body": text}, key=f"import {size} {n}"))
@@ -237,8 +241,10 @@ async def test_a_line_that_is_refused_is_rejected_and_the_others_are_imported(fa
     assert [number for number, _ in rejects.refused] == [row.line.number for row in rows[::2]]
 
 
-async def test_an_import_that_no_row_can_pass_ends_with_the_error(faulty: Faulty) -> None:
-    rows = [Row(Line(n, b"", n), NewEntity({"title": "t", "body": "fault:XX000"}, key=f"none {n}")) for n in range(9)]
-    with within(faulty.home), pytest.raises(OvasabiError) as caught:
-        await Importer(faulty.service, Rejects()).run(iter([Batch(rows, [], 9)]))
-    assert caught.value.code == "internal"
+@pytest.mark.parametrize("size", [1, 9])
+async def test_an_import_that_no_row_can_pass_ends_with_the_error(faulty: Faulty, size: int) -> None:
+    drafts = [NewEntity({"title": "t", "body": "fault:XX000"}, key=f"none {n}") for n in range(size)]
+    rows = [Row(Line(n, b"", n), draft) for n, draft in enumerate(drafts)]
+    with within(faulty.home), pytest.raises(asyncpg.PostgresError) as caught:
+        await Importer(faulty.service, Rejects()).run(iter([Batch(rows, [], size)]))
+    assert caught.value.sqlstate == "XX000"

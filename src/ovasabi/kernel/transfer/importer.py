@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from ovasabi.database.failures import transient
+from ovasabi.database.failures import is_servers, transient
 from ovasabi.database.retry import Policy, retry
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.call.context import deadline
@@ -185,8 +185,9 @@ class Importer:
             # A lost lease or an unavailable database does not make the row invalid.
             if isinstance(refusal, LeaseLost) or refusal.kind.transient:
                 raise refusal
-        if len(refusals) == len(drafts) > 1 and all(refusal.kind is Kind.INTERNAL for refusal in refusals):
-            raise refusals[0]  # not the fault of any row
+        faults = [refusal for refusal in refusals if refusal.kind is Kind.INTERNAL]
+        if faults and len(faults) == len(drafts) and (len(faults) > 1 or is_servers(faults[0].__cause__)):
+            raise faults[0].__cause__ or faults[0]  # not the fault of any row
         return [results[index] for index in range(len(drafts))]
 
     async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
