@@ -224,9 +224,7 @@ class Rejects:
 @pytest.mark.parametrize("size", [1, 7, 100])
 async def test_a_line_that_is_refused_is_rejected_and_the_others_are_imported(faulty: Faulty, size: int) -> None:
     lasting = [state for state in QUICK if state[:2] != "53"]  # a server without memory is waited for
-    if (
-        size == 1
-    ):  # of a row by itself it cannot be told whether a missing grant, say, is its own fault: the import ends
+    if size == 1:  # a row by itself may not be at fault for a missing grant, say: the import ends
         lasting = [state for state in lasting if state[:2] not in ("42", "58", "XX")]
     texts = [text for state in lasting for text in (f"fault:{state}", "")]
     rows = [
