@@ -24,7 +24,7 @@ from benchmarks.rows import drafts
 from ovasabi import runtime
 from ovasabi.codegen.proto.writing import text_of
 from ovasabi.discovery import discover
-from ovasabi.gateway.admission import Caller, admitted, perform
+from ovasabi.gateway.admission import Caller, perform, serve
 from ovasabi.gateway.contract.openapi.document import document
 from ovasabi.gateway.contract.protobuf.contract import Contract, Rpc, contract_of
 from ovasabi.gateway.grpc.responses import answering
@@ -81,7 +81,11 @@ class Ways:
 
     async def context(self, method: Method) -> Context:
         """The context that the ways below the gateway run in."""
-        return await admitted(self._platform, self._caller(), method, CAMPAIGN)
+
+        async def itself(context: Context) -> Context:
+            return context
+
+        return await serve(self._platform, self._caller(), method, CAMPAIGN, itself)
 
     def kernel(self, call: Call) -> Ready:
         """What the kernel does for it; for what is nothing of the kernel's, the function alone."""
@@ -103,8 +107,9 @@ class Ways:
         """As a door does it: the caller admitted, the call performed."""
 
         async def ask() -> Any:
-            with acting(await admitted(self._platform, self._caller(), call.method, CAMPAIGN)):
-                return await perform(self._platform, call)
+            return await serve(
+                self._platform, self._caller(), call.method, CAMPAIGN, lambda _: perform(self._platform, call)
+            )
 
         return ask
 

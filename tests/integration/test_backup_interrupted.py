@@ -41,6 +41,8 @@ async def start(command: str, url: str, backup: Path, limit: int | None = None) 
         *limited, sys.executable, "-m", "ovasabi", command, str(backup),
         env=environment | {"OVASABI_DATABASE_URL": url.replace("postgres@", f"postgres:{PASSWORD}@")},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        # Processes that a shell starts in the background ignore SIGINT, and so would those that they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
