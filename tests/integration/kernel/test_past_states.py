@@ -1,6 +1,6 @@
 """A past state is folded in the order in which it came about, whatever the clock said at the time."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -63,3 +63,12 @@ async def test_the_state_at_a_time_is_that_of_the_last_event_until_then(
         for minutes, (title, version, count) in expected.items():
             found = await state_at(database, Content, made.id, made.created_at + timedelta(minutes=minutes))
             assert (found.title, found.version, found.comment_count) == (title, version, count), minutes
+
+
+async def test_the_end_of_time_is_a_time_like_any_other(database: Database, campaign: int) -> None:
+    repository = contents(database)
+    with within(campaign):
+        made = await repository.create({"title": "a"})
+        for year in (2999, 9999):
+            at = datetime(year, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+            assert (await state_at(database, Content, made.id, at)).title == "a"

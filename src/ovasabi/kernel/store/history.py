@@ -1,7 +1,7 @@
 """The past of an entity, rebuilt from its events: its state after its creation, or at a point in time."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from ovasabi.kernel.declare.metadata import derived, merge
 
 E = TypeVar("E", bound=Entity)
 
+_LATEST = datetime.max.replace(tzinfo=UTC)
 _CLOCK_CHANGE = timedelta(days=1)
 """By how much clocks may have been set back while the log was written, before ids kept its times from going back."""
 
@@ -60,7 +61,8 @@ async def state_at(database: Database, cls: type[E], id: int, at: datetime) -> E
     Raises EntityNotFound if it did not exist or was deleted at that time. An event is taken to be at least as late as
     those before it, also if the clock was set back in between.
     """
-    rows = await _events(database, cls, id, id_time(id) - _CLOCK_CHANGE, at + _CLOCK_CHANGE)
+    last = min(at, _LATEST - _CLOCK_CHANGE) + _CLOCK_CHANGE
+    rows = await _events(database, cls, id, id_time(id) - _CLOCK_CHANGE, last)
     return _entity(cls, id, _until(at, _in_order(rows)), at)
 
 
