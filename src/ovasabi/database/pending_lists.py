@@ -5,6 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 
+import asyncpg
+
 from ovasabi.database.sql import load
 from ovasabi.errors import OvasabiError
 
@@ -71,5 +73,5 @@ class PendingLists:
     async def _merge_one(self, table: str) -> None:
         try:
             await self._merge(table)
-        except OvasabiError as error:
+        except (OvasabiError, asyncpg.PostgresError) as error:
             log.warning("the pending lists of %s were not merged, which a write will do: %s", table, error)

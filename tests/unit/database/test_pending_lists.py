@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+import asyncpg
 import pytest
 
 from ovasabi.database import pending_lists
@@ -61,13 +62,18 @@ async def test_lists_are_merged_one_after_another_and_each_once_while_it_waits()
     assert (server.merged, server.most) == (["a", "b", "c"], 1)
 
 
-async def test_a_failure_is_logged_and_the_next_list_is_merged(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "failure", [DatabaseUnavailable(reason="the server is stopping"), asyncpg.InsufficientPrivilegeError("told")]
+)
+async def test_a_failure_is_logged_and_the_next_list_is_merged(
+    caplog: pytest.LogCaptureFixture, failure: Exception
+) -> None:
     merged: list[str] = []
 
     async def merge(table: str) -> None:
         merged.append(table)
         if table == "a":
-            raise DatabaseUnavailable(reason="the server is stopping")
+            raise failure
 
     lists = PendingLists(merge)
     with caplog.at_level(logging.WARNING, "ovasabi.database"):
