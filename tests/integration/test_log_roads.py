@@ -44,19 +44,36 @@ async def test_a_dump_restored_into_another_server(here: Machine, version: str) 
     await arrived(new, journey, reason=OTHER_SERVER)
 
 
+async def upgraded(here: Machine, old: Server, new: Server) -> bool:
+    """Runs `pg_upgrade`; false if PostgreSQL refuses because the new release is of an earlier date than the old one."""
+    try:
+        await new.tool(
+            "pg_upgrade", f"--old-bindir={old.binaries}", f"--old-datadir={old.data}", f"--new-datadir={new.data}",
+            "--username=postgres", f"--socketdir={here.folder}",
+            "--old-options=-c max_locks_per_transaction=512", "--new-options=-c max_locks_per_transaction=512",
+        )  # fmt: skip
+    except AssertionError:
+        reasons = [log.read_text() for log in new.data.glob("pg_upgrade_output.d/*/log/*.log")]
+        # Releases since November 2026 (15.20) keep this with each column; those before them do not know it.
+        if not any('unrecognized parameter "pg_attver"' in reason for reason in reasons):
+            raise
+        return False
+    return True
+
+
 @pytest.mark.parametrize(("before", "after"), [("18", "18"), ("15", "18"), ("15", "15")])
 async def test_pg_upgrade(here: Machine, before: str, after: str) -> None:
     old, new = await here.migrated("old", before), here.server("new", after)
     journey = await departing(old)
     await old.stop()
     await new.create()
-    await new.tool(
-        "pg_upgrade", f"--old-bindir={old.binaries}", f"--old-datadir={old.data}", f"--new-datadir={new.data}",
-        "--username=postgres", f"--socketdir={here.folder}",
-        "--old-options=-c max_locks_per_transaction=512", "--new-options=-c max_locks_per_transaction=512",
-    )  # fmt: skip
-    await new.start()
-    await arrived(new, journey, reason=OTHER_SERVER)
+    if await upgraded(here, old, new):
+        await new.start()
+        await arrived(new, journey, reason=OTHER_SERVER)
+    else:
+        assert before != after
+        await old.start()
+        await arrived(old, journey, reason=None)
 
 
 async def standby_of(primary: Server, standby: Server) -> None:
