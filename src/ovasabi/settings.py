@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ovasabi.errors import SettingsError
@@ -93,6 +93,14 @@ class Settings(BaseSettings):
     operations: int = Field(default=4, ge=0, le=64)
     months_ahead: int = Field(default=2, ge=0, le=120)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("shards")
+    @classmethod
+    def _apart_from_home(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        number = info.data.get("server_number")
+        if number and any(entry.startswith(f"{number}=") for entry in SHARD.split(value.get_secret_value())):
+            raise ValueError(f"the number {number} is that of the home server, in OVASABI_SERVER_NUMBER")
+        return value
 
     def number_of(self, server: int) -> int:
         """Returns the number that the ids of a server have: of home, which is 0 in the directory, its own setting."""

@@ -36,11 +36,14 @@ async def check(url: str, number: int, *, of_home: bool = True) -> None:
     if not of_home:
         problem = f"OVASABI_SHARDS gives a server the number {number}, but its ids have the number {state['number']}."
         raise StartError(problem=problem, hint="Every server must keep its number. Check the URLs in OVASABI_SHARDS.")
-    hint = f"Set OVASABI_SERVER_NUMBER to {state['number']} if this is the right database. "
+    hint = (
+        f"Set OVASABI_SERVER_NUMBER to {state['number']} if this is the right database, and not one of OVASABI_SHARDS."
+    )
     raise StartError(
         problem=f"OVASABI_SERVER_NUMBER is {number}, but the ids of this database have the number {state['number']}.",
-        hint=hint + ("The number of a database with ids cannot be changed." if state["used"] else _UNUSED),
+        hint=f"{hint} {_USED if state['used'] else _UNUSED}",
     )
 
 
+_USED = "The number of a database with ids cannot be changed."
 _UNUSED = "It has no ids yet: `ovasabi migrate` gives it the number of the setting."
