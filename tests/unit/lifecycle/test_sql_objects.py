@@ -117,7 +117,11 @@ def test_what_locks_tables_is_applied_by_itself_and_behind_all_others() -> None:
     late = [each.transaction != "shared" for each in objects()]
     assert late == sorted(late)
     for each in objects():
-        locks = re.search(r"^(CALL (secure|scope)_table|CREATE OR REPLACE TRIGGER| +COMMIT;)", each.text, re.M)
+        locks = re.search(
+            r"^(CALL (secure_table|scope_table|replaced_when_copied)\b|CREATE OR REPLACE TRIGGER| +COMMIT;)",
+            each.text,
+            re.M,
+        )
         assert (each.transaction != "shared") == (locks is not None or each.name == DROPPED), each.name
 
 
