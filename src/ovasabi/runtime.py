@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from ovasabi import __version__
+from ovasabi import __version__, server_states
 from ovasabi.database.connection import Database
 from ovasabi.database.sql import load
 from ovasabi.discovery import discover
@@ -120,17 +120,8 @@ async def check(url: str, settings: Settings) -> None:
             await _check(each)
             await server_number.check(each, number, of_home=False)
             await log_epochs.settle(each, log.warning)
-            await _check_subscription(each, number)
-
-
-async def _check_subscription(url: str, number: int) -> None:
-    connection = await _connected(url)
-    try:
-        if (await replication.state_of(connection)).state == "missing":
-            problem = f"Server {number} does not have the platform's rows."
-            raise StartError(problem=problem, hint="Run: ovasabi migrate")
-    finally:
-        await connection.close()
+            async with _connection(url) as home, _connection(each) as server:
+                await server_states.check(home, server, number)
 
 
 async def _check(url: str) -> None:
@@ -201,22 +192,10 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
                 report |= await log_epochs.state(connection)
         report["feed_held_by"] = [str(each) for each in await log_holders.holders(connection.fetch)]
         if settings.shard_urls:
-            report["servers"] = {number: await _server(each) for number, each in settings.shard_urls.items()}
+            servers = await server_states.states_of(connection, settings.shard_urls)
+            report |= server_states.reported(servers)
+            report["next_step"] = report["next_step"] or server_states.next_step(servers)
         return report
-    finally:
-        await connection.close()
-
-
-async def _server(url: str) -> str:
-    """Returns the state of a server other than home in a few words: whether the platform's rows arrive there."""
-    try:
-        connection = await asyncpg.connect(url, timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return "unavailable"
-    try:
-        if history().pending((await sql_objects.state_of(connection)).revisions):
-            return "not migrated"
-        return f"replication {(await replication.state_of(connection)).state}"
     finally:
         await connection.close()
 
@@ -235,22 +214,24 @@ def _changed(state: sql_objects.State) -> list[str]:
     return [f"{difference.what} (sql/{name}.sql)" for name, differences in found for difference in differences]
 
 
-async def _connected(url: str) -> asyncpg.Connection:
+@asynccontextmanager
+async def _connection(url: str) -> AsyncIterator[asyncpg.Connection]:
     try:
-        return await asyncpg.connect(url, timeout=10)
+        connection = await asyncpg.connect(url, timeout=10)
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
     except asyncpg.PostgresError as error:
         problem = f"The database refuses the connection: {error}."
         raise StartError(problem=problem, hint="Check OVASABI_DATABASE_URL.") from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def _state(url: str) -> sql_objects.State:
-    connection = await _connected(url)
-    try:
+    async with _connection(url) as connection:
         return await sql_objects.state_of(connection)
-    finally:
-        await connection.close()
 
 
 async def _operator_key(database: Database, file: Path) -> str | None:

@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from ovasabi.cli.home import Home
 from ovasabi.errors import StartError
 from ovasabi.lifecycle.revisions import renumber
 from ovasabi.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from ovasabi.servers import Databases
 
 
 @click.command()
@@ -29,20 +33,25 @@ from ovasabi.settings import Settings, load_settings
     "--renumber", "files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Give a migration of your own a new id, if a release has one with the same id. Can be repeated.",
 )  # fmt: skip
-def migrate(plan: bool, message: str | None, files: tuple[Path, ...]) -> None:
+@click.option(
+    "--give-up-lost", is_flag=True,
+    help="Free the slugs of campaigns that a server of OVASABI_SHARDS lost when it was restored.",
+)  # fmt: skip
+def migrate(plan: bool, message: str | None, files: tuple[Path, ...], give_up_lost: bool) -> None:
     """Migrate the database schema to this version, and create the partitions of the months ahead.
 
     Uses OVASABI_DATABASE_URL if it is set, and otherwise the embedded database, which is started if necessary.
     """
-    if plan + (message is not None) + bool(files) > 1:
-        raise click.UsageError("--plan, --new and --renumber cannot be used together.")
+    if plan + (message is not None) + bool(files) + give_up_lost > 1:
+        raise click.UsageError("--plan, --new, --renumber and --give-up-lost cannot be used together.")
     if files:
         click.echo(_renumber(files))
         return
     settings = load_settings()
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # hides Alembic's own output
         warnings.simplefilter("ignore")
-        outcome = asyncio.run(_plan(settings) if plan else _new(settings, message) if message else _upgrade(settings))
+        work = _plan(settings) if plan else _new(settings, message) if message else _upgrade(settings, give_up_lost)
+        outcome = asyncio.run(work)
     click.echo(outcome)
 
 
@@ -56,7 +65,11 @@ def _renumber(files: tuple[Path, ...]) -> str:
 
 
 async def _plan(settings: Settings) -> str:
+    import asyncpg
+
+    from ovasabi import server_states
     from ovasabi.gateway.contract.checks import discovered
+    from ovasabi.kernel.service.shards import HOME
     from ovasabi.lifecycle import migrations
     from ovasabi.servers import urls_of
 
@@ -64,19 +77,30 @@ async def _plan(settings: Settings) -> str:
     async with _plannable(settings) as url:
         if not settings.shard_urls:
             return (await migrations.plan(url)).strip() or "nothing to do"
-        plans = []
+        plans = {}
         for number, each in urls_of(url, settings).items():
             await _check_connection(each)
-            plans.append(f"-- server {number}\n{(await migrations.plan(each)).strip() or '-- nothing to do'}")
-        return "\n\n".join(plans)
+            plans[number] = (await migrations.plan(each)).strip()
+        home = await asyncpg.connect(url, timeout=10)
+        try:
+            states = await server_states.states_of(home, settings.shard_urls)
+        finally:
+            await home.close()
+        for number, state in states.items():
+            if state.remedy == server_states.MIGRATE:
+                plans[number] += f"\n-- the replication of the platform's rows is set up again: {state.text}"
+        return "\n\n".join(
+            f"-- server {number}{' (home)' if number == HOME else ''}\n{plan.strip() or '-- nothing to do'}"
+            for number, plan in plans.items()
+        )
 
 
-async def _upgrade(settings: Settings) -> str:
-    from ovasabi.database.connection import Database
+async def _upgrade(settings: Settings, give_up_lost: bool) -> str:
     from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.service.shards import HOME
     from ovasabi.lifecycle import log_epochs, migrations, partitions, replication, server_number, sql_objects
-    from ovasabi.servers import urls_of
+    from ovasabi.servers import opened, urls_of
+    from ovasabi.system.campaign import directory
 
     discovered()
     created = 0
@@ -86,15 +110,31 @@ async def _upgrade(settings: Settings) -> str:
             await migrations.upgrade(url, progress=say)
             await server_number.settle(url, settings.number_of(number), of_home=number == HOME)
             await log_epochs.settle(url, say)
-            database = await Database(url, readers=1, writers=1).open()
-            try:
-                created += await partitions.complete(database, settings.months_ahead)
-            finally:
-                await database.close()
         await replication.connect(urls_of(home, settings), HOME, say)
+        async with opened(home, settings) as databases:
+            for number, database in databases.items():
+                created += await partitions.complete(database, settings.months_ahead)
+                await directory.reconcile(databases[HOME], database, number)
+                await _tell_lost(databases, number, give_up_lost)
         for name in await sql_objects.tables_missing(home):
             say(f"no migration creates the table of {name}: run `ovasabi migrate --new {name}`")
     return f"The schema is at {' and '.join(migrations.heads())}; partitions created: {created}."
+
+
+async def _tell_lost(databases: "Databases", number: int, give_up: bool) -> None:
+    from ovasabi.kernel.service.shards import HOME
+    from ovasabi.system.campaign import directory
+
+    home, server = databases[HOME], databases[number]
+    if give_up:
+        if given_up := await directory.give_up(home, server, number):
+            say(f"given up, because server {number} has lost them: the campaigns {', '.join(given_up)}")
+    elif lost := await directory.lost(home.read, server.read, number):
+        what = "a campaign" if len(lost) == 1 else f"{len(lost):,} campaigns"
+        say(
+            f"server {number} lacks {what} of the directory, see `ovasabi status`: restore a newer backup of it, or run"
+        )
+        say("  ovasabi migrate --give-up-lost")
 
 
 async def _new(settings: Settings, message: str) -> str:

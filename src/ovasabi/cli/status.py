@@ -27,6 +27,7 @@ DATABASE_FIELDS = (
     "next_step",
     "campaigns",
     "servers",
+    "campaigns_lost",
     "leaves",
     "log_epoch",
     "log_moved",

@@ -10,6 +10,7 @@ from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.batching.concurrency import ALL
 from ovasabi.kernel.batching.deadlines import ending_at
 from ovasabi.kernel.call.context import PLATFORM, Context, Principal, acting, current_campaign
+from ovasabi.kernel.call.errors import EntityNotFound
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Watched
 from ovasabi.kernel.service import Served, ServiceRegistry
 from ovasabi.kernel.store.registry import EntityRegistry
@@ -128,6 +129,8 @@ async def _targeted(registry: ServiceRegistry, call: Call) -> Call:
     if call.method.resource is not Resource.ITSELF:
         return call
     page = await EntityRegistry(registry.database).list(type="campaign", page_size=1, deleted=True)
+    if not page.records:  # its server was restored a moment ago, and the directory is not settled yet
+        raise EntityNotFound(type="campaign", reference=current_campaign())
     return msgspec.structs.replace(call, target=str(page.records[0].id))
 
 

@@ -1,110 +1,112 @@
-"""The platform's rows (users, keys) on the servers of campaigns: set up with PostgreSQL's own logical replication.
-
-Home publishes them; every other server subscribes. So references to users are checked where the campaign is, and an
-operation sees that its key was revoked. Nothing but the subscription writes these rows there.
-"""
+"""The subscription of a server to the platform's rows, and its replication slot at home."""
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import asyncpg
 import msgspec
 
-from ovasabi.database.roles import OWNER_ROLE
 from ovasabi.database.sql import load
 from ovasabi.errors import StartError
+from ovasabi.lifecycle.replication import lost
+from ovasabi.lifecycle.replication.state import cut_off, state_of, worker_of
+from ovasabi.settings import password_of
 
 _SQL = load(__file__)
-SHARED = ("api_key", "master")
-"""What is published besides the tables of the platform's entities: of the registry, the rows of the platform."""
-SLOT = "ovasabi_"
-"""How the names of replication slots at home begin; the number of home's database and that of the server follow."""
-STATEMENT_TIMEOUT = "60s"
 COPY_SECONDS = 60.0
 """How long to wait until a new subscription has copied the rows that there are."""
+RELEASE_SECONDS = 10.0
+"""How long a replication slot may still be in use after its subscription ended."""
 
 
-class Subscribed(msgspec.Struct, frozen=True):
-    """The state of a server's subscription to the platform's rows."""
+class Servers(msgspec.Struct, frozen=True):
+    """Home, as the login and as the owner of the tables, and another server, which finds home at a URL."""
 
-    state: str
-    """running, copying, not running, disabled or missing."""
-    ready: bool
+    publisher: asyncpg.Connection
+    owner: asyncpg.Connection
+    subscriber: asyncpg.Connection
+    number: int
+    home: str
 
 
-async def connect(urls: Mapping[int, str], home: int, say: Callable[[str], None]) -> None:
-    """Sets up the replication from home to all other servers, or brings it up to date; waits for the first copy."""
-    if len(urls) == 1:
-        return
-    publisher = await _connected(urls[home])
+class System(msgspec.Struct, frozen=True):
+    """A database: that of its PostgreSQL server, and its own number."""
+
+    server: int
+    database: int
+
+
+async def system_of(connection: asyncpg.Connection) -> System:
+    """Returns which PostgreSQL server a connection is to, and which of its databases."""
+    (row,) = await connection.fetch(_SQL["system"])
+    return System(**row)
+
+
+async def settle(of: Servers, added: frozenset[str], say: Callable[[str], None]) -> None:
+    """Lets a server subscribe, or brings its subscription up to date; waits until the rows have arrived.
+
+    It begins anew if changes would be missing: home was restored, or did not publish a table in between (`added`).
+    """
     try:
-        await _publish(publisher)
-        (system,) = await publisher.fetch(_SQL["system"])
-        for number in urls.keys() - {home}:
-            subscriber = await _connected(urls[number])
-            try:
-                if (await subscriber.fetch(_SQL["system"]))[0]["server"] == system["server"]:
-                    problem = f"Server {number} is a database of the home server, which cannot replicate to itself."
-                    raise StartError(problem=problem, hint="Use another PostgreSQL server in OVASABI_SHARDS.")
-                await _subscribe(subscriber, urls[home], number, f"{SLOT}{system['database']}_{number}", say)
-            finally:
-                await subscriber.close()
-    finally:
-        await publisher.close()
-
-
-async def state_of(connection: asyncpg.Connection) -> Subscribed:
-    """Returns the state of the server that a connection is to."""
-    rows = await connection.fetch(_SQL["subscribed"])
-    if not rows:
-        return Subscribed("missing", ready=False)
-    (row,) = rows
-    if not row["enabled"]:
-        return Subscribed("disabled", ready=False)
-    if not row["running"]:
-        return Subscribed("not running", ready=False)
-    return Subscribed("copying" if row["copying"] else "running", ready=not row["copying"])
-
-
-async def _publish(connection: asyncpg.Connection) -> None:
-    (row,) = await connection.fetch(_SQL["publishable"])
-    if not row["logical"]:
-        raise StartError(
-            problem="The home server cannot replicate the platform's rows: its wal_level is not logical.",
-            hint="Set wal_level = logical in its configuration and restart it.",
-        )
-    wanted = sorted([*SHARED, *row["tables"]])
-    published = await connection.fetch(_SQL["published"])
-    if not published or published[0]["tables"] != wanted:
-        await connection.execute(f"SET ROLE {OWNER_ROLE}")
-        await connection.execute(await connection.fetchval(_SQL["publish"], wanted, bool(published)))
-        await connection.execute("RESET ROLE")
-
-
-async def _subscribe(
-    connection: asyncpg.Connection, home: str, number: int, slot: str, say: Callable[[str], None]
-) -> None:
-    try:
-        if await connection.fetch(_SQL["subscribed"]):
-            await connection.execute(await connection.fetchval(_SQL["reconnect"], home))
-            await connection.execute(_SQL["refresh"])
+        worker = await worker_of(of.subscriber)
+        if worker is not None and not added & set(worker.tables) and await cut_off(worker, of.publisher) is None:
+            await _renew(of)
         else:
-            say(f"copying the platform's rows to server {number}")
-            await connection.execute(await connection.fetchval(_SQL["subscribe"], home, slot))
+            await _begin(of, say)
     except asyncpg.PostgresError as error:
-        problem = f"Server {number} cannot subscribe to the platform's rows: {str(error).rstrip('.')}."
-        hint = "Its login must be a superuser, and it must reach the home server at the same URL."
-        raise StartError(problem=problem, hint=hint) from error
-    end = time.monotonic() + COPY_SECONDS
-    while not (await state_of(connection)).ready:
+        raise _refused(of, error) from error
+    await _arrived(of)
+
+
+async def _renew(of: Servers) -> None:
+    await of.subscriber.execute(await of.subscriber.fetchval(_SQL["reconnect"], of.home))
+    await of.subscriber.execute(_SQL["enable"])
+    await of.subscriber.execute(_SQL["refresh"])
+
+
+async def _begin(of: Servers, say: Callable[[str], None]) -> None:
+    missed = await lost.lost_at(of.owner, of.subscriber, of.number)
+    if await worker_of(of.subscriber) is not None:
+        for statement in ("disable", "leave", "unsubscribe"):
+            await of.subscriber.execute(_SQL[statement])
+    await _release(of)
+    await lost.forget(missed, of.owner, of.subscriber, of.number, say)
+    say(f"copying the platform's rows to server {of.number}")
+    home, own = await system_of(of.publisher), await system_of(of.subscriber)
+    # A server that was replaced by a restored copy of it cannot take the changes of that copy: its slot is another.
+    slot = f"ovasabi_{home.database}_{own.server}_{own.database}_{of.number}"
+    await of.subscriber.execute(await of.subscriber.fetchval(_SQL["subscribe"], of.home, slot))
+
+
+async def _release(of: Servers) -> None:
+    """Drops the slots at home of this server before it was restored; raises StartError if one is in use."""
+    end = time.monotonic() + RELEASE_SECONDS
+    while used := [row for row in await of.publisher.fetch(_SQL["slots"], of.number) if row["active"]]:
         if time.monotonic() > end:
-            state = (await state_of(connection)).state
-            problem = f"The platform's rows do not arrive at server {number}: its subscription is {state}."
-            raise StartError(problem=problem, hint="The log of that server says why.")
+            problem = f"Another server takes part as server {of.number}"
+            problem += f", from {used[0]['address']}." if used[0]["address"] else "."
+            hint = "Stop it, or drop its subscription ovasabi_platform. Then run: ovasabi migrate"
+            raise StartError(problem=problem, hint=hint)
+        await asyncio.sleep(0.1)
+    await of.publisher.execute(_SQL["release"], of.number)
+
+
+async def _arrived(of: Servers) -> None:
+    end = time.monotonic() + COPY_SECONDS
+    while not (found := await state_of(of.subscriber, of.publisher)).ready:
+        if time.monotonic() > end or found.state == "failing":
+            problem = f"The platform's rows do not arrive at server {of.number}: {found}."
+            raise StartError(problem=problem, hint=f"The log of server {of.number} says why.")
         await asyncio.sleep(0.1)
 
 
-async def _connected(url: str) -> asyncpg.Connection:
-    settings = {"statement_timeout": STATEMENT_TIMEOUT, "application_name": "ovasabi migrate"}
-    return await asyncpg.connect(url, timeout=10, server_settings=settings)
+def _refused(of: Servers, error: asyncpg.PostgresError) -> StartError:
+    said, password = str(error).rstrip("."), password_of(of.home)
+    problem = f"Server {of.number} cannot subscribe to the platform's rows: "
+    problem += f"{said.replace(password, '***') if password else said}."
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        hint = f"The login must be a superuser on server {of.number}, and have REPLICATION on the home server."
+    else:
+        hint = f"Server {of.number} must reach the home server at OVASABI_DATABASE_URL."
+    return StartError(problem=problem, hint=hint)

@@ -1,24 +1,4 @@
--- The platform's rows on the other servers: PostgreSQL's own logical replication, from home.
-
--- name: publishable
--- The tables of entities of the platform, and whether the server can publish changes.
--- scope: none
-SELECT current_setting('wal_level') = 'logical' AS logical,
-       ARRAY(SELECT table_name FROM entity_type WHERE scope = 'global' ORDER BY table_name)::text[] AS tables
-
--- name: published
--- The tables of the publication; no row if there is none.
--- scope: none
-SELECT ARRAY(SELECT c.relname FROM pg_publication_rel AS r JOIN pg_class AS c ON c.oid = r.prrelid WHERE r.prpubid = p.oid
-             ORDER BY c.relname COLLATE "C")::text[] AS tables
-FROM pg_publication AS p WHERE p.pubname = 'ovasabi_platform'
-
--- name: publish
--- The statement that creates the publication, or sets its tables. $1 tables, $2 whether it exists.
--- scope: none
-SELECT CASE WHEN $2 THEN 'ALTER PUBLICATION ovasabi_platform SET TABLE ' ELSE 'CREATE PUBLICATION ovasabi_platform FOR TABLE ' END
-       || string_agg(format('public.%I', name) || CASE name WHEN 'master' THEN ' WHERE (campaign_id = 0)' ELSE '' END, ', ' ORDER BY name) AS sql
-FROM unnest($1::text[]) AS name
+-- The subscription of a server to the platform's rows, and its replication slot at home.
 
 -- name: subscribe
 -- The statement that creates the subscription of this server. $1 the URL of home, $2 the name of the slot.
@@ -31,20 +11,50 @@ SELECT format('CREATE SUBSCRIPTION ovasabi_platform CONNECTION %L PUBLICATION ov
 -- scope: none
 SELECT format('ALTER SUBSCRIPTION ovasabi_platform CONNECTION %L', $1::text) AS sql
 
+-- name: enable
+-- Goes on with a subscription that was disabled.
+-- scope: none
+ALTER SUBSCRIPTION ovasabi_platform ENABLE
+
 -- name: refresh
 -- Subscribes to tables that were published since.
 -- scope: none
 ALTER SUBSCRIPTION ovasabi_platform REFRESH PUBLICATION
 
+-- name: disable
+-- Ends the workers of a subscription.
+-- scope: none
+ALTER SUBSCRIPTION ovasabi_platform DISABLE
+
+-- name: leave
+-- Leaves the slot of a subscription alone: it may be at a home that is gone.
+-- scope: none
+ALTER SUBSCRIPTION ovasabi_platform SET (slot_name = NONE)
+
+-- name: unsubscribe
+-- Drops a subscription that has no slot.
+-- scope: none
+DROP SUBSCRIPTION ovasabi_platform
+
 -- name: system
 -- Which PostgreSQL server this is, and which of its databases.
 -- scope: none
-SELECT system_identifier AS server, (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database FROM pg_control_system()
+SELECT system_identifier AS server, (SELECT oid::bigint FROM pg_database WHERE datname = current_database()) AS database FROM pg_control_system()
 
--- name: subscribed
--- The state of this server's subscription: no row if there is none. A table is ready when its rows have been copied.
+-- name: slots
+-- The slots at home of a server, of any database and PostgreSQL server that has had its number. $1 the number.
 -- scope: none
-SELECT s.subenabled AS enabled, t.pid IS NOT NULL AS running,
-       (SELECT count(*) FROM pg_subscription_rel AS r WHERE r.srsubid = s.oid AND r.srsubstate NOT IN ('r', 's'))::int AS copying
-FROM pg_stat_subscription AS t RIGHT JOIN pg_subscription AS s ON t.subid = s.oid AND t.relid IS NULL
-WHERE s.subname = 'ovasabi_platform' AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+SELECT s.slot_name::text AS name, s.active, (SELECT host(r.client_addr) FROM pg_stat_replication AS r WHERE r.pid = s.active_pid) AS address
+FROM pg_replication_slots AS s
+WHERE s.database = current_database() AND s.plugin = 'pgoutput' AND s.slot_name ~ format('^ovasabi_[0-9]+_([0-9]+_[0-9]+_)?%s$', $1::int)
+
+-- name: release
+-- Drops the slots at home of a server, and those of its copies of tables that were interrupted. $1 the number.
+-- scope: none
+WITH slots AS MATERIALIZED (
+  SELECT s.slot_name AS name, substring(s.slot_name FROM '^ovasabi_[0-9]+_([0-9]+)_[0-9]+_') AS server FROM pg_replication_slots AS s
+  WHERE s.database = current_database() AND s.plugin = 'pgoutput' AND s.slot_name ~ format('^ovasabi_[0-9]+_([0-9]+_[0-9]+_)?%s$', $1::int))
+SELECT pg_drop_replication_slot(d.name) FROM (
+  SELECT name FROM slots
+  UNION SELECT c.slot_name FROM pg_replication_slots AS c JOIN slots AS s ON c.slot_name ~ format('^pg_[0-9]+_sync_[0-9]+_%s$', s.server)
+  WHERE c.database = current_database() AND NOT c.active) AS d

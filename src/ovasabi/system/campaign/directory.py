@@ -10,7 +10,8 @@ import heapq
 import logging
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -21,6 +22,7 @@ from ovasabi.kernel.call.context import CLIENT_KEY, PLATFORM, current
 from ovasabi.kernel.call.errors import EntityNotFound, KeyTaken
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.service.shards import HOME
+from ovasabi.system.campaign.errors import CampaignLost
 
 CACHED_SECONDS = 5.0
 ABANDONED_SECONDS = 600.0
@@ -35,6 +37,10 @@ _cache: dict[tuple[str, str], tuple[float, int]] = {}
 _shards: dict[tuple[str, int], int] = {}
 
 
+Fetching = Callable[..., Awaitable[Sequence[Any]]]
+"""Reads rows from a database: of a connection, or of pools."""
+
+
 class Entry(msgspec.Struct, frozen=True):
     """A new campaign's entry: its number and server, and whether the campaign is still to be created."""
 
@@ -44,7 +50,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 async def number_of(database: Database, slug_or_number: str, *, deleted: bool = False) -> int:
-    """Returns the number of an existing campaign; raises EntityNotFound if there is none.
+    """Returns the number of an existing campaign; raises EntityNotFound if there is none, CampaignLost if it was lost.
 
     Slugs begin with a letter, so a slug is never mistaken for a number. With `deleted`, deleted campaigns are found
     too, for the few methods that apply to them.
@@ -60,6 +66,9 @@ async def number_of(database: Database, slug_or_number: str, *, deleted: bool = 
     if not rows:
         _cache.pop(key, None)
         raise EntityNotFound(type="campaign", reference=slug_or_number)
+    if rows[0]["lost"]:
+        _cache.pop(key, None)
+        raise CampaignLost(campaign=slug_or_number, shard=rows[0]["shard"])
     _shards[database.url, rows[0]["number"]] = rows[0]["shard"]
     if deleted:
         return int(rows[0]["number"])
@@ -163,9 +172,9 @@ async def settle(database: Database, shard: Database, number: int) -> None:
 
 
 async def reconcile(database: Database, shard: Database, number: int = HOME) -> int:
-    """Settles what interrupted calls, or a version without a directory, left behind in the entries of a server.
+    """Settles what interrupted calls, a restore, or a version without a directory, left behind in a server's entries.
 
-    Returns how many.
+    Returns how many. Campaigns that the server lacks are marked as lost; they are found again when they are back.
     """
     unsettled = [row["number"] for row in await database.read(_SQL["abandoned"], ABANDONED_SECONDS, number)]
     last = 0
@@ -177,7 +186,31 @@ async def reconcile(database: Database, shard: Database, number: int = HOME) -> 
             await settle(database, shard, campaign)
         except KeyTaken:
             log.warning("campaign %d has the slug of another campaign", campaign)
+    if missing := await database.write(_SQL["lose"], [*await lost(database.read, shard.read, number)]):
+        log.warning("server %d has lost the campaigns %s", number, ", ".join(row["slug"] for row in missing))
     return len(unsettled)
+
+
+async def lost(home: Fetching, shard: Fetching, number: int) -> dict[int, str]:
+    """Returns the campaigns, with their slugs, that the directory has on a server, but which the server lacks.
+
+    A server that was restored has lost those that were created after its backup.
+    """
+    expected = {row["number"]: row["slug"] for row in await home(_SQL["expected"], number)}
+    last = 0
+    while expected and (rows := await shard(_SQL["entities"], scope_of(PLATFORM), PLATFORM, last, _PAGE)):
+        for row in rows:
+            expected.pop(row["number"], None)
+        last = rows[-1]["number"]
+    return expected
+
+
+async def give_up(database: Database, shard: Database, number: int) -> list[str]:
+    """Deletes the campaigns that a server has lost from the directory, so that their slugs are free; returns these."""
+    given_up = await lost(database.read, shard.read, number)
+    for campaign in given_up:
+        await settle(database, shard, campaign)
+    return [*given_up.values()]
 
 
 async def _differing(database: Database, entities: Sequence[Row], shard: int) -> list[int]:
@@ -187,7 +220,9 @@ async def _differing(database: Database, entities: Sequence[Row], shard: int) ->
     for row in rows:
         if row["missing"]:
             found = by_number[row["number"]]
-            await database.write(_SQL["adopt"], found["number"], found["slug"], _state(found["deleted"]), shard)
+            values = found["number"], found["slug"], _state(found["deleted"]), shard
+            if not await database.write(_SQL["adopt"], *values):
+                log.warning("campaign %d of server %d has the slug of another campaign", found["number"], shard)
     return [row["number"] for row in rows]
 
 

@@ -1,10 +1,10 @@
 -- The directory of campaigns, which is the platform's: their numbers and slugs, and where they are.
 
 -- name: find
--- A campaign by slug or number, one that is not deleted before others. $1 slug, $2 number, $3 whether deleted ones count.
+-- A campaign by slug or number, one that is neither deleted nor lost before others. $1 slug, $2 number, $3 whether deleted ones count.
 -- scope: none
-SELECT d.number, d.shard FROM campaign_directory AS d
-WHERE (d.slug = $1 OR d.number = $2) AND (d.state = 'active' OR ($3 AND d.state = 'deleted'))
+SELECT d.number, d.shard, d.state = 'lost' AS lost FROM campaign_directory AS d
+WHERE (d.slug = $1 OR d.number = $2) AND (d.state IN ('active', 'lost') OR ($3 AND d.state = 'deleted'))
 ORDER BY d.state, d.changed_at DESC LIMIT 1
 
 -- name: shard
@@ -83,6 +83,16 @@ SELECT u.number, d.number IS NULL AS missing FROM unnest($1::int[], $2::boolean[
 LEFT JOIN campaign_directory AS d ON d.number = u.number
 WHERE d.number IS NULL OR d.state <> CASE WHEN u.deleted THEN 'deleted' ELSE 'active' END
 
+-- name: expected
+-- The campaigns that a server should have. $1 server.
+-- scope: none
+SELECT d.number, d.slug FROM campaign_directory AS d WHERE d.shard = $1 AND d.state IN ('active', 'lost') ORDER BY d.number
+
+-- name: lose
+-- Marks campaigns as lost. $1 numbers. Returns the slugs of those that were not.
+-- scope: none
+UPDATE campaign_directory AS d SET state = 'lost', changed_at = clock_timestamp() WHERE d.number = ANY ($1::int[]) AND d.state = 'active' RETURNING d.slug
+
 -- name: abandoned
 -- The campaigns of a server whose creation was interrupted. $1 seconds since then, $2 server.
 -- scope: none
@@ -90,6 +100,6 @@ SELECT d.number FROM campaign_directory AS d
 WHERE d.shard = $2 AND d.state = 'creating' AND d.changed_at < clock_timestamp() - $1::float8 * interval '1 second'
 
 -- name: adopt
--- Enters a campaign that exists. $1 number, $2 slug, $3 state, $4 server.
+-- Enters a campaign that exists; no row if its slug is taken. $1 number, $2 slug, $3 state, $4 server.
 -- scope: none
-INSERT INTO campaign_directory (number, slug, state, shard) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+INSERT INTO campaign_directory (number, slug, state, shard) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING number

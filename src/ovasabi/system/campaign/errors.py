@@ -1,6 +1,6 @@
 """Errors of campaigns."""
 
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, such_as
 
 
 class NotOnPlatform(OvasabiError):
@@ -28,3 +28,13 @@ class NothingScheduled(OvasabiError):
     code = "nothing_scheduled"
     message = "The campaign cannot be scheduled: starts_at is not in the future."
     hint = "Set starts_at to a future time, or :activate the campaign now."
+
+
+class CampaignLost(OvasabiError):
+    """The directory has the campaign, but its server, which was restored from an earlier backup, does not."""
+
+    kind = Kind.UNAVAILABLE
+    code = "campaign_lost"
+    message = "The campaign {campaign} was lost when server {shard} was restored."
+    hint = "Restore a newer backup of that server, or give the campaign up: ovasabi migrate --give-up-lost"
+    example = such_as(campaign="python", shard=1)

@@ -25,6 +25,8 @@ from tests.unit.kernel.statements.rule.tables import FUNCTIONS, NAMING_ONLY, ROO
 PACKAGE = Path(ovasabi.__file__).parent
 
 THE_LOG = "the log of all campaigns has the same epochs: a position, and nothing of what is in an event"
+HIGHEST_NUMBER = "the highest number of all campaigns, and nothing of what is in them"
+REFUSED = "is refused: what it touches is not known"
 EXCEPTIONS = {
     ("system/operation/running.sql: due", "due_operations: called before the scope is set"): (
         "the one look over all campaigns: numbers, and nothing of what is in them"
@@ -48,10 +50,27 @@ EXCEPTIONS = {
     ("lifecycle/server_number.sql: catch_up", "service_event: read before the scope is set"): (
         "the owner looks for the newest time of all events, and sees nothing else of them"
     ),
-    ("lifecycle/replication.py: RESET ROLE", "role is set"): "the login alone may subscribe; no table is read",
-    ("lifecycle/replication.sql: refresh", "alter_subscription_stmt is refused: what it touches is not known"): (
-        "which tables are published is decided at home: those of the platform, and of the registry its rows"
-    ),
+    **{
+        (f"lifecycle/replication/subscription.sql: {name}", f"{what}_subscription_stmt {REFUSED}"): (
+            "which tables are published is decided at home: those of the platform, and of the registry its rows"
+        )
+        for name, what in {
+            "refresh": "alter",
+            "enable": "alter",
+            "disable": "alter",
+            "leave": "alter",
+            "unsubscribe": "drop",
+        }.items()
+    },
+    **{
+        (f"lifecycle/replication/lost.sql: {name}", "master: read before the scope is set"): (
+            "rows of the platform, which a server and home compare as their owners"
+        )
+        for name in ("ids", "lacks_id", "delete")
+    },
+    ("lifecycle/replication/lost.sql: draw_past", "campaign_number: the table is not known"): HIGHEST_NUMBER,
+    ("lifecycle/replication/lost.sql: newest", "service_campaign_main: its campaign is not bound"): HIGHEST_NUMBER,
+    ("lifecycle/replication/lost.sql: newest", "service_campaign_main: read before the scope is set"): HIGHEST_NUMBER,
     ("lifecycle/sql_objects.sql: column", "alter_table_stmt is refused: what it touches is not known"): (
         "a column of the record of objects, which has no campaign"
     ),
@@ -66,6 +85,11 @@ CAMPAIGN_IN: dict[str, int] = {
 """In which parameter the campaign is, where it is not the second."""
 GUARDED = {
     "api_key": {
+        "lifecycle/replication/lost.sql: drop_keys",
+        "lifecycle/replication/lost.sql: keys",
+        "lifecycle/replication/lost.sql: lacks_key",
+        "lifecycle/replication/lost.sql: revoke",
+        "lifecycle/replication/lost.sql: revoked",
         "security/keys.sql: find",
         "security/keys.sql: insert",
         "security/keys.sql: list",
@@ -82,9 +106,11 @@ GUARDED = {
         "system/campaign/directory.sql: differing",
         "system/campaign/directory.sql: enter",
         "system/campaign/directory.sql: entry",
+        "system/campaign/directory.sql: expected",
         "system/campaign/directory.sql: find",
         "system/campaign/directory.sql: known",
         "system/campaign/directory.sql: loads",
+        "system/campaign/directory.sql: lose",
         "system/campaign/directory.sql: settle",
         "system/campaign/directory.sql: shard",
     },

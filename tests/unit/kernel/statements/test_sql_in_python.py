@@ -28,7 +28,6 @@ BUILDERS = {
     "lifecycle/declared_schema.py": "checks and indexes of declared columns, for migrations",
     "lifecycle/log_holders.py": "the text of a statement for the operator, which is not sent",
     "lifecycle/migrations.py": "SET takes no parameters; the role, the limits and the declared names are constants",
-    "lifecycle/replication.py": "SET takes no parameters; the role is a constant",
     "lifecycle/server_number.py": "SET takes no parameters; the role is a constant",
     "lifecycle/sql_objects.py": "the text of a plan, to be read and run; names and hashes are of the tree",
     "services/content/reactions.py": "a filter of a list, not SQL",
