@@ -14,6 +14,7 @@ from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.kernel.service.shards import HOME
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Content
+from ovasabi.system.campaign import directory
 from tests.integration.gateway.conftest import serving
 from tests.integration.kernel.fixtures import eventually, pools
 from tests.integration.servers.conftest import OTHER, Place, new_campaign
@@ -165,6 +166,24 @@ async def test_deleted_campaigns_are_gone_and_come_back_wherever_they_are(place:
         assert (await place.client.get(f"{path}/contents")).status_code == 404
         await ok(place.client.post(f"{path}:restore"))
         await ok(place.client.get(f"{path}/contents"))
+
+
+async def test_a_campaign_that_its_server_has_lost_is_told_from_one_that_never_was(place: Place) -> None:
+    slug = f"s{uuid.uuid4().hex[:10]}"
+    entered = "INSERT INTO campaign_directory (number, slug, shard, state) VALUES ($1, $2, $3, 'active')"
+    await place.value(HOME, entered, await place.value(HOME, "SELECT nextval('campaign_number')::int"), slug, OTHER)
+    path = f"/v1/campaigns/{slug}"
+    assert (await place.client.get(path)).status_code == 404, "the directory is not settled yet"
+    async with pools(place.home.url()) as home, pools(place.other.url()) as other:
+        await directory.reconcile(home, other, OTHER)
+        for call in (place.client.get(path), place.client.post(f"{path}/contents", json={"title": "into the void"})):
+            refused = await call
+            assert (refused.status_code, refused.json()["code"]) == (503, "campaign_lost")
+        taken = await place.client.post("/v1/campaigns", json={"slug": slug, "title": "its slug is kept"})
+        assert taken.status_code == 409
+        assert await directory.give_up(home, other, OTHER) == [slug]
+    assert (await place.client.get(path)).status_code == 404
+    await ok(place.client.post("/v1/campaigns", json={"slug": slug, "title": "its slug is free"}), 201)
 
 
 async def test_a_transaction_does_not_write_to_two_servers(place: Place) -> None:

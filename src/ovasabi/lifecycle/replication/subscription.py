@@ -68,8 +68,9 @@ async def _renew(of: Servers) -> None:
 async def _begin(of: Servers, say: Callable[[str], None]) -> None:
     missed = await lost.lost_at(of.owner, of.subscriber, of.number)
     if await worker_of(of.subscriber) is not None:
-        for statement in ("disable", "leave", "unsubscribe"):
-            await of.subscriber.execute(_SQL[statement])
+        await of.subscriber.execute(_SQL["disable"])
+        await of.subscriber.execute(_SQL["leave"])
+        await of.subscriber.execute(_SQL["unsubscribe"])
     await _release(of)
     await lost.forget(missed, of.owner, of.subscriber, of.number, say)
     say(f"copying the platform's rows to server {of.number}")

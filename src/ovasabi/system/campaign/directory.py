@@ -187,6 +187,8 @@ async def reconcile(database: Database, shard: Database, number: int = HOME) -> 
         except KeyTaken:
             log.warning("campaign %d has the slug of another campaign", campaign)
     if missing := await database.write(_SQL["lose"], [*await lost(database.read, shard.read, number)]):
+        for row in missing:
+            forget(database, row["number"])
         log.warning("server %d has lost the campaigns %s", number, ", ".join(row["slug"] for row in missing))
     return len(unsettled)
 

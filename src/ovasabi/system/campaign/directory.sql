@@ -89,9 +89,10 @@ WHERE d.number IS NULL OR d.state <> CASE WHEN u.deleted THEN 'deleted' ELSE 'ac
 SELECT d.number, d.slug FROM campaign_directory AS d WHERE d.shard = $1 AND d.state IN ('active', 'lost') ORDER BY d.number
 
 -- name: lose
--- Marks campaigns as lost. $1 numbers. Returns the slugs of those that were not.
+-- Marks campaigns as lost. $1 numbers. Returns those that were not.
 -- scope: none
-UPDATE campaign_directory AS d SET state = 'lost', changed_at = clock_timestamp() WHERE d.number = ANY ($1::int[]) AND d.state = 'active' RETURNING d.slug
+UPDATE campaign_directory AS d SET state = 'lost', changed_at = clock_timestamp() WHERE d.number = ANY ($1::int[]) AND d.state = 'active'
+RETURNING d.number, d.slug
 
 -- name: abandoned
 -- The campaigns of a server whose creation was interrupted. $1 seconds since then, $2 server.
