@@ -81,5 +81,5 @@ async def test_a_server_that_was_not_set_up_is_not_served(urls: tuple[str, str],
     for number, url in enumerate(urls):
         env = environment(url, "", tmp_path) | {"OVASABI_SERVER_NUMBER": str(number)}
         assert (await run_async("migrate", env=env)).returncode == 0
-    with pytest.raises(StartError, match=f"Server {OTHER} does not have the platform's rows"):
+    with pytest.raises(StartError, match=f"Server {OTHER} does not get the platform's rows: it has no subscription"):
         await runtime.check(urls[0], Settings(home=tmp_path, shards=f"{OTHER}={urls[1]}"))
