@@ -41,9 +41,13 @@ def next_step(states: Mapping[int, ServerState]) -> str | None:
 
 
 async def check(home: asyncpg.Connection, server: asyncpg.Connection, number: int) -> None:
-    """Raises StartError if the platform's rows will never arrive at a server, unless `ovasabi migrate` is run."""
+    """Raises StartError if a server was not set up, or not since home was restored.
+
+    Before `ovasabi migrate`, the numbers of its campaigns could be used again. Replication that merely fails is told by
+    `ovasabi status`; the campaigns are served.
+    """
     worker = await state.worker_of(server)
-    reason = "it has no subscription" if worker is None else await state.cut_off(worker, home)
+    reason = "it has no subscription" if worker is None else await state.unknown_at(home, worker)
     if reason is not None:
         problem = f"Server {number} does not get the platform's rows: {reason}."
         raise StartError(problem=problem, hint=MIGRATE)

@@ -1,9 +1,14 @@
 """The replication of the platform's rows: what `ovasabi status` tells if it fails, and what `ovasabi migrate` mends."""
 
+import contextlib
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
+from ovasabi import runtime
+from ovasabi.errors import StartError
+from ovasabi.settings import Settings
 from tests.integration.kernel.fixtures import admin, eventually
 from tests.integration.servers.conftest import OTHER, Place
 from tests.integration.servers.restoring_fixtures import Installation, installed, soon
@@ -54,29 +59,32 @@ async def test_a_first_copy_that_fails_is_told_and_completed_later(of: Installat
     await of.agree()
 
 
-async def _gap(of: Installation, break_it: str, at: str, reason: str) -> None:
+async def _gap(of: Installation, break_it: str, at: str, reason: str, *, serves: bool) -> None:
     """What was changed while the replication was broken arrives after `migrate`."""
     async with admin(at) as connection:
         await connection.execute(break_it)
     user, key = await of.user(), await of.key()
     report = await soon(of.status, reason)
     assert (report["ready"], report["next_step"]) == (False, "Run: ovasabi migrate")
+    served = contextlib.nullcontext() if serves else pytest.raises(StartError, match="does not get the platform's rows")
+    with served:
+        await runtime.check(of.home, Settings(home=of.folder, shards=f"{OTHER}={of.shard}"))
     await of.migrate()
     await of.agree()
     assert (await of.status())["ready"], (user, key)
 
 
 async def test_a_subscription_that_was_disabled_goes_on(of: Installation) -> None:
-    await _gap(of, "ALTER SUBSCRIPTION ovasabi_platform DISABLE", of.shard, "disabled")
+    await _gap(of, "ALTER SUBSCRIPTION ovasabi_platform DISABLE", of.shard, "disabled", serves=True)
 
 
 async def test_a_publication_that_was_dropped_is_made_again(of: Installation) -> None:
-    await _gap(of, "DROP PUBLICATION ovasabi_platform", of.home, "failing (home does not publish them)")
+    await _gap(of, "DROP PUBLICATION ovasabi_platform", of.home, "failing (home does not publish them)", serves=False)
 
 
 async def test_a_table_that_was_not_published_for_a_while_is_copied_again(of: Installation) -> None:
     dropped = "ALTER PUBLICATION ovasabi_platform DROP TABLE api_key"
-    await _gap(of, dropped, of.home, "failing (home does not publish api_key)")
+    await _gap(of, dropped, of.home, "failing (home does not publish api_key)", serves=True)
 
 
 async def test_a_slot_that_is_missing_at_home_is_made_again(of: Installation) -> None:
@@ -89,7 +97,7 @@ async def test_a_slot_that_is_missing_at_home_is_made_again(of: Installation) ->
         await eventually(unused)
         await home.execute(f"SELECT pg_drop_replication_slot(slot_name) {SLOTS}")
         await shard.execute("ALTER SUBSCRIPTION ovasabi_platform ENABLE")
-    await _gap(of, "SELECT 1", of.home, "failing (its replication slot is missing at home)")
+    await _gap(of, "SELECT 1", of.home, "failing (its replication slot is missing at home)", serves=False)
 
 
 async def test_a_server_that_cannot_reach_home_is_told_and_follows_it_to_another_address(of: Installation) -> None:

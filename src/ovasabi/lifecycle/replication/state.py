@@ -84,14 +84,19 @@ async def worker_of(subscriber: asyncpg.Connection) -> Worker | None:
 
 async def cut_off(worker: Worker, home: asyncpg.Connection) -> str | None:
     """Returns why a subscription can never go on as it is, because home lacks something for it; None if it can."""
-    if (there := await published(home)) is None:
-        return "home does not publish them"
-    if missing := sorted(set(worker.tables) - there):
+    if (reason := await unknown_at(home, worker)) is not None:
+        return reason
+    if missing := sorted(set(worker.tables) - (await published(home) or frozenset())):
         return f"home does not publish {', '.join(missing)}"
     rows = await home.fetch(_SQL["slot"], worker.slot)
-    if not rows:
-        return "its replication slot is missing at home"
-    return "home no longer has the changes that it needs" if rows[0]["lost"] else None
+    return "home no longer has the changes that it needs" if any(row["lost"] for row in rows) else None
+
+
+async def unknown_at(home: asyncpg.Connection, worker: Worker) -> str | None:
+    """Returns what home lacks of a subscription altogether, as it does after it was restored; None if nothing."""
+    if await published(home) is None:
+        return "home does not publish them"
+    return None if await home.fetch(_SQL["slot"], worker.slot) else "its replication slot is missing at home"
 
 
 async def _goes_on(subscriber: asyncpg.Connection, before: Worker) -> bool:
