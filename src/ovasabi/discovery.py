@@ -5,10 +5,11 @@ import traceback
 from pathlib import Path
 
 from ovasabi import services, system
+from ovasabi.database.connection import Database
 from ovasabi.errors import DeclarationError
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.declare.names import check_folder
-from ovasabi.kernel.service import check_consistency
+from ovasabi.kernel.service import ServiceRegistry, check_consistency
 from ovasabi.kernel.service import services as service_classes
 
 PACKAGES = (system, services)
@@ -95,6 +96,7 @@ def _check(modules: set[str]) -> None:
             f"{empty[0]} declares no service.", hint="Declare one in service.py, or remove the folder."
         )
     check_consistency(own, types)
+    ServiceRegistry(Database("postgresql://"))  # which creates an instance of each service, and checks it
 
 
 def _is_within(cls: type, modules: set[str]) -> bool:

@@ -55,6 +55,14 @@ OF_A_CLASS = (
     "SampleGadgets.check must be declared with `def`.",
     None,
 )
+OF_AN_INSTANCE = (
+    "",
+    "def __init__(self, database: object, registry: object) -> None:\n"
+    "        super().__init__(database, registry)\n"
+    "        self.create = self.repository.create",
+    "SampleGadgets.__init__ replaces self.create.",
+    "Move the rule to check or prepare, which every create runs.",
+)
 AMONG_ALL = (
     'maker_id: Annotated[int, Reference("sample_maker")] | None = None',
     "",
@@ -89,6 +97,7 @@ def run(services: Path, *command: str) -> subprocess.CompletedProcess[str]:
     [
         (["status"], AT_DECLARATION),
         (["status"], OF_A_CLASS),
+        (["status"], OF_AN_INSTANCE),
         (["status"], IN_A_CONTRACT),
         (["status"], AMONG_ALL),
         (["status"], AT_IMPORT),
@@ -96,13 +105,16 @@ def run(services: Path, *command: str) -> subprocess.CompletedProcess[str]:
         (["serve"], IN_A_CONTRACT),
         (["migrate"], AMONG_ALL),
         (["migrate", "--plan"], AMONG_ALL),
+        (["migrate", "--plan"], OF_AN_INSTANCE),
         (["api", "--check"], AMONG_ALL),
+        (["api", "--check"], OF_AN_INSTANCE),
         (["new", "service", "sample_voucher"], AMONG_ALL),
         (["call", "sample_gadgets", "list", "--campaign", "python"], AT_DECLARATION),
     ],
     ids=[
         "status",
         "status-class",
+        "status-instance",
         "status-contract",
         "status-all",
         "status-import",
@@ -110,7 +122,9 @@ def run(services: Path, *command: str) -> subprocess.CompletedProcess[str]:
         "serve-contract",
         "migrate",
         "plan",
+        "plan-instance",
         "api",
+        "api-instance",
         "new",
         "call",
     ],

@@ -11,7 +11,9 @@ from ovasabi.kernel.events.subscriptions import Subscriptions
 from ovasabi.kernel.search.result_cache import ResultCache
 from ovasabi.kernel.service.overrides import DESCRIPTION, check_own
 from ovasabi.kernel.service.protocol import Entities
+from ovasabi.kernel.service.sealing import seal
 from ovasabi.kernel.service.shards import Shards
+from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.work.long_methods import Lookup, start
 
 S = TypeVar("S", bound="Service")
@@ -53,11 +55,13 @@ class Service:
     def __init_subclass__(cls, *, base: bool = False, checked: bool = False) -> None:
         super().__init_subclass__()
         if base:
+            seal(cls)
             return
         if not checked:
             check_own(cls, Service, frozenset(), DESCRIPTION)
         cls.subject = cls._subject()
         services.append(cls)
+        seal(cls)
 
     def __init__(self, database: Database, registry: Services) -> None:
         self.database = database
@@ -95,6 +99,9 @@ class Service:
             doc=inspect.cleandoc(vars(cls).get("__doc__") or ""),
             resource=cls.resource,
         )
+
+
+seal(Service, Repository)
 
 
 def declared_methods() -> Methods:

@@ -23,6 +23,11 @@ SETTINGS = {"offers": frozenset[MethodKind], "manages": Role, "resource": Resour
 DESCRIPTION = {"singular": str, "plural": str, "collection": str, "resource": Resource}
 """The class attributes that a service without an entity can set, with their types."""
 _OWN_DUNDERS = frozenset({"__init__", "__repr__", "__str__"})
+_OF_EVERY_CLASS = frozenset(
+    {"__annotations__", "__dict__", "__doc__", "__module__", "__orig_bases__", "__parameters__", "__qualname__"}
+    | {"__abstractmethods__", "__slots__", "__weakref__"}
+)
+"""The special members that say nothing about how a class works, or that Python adds to it."""
 _SIMILARITY = 0.85
 _HINTS = {
     "create": "Move the rule to check or prepare, which every create runs.",
@@ -40,7 +45,10 @@ def check_own(cls: type, base: type, rules: frozenset[str], settings: Mapping[st
     """
     check_class_name("The service", cls.__name__)
     check_not_reserved("The service", cls.__name__, RESERVED_SERVICES)
-    taken = _names_of(base)
+    if type(cls) is not type(base):
+        problem = f"{cls.__name__} has the metaclass {type(cls).__name__}, which would change how the base class works."
+        raise DeclarationError(problem, hint="Remove it.")
+    taken = names_of(base)
     for name, member in own_members(cls, base).items():
         what = f"{cls.__name__}.{name}"
         if hasattr(_within(member), "__declared__"):
@@ -49,8 +57,11 @@ def check_own(cls: type, base: type, rules: frozenset[str], settings: Mapping[st
             check_arguments(cls.__name__, {name: member}, settings)
         elif name in rules or name == "__init__":
             _check_rule(what, member, getattr(base, name))
-        elif name in taken and not name.startswith("__"):
-            raise DeclarationError(f"{what} would replace a part of the base class.", hint=_hint(name))
+        elif _is_special(name):
+            if name not in _OWN_DUNDERS | _OF_EVERY_CLASS:
+                raise DeclarationError(f"{what} would change how the base class works.", hint="Remove it.")
+        elif name in taken:
+            raise DeclarationError(f"{what} would replace a part of the base class.", hint=hint_for(name))
         elif inspect.isroutine(member):
             _check_helper(what, name, rules)
 
@@ -60,10 +71,13 @@ def _within(member: Any) -> Any:
     return getattr(member, "fget", None) or getattr(member, "__func__", member)
 
 
+def _is_special(name: str) -> bool:
+    """Returns whether a member is one that Python itself uses."""
+    return name.startswith("__") and name.endswith("__")
+
+
 def _check_helper(what: str, name: str, rules: frozenset[str]) -> None:
-    """Refuses a function that Python itself would call, and one that is probably a rule with a wrong name."""
-    if name.startswith("__") and name.endswith("__") and name not in _OWN_DUNDERS:
-        raise DeclarationError(f"{what} would change how the base class works.", hint="Choose another name.")
+    """Refuses a function that is probably a rule with a wrong name."""
     if not name.startswith("_") and (near := get_close_matches(name, rules, 1, _SIMILARITY)):
         problem = f"{what} is not a rule, so nothing would call it."
         raise DeclarationError(problem, hint=f"Did you mean {near[0]}? If not, begin its name with an underscore.")
@@ -75,14 +89,15 @@ def own_members(cls: type, base: type) -> dict[str, Any]:
     return {name: member for klass in own for name, member in vars(klass).items()}
 
 
-def _names_of(base: type) -> frozenset[str]:
+def names_of(base: type) -> frozenset[str]:
     """Returns the names of everything that an instance of the base class has."""
     annotated = (name for klass in base.__mro__ for name in inspect.get_annotations(klass))
     return frozenset({*dir(base), *annotated})
 
 
-def _hint(name: str) -> str:
-    return _HINTS.get(name, "Choose another name.")
+def hint_for(name: str, otherwise: str = "Choose another name.") -> str:
+    """Returns what to do instead of replacing a member."""
+    return _HINTS.get(name, otherwise)
 
 
 def _check_verb(what: str, name: str, member: Any, taken: frozenset[str]) -> None:
@@ -95,7 +110,7 @@ def _check_verb(what: str, name: str, member: Any, taken: frozenset[str]) -> Non
         check_snake(f"The method {what}", name)
     check_not_reserved(f"The method {what}", word, RESERVED_METHODS)
     if name in taken:
-        raise DeclarationError(f"{what} is a method with the name of a part of the base class.", hint=_hint(name))
+        raise DeclarationError(f"{what} is a method with the name of a part of the base class.", hint=hint_for(name))
     if function.__name__ != name:
         raise DeclarationError(
             f"{what} is the method {function.__name__} under another name.", hint="Define it where it is used."

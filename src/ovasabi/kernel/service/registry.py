@@ -12,7 +12,9 @@ from ovasabi.kernel.search.result_cache import MAX_BYTES, ResultCache
 from ovasabi.kernel.service.base import S, Service, services
 from ovasabi.kernel.service.entity_service import EntityService
 from ovasabi.kernel.service.protocol import Entities, Served
+from ovasabi.kernel.service.sealing import check_instance, check_sealed
 from ovasabi.kernel.service.shards import HOME, Shards, at_home
+from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.work.long_methods import Starter
 
 Elsewhere = Callable[[type[Service]], Entities[Any] | None]
@@ -62,7 +64,7 @@ class ServiceRegistry:
         """Returns an instance of a service in this process, even if the service runs in another one."""
         running = self._local.get(kind.subject.label) or self._additional.get(kind)
         if not isinstance(running, kind):
-            running = self._additional[kind] = kind(self.database, self)
+            running = self._additional[kind] = self._created(kind)
         return running
 
     @property
@@ -92,13 +94,23 @@ class ServiceRegistry:
             if kind.subject.entity is not None:
                 self._entities[label] = remote
             return
-        running = kind(self.database, self)
-        if getattr(running, "registry", None) is not self:
-            problem = f"{kind.__name__}.__init__ does not call that of its base class."
-            raise DeclarationError(problem, hint="Begin it with `super().__init__(database, registry)`.")
+        running = self._created(kind)
         self.services[label] = self._local[label] = running
         if isinstance(running, EntityService):
             self._entities[label] = running
+
+    def _created(self, kind: type[S]) -> S:
+        """Returns a new instance of a service; raises `DeclarationError` if it replaces what its class defines."""
+        check_sealed(kind, Repository)
+        try:
+            running = kind(self.database, self)
+        except Exception as error:  # an author's constructor can raise anything
+            reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".:")
+            raise DeclarationError(f"{kind.__name__}.__init__ failed: {reason}.", hint="Correct it.") from error
+        check_sealed(kind, Repository)  # again, since the constructor has run
+        base = EntityService if issubclass(kind, EntityService) else Service
+        check_instance(running, kind, base, self.database, self)
+        return running
 
 
 def service_class(entity_type: str) -> type[EntityService[Any]]:
