@@ -13,7 +13,9 @@ BEGIN
       SELECT c.oid, c.relname, c.relowner, c.relrowsecurity AND c.relforcerowsecurity AS secured, e.name IS NOT NULL AS read, p.inhparent,
              EXISTS (SELECT 1 FROM pg_inherits AS s WHERE s.inhrelid = p.inhparent AND s.inhparent = 'service_event'::regclass) AS events
       FROM pg_class AS c JOIN pg_inherits AS p ON p.inhrelid = c.oid LEFT JOIN entity_type AS e ON to_regclass(quote_ident(e.table_name)) = p.inhparent
-      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND p.inhparent <> 'service_event'::regclass)
+      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND p.inhparent <> 'service_event'::regclass
+        AND (pg_partition_root(c.oid) = 'service_event'::regclass
+             OR pg_partition_root(c.oid) IN (SELECT to_regclass(quote_ident(table_name)) FROM entity_type)))
     SELECT oid::regclass AS name, relowner, secured, read,
            ARRAY(SELECT polname FROM pg_policy AS y WHERE y.polrelid = partition.oid AND NOT (read AND y.polname = 'search_read')
                  AND y.polroles && ARRAY[0, 'ovasabi_app'::regrole, 'ovasabi_search'::regrole, 'ovasabi_owner'::regrole]::oid[])::text[] AS policies,

@@ -12,6 +12,7 @@ import msgspec
 
 from ovasabi import __version__, server_states
 from ovasabi.database.connection import Database
+from ovasabi.database.session import open_session
 from ovasabi.database.sql import load
 from ovasabi.discovery import discover
 from ovasabi.errors import DatabaseUnavailable, StartError
@@ -151,7 +152,7 @@ def _write_migration(state: sql_objects.State) -> str:
 async def status(url: str, settings: Settings) -> dict[str, Any]:
     """Reports on the home database: versions, migrations, campaigns, leaves, background work; and on other servers."""
     try:
-        connection = await asyncpg.connect(url, timeout=5)
+        connection = await open_session(url, 5)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
     try:
@@ -217,7 +218,7 @@ def _changed(state: sql_objects.State) -> list[str]:
 @asynccontextmanager
 async def _connection(url: str) -> AsyncIterator[asyncpg.Connection]:
     try:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await open_session(url)
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
     except asyncpg.PostgresError as error:

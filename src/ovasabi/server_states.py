@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from ovasabi.database.session import open_session
 from ovasabi.errors import StartError
 from ovasabi.lifecycle import sql_objects
 from ovasabi.lifecycle.replication import state
@@ -55,7 +56,7 @@ async def check(home: asyncpg.Connection, server: asyncpg.Connection, number: in
 
 async def _state(home: asyncpg.Connection, number: int, url: str) -> ServerState:
     try:
-        connection = await asyncpg.connect(url, timeout=5)
+        connection = await open_session(url, 5)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return ServerState("unavailable", f"Start server {number}, or correct its URL in OVASABI_SHARDS.")
     try:

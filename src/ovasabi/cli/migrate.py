@@ -65,9 +65,9 @@ def _renumber(files: tuple[Path, ...]) -> str:
 
 
 async def _plan(settings: Settings) -> str:
-    import asyncpg
 
     from ovasabi import server_states
+    from ovasabi.database.session import open_session
     from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.service.shards import HOME
     from ovasabi.lifecycle import migrations
@@ -81,7 +81,7 @@ async def _plan(settings: Settings) -> str:
         for number, each in urls_of(url, settings).items():
             await _check_connection(each)
             plans[number] = (await migrations.plan(each)).strip()
-        home = await asyncpg.connect(url, timeout=10)
+        home = await open_session(url)
         try:
             states = await server_states.states_of(home, settings.shard_urls)
         finally:
@@ -175,8 +175,10 @@ async def _check_connection(url: str) -> None:
     """Checks that the database accepts connections; raises StartError if it does not."""
     import asyncpg
 
+    from ovasabi.database.session import open_session
+
     try:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await open_session(url)
         await connection.close(timeout=10)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = str(error) or "it did not respond within 10 seconds"

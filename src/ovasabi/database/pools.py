@@ -7,6 +7,7 @@ import asyncpg
 import msgspec
 
 from ovasabi.database.roles import APP_ROLE
+from ovasabi.database.session import SETTINGS
 
 CUSTOM, GENERIC = "force_custom_plan", "force_generic_plan"
 _READ_ONLY = {"default_transaction_read_only": "on"}
@@ -59,10 +60,9 @@ class Pool(StrEnum):
             max_cached_statement_lifetime=0,
             max_cacheable_statement_size=0,  # unlimited: an entity with many fields has statements of 20 KB
             server_settings={
+                **SETTINGS,
                 "role": APP_ROLE,
                 "application_name": "ovasabi",
-                "search_path": "public, pg_temp",
-                "TimeZone": "UTC",
                 "plan_cache_mode": traits.plans,
                 "jit": "off",
                 "max_parallel_workers_per_gather": "0",

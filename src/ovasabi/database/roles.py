@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import asyncpg
 
+from ovasabi.database.session import open_session
 from ovasabi.database.sql import load
 from ovasabi.errors import StartError
 
@@ -16,7 +17,7 @@ _SQL = load(__file__)
 
 async def ensure_roles(url: str) -> None:
     """Creates missing roles, grants them to the login, and grants them their rights. The first run needs CREATEROLE."""
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await open_session(url)
     try:
         await connection.execute("SET lock_timeout = '60s'")
         await connection.execute(_SQL["lock"])

@@ -1,7 +1,7 @@
 """What the database's catalog says about the objects of sql/, and how that differs from the state they left behind."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 import msgspec
@@ -17,6 +17,10 @@ PARTITIONS, ROLES = "partitions", "roles"
 
 _SQL = load(__file__)
 _MADE = re.compile(r"^\s*CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE|TYPE|TRIGGER) (\w+)", re.MULTILINE)
+_SIGNATURE = re.compile(
+    r"^\s*CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) (\w+)\((.*?)\)(?=\s*(?:RETURNS|LANGUAGE|$))", re.MULTILINE
+)
+_MODE = re.compile(r"^(?:IN|INOUT|VARIADIC) ")
 _TABLES = (
     re.compile(r"^CALL (?:secure|scope)_table\('(\w+)'", re.MULTILINE),
     re.compile(r"^GRANT [^;]*? ON (?:SEQUENCE )?([a-z_, ]+?) TO", re.MULTILINE),
@@ -33,6 +37,8 @@ class Fact(msgspec.Struct, frozen=True):
     subject: str
     value: str
     example: str
+    repair: str | None = None
+    """For what is wrong whatever was recorded: the statements that undo it, if any does."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -53,15 +59,32 @@ def subjects(name: str, text: str) -> set[str]:
     return found | ({"schema public"} if _SCHEMA.search(text) else set())
 
 
-async def facts(connection: asyncpg.Connection, names: Iterable[str]) -> list[Fact]:
-    """Returns the facts about the functions with these names, and about all tables. It needs no privileges."""
+def signatures(text: str) -> set[str]:
+    """Returns the functions and procedures that an object of sql/ creates, with the types of their parameters."""
+    return {f"{name}({', '.join(_types(parameters))})" for name, parameters in _SIGNATURE.findall(text)}
+
+
+def _types(parameters: str) -> list[str]:
+    given = [each.strip() for each in parameters.split(",") if each.strip()]
+    return [_MODE.sub("", each).partition(" ")[2] for each in given if not each.startswith("OUT ")]
+
+
+async def facts(connection: asyncpg.Connection, texts: Mapping[str, str]) -> list[Fact]:
+    """Returns the facts about what these objects create, and about all tables. It needs no privileges."""
+    names = set().union(*(subjects(name, text) for name, text in texts.items()))
+    functions = set().union(*(signatures(text) for text in texts.values()))
     async with connection.transaction(readonly=True):
         await connection.execute(_SQL["path"])
-        return [Fact(**row) for row in await connection.fetch(_SQL["facts"], sorted(names))]
+        rows = await connection.fetch(_SQL["facts"], sorted(names), sorted(functions))
+    return [Fact(**row) for row in rows]
 
 
 def differences(made: Made, now: Sequence[Fact]) -> list[Difference]:
     """Returns how the catalog differs from what was recorded. Something that is missing is reported only once."""
+    wrong = [
+        Difference(f"{fact.example} {fact.value}", _as_login(fact.repair)) for fact in now if fact.repair is not None
+    ]
+    now = [fact for fact in now if fact.repair is None]
     found: list[Difference] = []
     missing: list[str] = []
     for item, value in sorted(made.items(), key=lambda pair: " on " in pair[0] or " of " in pair[0]):
@@ -72,12 +95,12 @@ def differences(made: Made, now: Sequence[Fact]) -> list[Difference]:
         changes = [_changed(item, value, fact) for fact in values if not _same(value, fact.value)]
         found += [change for change in changes if change is not None]
     found += [Difference(f"{fact.example}: {fact.value}") for fact in now if fact.subject == PARTITIONS and fact.value]
-    return found + [_privileged(fact) for fact in now if fact.subject == ROLES]
+    return found + [_privileged(fact) for fact in now if fact.subject == ROLES] + wrong
 
 
 def made_of(now: Sequence[Fact]) -> dict[str, str]:
     """Returns the facts to record for an object. Those about partitions are omitted: new ones appear at any time."""
-    return {fact.item: fact.value for fact in now if fact.subject not in (PARTITIONS, ROLES)}
+    return {fact.item: fact.value for fact in now if fact.subject not in (PARTITIONS, ROLES) and fact.repair is None}
 
 
 def is_stale(made: Made, now: Sequence[Fact]) -> bool:
@@ -110,8 +133,8 @@ def _changed(item: str, recorded: str, fact: Fact) -> Difference | None:
 
 
 def _as_login(statement: str) -> tuple[str, ...]:
-    """Returns the statements that run another one as the login, since the owner role lacks the right to."""
-    return ("RESET ROLE", statement, f"SET ROLE {OWNER_ROLE}")
+    """Returns the statements that run others as the login, since the owner role may lack the right to."""
+    return ("RESET ROLE", statement, f"SET ROLE {OWNER_ROLE}") if statement else ()
 
 
 def _privileged(fact: Fact) -> Difference:

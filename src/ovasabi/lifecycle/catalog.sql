@@ -7,8 +7,8 @@ SET LOCAL search_path = public, pg_temp
 
 -- name: facts
 -- The facts, each with the object that it is about. For partitions, which are alike, the name is a pattern, with one row per value; the value
--- of `partition …` and `role …` describes what is wrong with it.
--- Expressions are formatted by this major version of PostgreSQL. $1 the names of functions.
+-- of `partition …` and `role …` describes what is wrong with it. A fact with a repair is wrong by itself: what was added or disabled by hand.
+-- Expressions are formatted by this major version of PostgreSQL. $1 the names of functions and triggers, $2 the functions with their types.
 -- scope: none
 WITH role AS (
   SELECT oid, rolname::text AS name FROM pg_roles WHERE rolname IN ('ovasabi_owner', 'ovasabi_app', 'ovasabi_search')
@@ -28,14 +28,26 @@ branch AS (  -- what a search reads
 partition AS (
   SELECT r.*, coalesce(b.pattern, g.pattern || '_*', u.name || '_*') AS pattern, coalesce(b.read, false) AS read, u.parent = to_regclass('service_event') AS events
   FROM relation AS r JOIN relation AS u ON u.oid = r.parent LEFT JOIN branch AS b ON b.oid = r.oid LEFT JOIN branch AS g ON g.oid = r.parent
-  WHERE r.partition AND r.parent <> to_regclass('service_event')),
+  WHERE r.partition AND r.parent <> to_regclass('service_event')
+    AND (pg_partition_root(r.oid) = to_regclass('service_event') OR pg_partition_root(r.oid) IN (SELECT oid FROM entity))),
+own AS (  -- our functions, and those by which a branch is searched, with the types of their parameters
+  SELECT s.name, coalesce((SELECT string_agg(format_type(to_regtype(t.type), NULL), ', ' ORDER BY t.n)
+                           FROM string_to_table(s.types, ', ') WITH ORDINALITY AS t (type, n)), '') AS types
+  FROM unnest($2::text[]) AS g (text) CROSS JOIN LATERAL (SELECT split_part(g.text, '(', 1) AS name, rtrim(split_part(g.text, '(', 2), ')') AS types) AS s),
+searching (kind, types) AS (
+  VALUES ('lookup', 'integer, tsquery, tsquery, tsquery, integer, integer'), ('rows', 'integer, bigint[]'), ('named', 'integer, bigint[], tsquery'),
+         ('sample', 'integer, timestamp with time zone, tsquery[], integer'), ('newest', 'integer, timestamp with time zone, tsquery, integer, integer')),
+known AS (
+  SELECT name, types, name AS subject FROM own
+  UNION ALL SELECT b.name || '_' || k.kind, k.types, 'let_search_text' FROM branch AS b CROSS JOIN searching AS k),
 routine AS (
-  SELECT p.oid, CASE p.prokind WHEN 'p' THEN 'procedure ' ELSE 'function ' END || p.oid::regprocedure AS label, p.proname::text AS name, p.proowner AS owner, p.proacl AS acl,
+  SELECT p.oid, CASE p.prokind WHEN 'p' THEN 'procedure ' ELSE 'function ' END
+         || format('%I(%s)', p.proname, replace(oidvectortypes(p.proargtypes), ', ', ',')) AS label, p.proname::text AS name, p.proowner AS owner, p.proacl AS acl,
          encode(sha256(convert_to(concat_ws('|', p.prokind, l.lanname, p.provolatile, p.proisstrict, p.prosecdef, p.proleakproof, p.proparallel, p.procost,
                 p.prorows, p.proretset, format_type(p.prorettype, NULL), pg_get_function_arguments(p.oid), array_to_string(p.proconfig, ',')), 'UTF8')
                 || convert_to(p.prosrc, 'UTF8')), 'hex') AS definition
   FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
-  WHERE p.pronamespace = 'public'::regnamespace AND p.prokind IN ('f', 'p') AND p.proname = ANY ($1)
+  WHERE p.pronamespace = 'public'::regnamespace AND p.prokind IN ('f', 'p') AND (p.proname, oidvectortypes(p.proargtypes)) IN (SELECT name, types FROM own)
     AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')),
 granted AS (
   SELECT g.label, g.subject, a.grantee, a.privilege_type || CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS privilege, NULL::text AS col, g.owner
@@ -55,7 +67,8 @@ granting AS (  -- what an administrator grants to other roles does not concern u
   WHERE n.oid = 'public'::regnamespace AND a.privilege_type = 'CREATE' AND r.name IN ('PUBLIC', 'ovasabi_app')),
 privileged AS (  -- what exempts a role from all policies
   SELECT r.rolname::text AS name, a.text FROM pg_roles AS r
-  CROSS JOIN LATERAL (VALUES (r.rolsuper, 'has SUPERUSER'), (r.rolbypassrls, 'has BYPASSRLS'), (r.rolcreaterole, 'has CREATEROLE')) AS a (given, text)
+  CROSS JOIN LATERAL (VALUES (r.rolsuper, 'has SUPERUSER'), (r.rolbypassrls, 'has BYPASSRLS'), (r.rolcreaterole, 'has CREATEROLE'),
+                              (r.rolreplication, 'has REPLICATION')) AS a (given, text)
   WHERE r.rolname IN ('ovasabi_app', 'ovasabi_search') AND a.given
   UNION ALL SELECT m.member::regrole::text, format('is a member of %s, granted by %s', m.roleid::regrole, m.grantor::regrole) FROM pg_auth_members AS m
   WHERE m.member IN (SELECT oid FROM pg_roles WHERE rolname IN ('ovasabi_app', 'ovasabi_search'))),
@@ -63,6 +76,40 @@ policy AS (
   SELECT p.polrelid, p.polname::text AS name, quote_ident(p.polname) AS quoted, p.polcmd, p.polpermissive, pg_get_expr(p.polqual, p.polrelid) AS qual,
          pg_get_expr(p.polwithcheck, p.polrelid) AS checked, ARRAY(SELECT r.name FROM role AS r WHERE r.oid = ANY (p.polroles) ORDER BY 1) AS roles
   FROM pg_policy AS p JOIN base AS b ON b.oid = p.polrelid),
+secured AS (  -- our tables, and their partitions
+  SELECT oid, label AS item, subject, label, name FROM base WHERE kind <> 'S'
+  UNION ALL SELECT oid, 'partition ' || pattern, 'partitions', 'partition ' || name, name FROM partition),
+wrong AS (  -- what was added or disabled by hand so that our statements do something else, with the statement that undoes it
+  SELECT 'overloads' AS item, k.subject, format('%s %s', r.kind, r.what) AS label, 'is an unknown overload' AS value, format('DROP %s %s', r.kind, r.what) AS repair
+  FROM (SELECT DISTINCT name, subject FROM known) AS k
+  JOIN pg_proc AS p ON p.proname = k.name AND p.pronamespace IN ('public'::regnamespace, 'pg_catalog'::regnamespace) AND p.oid >= 16384
+  CROSS JOIN LATERAL (SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END AS kind,
+                             CASE WHEN p.pronamespace = 'pg_catalog'::regnamespace THEN 'pg_catalog.' ELSE '' END
+                             || format('%I(%s)', p.proname, replace(oidvectortypes(p.proargtypes), ', ', ',')) AS what) AS r
+  WHERE NOT (p.pronamespace = 'public'::regnamespace AND p.prokind IN ('f', 'p') AND (p.proname::text, oidvectortypes(p.proargtypes)) IN (SELECT name, types FROM known))
+    AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+  UNION ALL SELECT s.item, s.subject, s.label, 'has the unknown rule ' || quote_ident(r.rulename), format('DROP RULE %I ON %s', r.rulename, s.name)
+  FROM secured AS s JOIN pg_rewrite AS r ON r.ev_class = s.oid
+  UNION ALL SELECT s.item, s.subject, s.label, 'has the unknown trigger ' || quote_ident(t.tgname) || ', which runs before each write',
+                   format('DROP TRIGGER %I ON %s', t.tgname, s.name)
+  FROM secured AS s JOIN pg_trigger AS t ON t.tgrelid = s.oid
+  WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgname <> ALL ($1) AND t.tgtype & 3 = 3 AND t.tgenabled <> 'D'
+  UNION ALL SELECT s.item, s.subject, s.label, 'does not enforce all foreign keys', format('ALTER TABLE %s ENABLE TRIGGER %I', s.name, t.tgname)
+  FROM secured AS s JOIN pg_trigger AS t ON t.tgrelid = s.oid WHERE t.tgisinternal AND t.tgenabled <> 'O' AND t.tgconstraint <> 0
+  UNION ALL SELECT s.item, s.subject, s.label, 'does not enforce all foreign keys', format('ALTER TABLE %s ALTER CONSTRAINT %I ENFORCED', s.name, c.conname)
+  FROM secured AS s JOIN pg_constraint AS c ON c.conrelid = s.oid WHERE c.contype = 'f' AND c.conparentid = 0 AND to_jsonb(c) ->> 'conenforced' = 'false'
+  UNION ALL SELECT s.item, s.subject, s.label, 'has the disabled trigger ' || quote_ident(t.tgname), format('ALTER TABLE %s ENABLE TRIGGER %I', s.name, t.tgname)
+  FROM secured AS s JOIN pg_trigger AS t ON t.tgrelid = s.oid JOIN pg_trigger AS u ON u.oid = t.tgparentid
+  WHERE t.tgname = ANY ($1) AND t.tgenabled <> 'O' AND u.tgenabled = 'O'
+  UNION ALL SELECT 'setting ' || g.name, 'roles', 'setting ' || g.name, 'is ' || g.setting || ', so that triggers and foreign keys are not enforced',
+                   coalesce((SELECT string_agg(concat_ws(' ', 'ALTER', CASE WHEN d.setrole = 0 AND d.setdatabase <> 0 THEN NULL ELSE 'ROLE ' || CASE d.setrole WHEN 0 THEN 'ALL' ELSE d.setrole::regrole::text END END,
+                                                         CASE WHEN d.setdatabase = 0 THEN NULL WHEN d.setrole = 0 THEN 'DATABASE ' || quote_ident(current_database())
+                                                              ELSE 'IN DATABASE ' || quote_ident(current_database()) END, 'RESET', g.name), '; ')
+                             FROM pg_db_role_setting AS d
+                             WHERE EXISTS (SELECT 1 FROM unnest(d.setconfig) AS c WHERE starts_with(c, g.name || '='))
+                               AND d.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+                               AND d.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user))), '')
+  FROM pg_settings AS g WHERE g.name = 'session_replication_role' AND g.setting <> 'origin'),
 fact AS (
   SELECT label AS item, name AS subject, definition AS value, label AS example FROM routine
   UNION ALL SELECT label, subject, kind::text, label FROM base
@@ -105,12 +152,14 @@ fact AS (
   UNION ALL SELECT 'search functions of ' || b.pattern, 'let_search_text',
                    encode(sha256(convert_to(string_agg(concat_ws(' ', k.kind, f.text), '; ' ORDER BY k.kind), 'UTF8')), 'hex'),
                    'search functions of ' || b.name
-  FROM branch AS b CROSS JOIN unnest(ARRAY['lookup', 'rows', 'named', 'sample', 'newest']) AS k (kind)
+  FROM branch AS b CROSS JOIN searching AS k
   LEFT JOIN LATERAL (
     SELECT concat_ws('|', l.lanname, p.provolatile, p.prosecdef, array_to_string(p.proconfig, ','), pg_get_function_arguments(p.oid), replace(p.prosrc, b.name, b.pattern),
                      coalesce(o.name, p.proowner::regrole::text), p.proacl IS NULL OR EXISTS (SELECT 1 FROM aclexplode(p.proacl) WHERE grantee = 0)) AS text
     FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang LEFT JOIN role AS o ON o.oid = p.proowner
-    WHERE p.pronamespace = 'public'::regnamespace AND p.proname = b.name || '_' || k.kind) AS f ON true
+    WHERE p.pronamespace = 'public'::regnamespace AND p.proname = b.name || '_' || k.kind AND oidvectortypes(p.proargtypes) = k.types) AS f ON true
   WHERE EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = b.oid AND a.attname = 'search_vector' AND NOT a.attisdropped)
   GROUP BY b.pattern, b.name)
-SELECT item, subject::text, value::text, min(example) AS example FROM fact GROUP BY item, subject, value ORDER BY item, value
+SELECT item, subject::text, value::text, min(example) AS example, NULL AS repair FROM fact GROUP BY item, subject, value
+UNION ALL SELECT item, subject::text, value, min(label), string_agg(repair, '; ' ORDER BY repair) FROM wrong GROUP BY item, subject, value, CASE item WHEN 'overloads' THEN label END
+ORDER BY item, value

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from ovasabi.database.roles import APP_ROLE, OWNER_ROLE
+from ovasabi.database.session import open_session
 from ovasabi.database.sql import load
 from ovasabi.kernel.call.errors import LogArriving
 from ovasabi.kernel.call.sqlstates import OwnSqlState
@@ -40,8 +41,7 @@ async def state(connection: asyncpg.Connection) -> dict[str, Any]:
 
 
 async def _value(url: str, role: str, statement: str, *args: str) -> str | None:
-    settings = {"role": role, "search_path": "public, pg_temp", "lock_timeout": f"{int(LOCK_SECONDS * 1000)}"}
-    connection = await asyncpg.connect(url, timeout=10, server_settings=settings)
+    connection = await open_session(url, role=role, lock_timeout=f"{int(LOCK_SECONDS * 1000)}")
     try:
         value = await connection.fetchval(statement, *args)
         return None if value is None else str(value)

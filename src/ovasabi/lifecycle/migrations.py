@@ -21,6 +21,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from ovasabi.database.roles import OWNER_ROLE, ensure_roles
+from ovasabi.database.session import SETTINGS, open_session
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.declare.entity import EntityType, declared
 from ovasabi.lifecycle import sql_objects
@@ -54,7 +55,7 @@ def heads() -> tuple[str, ...]:
 
 async def current_revisions(url: str) -> tuple[str, ...]:
     """Returns the current revisions of a database; empty if it was never migrated."""
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await open_session(url)
     try:
         return (await sql_objects.state_of(connection)).revisions
     finally:
@@ -70,6 +71,7 @@ async def upgrade(url: str, progress: Callable[[str], None] = lambda _: None) ->
     """Creates the roles, upgrades the database to the newest revision, and updates its functions and policies."""
     await ensure_roles(url)
     state, missing = await _state_and_pending(url)
+    sql_objects.plan(state)  # refuses an unknown object before anything is changed
     if missing:
         progress(f"migrating the database to {' and '.join(heads())}")
         await upgrade_tables(url)
@@ -112,7 +114,7 @@ def _planned_tables(applied: tuple[str, ...]) -> str:
 
 async def _state_and_pending(url: str) -> tuple[sql_objects.State, list[str]]:
     """Returns the state of a database, and the migrations that it lacks; raises DatabaseAhead on an unknown one."""
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await open_session(url)
     try:
         state = await sql_objects.state_of(connection)
     finally:
@@ -250,7 +252,7 @@ def _register(context: Any, revision: Any, directives: list[Any]) -> None:
 
 
 async def _online(url: str, run: Callable[[Config], None]) -> None:
-    engine = create_async_engine(_asyncpg(url), connect_args={"timeout": 10})
+    engine = create_async_engine(_asyncpg(url), connect_args={"timeout": 10, "server_settings": SETTINGS})
     config = _config()
 
     def with_connection(connection: sa.Connection) -> None:

@@ -1,8 +1,7 @@
 """The number of a database server in its ids, so that two servers never make the same: chosen before the first id."""
 
-import asyncpg
-
 from ovasabi.database.roles import OWNER_ROLE
+from ovasabi.database.session import open_session
 from ovasabi.database.sql import load
 from ovasabi.errors import StartError
 
@@ -14,7 +13,7 @@ async def settle(url: str, number: int, *, of_home: bool = True) -> None:
 
     Ids continue after the newest event, also in a copy of a database that lacks its sequences.
     """
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await open_session(url)
     try:
         await connection.execute(f"SET ROLE {OWNER_ROLE}")
         await connection.execute(_SQL["choose"], number)
@@ -26,7 +25,7 @@ async def settle(url: str, number: int, *, of_home: bool = True) -> None:
 
 async def check(url: str, number: int, *, of_home: bool = True) -> None:
     """Raises StartError if a migrated database, home or another, has another number."""
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await open_session(url)
     try:
         (state,) = await connection.fetch(_SQL["state"])
     finally:

@@ -25,6 +25,7 @@ import asyncpg
 import msgspec
 
 from ovasabi.database.roles import OWNER_ROLE
+from ovasabi.database.session import open_session
 from ovasabi.database.sql import load
 from ovasabi.errors import DeclarationError, Kind, OvasabiError, such_as
 from ovasabi.kernel.declare.entity import declared
@@ -181,12 +182,11 @@ async def state_of(connection: asyncpg.Connection) -> State:
         migrated = await connection.fetchval(_SQL["migrated"])
         return State(tuple(await connection.fetchval(_SQL["revisions"])) if migrated else (), {})
     made = msgspec.json.decode(row["made"], type=dict[str, dict[str, str] | None])
-    names = set().union(*(catalog.subjects(each.name, each.text) for each in objects()))
     return State(
         tuple(row["revisions"]),
         msgspec.json.decode(row["objects"], type=dict[str, str]),
         {name: facts for name, facts in made.items() if facts is not None},
-        tuple(await catalog.facts(connection, names)),
+        tuple(await catalog.facts(connection, {each.name: each.text for each in objects()})),
         await _tables_missing(connection),
     )
 
@@ -210,7 +210,7 @@ async def tables_missing(url: str) -> tuple[str, ...]:
 
 
 async def _state_at(url: str) -> State:
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await open_session(url)
     try:
         return await state_of(connection)
     finally:
@@ -232,7 +232,7 @@ async def take_migration_lock(fetch: Callable[[str], Awaitable[Any]]) -> None:
 
 async def apply(url: str, *, lock_timeout: str) -> None:
     """Applies the objects that have changed. Those in the shared transaction are applied all together or not at all."""
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await open_session(url)
     try:
         await connection.execute(f"SET ROLE {OWNER_ROLE}; SET lock_timeout = '{lock_timeout}'")
         await take_migration_lock(connection.fetchval)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import asyncpg
@@ -140,41 +140,46 @@ async def roles(server: EmbeddedServer) -> AsyncIterator[None]:
     """Puts the roles, which all databases of the server share, back as they were, whatever happens in a test."""
     yield
     connection = await asyncpg.connect(server.url("postgres"))
-    await connection.execute("ALTER ROLE ovasabi_app NOBYPASSRLS; ALTER ROLE ovasabi_search NOCREATEROLE")
+    await connection.execute("ALTER ROLE ovasabi_app NOBYPASSRLS NOREPLICATION; ALTER ROLE ovasabi_search NOCREATEROLE")
     await connection.execute("REVOKE pg_read_all_data, ovasabi_search FROM ovasabi_app")
     await connection.close()
 
 
-@pytest.mark.usefixtures("roles")
-async def test_each_change_by_hand_is_named_and_one_migration_restores_them_all_and_nothing_else(
-    migrated_url: str,
-) -> None:
-    _, dedicated, _ = await used(migrated_url)
+async def named_and_restored(url: str, changes: Mapping[str, list[str]]) -> str:
+    """Makes changes, each of which is named, and restores them all with one migration; returns its plan."""
+    _, dedicated, _ = await used(url)
     before: set[str] = set()
-    async with admin(migrated_url) as connection:
+    async with admin(url) as connection:
         leaf = (
             "SELECT max(substring(relname, '[0-9]{6}$')) FROM pg_class WHERE relname ~ '^service_product_main_c[0-9]'"
         )
         names = {"branch": f"c{dedicated}", "month": await connection.fetchval(leaf)}
-        schema, rows = await all_of(migrated_url), await contents_of(migrated_url)
-        for statement, expected in CHANGES.items():
+        schema, rows = await all_of(url), await contents_of(url)
+        for statement, expected in changes.items():
             await connection.execute(statement.format(**names))
-            found = set(await changed(migrated_url))
+            found = set(await changed(url))
             new = found - before
             assert (found >= before, len(new)) == (True, len(expected)), (statement, new)
             for words in expected:
                 assert any(words.format(**names) in sentence for sentence in new), (statement, new)
             before = found
     with pytest.raises(StartError, match="has been changed by hand") as refused:
-        await runtime.check(migrated_url, Settings())
+        await runtime.check(url, Settings())
     assert refused.value.hint == "Run: ovasabi migrate"
-    assert "sql/ids/uuid_id.sql is applied again: function uuid_id(uuid) is missing." in await migrations.plan(
-        migrated_url
-    )
-    await migrations.upgrade(migrated_url)
-    assert await changed(migrated_url) == []
-    assert await all_of(migrated_url) == schema
-    assert await contents_of(migrated_url) == rows
+    plan = await migrations.plan(url)
+    await migrations.upgrade(url)
+    assert await changed(url) == []
+    assert await all_of(url) == schema
+    assert await contents_of(url) == rows
+    return plan
+
+
+@pytest.mark.usefixtures("roles")
+async def test_each_change_by_hand_is_named_and_one_migration_restores_them_all_and_nothing_else(
+    migrated_url: str,
+) -> None:
+    plan = await named_and_restored(migrated_url, CHANGES)
+    assert "sql/ids/uuid_id.sql is applied again: function uuid_id(uuid) is missing." in plan
 
 
 async def test_what_an_administrator_adds_for_others_is_left_alone(migrated_url: str) -> None:
@@ -184,11 +189,21 @@ async def test_what_an_administrator_adds_for_others_is_left_alone(migrated_url:
         try:
             await connection.execute("GRANT SELECT ON master TO reporting")
             await connection.execute("CREATE POLICY reports ON master FOR SELECT TO reporting USING (true)")
-            await connection.execute("CREATE FUNCTION next_id(text) RETURNS text LANGUAGE sql AS 'SELECT $1'")
-            await connection.execute("CREATE TABLE reports (id int)")
+            await connection.execute(
+                "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+            )
+            await connection.execute(
+                "CREATE TRIGGER noted AFTER INSERT ON master FOR EACH ROW EXECUTE FUNCTION noted()"
+            )
+            await connection.execute("CREATE TABLE reports (id int) PARTITION BY RANGE (id)")
+            await connection.execute("CREATE TABLE reports_1 PARTITION OF reports FOR VALUES FROM (1) TO (2)")
+            await connection.execute("CREATE RULE hide AS ON INSERT TO reports DO INSTEAD NOTHING")
             assert await changed(migrated_url) == []
+            await connection.execute("GRANT SELECT ON service_quotes_main_pool TO ovasabi_app")
             await migrations.upgrade(migrated_url)
             assert await connection.fetchval("SELECT has_table_privilege('reporting', 'master', 'SELECT')")
+            owner = "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'reports_1'"
+            assert await connection.fetchval(owner) == "postgres"
         finally:
             await connection.execute("DROP OWNED BY reporting; DROP ROLE reporting")
 

@@ -309,8 +309,10 @@ async def test_an_object_that_the_tree_lost_is_dropped_only_where_that_is_said(e
     succeeded, said = await copy.run(empty_url)
     assert not succeeded
     assert said.startswith("object_unknown: The database has the object search/extra")
+    progress: list[str] = []
     with pytest.raises(sql_objects.ObjectUnknown):
-        await migrations.upgrade(empty_url)
+        await migrations.upgrade(empty_url, progress.append)
+    assert progress == []  # refused before anything is begun
     assert "SELECT 1" in await source_of(empty_url, "extra")
     with (copy.folder / "sql/dropped.sql").open("a") as file:
         file.write("\n-- drops: search/extra\nDROP FUNCTION IF EXISTS extra();\n")

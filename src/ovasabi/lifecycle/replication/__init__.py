@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import asyncpg
 
 from ovasabi.database.roles import OWNER_ROLE
+from ovasabi.database.session import open_session
 from ovasabi.errors import StartError
 from ovasabi.lifecycle.replication import lost, publication, subscription
 
@@ -45,7 +46,7 @@ async def _check_apart(publisher: asyncpg.Connection, subscriber: asyncpg.Connec
 @asynccontextmanager
 async def _connected(url: str, **settings: str) -> AsyncIterator[asyncpg.Connection]:
     settings |= {"statement_timeout": STATEMENT_TIMEOUT, "application_name": "ovasabi migrate"}
-    connection = await asyncpg.connect(url, timeout=10, server_settings=settings)
+    connection = await open_session(url, 10, **settings)
     try:
         yield connection
     finally:
