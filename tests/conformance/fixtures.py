@@ -5,7 +5,7 @@ from typing import Any
 
 from ovasabi.database.connection import Database
 from ovasabi.kernel.events.log import Event, read_events
-from ovasabi.kernel.store.registry import EntityRegistry
+from ovasabi.kernel.search.registry import EntityRegistry
 from tests.integration.drafts import within
 
 

@@ -15,9 +15,9 @@ from ovasabi.kernel.declare.entity import EntityType, Scope, declared
 from ovasabi.kernel.declare.fields import Output, Secret
 from ovasabi.kernel.declare.methods import Call, MethodKind
 from ovasabi.kernel.events.log import read_events
+from ovasabi.kernel.search.registry import EntityRegistry
 from ovasabi.kernel.service import SearchRequest
 from ovasabi.kernel.store.listing import ListRequest
-from ovasabi.kernel.store.registry import EntityRegistry
 from tests.conformance.fixtures import events_of
 from tests.conftest import new_campaign
 from tests.integration.drafts import Maker, within

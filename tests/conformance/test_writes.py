@@ -16,7 +16,7 @@ from ovasabi.kernel.call.errors import (
 from ovasabi.kernel.declare.entity import EntityType
 from ovasabi.kernel.declare.fields import Numeric, Output, Secret
 from ovasabi.kernel.declare.ids import id_time
-from ovasabi.kernel.store.registry import EntityRegistry
+from ovasabi.kernel.search.registry import EntityRegistry
 from tests.conformance.fixtures import events_of
 from tests.integration.drafts import Maker, within
 

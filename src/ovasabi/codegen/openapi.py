@@ -8,8 +8,8 @@ import msgspec
 from ovasabi.gateway.contract.openapi.document import described
 from ovasabi.gateway.contract.protobuf.naming import file_of, folder_of, package_of
 from ovasabi.gateway.wire.paths import addresses_of
+from ovasabi.kernel.declare.checks.named_types import named_in
 from ovasabi.kernel.declare.methods import Method
-from ovasabi.kernel.declare.named_types import named_in
 
 SHARED = "ovasabi"
 """The folder of what belongs to no service."""

@@ -12,8 +12,8 @@ from ovasabi.kernel.batching.deadlines import ending_at
 from ovasabi.kernel.call.context import PLATFORM, Context, Principal, acting, current_campaign
 from ovasabi.kernel.call.errors import EntityNotFound
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Watched
+from ovasabi.kernel.search.registry import EntityRegistry
 from ovasabi.kernel.service import Served, ServiceRegistry
-from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.runtime import Platform
 from ovasabi.security import peers
 from ovasabi.security.keys import Unauthenticated

@@ -18,11 +18,11 @@ from ovasabi.kernel.events.subscriptions import Subscriptions
 from ovasabi.kernel.events.watch import Heartbeat
 from ovasabi.kernel.search.full_text import search
 from ovasabi.kernel.search.generations import Generations
+from ovasabi.kernel.search.registry import EntityRegistry
 from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.kernel.store.history import state_at
 from ovasabi.kernel.store.listing import ListRequest, list_page
 from ovasabi.kernel.store.partitions import months_from
-from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import partitions
 from ovasabi.servers import _maintain

@@ -19,13 +19,13 @@ from ovasabi.database.pools import Pool
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import acting, system_context
 from ovasabi.kernel.call.errors import EntityNotFound, KeyTaken
+from ovasabi.kernel.call.locks import acquire, locked, locked_entity
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.events.log import follow, read_events
 from ovasabi.kernel.search.full_text import search
+from ovasabi.kernel.search.registry import EntityRegistry
 from ovasabi.kernel.store.history import state_at
 from ovasabi.kernel.store.listing import ListRequest, list_page
-from ovasabi.kernel.store.locks import acquire, locked, locked_entity
-from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.store.rows import Change, NewEntity
 from ovasabi.services.content.entity import Comment, Content

@@ -9,8 +9,8 @@ import pytest
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.context import Context, Fence, acting, current
 from ovasabi.kernel.call.errors import LeaseLost
+from ovasabi.kernel.call.locks import Lease, LockHeld, acquire, leased, locked, release, renew
 from ovasabi.kernel.call.transaction import transaction
-from ovasabi.kernel.store.locks import Lease, LockHeld, acquire, leased, locked, release, renew
 from tests.integration.kernel.fixtures import (
     admin,
     contents,

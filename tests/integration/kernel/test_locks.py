@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.store.locks import locked, locked_entity
+from ovasabi.kernel.call.locks import locked, locked_entity
 from tests.integration.kernel.fixtures import contents, eventually, kinds, make_campaign, together, waiting, within
 
 

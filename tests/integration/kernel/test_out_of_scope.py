@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from ovasabi.database.connection import Database
+from ovasabi.kernel.call.locks import acquire
 from ovasabi.kernel.call.sqlstates import OwnSqlState
 from ovasabi.kernel.declare.entity import Scope, declared
 from ovasabi.kernel.declare.methods import OPERATION
 from ovasabi.kernel.service import ServiceRegistry
-from ovasabi.kernel.store.locks import acquire
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.system.operation import work
 from ovasabi.system.operation.entity import Operation

@@ -14,12 +14,12 @@ import pytest_asyncio
 from ovasabi.database.connection import Database
 from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.call.context import PLATFORM, Fence, acting, system_context
+from ovasabi.kernel.call.locks import acquire
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.search import result_cache
 from ovasabi.kernel.search.generations import MAX_AGE_SECONDS
 from ovasabi.kernel.search.result_cache import ResultCache
 from ovasabi.kernel.service import SearchRequest, ServiceRegistry
-from ovasabi.kernel.store.locks import acquire
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.runtime import running
 from ovasabi.services.content.entity import Content, ReactionKind

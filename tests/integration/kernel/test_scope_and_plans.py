@@ -3,13 +3,13 @@
 import pytest
 
 from ovasabi.database.connection import Database
+from ovasabi.kernel.call.locks import acquire, release, renew
 from ovasabi.kernel.events.log import read_events
 from ovasabi.kernel.search.full_text import search
 from ovasabi.kernel.search.generations import Generations
+from ovasabi.kernel.search.registry import EntityRegistry
 from ovasabi.kernel.store.history import state_at
 from ovasabi.kernel.store.listing import ListRequest, list_page
-from ovasabi.kernel.store.locks import acquire, release, renew
-from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.services.content.entity import Content
 from tests.integration.kernel.fixtures import admin, contents, pools, within
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ovasabi.database.connection import Database
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.search.full_text import search
-from ovasabi.kernel.store.registry import EntityRegistry
+from ovasabi.kernel.search.registry import EntityRegistry
 from tests.integration.kernel.fixtures import PROPERTY, TEXTS, admin, library, within
 
 INJECTIONS = [

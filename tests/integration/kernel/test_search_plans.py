@@ -13,9 +13,9 @@ from ovasabi.database.connection import Database
 from ovasabi.database.pools import Pool
 from ovasabi.database.roles import APP_ROLE, SEARCH_ROLE
 from ovasabi.kernel.search.full_text import search
+from ovasabi.kernel.search.registry import EntityRegistry
 from ovasabi.kernel.store.filters import parse_filter
 from ovasabi.kernel.store.listing import ListRequest, list_page
-from ovasabi.kernel.store.registry import EntityRegistry
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.lifecycle import sql_objects
 from tests.integration.kernel.fixtures import PROPERTY, admin, contents, make_campaign, pools, within

@@ -9,7 +9,7 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.call.context import acting, on_platform, system_context
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.search.full_text import CANDIDATES, search
-from ovasabi.kernel.store.registry import EntityRegistry
+from ovasabi.kernel.search.registry import EntityRegistry
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.product.entity import Product

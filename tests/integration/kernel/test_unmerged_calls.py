@@ -11,8 +11,8 @@ from ovasabi.database.connection import Database
 from ovasabi.errors import DeadlineExceeded
 from ovasabi.kernel.call.context import Fence, acting, system_context
 from ovasabi.kernel.call.errors import EntityNotFound
+from ovasabi.kernel.call.locks import acquire, leased, release
 from ovasabi.kernel.call.transaction import transaction
-from ovasabi.kernel.store.locks import acquire, leased, release
 from tests.integration.kernel.fixtures import admin, contents, kinds, make_campaign, together, within
 from tests.integration.kernel.merging_fixtures import counted, some, written
 

@@ -8,9 +8,9 @@ import pytest
 
 from ovasabi.kernel.call.context import PLATFORM, Context, acting, on_platform, system_context
 from ovasabi.kernel.call.errors import EntityNotFound, KeyReused, KeyTaken, ReferenceMissing, VersionConflict
+from ovasabi.kernel.declare.counters import ParentDeleted
 from ovasabi.kernel.declare.state_machine import MoveRefused
 from ovasabi.kernel.service import ServiceRegistry
-from ovasabi.kernel.store.counters import ParentDeleted
 from ovasabi.kernel.store.history import state_at
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity

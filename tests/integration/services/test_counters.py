@@ -11,9 +11,9 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.call.context import Context, acting
 from ovasabi.kernel.call.errors import Contended, KeyReused, KeyTaken, ReferenceMissing
 from ovasabi.kernel.call.transaction import transaction
+from ovasabi.kernel.declare.counters import ParentDeleted
 from ovasabi.kernel.events.log import Event, read_events
 from ovasabi.kernel.service import ServiceRegistry
-from ovasabi.kernel.store.counters import ParentDeleted
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.content.comments import Comments

@@ -6,8 +6,8 @@ from typing import Any
 from ovasabi.codegen.client.formatting import GENERATED, docstring
 from ovasabi.codegen.client.functions import declared_in, functions_of
 from ovasabi.codegen.client.names import Names
+from ovasabi.kernel.declare.checks.named_types import named_in
 from ovasabi.kernel.declare.methods import OPERATION, Method, Resource, Subject
-from ovasabi.kernel.declare.named_types import named_in
 from ovasabi.kernel.store.listing import Page
 
 _INDEX_DOC = '"""The asynchronous API: the client, its campaigns, and their services."""'

@@ -11,9 +11,9 @@ from ovasabi.codegen.client.formatting import GENERATED, Group, docstring, expor
 from ovasabi.codegen.client.names import Names
 from ovasabi.errors import DeclarationError
 from ovasabi.gateway.contract.protobuf.naming import folder_of
+from ovasabi.kernel.declare.checks.named_types import named_in
 from ovasabi.kernel.declare.entity import Entity
 from ovasabi.kernel.declare.methods import Method
-from ovasabi.kernel.declare.named_types import named_in
 from ovasabi.kernel.store.listing import Page
 
 SHARED = "ovasabi"

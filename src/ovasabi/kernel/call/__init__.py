@@ -1,1 +1,1 @@
-"""The context of a call (caller, campaign, deadline), the errors it can raise, its transaction and its tenant scope."""
+"""The context of a call (caller, campaign, deadline), its errors, its transaction and locks, and its tenant scope."""

@@ -7,8 +7,19 @@ from typing import Any
 import msgspec
 from msgspec import Meta
 
-from ovasabi.errors import DeclarationError, OvasabiError
+from ovasabi.errors import DeclarationError, Kind, OvasabiError, such_as
+from ovasabi.kernel.call.errors import ReferenceMissing
 from ovasabi.kernel.declare.fields import Field, Immutable, Output, Reference, Unique
+
+
+class ParentDeleted(OvasabiError):
+    """The parent of the entity is deleted."""
+
+    kind = Kind.PRECONDITION
+    code = "parent_deleted"
+    message = "The {parent} that this {type} belongs to is deleted."
+    hint = "Restore the {parent} first."
+    example = such_as(parent="content", type="comment", field="content_id")
 
 
 class Counter(msgspec.Struct, frozen=True, eq=False):
@@ -77,3 +88,16 @@ def counter_of(name: str, field: Field, mark: Reference, parent: Mapping[str, Fi
         closed_in = ", ".join(mark.closed_in)
         raise DeclarationError(f"{path} is closed in {closed_in}, which {mark.type} must have exactly one field for.")
     return Counter(field, mark.type, counter, mark.closed_in, states[0], mark.refusal)
+
+
+def why_uncounted(counter: Counter, parent: Any | None) -> OvasabiError | None:
+    """Returns the error for a new child that its parent did not count; None if the parent, read later, accepts it."""
+    if parent is None:
+        name = counter.reference.name
+        return ReferenceMissing(field=name, name=name, type=counter.parent)
+    return counter.refuse(parent)
+
+
+def parent_deleted(type: str, counter: Counter) -> ParentDeleted:
+    """Returns the error for a child that cannot be deleted or restored, because its count cannot change."""
+    return ParentDeleted(field=counter.reference.name, type=type, parent=counter.parent)

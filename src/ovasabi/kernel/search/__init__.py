@@ -1,1 +1,1 @@
-"""Full-text search, and the cache of its results."""
+"""Full-text search, the cache of its results, and the registry, in which every entity is found by its name."""

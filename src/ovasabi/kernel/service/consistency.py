@@ -9,11 +9,11 @@ import msgspec
 
 from ovasabi.errors import DeclarationError, OvasabiError
 from ovasabi.kernel.declare.checks.annotations import hints_of
+from ovasabi.kernel.declare.checks.named_types import named_in
 from ovasabi.kernel.declare.checks.structs import check_struct
 from ovasabi.kernel.declare.checks.types import check_enum
 from ovasabi.kernel.declare.entity import Entity, EntityType
 from ovasabi.kernel.declare.methods import STANDARD, Method, MethodKind, Resource
-from ovasabi.kernel.declare.named_types import named_in
 from ovasabi.kernel.declare.names import check_class_name, check_snake
 from ovasabi.kernel.service.base import Service
 from ovasabi.kernel.service.references import check_namespaces, check_references

@@ -1,1 +1,1 @@
-"""Reading and writing entities: the repository, the registry, history, lists, locks and partitions."""
+"""Reading and writing entities: the repository, history, lists and partitions."""

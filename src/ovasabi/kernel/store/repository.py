@@ -18,12 +18,11 @@ from ovasabi.kernel.call.errors import Contended, EntityNotFound, KeyReused, Ver
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import atomically, read
 from ovasabi.kernel.call.verb import running_verb
-from ovasabi.kernel.declare.counters import Counter
+from ovasabi.kernel.declare.counters import Counter, parent_deleted, why_uncounted
 from ovasabi.kernel.declare.entity import Entity, Scope, declared, type_of
 from ovasabi.kernel.declare.ids import MAX_ID, id_time, parse_reference
 from ovasabi.kernel.statements import creating
 from ovasabi.kernel.statements.writing import Statements
-from ovasabi.kernel.store.counters import parent_deleted, why_uncounted
 from ovasabi.kernel.store.history import created_state, request_of
 from ovasabi.kernel.store.row_codec import Codec
 from ovasabi.kernel.store.rows import Change, ChangedRow, NewEntity, NewRow

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ovasabi.kernel.store.locks import locked
+from ovasabi.kernel.call.locks import locked
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.services.content.entity import Content
 from ovasabi.services.content.errors import NestedTooDeep, OwnAncestor

@@ -1,10 +1,10 @@
 """The rules of products and their variants: stock is never oversold, and a product has at most one default variant."""
 
+from ovasabi.kernel.call.locks import locked_entity
 from ovasabi.kernel.call.transaction import atomically
 from ovasabi.kernel.declare.methods import verb
 from ovasabi.kernel.declare.moves import move
 from ovasabi.kernel.service import EntityService
-from ovasabi.kernel.store.locks import locked_entity
 from ovasabi.services.product.entity import Product, ProductState, Variant
 from ovasabi.services.product.errors import ProductHasVariants
 from ovasabi.services.product.inventory import Quantity, shift

@@ -7,8 +7,8 @@ from msgspec import Meta
 
 from ovasabi.kernel.declare.methods import Resource, read
 from ovasabi.kernel.search.full_text import names_in
+from ovasabi.kernel.search.registry import EntityRegistry, Mode, Record, RecordPage
 from ovasabi.kernel.service import Service
-from ovasabi.kernel.store.registry import EntityRegistry, Mode, Record, RecordPage
 
 
 class RegistryQuery(msgspec.Struct, frozen=True):

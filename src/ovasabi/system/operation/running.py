@@ -18,8 +18,8 @@ from ovasabi.database.sql import load
 from ovasabi.errors import REPORT, OvasabiError
 from ovasabi.kernel.call.context import Fence, acting, current, system_context
 from ovasabi.kernel.call.errors import LeaseLost
+from ovasabi.kernel.call.locks import Lease, LockHeld, acquire, release, renew
 from ovasabi.kernel.service import ServiceRegistry, declared_methods
-from ovasabi.kernel.store.locks import Lease, LockHeld, acquire, release, renew
 from ovasabi.kernel.work.long_methods import Cancelled, carry_out
 from ovasabi.system.operation import work
 from ovasabi.system.operation.entity import Failure, Operation, OperationState

@@ -10,13 +10,13 @@ from msgspec import Meta
 
 from ovasabi.kernel.call.context import current
 from ovasabi.kernel.call.errors import KeyReused
+from ovasabi.kernel.call.locks import LockHeld, leased, locked
 from ovasabi.kernel.call.transaction import atomically
 from ovasabi.kernel.call.verb import running_verb
 from ovasabi.kernel.declare.methods import Call, MethodKind, Resource, read
 from ovasabi.kernel.declare.moves import Values, move
 from ovasabi.kernel.service import EntityService
 from ovasabi.kernel.store.history import request_of
-from ovasabi.kernel.store.locks import LockHeld, leased, locked
 from ovasabi.system.operation import work
 from ovasabi.system.operation.entity import Failure, Operation, OperationState
 from ovasabi.system.operation.errors import NoOutput, NotFinished, TooMany

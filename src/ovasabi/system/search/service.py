@@ -8,8 +8,8 @@ from msgspec import Meta
 from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.declare.methods import read
 from ovasabi.kernel.search.full_text import names_in, search
+from ovasabi.kernel.search.registry import EntityRegistry, Record
 from ovasabi.kernel.service import Service
-from ovasabi.kernel.store.registry import EntityRegistry, Record
 
 
 class SearchQuery(msgspec.Struct, frozen=True):

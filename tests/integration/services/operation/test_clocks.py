@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.store.locks import LockHeld, acquire, release
+from ovasabi.kernel.call.locks import LockHeld, acquire, release
 from ovasabi.kernel.store.repository import Repository
 from ovasabi.system.operation import work
 from ovasabi.system.operation.entity import Operation

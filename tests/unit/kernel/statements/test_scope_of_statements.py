@@ -79,7 +79,7 @@ EXCEPTIONS = {
 CAMPAIGN_IN: dict[str, int] = {
     "kernel/events/log.sql: page": 3,
     "kernel/store/history.sql: events": 5,
-    "kernel/store/locks.sql: entity": 1,
+    "kernel/call/locks.sql: entity": 1,
     "SELECT require_lease($1, $2, $3)": 1,
 }
 """In which parameter the campaign is, where it is not the second."""
@@ -237,7 +237,7 @@ def test_a_statement_that_waits_for_no_scope_is_refused(statement: Statement) ->
 
 
 def test_a_statement_has_a_mutation_for_each_of_its_tables() -> None:
-    for where, tables in {"campaign: delete": 3, "kernel/store/registry.sql: search": 2}.items():
+    for where, tables in {"campaign: delete": 3, "kernel/search/registry.sql: search": 2}.items():
         (statement,) = [each for each in STATEMENTS if each.where == where]
         assert len(list(mutations(_parsed(statement.text)))) == tables
 

@@ -8,11 +8,11 @@ import msgspec
 
 from ovasabi.errors import DeclarationError
 from ovasabi.gateway.wire.problems import ProblemDetails
+from ovasabi.kernel.declare.checks.named_types import named_in
 from ovasabi.kernel.declare.entity import EntityType, declared
 from ovasabi.kernel.declare.fields import FromMetadata, Secret
 from ovasabi.kernel.declare.metadata import NAMESPACE
 from ovasabi.kernel.declare.methods import Method
-from ovasabi.kernel.declare.named_types import named_in
 from ovasabi.kernel.declare.names import METADATA_ROOTS
 from ovasabi.kernel.store.listing import Page
 

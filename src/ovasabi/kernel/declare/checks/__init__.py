@@ -1,1 +1,1 @@
-"""General checks of declarations: of arguments, of annotations, of types and their limits, and of defaults."""
+"""General checks of declarations: of arguments, annotations, types and their limits, defaults, and named classes."""
