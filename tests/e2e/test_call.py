@@ -134,7 +134,7 @@ def test_people_see_the_answer_indented(program: Program) -> None:
     ("arguments", "code", "words"),
     [
         (["contents", "get", "17", *IN], 1, "error: The content 17 was not found.\nhint: It may have been deleted"),
-        (["contents", "create", *IN, "--title", ""], 1, "error: title: Expected `str` of length >= 1."),
+        (["contents", "create", *IN, "--title", ""], 1, "error: title must have at least 1 character."),
         (["contents", "list", *IN, "--filter", "nose = 1"], 1, "error: content cannot be filtered by 'nose'"),
         (["contents", "list", "--campaign", "no-such"], 1, "error: The campaign no-such was not found."),
         (["contents", "create", *IN, "--json", '{"titel": "x", "title": "y"}'], 1, "hint: Did you mean 'title'?"),

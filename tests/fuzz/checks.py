@@ -36,7 +36,7 @@ RULES = {
     for field in of.fields
     if field.base is Decimal
 }
-INTEGER = re.compile(r"Expected `int( \| null)?`, got `float`\.")
+INTEGER = re.compile(r"\S+ must be an integer( or null)?, not a number with a fraction or exponent\.")
 """To a schema 1.0 is an integer; here one is written without a point, as every client writes it."""
 UNSAID = ("U+0000", "before the year 1", "outside the range that the database accepts")
 """Sentences on text and times that a database refuses, whatever the field."""

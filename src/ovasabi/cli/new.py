@@ -174,7 +174,7 @@ def _check_name(parameter: str, name: str, *, derived: bool) -> None:
     if NAME.fullmatch(name) and len(name) <= MAX_NAME and not keyword.iskeyword(name):
         return
     reason = "a keyword of Python" if keyword.iskeyword(name) else "not a valid name"
-    form = f"up to {MAX_NAME} lower case letters, digits and single underscores, for example gift_card"
+    form = f"up to {MAX_NAME} lowercase letters, digits and single underscores, for example gift_card"
     if derived:
         raise NameRefused(
             problem=f"The plural would be {name!r}, which is {reason}.",

@@ -9,7 +9,7 @@ import msgspec
 
 import ovasabi
 from ovasabi.errors import Kind, OvasabiError
-from ovasabi.gateway.status_codes import STATUS_CODES, Grpc, grpc_code, http_status
+from ovasabi.gateway.status_codes import Grpc, grpc_code, http_status, title_of
 from ovasabi.gateway.wire.problems import ProblemDetails, problem_of
 
 CORRELATION = "EhmR4CyRJZ7G84QWBT4IGw"
@@ -56,7 +56,7 @@ def _described(cls: type[OvasabiError]) -> Code:
     return Code(
         code=cls.code,
         kind=cls.kind,
-        title=STATUS_CODES[cls.kind].title,
+        title=title_of(cls),
         meaning=inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " "),
         message=cls.message,
         hint=cls.hint,

@@ -54,8 +54,9 @@ STATUS_CODES = {
     Kind.DEADLINE: StatusCodes(504, Grpc.DEADLINE_EXCEEDED, "Deadline exceeded"),
 }
 
-# The gateway's own errors for which the protocols have more specific codes than the kind.
+# The errors for which there are more specific statuses, titles and codes than those of the kind.
 HTTP_OF_CODE = {"body_too_large": 413}
+TITLE_OF_CODE = {"idempotency_key_reused": "Idempotency-Key already used"}
 GRPC_OF_CODE = {"no_route": Grpc.UNIMPLEMENTED, "body_too_large": Grpc.RESOURCE_EXHAUSTED}
 
 
@@ -67,6 +68,11 @@ def http_status(error: OvasabiError | type[OvasabiError]) -> int:
 def grpc_code(error: OvasabiError | type[OvasabiError]) -> Grpc:
     """Returns the canonical gRPC code of an error."""
     return GRPC_OF_CODE.get(error.code, STATUS_CODES[error.kind].grpc)
+
+
+def title_of(error: OvasabiError | type[OvasabiError]) -> str:
+    """Returns the title of an error, which is that of its kind unless that would mislead."""
+    return TITLE_OF_CODE.get(error.code, STATUS_CODES[error.kind].title)
 
 
 def retry_after(error: OvasabiError) -> int | None:

@@ -31,11 +31,12 @@ def draft(**values: Any) -> dict[str, Any]:
     ("password", "missing"),
     [
         ("Sh0rt!", "at least 10 characters"),
-        ("correct-horse-7", "an upper case letter"),
-        ("CORRECT-HORSE-7", "a lower case letter"),
+        ("correct-horse-7", "an uppercase letter"),
+        ("CORRECT-HORSE-7", "a lowercase letter"),
         ("Correct-horse", "a digit"),
         ("Correcthorse77", "a symbol"),
         ("Correct horse 7", "a symbol"),
+        ("short", "at least 10 characters, an uppercase letter, a digit and a symbol"),
     ],
 )
 async def test_a_weak_password_is_refused_by_what_it_lacks(
@@ -45,7 +46,7 @@ async def test_a_weak_password_is_refused_by_what_it_lacks(
     with acting(ON_PLATFORM):
         with pytest.raises(PasswordWeak) as refused:
             await users.create(draft(password=password))
-        assert str(refused.value) == f"The password lacks {missing}."
+        assert str(refused.value) == f"The password must have {missing}."
         assert password not in repr(refused.value.__dict__)
         user = await users.create(draft())
         with pytest.raises(PasswordWeak):

@@ -1,18 +1,19 @@
 """Errors over HTTP: problem details (RFC 9457) with the code, the field and a hint."""
 
-import re
 from difflib import get_close_matches
+from enum import Enum
 from typing import Any
 
 import msgspec
 
 from ovasabi.errors import Kind, OvasabiError, such_as
-from ovasabi.gateway.status_codes import STATUS_CODES, http_status, urn
+from ovasabi.gateway.status_codes import http_status, title_of, urn
+from ovasabi.kernel.call.input_errors import explained
+from ovasabi.kernel.declare.checks.annotations import hints_of, parts_of
+from ovasabi.kernel.declare.entity import declared
+from ovasabi.kernel.declare.state_machine import why_not_set
 
 MEDIA_TYPE = "application/problem+json"
-_PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
-_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
-_MISSING = re.compile(r"Object missing required field `([^`]*)`")
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -51,7 +52,7 @@ def problem_of(error: OvasabiError, correlation_id: str | None, status: int | No
     """Returns the problem details of an error."""
     return ProblemDetails(
         type=urn(error),
-        title=STATUS_CODES[error.kind].title,
+        title=title_of(error),
         status=status or http_status(error),
         detail=str(error),
         code=error.code,
@@ -63,20 +64,33 @@ def problem_of(error: OvasabiError, correlation_id: str | None, status: int | No
 
 def unreadable(error: msgspec.MsgspecError, kind: Any) -> BadRequest:
     """Maps a decoding error to an error with the field, the problem, and the name that was probably meant."""
-    text = str(error)
-    match = _PATH.search(text)
-    path = match[1] if match else ""
-    problem = _PATH.sub("", text)
-    if unknown := _UNKNOWN.search(text):
-        name, known = unknown[1], getattr(kind, "__struct_fields__", ())
-        near = get_close_matches(name, known, 1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Available fields: {', '.join(known)}."
-        return BadRequest(field=_join(path, name), problem=f"Unknown field {name!r}.", hint=hint)
-    if missing := _MISSING.search(text):
-        return BadRequest(field=_join(path, missing[1]), problem=f"The field {missing[1]!r} is missing.")
-    if isinstance(error, msgspec.ValidationError):
-        return BadRequest(field=path or None, problem=f"{problem}.")
-    return BadRequest(problem=f"The body is not valid JSON: {problem}.", hint="Send one JSON object.")
+    found = explained(error)
+    if found.unknown is not None:
+        problem, hint = _unknown(found.unknown, None if found.path else kind)
+        return BadRequest(field=_join(found.path, found.unknown), problem=problem, hint=hint)
+    if found.missing is not None:
+        return BadRequest(field=_join(found.path, found.missing), problem=f"The field {found.missing!r} is missing.")
+    json = isinstance(error, msgspec.ValidationError)
+    hint = _allowed(kind, found.path) if json else "Send one JSON object."
+    return BadRequest(field=found.path or None, problem=found.sentence("the body"), hint=hint)
+
+
+def _unknown(name: str, kind: Any) -> tuple[str, str | None]:
+    """Returns what is wrong with a field that the request does not have, and what to do."""
+    for of in declared.values() if kind is not None else ():
+        if kind in (of.draft, of.patch) and (why := why_not_set(of, name, changing=kind is of.patch)) is not None:
+            return why
+    known = getattr(kind, "__struct_fields__", ())
+    near = get_close_matches(name, known, 1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Available fields: {', '.join(known)}." if known else None
+    return f"Unknown field {name!r}.", hint
+
+
+def _allowed(kind: Any, path: str) -> str | None:
+    """Returns the values of a field of the request whose type is an enum."""
+    hint = hints_of("The request", kind).get(path) if isinstance(kind, type) else None
+    enums = [each for each in parts_of(hint).types if isinstance(each, type) and issubclass(each, Enum)]
+    return f"Use one of: {', '.join(str(member.value) for member in enums[0])}." if enums else None
 
 
 def _join(path: str, name: str) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, UnsetType
 
 from ovasabi.errors import DeclarationError
+from ovasabi.kernel.call.input_errors import plain
 from ovasabi.kernel.declare.checks.arguments import check_marker
 from ovasabi.kernel.declare.checks.types import check_type
 from ovasabi.kernel.declare.fields import (
@@ -202,11 +203,11 @@ def _check_default(what: str, field: Field) -> None:
         converted = msgspec.convert(msgspec.to_builtins(value), field.request_type)
         _check_writable(value, field)
         if type(converted) is not type(value):
-            raise ValueError(f"it is not a {type(converted).__name__}")
+            raise ValueError(f"it is not of the type {type(converted).__name__}")
         if _made(what, field) != value:
             raise ValueError("it is not always the same")
     except ValueError as error:
-        raise DeclarationError(f"{what} has the default {value!r}, which is not valid: {error}.") from error
+        raise DeclarationError(f"{what} has the default {value!r}, which is not valid: {plain(error)}.") from error
 
 
 def _made(what: str, field: Field) -> Any:

@@ -63,7 +63,7 @@ _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _CAMEL = re.compile(r"[A-Z][A-Za-z0-9]*")
 _ASYNCHRONOUS = frozenset({"aclose", "aiter_bytes", "aread"})
 """Names that have another form in the synchronous half of the client, as all that end with _async."""
-_SNAKE_HINT = f"Use at most {MAX_FIELD} lower case letters, digits and single underscores, for example gift_card."
+_SNAKE_HINT = f"Use at most {MAX_FIELD} lowercase letters, digits and single underscores, for example gift_card."
 _OF_A_PARTITION = re.compile(r".*(_|^)(pool|c[0-9]+|[0-9]{6})")
 """How the names of partitions end, which the table of another entity could otherwise have."""
 

@@ -9,8 +9,8 @@ from msgspec import Meta
 
 from ovasabi.errors import DeclarationError, Kind, OvasabiError, such_as
 from ovasabi.kernel.call.context import Role
-from ovasabi.kernel.declare.entity import EntityType
-from ovasabi.kernel.declare.fields import Field, Immutable
+from ovasabi.kernel.declare.entity import SYSTEM_FIELDS, EntityType
+from ovasabi.kernel.declare.fields import Field, FromMetadata, Immutable, Output
 
 ALLOWED_MOVES = "allowed_moves"
 """The name of the method that returns the moves that are currently allowed."""
@@ -58,6 +58,10 @@ class AllowedMoves(msgspec.Struct, frozen=True):
 
     state: str
     moves: list[AllowedMove]
+
+
+machines: "dict[str, StateMachine]" = {}
+"""The state machine of each entity type that has one, by name."""
 
 
 class StateMachine:
@@ -122,6 +126,28 @@ class StateMachine:
             state=state,
             hint=f"Allowed from: {sources}. {possible}",
         )
+
+
+def why_not_set(of: EntityType, name: str, *, changing: bool) -> tuple[str, str] | None:
+    """Returns why clients cannot set or change a field, and what to do instead; None if there is no such field."""
+    field = of.by_name.get(name)
+    if field is None and name not in SYSTEM_FIELDS:
+        return None
+    machine = machines.get(of.name)
+    moves = [move for move in machine.moves if not move.internal] if machine and machine.field == name else []
+    if moves:
+        *others, last = [move.verb for move in moves]
+        verbs = f"verbs {', '.join(others)} and {last}" if others else f"verb {last}"
+        return f"The field {name!r} is set by the {verbs}.", f"Omit it, and call {'one of them' if others else 'it'}."
+    if field is not None and (source := field.get(FromMetadata)) is not None:
+        return f"The field {name!r} is derived from the metadata.", f"Set {source.path} in the metadata."
+    if field is not None and changing and field.has(Immutable) and not field.has(Output):
+        return f"The field {name!r} can be set only when the {_words(of)} is created.", "Omit it."
+    return f"The field {name!r} is set by the platform.", "Omit it."
+
+
+def _words(of: EntityType) -> str:
+    return of.name.replace("_", " ")
 
 
 def _field(of: EntityType, move: Move) -> Field:

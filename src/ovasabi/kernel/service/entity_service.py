@@ -17,7 +17,7 @@ from ovasabi.kernel.declare.entity import Entity, Scope, type_of
 from ovasabi.kernel.declare.methods import OFFERED, Call, MethodKind, Resource, Subject, values_of
 from ovasabi.kernel.declare.moves import moves_of
 from ovasabi.kernel.declare.signatures import own_methods
-from ovasabi.kernel.declare.state_machine import AllowedMoves, StateMachine
+from ovasabi.kernel.declare.state_machine import AllowedMoves, StateMachine, machines
 from ovasabi.kernel.search.full_text import CANDIDATES, search_rows
 from ovasabi.kernel.service.base import Methods, Service, Services
 from ovasabi.kernel.service.operations import operations_of
@@ -65,7 +65,7 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         check_own(cls, EntityService, RULES | {"change", "ids_by_key"}, SETTINGS)
         cls.entity = entity
         if moves := moves_of(cls):
-            cls.machine = StateMachine(type_of(cls.entity), moves)
+            cls.machine = machines[type_of(entity).name] = StateMachine(type_of(entity), moves)
         check_service(cls, type_of(cls.entity))
         cls.hooks = hooks_of(cls)
         super().__init_subclass__(checked=True)

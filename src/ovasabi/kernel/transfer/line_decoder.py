@@ -1,7 +1,6 @@
 """Decodes a line into a new entity, typed by its declaration, with a key that makes importing it again a no-op."""
 
 import hashlib
-import re
 import sqlite3
 import typing
 from collections.abc import Mapping
@@ -12,14 +11,14 @@ import msgspec
 from msgspec import UNSET
 
 from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.call.input_errors import explained
 from ovasabi.kernel.declare.entity import EntityType
 from ovasabi.kernel.declare.fields import Field, Secret
+from ovasabi.kernel.declare.state_machine import why_not_set
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.kernel.transfer.lines import Line, NotImportable, not_utf8
 
 MAX_KEY = 200
-_PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
-_FIELD_ERROR = re.compile(r"Object (missing required|contains unknown) field `([^`]*)`")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -101,13 +100,15 @@ class LineDecoder:
             try:
                 return msgspec.json.decode(cell)
             except msgspec.MsgspecError as error:
-                raise InvalidValue(field=path[0], problem=f"{path[0]}: the cell is not valid JSON: {error}.") from None
+                raise InvalidValue(field=path[0], problem=f"{path[0]}: the cell {explained(error).problem}.") from None
         return [part.strip() for part in cell.split(";") if part.strip()] if lists else cell
 
     def _check_column(self, column: str) -> None:
         name, dot, _ = column.partition(".")
         field = self.of.by_name.get(name)
         if name not in self.fields:
+            if (why := why_not_set(self.of, name, changing=False)) is not None:
+                raise NotImportable(problem=f"The CSV has the column {column}. {why[0]}", hint=why[1])
             near = get_close_matches(name, self.fields, 1)
             hint = f"Did you mean {near[0]}?" if near else f"Allowed: {', '.join(self.fields)}."
             raise NotImportable(problem=f"The CSV column {column} is not a field of {self.of.name}.", hint=hint)
@@ -141,19 +142,18 @@ class LineDecoder:
 
     def _invalid(self, error: msgspec.MsgspecError) -> InvalidValue:
         """Returns the error for the user: the invalid field, and the field that was probably meant."""
-        text = str(error)
-        match = _PATH.search(text)
-        path, problem = match[1] if match else "", _PATH.sub("", text)
-        if field_error := _FIELD_ERROR.search(text):
-            name = f"{path}.{field_error[2]}" if path else field_error[2]
-            if field_error[1].startswith("missing"):
-                return InvalidValue(field=name, problem=f"{name}: the field is required.")
-            near = get_close_matches(field_error[2], self.fields, 1)
-            meant = f" Did you mean {near[0]}?" if near else ""
-            return InvalidValue(field=name, problem=f"{name}: not a field of {self.of.name}.{meant}")
-        if isinstance(error, msgspec.ValidationError):
-            return InvalidValue(field=path or None, problem=f"{path}: {problem}." if path else f"{problem}.")
-        return InvalidValue(problem=f"The line is not valid JSON: {problem}.")
+        found = explained(error)
+        if found.missing is None and found.unknown is None:
+            return InvalidValue(field=found.path or None, problem=found.sentence("the line"))
+        last = found.missing or found.unknown or ""
+        name = f"{found.path}.{last}" if found.path else last
+        if found.missing is not None:
+            return InvalidValue(field=name, problem=f"{name}: the field is required.")
+        if not found.path and (why := why_not_set(self.of, last, changing=False)) is not None:
+            return InvalidValue(field=name, problem=" ".join(why))
+        near = get_close_matches(last, self.fields, 1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        return InvalidValue(field=name, problem=f"{name}: not a field of {self.of.name}.{meant}")
 
 
 class _Ordinals:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from ovasabi.kernel.call.input_errors import plain
 from ovasabi.lifecycle.backup.errors import RestoreFailed
 from ovasabi.lifecycle.backup.inventory import Inventory, Server
 
@@ -70,7 +71,7 @@ def read(directory: Path) -> Manifest:
     except OSError as error:
         raise RestoreFailed(problem=f"{error.filename} cannot be read ({error.strerror})") from None
     except msgspec.DecodeError as error:
-        raise RestoreFailed(problem=f"{directory / MANIFEST} is damaged ({error})", hint=hint) from None
+        raise RestoreFailed(problem=f"{directory / MANIFEST} is damaged: {plain(error)}", hint=hint) from None
     if found.bytes != manifest.dump.bytes:
         problem = f"{directory / DUMP} has {found.bytes:,} bytes instead of {manifest.dump.bytes:,}"
         raise RestoreFailed(problem=problem, hint=hint)

@@ -8,9 +8,9 @@ class PasswordWeak(OvasabiError):
 
     kind = Kind.INVALID
     code = "password_weak"
-    message = "The password lacks {missing}."
-    hint = "Use 10 to 128 characters with an upper case letter, a lower case letter, a digit and a symbol."
-    example = such_as(missing="a digit, a symbol", field="password")
+    message = "The password must have {missing}."
+    hint = "Use 10 to 128 characters with an uppercase letter, a lowercase letter, a digit and a symbol."
+    example = such_as(missing="a digit and a symbol", field="password")
 
 
 class PasswordWrong(OvasabiError):

@@ -22,13 +22,14 @@ def check_strength(password: str, *, field: str = "password") -> None:
     requirements = {
         f"at least {MIN_LENGTH} characters": len(password) >= MIN_LENGTH,
         f"at most {MAX_LENGTH} characters": len(password) <= MAX_LENGTH,
-        "an upper case letter": any(character.isupper() for character in password),
-        "a lower case letter": any(character.islower() for character in password),
+        "an uppercase letter": any(character.isupper() for character in password),
+        "a lowercase letter": any(character.islower() for character in password),
         "a digit": any(character.isdigit() for character in password),
         "a symbol": any(not character.isalnum() and not character.isspace() for character in password),
     }
     if missing := [requirement for requirement, met in requirements.items() if not met]:
-        raise PasswordWeak(field=field, missing=", ".join(missing))
+        *others, last = missing
+        raise PasswordWeak(field=field, missing=f"{', '.join(others)} and {last}" if others else last)
 
 
 def matches(password: str, sealed: str | None) -> bool:

@@ -57,7 +57,7 @@ def test_what_is_refused_over_http_is_refused_in_the_same_words(rpc: Rpc, fields
 @pytest.mark.parametrize(("number", "shown"), [(0, "CONTENT_KIND_UNSPECIFIED"), (77, "77"), (-1, "-1")])
 def test_a_value_that_is_none_of_an_enum_is_refused_by_its_name(number: int, shown: str) -> None:
     error = refusal(CREATE, campaign="a", content={"title": "t", "kind": number})
-    assert (error.field, str(error)) == ("kind", f"Invalid enum value '{shown}'.")
+    assert (error.field, str(error)) == ("kind", f"kind has the value '{shown}', which is not allowed.")
 
 
 def test_a_value_that_is_left_out_has_its_default_and_zero_is_no_default() -> None:

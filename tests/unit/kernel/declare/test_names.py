@@ -117,11 +117,14 @@ FRESH = msgspec.field(default_factory=list)
         (("a", Annotated[str | None, FromMetadata("b.c")], None), "has FromMetadata with a path that is not possible."),
         (("a", Annotated[str, FromMetadata("b")]), "is derived from metadata: declare it as"),
         (("a", str, None), "has the default null, but not the type."),
-        (("a", int, "x"), "has the default 'x', which is not valid: Expected `int`, got `str`."),
-        (("a", Annotated[str, Meta(max_length=1)], "xx"), "has the default 'xx', which is not valid: Expected `str`"),
+        (("a", int, "x"), "has the default 'x', which is not valid: it must be an integer, not a string."),
+        (
+            ("a", Annotated[str, Meta(max_length=1)], "xx"),
+            "has the default 'xx', which is not valid: it must have at",
+        ),
         (
             ("a", Annotated[list[int], Meta(min_length=1)], FRESH),
-            "has the default [], which is not valid: Expected `array`",
+            "has the default [], which is not valid: it must have at",
         ),
         (("a", Annotated[Decimal, Numeric(3, 1)], Decimal("1.25")), "is not valid: it has more digits than numeric(3,"),
         (("a", Annotated[Decimal, Bounds(gt=0)], Decimal(0)), "is not valid: it must be greater than 0."),

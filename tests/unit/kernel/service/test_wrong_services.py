@@ -267,8 +267,8 @@ def test_the_last_parameter_of_a_long_method_is_its_progress(annotation: str) ->
 REQUESTS = [
     ("text: 'Nowhere'", "has an annotation that is not defined: name 'Nowhere' is not defined."),
     ("text: str | int", "The field text of ovasabi.services.samplegadget.service.Odd has several types"),
-    ("count: int = 'abc'", "has a default that is not valid: Expected `int`, got `str`."),
-    ("count: Annotated[int, Meta(ge=1)] = 0", "has a default that is not valid: Expected `int` >= 1."),
+    ("count: int = 'abc'", "has a default that is not valid: it must be an integer, not a string."),
+    ("count: Annotated[int, Meta(ge=1)] = 0", "has a default that is not valid: it must be at least 1."),
     ("count: Annotated[int, Meta(ge=5, le=3)]", "has limits that no value is within."),
     ("count: Annotated[int, Output()] = 0", "has Output() in its annotation, which means nothing there."),
     ("text: set[str]", "has the type set[str], which is not supported."),

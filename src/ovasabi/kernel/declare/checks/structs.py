@@ -6,6 +6,7 @@ import msgspec
 from msgspec import NODEFAULT, UNSET
 
 from ovasabi.errors import DeclarationError
+from ovasabi.kernel.call.input_errors import plain
 from ovasabi.kernel.declare.checks.annotations import hints_of, parts_of
 from ovasabi.kernel.declare.checks.types import check_type
 from ovasabi.kernel.declare.names import check_snake
@@ -16,8 +17,8 @@ _PLAIN = {"array_like": False, "omit_defaults": False, "tag": None}
 
 def check_struct(kind: type[msgspec.Struct], known: frozenset[str] = frozenset()) -> None:
     """Raises `DeclarationError` unless a struct can be expressed everywhere; `known` fields are checked already."""
-    for option, plain in _PLAIN.items():
-        if getattr(kind.__struct_config__, option) != plain:
+    for option, value in _PLAIN.items():
+        if getattr(kind.__struct_config__, option) != value:
             problem = f"{_path(kind)} has the option {option}, so its JSON would not be what the contract says."
             raise DeclarationError(problem, hint="Omit the option.")
     hints = hints_of(_path(kind), kind)
@@ -40,7 +41,7 @@ def _check_default(what: str, hint: Any, field: msgspec.structs.FieldInfo) -> No
         if value is not NODEFAULT and value is not UNSET:
             msgspec.convert(msgspec.to_builtins(value), hint)
     except Exception as error:  # a default can be any object, and a factory any function
-        raise DeclarationError(f"{what} has a default that is not valid: {str(error).rstrip('.')}.") from error
+        raise DeclarationError(f"{what} has a default that is not valid: {plain(error)}.") from error
 
 
 def _required(kind: type[msgspec.Struct]) -> set[type]:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from ovasabi.errors import DeclarationError
+from ovasabi.kernel.call.input_errors import plain
 from ovasabi.kernel.declare.checks.annotations import parts_of, type_name
 
 _SCALARS = (str, int, float, bool, Decimal, datetime, date, uuid.UUID)
@@ -152,7 +153,8 @@ def _check_examples(what: str, hint: Any, meta: Meta) -> None:
         try:
             msgspec.convert(example, hint)
         except msgspec.ValidationError as error:
-            raise DeclarationError(f"{what} has the example {example!r}, which is not valid: {error}.") from error
+            problem = f"{what} has the example {example!r}, which is not valid: {plain(error)}."
+            raise DeclarationError(problem) from error
 
 
 def _is_allowed_in_structs(base: Any) -> bool:
