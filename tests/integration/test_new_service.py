@@ -146,6 +146,8 @@ def test_it_passes_the_linter_and_the_formatter(copy: Path) -> None:
         (["../evil"], "NAME is '../evil', which is not a valid name."),
         (["x" * 30], f"NAME is '{'x' * 30}', which is not a valid name."),
         (["sample_offer", "--entity", "sample_offer"], "--entity is 'sample_offer', which is not a valid class name."),
+        (["none"], "The class of the entity would be 'None', which is a keyword of Python."),
+        (["sample_offer", "--entity", "None"], "--entity is 'None', which is a keyword of Python."),
         (["role"], "The name Role has two meanings in the API: ovasabi.kernel.call.context.Role and "),
         (["google"], "The service is named google, which the platform uses itself."),
         (["filter"], "The class name Filter or Filters is already used by the kernel."),

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from ovasabi.cli.nouns import plural as plural_of
+from ovasabi.cli.nouns import singular
 from ovasabi.errors import DeclarationError, Kind, OvasabiError, such_as
 
 MAX_NAME = 29
@@ -130,11 +132,15 @@ def new() -> None:
 
 @new.command()
 @click.argument("name")
-@click.option("--entity", help="The class of the entity. By default derived from NAME: GiftCard for gift_card.")
-@click.option("--plural", help="The name in URLs. By default derived from NAME: gift_cards for gift_card.")
+@click.option(
+    "--entity", help="The class of the entity. By default derived from NAME: GiftCard for gift_card or gift_cards."
+)
+@click.option(
+    "--plural", help="The name in URLs. By default derived from NAME: gift_cards for gift_card or gift_cards."
+)
 def service(name: str, entity: str | None, plural: str | None) -> None:
     """Generate a service in the source tree: its entity, its rules, and the migration that creates its table."""
-    names = Names(name, entity or _camel(name), plural or _plural(name))
+    names = Names(name, entity or _camel(singular(name)), plural or plural_of(name))
     check_names(names)
     for path in write(names):
         click.echo(f"wrote {path}")
@@ -150,11 +156,8 @@ def check_names(names: Names) -> None:
     from ovasabi.kernel.service import services
 
     _check_name("NAME", names.name, derived=False)
-    _check_name("--plural", names.plural, derived=names.plural == _plural(names.name))
-    if not CLASS.fullmatch(names.entity) or len(names.entity) > MAX_NAME or keyword.iskeyword(names.entity):
-        raise NameRefused(
-            problem=f"--entity is {names.entity!r}, which is not a valid class name.", hint="Example: GiftCard"
-        )
+    _check_name("--plural", names.plural, derived=names.plural == plural_of(names.name))
+    _check_class(names.entity, derived=names.entity == _camel(singular(names.name)))
     if names.name in discovered():
         raise NameRefused(problem=f"The service {names.name} already exists.", hint="Choose another name.")
     if names.type_name in declared:
@@ -181,6 +184,17 @@ def _check_name(parameter: str, name: str, *, derived: bool) -> None:
             hint=f"Set another one with {parameter}: {form}.",
         )
     raise NameRefused(problem=f"{parameter} is {name!r}, which is {reason}.", hint=f"Use {form}.")
+
+
+def _check_class(name: str, *, derived: bool) -> None:
+    """Refuses the name of a class that is not valid, whether it was given or follows from another one."""
+    if CLASS.fullmatch(name) and len(name) <= MAX_NAME and not keyword.iskeyword(name):
+        return
+    reason = "a keyword of Python" if keyword.iskeyword(name) else "not a valid class name"
+    if derived:
+        problem = f"The class of the entity would be {name!r}, which is {reason}."
+        raise NameRefused(problem=problem, hint="Set another one with --entity, for example GiftCard.")
+    raise NameRefused(problem=f"--entity is {name!r}, which is {reason}.", hint="Use a name such as GiftCard.")
 
 
 def write(names: Names) -> list[Path]:
@@ -229,9 +243,3 @@ def _write_migration(names: Names) -> Path:
 
 def _camel(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
-
-
-def _plural(name: str) -> str:
-    if re.search(r"[^aeiou]y$", name):
-        return f"{name[:-1]}ies"
-    return f"{name}es" if re.search(r"(s|x|z|ch|sh)$", name) else f"{name}s"

@@ -74,7 +74,7 @@ def test_a_value_that_is_none_of_an_enum_is_told_the_others() -> None:
         (b"{", "it ends too early"),
         (b"{]", "object keys must be strings (byte 1)"),
         (b'{"title": tru}', "invalid character (byte 14)"),
-        (b'{"title": "t"} {}', "trailing characters (byte 15)"),
+        (b'{"title": "t"} {}', "trailing characters (byte 16)"),
     ],
 )
 def test_a_body_that_is_no_json_is_told_so_once(text: bytes, problem: str) -> None:

@@ -51,7 +51,7 @@ class User(Entity, frozen=True):
                 min_length=10,
                 max_length=128,
                 examples=["Str0ng-enough!"],
-                description="At least one uppercase letter, one lowercase letter, one digit and one symbol. "
+                description="At least one upper case letter, one lower case letter, one digit and one symbol. "
                 "Never returned.",
             ),
             Secret(seal),

@@ -40,7 +40,7 @@ class AsyncUsers(AsyncService):
 
         Args:
             username: Letters, digits, dots and underscores. Unique regardless of case.
-            password: At least one uppercase letter, one lowercase letter, one digit and one symbol. Never
+            password: At least one upper case letter, one lower case letter, one digit and one symbol. Never
                 returned.
             language: BCP 47 language tag. Default: en.
             timezone: IANA time zone name. Default: UTC.
@@ -190,7 +190,7 @@ class AsyncUsers(AsyncService):
         Args:
             reference: The id or uuid.
             username: Letters, digits, dots and underscores. Unique regardless of case.
-            password: At least one uppercase letter, one lowercase letter, one digit and one symbol. Never
+            password: At least one upper case letter, one lower case letter, one digit and one symbol. Never
                 returned.
             language: BCP 47 language tag.
             timezone: IANA time zone name.
