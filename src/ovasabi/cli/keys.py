@@ -57,7 +57,7 @@ def create(name: str, role: str, campaign: str | None, expires: datetime | None)
     click.echo(asyncio.run(_create(load_settings(), name, role, campaign, expires)))
 
 
-@keys.command("list")
+@keys.command("list", short_help="List all keys, without their secrets.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_(as_json: bool) -> None:
     """List all keys, including expired and revoked ones, without their secrets."""

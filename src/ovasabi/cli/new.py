@@ -130,7 +130,7 @@ def new() -> None:
     """Generate code, such as that of a new service."""
 
 
-@new.command()
+@new.command(short_help="Generate the code of a new service.")
 @click.argument("name")
 @click.option(
     "--entity", help="The class of the entity. By default derived from NAME: GiftCard for gift_card or gift_cards."

@@ -91,7 +91,7 @@ async def test_a_bad_request_is_one_clear_problem(
     ("method", "path", "hint"),
     [
         ("PUT", "/contents", "Use GET or POST."),
-        ("POST", "/contents/1", "Use DELETE or GET or PATCH."),
+        ("POST", "/contents/1", "Use DELETE, GET or PATCH."),
         ("DELETE", "/contents/1:publish", "Use POST."),
     ],
 )

@@ -75,6 +75,7 @@ WORDS = {
     "message",
     "option",
     "reserved",
+    "self",
 }
 """The words of the languages that the names are in."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from ovasabi import __version__
 from ovasabi.codegen.client.classes import api_file, index_file
 from ovasabi.codegen.client.errors import errors_file, errors_names, service_errors_file, service_errors_names
-from ovasabi.codegen.client.formatting import GENERATED, in_order, member, natural
+from ovasabi.codegen.client.formatting import GENERATED, WIDTH, Group, laid_out, member, natural
 from ovasabi.codegen.client.structs import SHARED, Types
 from ovasabi.kernel.declare.methods import Method
 
@@ -64,11 +64,11 @@ def _exporting(folders: Iterable[str], types: Types) -> dict[str, list[str]]:
     return {f"ovasabi_client.{module}": names for module, names in modules.items() if names}
 
 
-def _exports(module: str, names: Iterable[str], taken: set[str]) -> list[str]:
-    """Returns the imports that export a module, without the names that others have already."""
+def _exports(module: str, names: Iterable[str], taken: set[str]) -> list[tuple[str, str]]:
+    """Returns what is imported to export a module, without the names that others have already."""
     if taken.isdisjoint(names):
-        return [f"from {module} import *"]
-    return [f"from {module} import {name} as {name}" for name in in_order(names) if name not in taken]
+        return [(module, "*")]
+    return [(module, name) for name in names if name not in taken]
 
 
 def _package(exporting: Mapping[str, Iterable[str]]) -> str:
@@ -77,12 +77,18 @@ def _package(exporting: Mapping[str, Iterable[str]]) -> str:
     A type with the name of one of the client's own classes is exported by the module of its service alone.
     """
     by_hand = {f"ovasabi_client.{module}": names for module, names in _BY_HAND.items()}
-    lines = [f"from {module} import {name} as {name}" for module, names in by_hand.items() for name in names]
+    exports = [(module, name) for module, names in by_hand.items() for name in names]
     taken = {"UNSET", *(name for names in by_hand.values() for name in names)}
     for module, names in exporting.items():
-        lines += _exports(module, names, taken)
+        exports += _exports(module, names, taken)
         taken.update(names)
-    lines.append("from ovasabi_client.version import VERSION as __version__")
-    imports = "\n".join(sorted(lines, key=lambda line: (natural(line.split()[1]), member(line.split()[3]))))
+    exports.sort(key=lambda export: (natural(export[0]), member(export[1])))
+    imports = "\n".join(_exported(module, name) for module, name in exports)
     head = f"{GENERATED}{_PACKAGE_DOC}\n\n# ruff: noqa: F401, F403\nfrom msgspec import UNSET as UNSET\n\n"
-    return f"{head}{imports}\n"
+    return f"{head}{imports}\nfrom ovasabi_client.version import VERSION as __version__\n"
+
+
+def _exported(module: str, name: str) -> str:
+    """Returns an import as the linter formats it: a name that is exported again is imported as itself."""
+    one = f"from {module} import {name}" if name == "*" else f"from {module} import {name} as {name}"
+    return one if len(one) <= WIDTH else laid_out(0, Group(f"from {module} import (", [f"{name} as {name}"], ")"))

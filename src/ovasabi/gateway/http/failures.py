@@ -40,7 +40,8 @@ def refused(request: RequestInfo, status: int, detail: str, headers: Mapping[str
 
 def _unsupported(request: RequestInfo, allowed: str) -> BadRequest:
     others = [verb for verb in allowed.split(", ") if verb not in ("HEAD", "OPTIONS")]
-    hint = f"Use {' or '.join(others)}." if others else None
+    *first, last = others or [""]
+    hint = f"Use {', '.join(first)} or {last}." if first else f"Use {last}." if last else None
     return BadRequest(problem=f"{request.path} does not support {request.method}.", hint=hint)
 
 

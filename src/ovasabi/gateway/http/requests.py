@@ -87,7 +87,7 @@ def _decode_query(request: HttpRequest, kind: Any) -> Any:
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise unreadable(error, kind) from None
+        raise unreadable(error, kind, of_text=True) from None
 
 
 def _query_values(request: HttpRequest, known: tuple[str, ...]) -> dict[str, str]:

@@ -62,16 +62,18 @@ def problem_of(error: OvasabiError, correlation_id: str | None, status: int | No
     )
 
 
-def unreadable(error: msgspec.MsgspecError, kind: Any) -> BadRequest:
-    """Maps a decoding error to an error with the field, the problem, and the name that was probably meant."""
-    found = explained(error)
+def unreadable(error: msgspec.MsgspecError, kind: Any, *, of_text: bool = False) -> BadRequest:
+    """Maps a decoding error to an error with the field, the problem, and the name that was probably meant.
+
+    `of_text`: of input that consists of strings.
+    """
+    found = explained(error, of_text=of_text)
     if found.unknown is not None:
         problem, hint = _unknown(found.unknown, None if found.path else kind)
         return BadRequest(field=_join(found.path, found.unknown), problem=problem, hint=hint)
     if found.missing is not None:
         return BadRequest(field=_join(found.path, found.missing), problem=f"The field {found.missing!r} is missing.")
-    json = isinstance(error, msgspec.ValidationError)
-    hint = _allowed(kind, found.path) if json else "Send one JSON object."
+    hint = _hint(kind, found.path) if isinstance(error, msgspec.ValidationError) else "Send one JSON object."
     return BadRequest(field=found.path or None, problem=found.sentence("the body"), hint=hint)
 
 
@@ -86,11 +88,14 @@ def _unknown(name: str, kind: Any) -> tuple[str, str | None]:
     return f"Unknown field {name!r}.", hint
 
 
-def _allowed(kind: Any, path: str) -> str | None:
-    """Returns the values of a field of the request whose type is an enum."""
-    hint = hints_of("The request", kind).get(path) if isinstance(kind, type) else None
-    enums = [each for each in parts_of(hint).types if isinstance(each, type) and issubclass(each, Enum)]
-    return f"Use one of: {', '.join(str(member.value) for member in enums[0])}." if enums else None
+def _hint(kind: Any, path: str) -> str | None:
+    """Returns the values of a field of the request whose type is an enum, or an example of one with a pattern."""
+    parts = parts_of(hints_of("The request", kind).get(path) if isinstance(kind, type) else None)
+    enums = [each for each in parts.types if isinstance(each, type) and issubclass(each, Enum)]
+    if enums:
+        return f"Use one of: {', '.join(str(member.value) for member in enums[0])}."
+    examples = parts.meta.examples if parts.meta is not None and parts.meta.pattern is not None else None
+    return f"For example: {examples[0]}." if examples else None
 
 
 def _join(path: str, name: str) -> str:

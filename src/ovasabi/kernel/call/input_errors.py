@@ -1,5 +1,6 @@
 """What is wrong with input that cannot be decoded, in plain English instead of the words of msgspec."""
 
+import ast
 import re
 from collections.abc import Callable
 
@@ -29,6 +30,7 @@ _UNITS = {"str": "character", "bytes": "byte", "array": "item", "object": "entry
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "greater than", "<": "less than"}
 _PATH = re.compile(r" ?- at (`key` in )?`\$\.?([^`]*)`$")
 _FIELD = re.compile(r"Object (missing required|contains unknown) field `([^`]*)`")
+_END = r"(?!\n)"
 _DAY, _TIME = "2026-11-21", "08:00:00"
 
 
@@ -47,9 +49,9 @@ class InputError(msgspec.Struct, frozen=True):
         return f"{self.path or whole[:1].upper() + whole[1:]} {self.problem}."
 
 
-def explained(error: Exception) -> InputError:
-    """Returns what an error of msgspec says."""
-    text = str(error)
+def explained(error: Exception, *, of_text: bool = False) -> InputError:
+    """Returns what an error of msgspec says. `of_text`: of input that consists of strings, such as that of a query."""
+    text = re.sub(", got `str`", "", str(error)) if of_text else str(error)
     at = _PATH.search(text)
     path, text = (at[2], text[: at.start()]) if at is not None else ("", text)
     if (field := _FIELD.fullmatch(text)) is not None:
@@ -96,6 +98,12 @@ def _plain(number: str) -> str:
     return number.removesuffix(".0")
 
 
+def _pattern(match: re.Match[str]) -> str:
+    """Returns the pattern as it was declared: msgspec escapes it, and Python's `$` also matches before a line break."""
+    pattern: str = ast.literal_eval(match[1])
+    return f"must match the pattern {pattern.removesuffix(_END)}"
+
+
 def _length(match: re.Match[str]) -> str:
     return f"must have {_BOUNDS[match[2]]} {_count(match[3], _UNITS[match[1]])}"
 
@@ -110,7 +118,7 @@ _FORMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     ),
     r"Expected `(int|float|decimal)` (>=|<=|>|<) (\S+)": _number,
     r"Expected `(?:int|float|decimal)` that's a multiple of (\S+)": lambda m: f"must be a multiple of {_plain(m[1])}",
-    r"Expected `str` matching regex (.+)": lambda match: f"must match the pattern {match[1]}",
+    r"Expected `str` matching regex (.+)": _pattern,
     r"Expected `(\w+)` with a timezone component": "must have a time zone",
     r"Expected `(\w+)` with no timezone component": "must not have a time zone",
     r"Expected `([^`]+)`": lambda match: f"must be {_kinds(match[1])}",

@@ -88,7 +88,7 @@ class LineDecoder:
         try:
             return self._new_entity(msgspec.convert(values, self.of.draft, strict=False), key)
         except msgspec.ValidationError as error:
-            raise self._invalid(error) from None
+            raise self._invalid(error, of_text=True) from None
 
     def _cell(self, path: list[str], cell: str) -> Any:
         """Returns a cell as input for `convert`: a list from `a;b` or JSON, an object from JSON, else its text."""
@@ -140,9 +140,9 @@ class LineDecoder:
         digest.update(str(ordinal).encode())
         return f"import:{self.of.name}:{digest.hexdigest()}"
 
-    def _invalid(self, error: msgspec.MsgspecError) -> InvalidValue:
+    def _invalid(self, error: msgspec.MsgspecError, *, of_text: bool = False) -> InvalidValue:
         """Returns the error for the user: the invalid field, and the field that was probably meant."""
-        found = explained(error)
+        found = explained(error, of_text=of_text)
         if found.missing is None and found.unknown is None:
             return InvalidValue(field=found.path or None, problem=found.sentence("the line"))
         last = found.missing or found.unknown or ""

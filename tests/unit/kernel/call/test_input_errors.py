@@ -119,7 +119,8 @@ def test_nothing_of_the_library_s_own_words_is_left() -> None:
         (Annotated[int, Meta(ge=1)], "0", "", "must be at least 1"),
         (Annotated[float, Meta(gt=0)], "0", "", "must be greater than 0"),
         (Annotated[int, Meta(multiple_of=5)], "3", "", "must be a multiple of 5"),
-        (Annotated[str, Meta(pattern="^a$")], '"b"', "", "must match the pattern '^a$'"),
+        (Annotated[str, Meta(pattern="^a$")], '"b"', "", "must match the pattern ^a$"),
+        (Annotated[str, Meta(pattern=r"^\d$(?!\n)")], '"b"', "", r"must match the pattern ^\d$"),
         (Colour, '"blue"', "", "has the value 'blue', which is not allowed"),
         (datetime, '"soon"', "", "must be a timestamp in the form 2026-11-21T08:00:00Z"),
         (Annotated[datetime, Meta(tz=True)], '"2026-11-21T08:00:00"', "", "must have a time zone"),
@@ -134,6 +135,13 @@ def test_a_value_is_told_what_it_must_be(kind: Any, text: str, path: str, proble
     found = explained(refused.value)
     assert (found.path, found.problem) == (path, problem)
     assert found.sentence("the body") == f"{path or 'The body'} {problem}."
+
+
+def test_text_is_not_told_that_it_is_a_string() -> None:
+    with pytest.raises(msgspec.ValidationError) as refused:
+        msgspec.convert({"count": "x", "name": ""}, Inner, strict=False)
+    assert explained(refused.value).problem == "must be an integer, not a string"
+    assert explained(refused.value, of_text=True).problem == "must be an integer"
 
 
 def test_the_name_of_a_field_that_is_missing_or_unknown_is_apart() -> None:
