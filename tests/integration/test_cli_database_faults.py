@@ -28,7 +28,7 @@ COMMANDS = {
 FAILING = """
 CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = '{sqlstate}'; END $$;
-CREATE TRIGGER fails BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION fails()"""
+CREATE TRIGGER fails AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION fails()"""
 
 
 @pytest_asyncio.fixture
@@ -171,7 +171,7 @@ async def test_a_connection_that_is_lost_in_the_middle_is_one_clear_error(url: s
     await execute(
         url,
         f"CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ {lost} $$",
-        "CREATE TRIGGER fails BEFORE INSERT ON api_key FOR EACH ROW EXECUTE FUNCTION fails()",
+        "CREATE TRIGGER fails AFTER INSERT ON api_key FOR EACH ROW EXECUTE FUNCTION fails()",
     )
     problem, hint = await failure("create", url, tmp_path)
     assert problem == "The database is unavailable: the connection was lost or refused."
