@@ -80,7 +80,7 @@ secured AS (  -- our tables, and their partitions
   SELECT oid, label AS item, subject, label, name FROM base WHERE kind <> 'S'
   UNION ALL SELECT oid, 'partition ' || pattern, 'partitions', 'partition ' || name, name FROM partition),
 wrong AS (  -- what was added or disabled by hand so that our statements do something else, with the statement that undoes it
-  SELECT 'overloads' AS item, k.subject, format('%s %s', r.kind, r.what) AS label, 'is an unknown overload' AS value, format('DROP %s %s', r.kind, r.what) AS repair
+  SELECT 'overloads' AS item, k.subject, format('%s %s', r.kind, r.what) AS label, 'is an unknown overload' AS value, format('DROP %s %s', upper(r.kind), r.what) AS repair
   FROM (SELECT DISTINCT name, subject FROM known) AS k
   JOIN pg_proc AS p ON p.proname = k.name AND p.pronamespace IN ('public'::regnamespace, 'pg_catalog'::regnamespace) AND p.oid >= 16384
   CROSS JOIN LATERAL (SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END AS kind,
@@ -161,5 +161,5 @@ fact AS (
   WHERE EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = b.oid AND a.attname = 'search_vector' AND NOT a.attisdropped)
   GROUP BY b.pattern, b.name)
 SELECT item, subject::text, value::text, min(example) AS example, NULL AS repair FROM fact GROUP BY item, subject, value
-UNION ALL SELECT item, subject::text, value, min(label), string_agg(repair, '; ' ORDER BY repair) FROM wrong GROUP BY item, subject, value, CASE item WHEN 'overloads' THEN label END
+UNION ALL SELECT item, subject::text, value, min(label), string_agg(repair, E';\n' ORDER BY repair) FROM wrong GROUP BY item, subject, value, CASE item WHEN 'overloads' THEN label END
 ORDER BY item, value
