@@ -126,7 +126,9 @@ fact AS (
                    current_setting('server_version_num')::int / 10000 || ':' || encode(sha256(convert_to(concat_ws('|', p.polcmd, p.polpermissive, p.roles, p.qual, p.checked), 'UTF8')), 'hex'),
                    'policy ' || p.quoted || ' on ' || b.label
   FROM policy AS p JOIN base AS b ON b.oid = p.polrelid
-  UNION ALL SELECT 'trigger ' || quote_ident(t.tgname) || ' on ' || b.label, t.tgname, concat_ws(' ', t.tgfoid::regproc, t.tgtype, t.tgenabled, t.tgattr, t.tgqual IS NULL),
+  UNION ALL SELECT 'trigger ' || quote_ident(t.tgname) || ' on ' || b.label,
+                   CASE WHEN t.tgname IN (SELECT name FROM own) THEN b.subject ELSE t.tgname END,  -- one of many tables belongs to its table
+                   concat_ws(' ', t.tgfoid::regproc, t.tgtype, t.tgenabled, t.tgattr, t.tgqual IS NULL),
                    'trigger ' || quote_ident(t.tgname) || ' on ' || b.label
   FROM pg_trigger AS t JOIN base AS b ON b.oid = t.tgrelid WHERE NOT t.tgisinternal AND t.tgparentid = 0
   UNION ALL SELECT 'type ' || format_type(c.reltype, NULL), c.relname, 'composite', 'type ' || format_type(c.reltype, NULL)

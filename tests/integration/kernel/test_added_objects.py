@@ -44,10 +44,17 @@ ADDED = {
         "partition service_product_main_{branch}_{month} has the unknown trigger lose, which runs before each write"
     ],
     "ALTER TABLE master DISABLE TRIGGER ALL": [
-        "table master does not enforce all foreign keys (sql/policies/master.sql)"
+        "table master does not enforce all foreign keys (sql/policies/master.sql)",
+        "trigger replace_copied on table master was changed (sql/policies/master.sql)",
+    ],
+    "DROP TRIGGER replace_copied ON service_user_master": [
+        "trigger replace_copied on table service_user_master is missing (sql/policies/entities.sql)"
     ],
     "ALTER TABLE service_quotes_main_{branch}_{month} DISABLE TRIGGER ALL": [
         "partition service_quotes_main_{branch}_{month} does not enforce all foreign keys"
+    ],
+    "ALTER TABLE api_key DISABLE TRIGGER replace_copied": [
+        "trigger replace_copied on table api_key was changed (sql/policies/api_key.sql)"
     ],
     "ALTER ROLE ovasabi_app REPLICATION": ["role ovasabi_app has REPLICATION (sql/policies/schema.sql)"],
 }
