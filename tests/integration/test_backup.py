@@ -16,7 +16,10 @@ from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.database.roles import ensure_roles
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import Role
+from ovasabi.kernel.events.cursors import cursor_of
 from ovasabi.kernel.events.log import read_events
+from ovasabi.kernel.events.log_end import CursorUnknown
+from ovasabi.kernel.events.log_poll import end_of_log
 from ovasabi.lifecycle import log_epochs, migrations, sql_objects
 from ovasabi.lifecycle.backup.errors import BackupFailed, RestoreFailed
 from ovasabi.lifecycle.backup.inventory import objects_of, session
@@ -163,6 +166,34 @@ async def test_what_is_written_meanwhile_neither_waits_nor_is_in_it(
     assert made.inventory.tables["service_content_main"].rows < now
     async with fresh(server) as url:
         assert await restore(url, folder / "backup", **LIMITS) == made
+
+
+async def test_cursors_that_the_original_issued_after_the_backup_are_refused_where_it_is_restored(
+    server: EmbeddedServer, migrated_url: str, folder: Path
+) -> None:
+    campaign, *_ = await used(migrated_url)
+    await log_epochs.begin(migrated_url, "a test")
+    async with pools(migrated_url) as database:
+        with within(campaign):
+            await contents(database).create({"title": "in the second epoch"})
+            known = await read_events(database, limit=1000)
+        at_the_end = cursor_of(await end_of_log(database))
+        await save(migrated_url, folder / "backup", **LIMITS)
+        for number in range(3):
+            with within(campaign):
+                await contents(database).create({"title": f"after the backup {number}"})
+        with within(campaign):
+            later = await read_events(database, after=at_the_end)
+    async with fresh(server) as url:
+        await restore(url, folder / "backup", **LIMITS)
+        async with pools(url) as database:
+            for cursor in (known[-1].cursor, at_the_end):
+                with within(campaign):
+                    assert await read_events(database, after=cursor) == []
+            assert later
+            for event in later:
+                with within(campaign), pytest.raises(CursorUnknown, match="ahead of the end of the epoch"):
+                    await read_events(database, after=event.cursor)
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:

@@ -1,6 +1,7 @@
 """The epochs of the event log: a new one begins when the log has come to another server, or by command."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -22,16 +23,25 @@ async def arrive(url: str) -> str | None:
     Raises LogArriving if another server still sends events to this database.
     """
     try:
-        return await _value(url, APP_ROLE, _SQL["arrive"])
+        async with _connected(url, APP_ROLE) as connection:
+            reason: str | None = await connection.fetchval(_SQL["arrive"])
+            return reason
     except asyncpg.PostgresError as error:
         if error.sqlstate == OwnSqlState.LOG_ARRIVING:
             raise LogArriving from error
         raise
 
 
-async def begin(url: str, reason: str) -> int:
-    """Begins a new epoch in any case, and returns its number."""
-    return int(await _value(url, OWNER_ROLE, _SQL["begin"], reason) or 0)
+async def begin(url: str, reason: str, *, last_position: int | None = None) -> int:
+    """Begins a new epoch in any case, and returns its number.
+
+    `last_position` is that of the epoch that ends, if it ended on another server and is known exactly.
+    """
+    async with _connected(url, OWNER_ROLE) as connection, connection.transaction():
+        epoch = await connection.fetchval(_SQL["begin"], reason)
+        if last_position is not None:
+            await connection.execute(_SQL["limit"], last_position)
+        return int(epoch)
 
 
 async def state(connection: asyncpg.Connection) -> dict[str, Any]:
@@ -40,11 +50,11 @@ async def state(connection: asyncpg.Connection) -> dict[str, Any]:
     return {"log_epoch": row["epoch"], "log_moved": row["moved"]}
 
 
-async def _value(url: str, role: str, statement: str, *args: str) -> str | None:
+@asynccontextmanager
+async def _connected(url: str, role: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await open_session(url, role=role, lock_timeout=f"{int(LOCK_SECONDS * 1000)}")
     try:
-        value = await connection.fetchval(statement, *args)
-        return None if value is None else str(value)
+        yield connection
     finally:
         await connection.close()
 

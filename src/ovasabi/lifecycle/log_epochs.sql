@@ -10,6 +10,11 @@ SELECT log_arrived()
 -- scope: none
 SELECT new_log_epoch($1)
 
+-- name: limit
+-- Records the last position of an epoch that has ended on another server, where that is known exactly. $1 the position.
+-- scope: none
+UPDATE log_epoch SET last_position = $1::bigint WHERE epoch = ($1::bigint >> 48)::int
+
 -- name: state
 -- The present epoch, and why a new one is needed, if it is.
 -- scope: none

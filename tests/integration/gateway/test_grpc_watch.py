@@ -108,6 +108,16 @@ async def test_a_watch_resumes_after_a_cursor(place: Place) -> None:
     latest.cancel()
 
 
+@pytest.mark.parametrize(
+    ("cursor", "code"),
+    [("140737488355327-1", "cursor_unknown"), ("1-9007199254740991", "cursor_unknown"), ("01-1", "invalid_value")],
+)
+async def test_a_cursor_that_the_log_did_not_issue_is_refused(place: Place, cursor: str, code: str) -> None:
+    await place.make("a")
+    assert (await ended(place.watch(after=cursor))).code == code
+    assert (await place.wire.ask("ListEvents", campaign=str(place.campaign), after=cursor)).code == code
+
+
 async def test_silence_is_told_by_heartbeats_from_which_a_watch_resumes(place: Place) -> None:
     await place.make("before")
     call = place.watch(after="now", heartbeat_seconds=0.1)

@@ -112,3 +112,31 @@ async def _first(items: AsyncIterator[dict[str, str]], count: int) -> AsyncItera
         count -= 1
         if not count:
             return
+
+
+REFUSED = {
+    "of a later transaction": ("140737488355327-1", 409, "cursor_unknown"),
+    "of an epoch that never was": ("9223372036854775807-1", 409, "cursor_unknown"),
+    "of a later time": ("1-9007199254740991", 409, "cursor_unknown"),
+    "in another spelling": ("01-1", 400, "invalid_value"),
+}
+
+
+@pytest.mark.parametrize(("cursor", "status", "code"), REFUSED.values(), ids=list(REFUSED))
+async def test_a_cursor_that_the_log_did_not_issue_is_refused_alike_by_pages_and_watches(
+    operator: httpx.AsyncClient, shop: str, cursor: str, status: int, code: str
+) -> None:
+    for path, options in (
+        ("events", {"params": {"after": cursor}}),
+        ("events:watch", {"params": {"after": cursor}}),
+        ("events:watch", {"headers": {"last-event-id": cursor}}),
+    ):
+        async with operator.stream("GET", f"{shop}/{path}", **options) as answer:
+            if answer.headers["content-type"] == "text/event-stream":  # a watch that had begun ends with the error
+                told = next(
+                    json.loads(b["data"]) for b in [b async for b in blocks(answer)] if b.get("event") == "error"
+                )
+            else:
+                told = json.loads(await answer.aread())
+                assert answer.status_code == status
+        assert (told["status"], told["code"], told.get("field")) == (status, code, "after"), path

@@ -11,8 +11,9 @@ import pytest_asyncio
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.kernel.call.transaction import transaction
-from ovasabi.kernel.events.cursors import CursorUnknown, cursor_of, epoch_of, packed, parse_cursor
+from ovasabi.kernel.events.cursors import cursor_of, epoch_of, packed, parse_cursor
 from ovasabi.kernel.events.log import Event, follow, read_events
+from ovasabi.kernel.events.log_end import CursorUnknown
 from ovasabi.kernel.events.log_poll import end_of_log, position_of
 from ovasabi.kernel.search.generations import Generations
 from ovasabi.lifecycle import log_epochs

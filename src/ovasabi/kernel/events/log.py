@@ -17,7 +17,8 @@ from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.declare.ids import EPOCH, Id, id_time
-from ovasabi.kernel.events.cursors import cursor_of, end_of, parse_cursor
+from ovasabi.kernel.events.cursors import cursor_of, parse_cursor
+from ovasabi.kernel.events.log_end import end_of
 
 STATES = ("requested", "started", "success", "failed", "completed", "cancelled", "timeout", "compensated")
 EVENT_TYPE = re.compile(rf"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*:v[0-9]+:({'|'.join(STATES)})")
@@ -67,7 +68,8 @@ async def read_events(
         database, _SQL["page"], scope_of(campaign), list(streams), campaign, earliest(id), str(xid), id,
         list(types) if types else None, entity_id, limit, pool=pool_for(entity_id),
     )  # fmt: skip
-    if (problem := end_of(rows[0]).problem(position)) is not None:
+    end = await end_of(database, rows[0], [position])
+    if (problem := end.problem(position)) is not None:
         raise problem
     # Without new events there is one row, with the end of the log alone.
     return [event_of(row) for row in rows if row["id"] is not None]

@@ -5,8 +5,8 @@
 -- $2 streams, $3 campaign, $4 a lower bound for the times of these events, $5 and $6 the position, $7 types or null for all, $8 entity or null
 -- for all, $9 limit. OFFSET 0: the end of the log is formatted once, not for each row.
 -- scope: read
-SELECT log.text AS horizon, 0::bigint AS horizon_id, log.epochs, x.*
-FROM (SELECT horizon, horizon::text AS text, epochs FROM log_end() OFFSET 0) AS log
+SELECT log.text AS horizon, log.id AS horizon_id, log.epochs, x.*
+FROM (SELECT horizon, horizon::text AS text, time_id(present_time() + interval '1 hour') AS id, epochs FROM log_end() OFFSET 0) AS log
 LEFT JOIN LATERAL (
   SELECT e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id, e.causation_id, e.payload,
          e.xid::text AS xid

@@ -13,8 +13,9 @@ from ovasabi.errors import DatabaseUnavailable
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import STREAMS
-from ovasabi.kernel.events.cursors import CursorUnknown, Position, end_of, parse_cursor
+from ovasabi.kernel.events.cursors import Position, parse_cursor
 from ovasabi.kernel.events.log import Event, earliest, event_of, pool_for
+from ovasabi.kernel.events.log_end import CursorUnknown, LogEnd, end_of
 
 T = TypeVar("T")
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
@@ -61,12 +62,13 @@ async def poll(
     by_campaign: list[list[Row]] = [[] for _ in positions]
     for row in rows:
         by_campaign[row["number"] - 1].append(row)
-    return [_page(rows, after, limit) for rows, (_, after) in zip(by_campaign, positions, strict=True)]
+    end = await end_of(database, rows[0], [after for _, after in positions])
+    return [_page(rows, end, after, limit) for rows, (_, after) in zip(by_campaign, positions, strict=True)]
 
 
 async def end_of_log(database: Database) -> Position:
     """Returns the position up to which a poll would read now: whatever is committed later comes after it."""
-    return end_of((await read(database, _SQL["horizon"]))[0]).position
+    return (await end_of(database, (await read(database, _SQL["horizon"]))[0])).position
 
 
 def position_of(event: Event) -> Position:
@@ -86,8 +88,7 @@ async def persistently(operation: Callable[[], Awaitable[T]], patience_seconds: 
         raise DatabaseUnavailable(reason=reason) from error
 
 
-def _page(rows: list[Row], after: Position, limit: int) -> LogPage:
-    end = end_of(rows[0])
+def _page(rows: list[Row], end: LogEnd, after: Position, limit: int) -> LogPage:
     if (problem := end.problem(after)) is not None:
         return LogPage([], after, False, problem)
     # A campaign without new events has one row, with the horizon alone.

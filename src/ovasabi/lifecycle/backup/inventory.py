@@ -121,6 +121,13 @@ async def has_epochs(connection: asyncpg.Connection) -> bool:
     return bool(await connection.fetchval(_SQL["has_epochs"]))
 
 
+async def log_end_of(connection: asyncpg.Connection) -> int | None:
+    """Returns the last position that a cursor of the log can have, as the transaction sees it; None in old versions."""
+    has_ends = await connection.fetchval(_SQL["has_ends"])
+    end: int | None = await connection.fetchval(_SQL["log_end"]) if has_ends else None
+    return end
+
+
 async def moved(connection: asyncpg.Connection) -> str | None:
     """Returns why readers of the event log would miss events that another server wrote; None if they do not."""
     reason: str | None = await connection.fetchval(_SQL["moved"])

@@ -73,6 +73,16 @@ ANALYZE
 -- scope: none
 SELECT to_regprocedure('new_log_epoch(text)') IS NOT NULL AS found
 
+-- name: has_ends
+-- Whether the epochs of the event log have ends.
+-- scope: none
+SELECT count(*) > 0 AS found FROM pg_attribute WHERE attrelid = to_regclass('public.log_epoch') AND attname = 'last_position'
+
+-- name: log_end
+-- The last position that a cursor of the event log can have. The snapshot may contain events of transactions after its oldest running one.
+-- scope: none
+SELECT log_position(max(epoch), pg_snapshot_xmax(pg_current_snapshot()))::text::bigint - 1 AS log_end FROM log_epoch
+
 -- name: moved
 -- Why the event log would need another epoch, because it has positions of another server.
 -- scope: none

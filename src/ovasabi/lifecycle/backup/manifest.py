@@ -33,6 +33,8 @@ class Manifest(msgspec.Struct, frozen=True):
     server: Server
     dump: File
     inventory: Inventory
+    log_end: int | None = None
+    """The last position of the event log that a cursor could have then. Earlier versions did not record it."""
 
     @property
     def rows(self) -> int:

@@ -119,7 +119,8 @@ async def _begin_epoch(url: str, manifest: Manifest) -> None:
     async with session(url) as connection:
         if not await has_epochs(connection):
             return
-    await log_epochs.begin(url, f"It was restored from the backup of {manifest.created_at:%Y-%m-%d %H:%M} UTC.")
+    why = f"It was restored from the backup of {manifest.created_at:%Y-%m-%d %H:%M} UTC."
+    await log_epochs.begin(url, why, last_position=manifest.log_end)
     async with session(url) as connection:
         if (reason := await moved(connection)) is not None:
             raise RestoreFailed(problem=f"the event log is not whole: {reason.rstrip('.')}")

@@ -17,7 +17,7 @@ from ovasabi.lifecycle import sql_objects
 from ovasabi.lifecycle.backup import manifest as manifests
 from ovasabi.lifecycle.backup import tools
 from ovasabi.lifecycle.backup.errors import BackupFailed
-from ovasabi.lifecycle.backup.inventory import Inventory, inventory_of, server_of, session
+from ovasabi.lifecycle.backup.inventory import Inventory, inventory_of, log_end_of, server_of, session
 from ovasabi.lifecycle.backup.manifest import DUMP, MANIFEST, Manifest
 
 # What belongs to the server rather than to the installation; a subscription would also contain a password.
@@ -68,10 +68,11 @@ async def _save(url: str, partial: Path, embedded: bool, progress: Callable[[str
                 "--format=custom", _COMPRESSION, _LOCK_WAIT, *_LEFT_OUT,
                 "--snapshot", snapshot, "--file", partial / DUMP,
             ]  # fmt: skip
+            log_end = await log_end_of(connection)
             dumping = asyncio.create_task(tools.run(program, url, arguments))
             inventory = await _beside(dumping, connection)
     dump = await asyncio.to_thread(manifests.measured, partial / DUMP)
-    made = Manifest(manifests.FORMAT, __version__, datetime.now(UTC), version, server, dump, inventory)
+    made = Manifest(manifests.FORMAT, __version__, datetime.now(UTC), version, server, dump, inventory, log_end)
     (partial / MANIFEST).touch(mode=0o600)
     (partial / MANIFEST).write_bytes(manifests.written(made))
     return made
