@@ -115,7 +115,7 @@ def _expected_version(request: HttpRequest) -> int | None:
             problem="If-Match is not a valid ETag.",
             hint='Send the ETag as it was returned, for example "3".',
         )
-    return int(match[1])
+    return int(match[1] or match[2])
 
 
 def _as_of(request: HttpRequest) -> datetime | None:

@@ -4,12 +4,13 @@ import re
 
 from ovasabi.gateway.wire.problems import BadRequest
 from ovasabi.kernel.call.context import CLIENT_KEY
+from ovasabi.kernel.declare.ids import number_in
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 CORRELATION = re.compile(r"[A-Za-z0-9_-]{8,100}")
 KEY = r"[\x21-\x7e]{1,190}"
-ETAG = r'"?v?([0-9]{1,9})"?'
+ETAG = r'"(0|[1-9][0-9]{0,8})"|(0|[1-9][0-9]{0,8})'
 TIMEOUT = r"[1-9][0-9]{0,4}(\.[0-9]{1,9})?|0\.[0-9]{0,8}[1-9]"
 MAX_TIMEOUT = 100_000.0
 _KEY = re.compile(KEY)
@@ -28,6 +29,6 @@ def causation(text: str | None, name: str) -> int | None:
     """Returns the id of the event that caused the call, if there is one."""
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 16):
+    if (id := number_in(text, digits=16)) is None:
         raise BadRequest(field=name, problem=f"{name} must be the id of an event.")
-    return int(text)
+    return id

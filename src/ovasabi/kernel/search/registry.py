@@ -16,7 +16,7 @@ from ovasabi.kernel.call.errors import EntityNotFound, InvalidValue
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import declared
-from ovasabi.kernel.declare.ids import Id, parse_reference
+from ovasabi.kernel.declare.ids import Id, number_in, parse_reference
 
 _SQL = load(__file__)
 STATUSES = {1: "active", 2: "deleted"}
@@ -76,10 +76,11 @@ class EntityRegistry:
         """Returns a page of records ordered by id, the oldest first."""
         if not 1 <= page_size <= 1000:
             raise InvalidValue(field="page_size", problem="page_size must be between 1 and 1000.")
-        if page_token and not (page_token.isascii() and page_token.isdigit() and len(page_token) <= 18):
+        after = number_in(page_token or "0", digits=18)
+        if after is None:
             raise InvalidValue(field="page_token", problem="The page token does not belong to this list.")
         _check_types([type] if type else None)
-        campaign, after = current_campaign(), int(page_token or 0)
+        campaign = current_campaign()
         args = (scope_of(campaign), campaign, type, after, deleted, page_size + 1)
         rows = await read(self.database, _SQL["list"], *args, pool=Pool.FOLLOW_INDEX)
         records = [_record(row) for row in rows[:page_size]]

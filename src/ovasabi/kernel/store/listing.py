@@ -144,7 +144,8 @@ def _start(order: _Order, request: ListRequest, query: str, first: int, present:
         value = msgspec.convert(token.value, order.base, strict=False)
     except (ValueError, msgspec.MsgspecError):
         raise wrong from None
-    if token.query != query or not 0 <= token.id < 1 << 63:
+    # base64 and JSON are lenient, too: a token has one spelling.
+    if token.query != query or not 0 <= token.id < 1 << 63 or _spelled(token) != request.page_token:
         raise wrong
     value = value.value if hasattr(value, "value") else value
     sign = "<" if order.descending else ">"
@@ -155,7 +156,10 @@ def _start(order: _Order, request: ListRequest, query: str, first: int, present:
 
 
 def _token(order: _Order, query: str, last: Entity) -> str:
-    token = _Token(query, getattr(last, order.field), last.id)
+    return _spelled(_Token(query, getattr(last, order.field), last.id))
+
+
+def _spelled(token: _Token) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(token)).decode().rstrip("=")
 
 

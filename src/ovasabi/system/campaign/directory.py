@@ -21,6 +21,7 @@ from ovasabi.database.sql import load
 from ovasabi.kernel.call.context import CLIENT_KEY, PLATFORM, current
 from ovasabi.kernel.call.errors import EntityNotFound, KeyTaken
 from ovasabi.kernel.call.scope import scope_of
+from ovasabi.kernel.declare.ids import number_in
 from ovasabi.kernel.service.shards import HOME
 from ovasabi.system.campaign.errors import CampaignLost
 
@@ -59,8 +60,7 @@ async def number_of(database: Database, slug_or_number: str, *, deleted: bool = 
     cached = _cache.get(key)
     if cached is not None and cached[0] > now and not deleted:
         return cached[1]
-    numeric = slug_or_number.isascii() and slug_or_number.isdigit() and len(slug_or_number) <= 9
-    number = int(slug_or_number) if numeric else None
+    number = number_in(slug_or_number, digits=9)
     named = number is not None or SLUG.fullmatch(slug_or_number)
     rows = await database.read(_SQL["find"], slug_or_number, number, deleted) if named else []
     if not rows:

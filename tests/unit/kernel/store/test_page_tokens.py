@@ -33,6 +33,11 @@ def token(last: Content, *, campaign: int = 1, of=CONTENT, **request: str) -> st
     return _token(order, _query(of, order, wanted, campaign), last)
 
 
+def spelled(raw: bytes) -> str:
+    """A token's text."""
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
 def place(page_token: str, *, campaign: int = 1, of=CONTENT, **request: str) -> Condition:
     """Where a token goes on."""
     wanted = ListRequest(page_token=page_token, **request)
@@ -94,12 +99,21 @@ def test_anything_else_is_refused_as_the_callers_mistake(text) -> None:
         place(text)
 
 
+def test_another_spelling_of_a_token_is_refused() -> None:
+    genuine = token(content())
+    raw = base64.urlsafe_b64decode(genuine + "==")
+    assert spelled(raw) == genuine
+    for other in (f"{genuine}==", f" {genuine}", f"{genuine}\n", f"{genuine[:4]}*{genuine[4:]}", spelled(raw + b" ")):
+        with pytest.raises(InvalidValue):
+            place(other)
+
+
 @pytest.mark.parametrize("id", [-1, 1 << 63, "5", None, 1.5])
 def test_a_token_with_a_forged_id_is_refused(id) -> None:
     genuine = msgspec.json.decode(base64.urlsafe_b64decode(token(content()) + "=="))
     genuine[2] = id
     with pytest.raises(InvalidValue):
-        place(base64.urlsafe_b64encode(msgspec.json.encode(genuine)).decode())
+        place(spelled(msgspec.json.encode(genuine)))
 
 
 @pytest.mark.parametrize("value", ["draft", None, [], {}])
@@ -107,4 +121,4 @@ def test_a_token_with_a_forged_value_is_refused(value) -> None:
     genuine = msgspec.json.decode(base64.urlsafe_b64decode(token(content()) + "=="))
     genuine[1] = value
     with pytest.raises(InvalidValue):
-        place(base64.urlsafe_b64encode(msgspec.json.encode(genuine)).decode())
+        place(spelled(msgspec.json.encode(genuine)))
