@@ -24,7 +24,7 @@ RESTORE = "LOCK TABLE pg_catalog.pg_class IN SHARE MODE"
 WAITING = """
 SELECT count(*) > 0 FROM pg_stat_activity
 WHERE application_name IN ('pg_dump', 'pg_restore') AND wait_event_type = 'Lock' AND datname = current_database()"""
-INTERRUPTED = {signal.SIGINT: 130, signal.SIGTERM: 130, signal.SIGKILL: -9}
+INTERRUPTED = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}
 
 
 async def make_zebra(url: str) -> None:
@@ -95,6 +95,7 @@ async def test_an_interrupted_backup_leaves_no_backup_and_can_be_repeated(
     await make_zebra(migrated_url)
     returned, said = await interrupted(migrated_url, "backup", folder / "backup", BACKUP, number)
     assert (returned, PASSWORD in said, "Traceback" in said) == (code, False, False), said
+    assert number == signal.SIGKILL or said.splitlines()[-1] == "Interrupted; no backup was made."
     left = [path.name for path in folder.iterdir()]
     assert left == (["backup.partial"] if number == signal.SIGKILL else [])
     returned, said = await ended(await start("backup", migrated_url, folder / "backup"))
@@ -111,6 +112,7 @@ async def test_an_interrupted_restore_leaves_an_empty_database_and_can_be_repeat
     async with fresh(server) as url:
         returned, said = await interrupted(url, "restore", folder / "backup", RESTORE, number)
         assert (returned, PASSWORD in said, "Traceback" in said) == (code, False, False), said
+        assert number == signal.SIGKILL or said.splitlines()[-1] == "Interrupted; nothing was restored."
 
         async def empty() -> bool:
             return await is_empty(url)

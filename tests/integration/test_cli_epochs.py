@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from ovasabi.kernel.events.cursors import epoch_of, parse_cursor
 from ovasabi.lifecycle import log_epochs
 from tests.integration.kernel.fixtures import admin, make_campaign, pools
@@ -42,6 +44,25 @@ async def test_migrate_begins_an_epoch_for_a_log_that_moved_and_status_tells(mig
     async with pools(migrated_url) as database:
         await write(database, campaign, "after")
         assert titles(await all_events(database, campaign, cursor)) == ["after"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("", "must not be empty"),
+        (" \t\n", "must not be empty"),
+        ("x" * 501, "has 501 characters, but at most 500"),
+        ("a\nb", r"the character 2 is '\n'"),
+        ("a copy\x1b[2J", r"the character 7 is '\x1b'"),
+    ],
+)
+async def test_a_reason_that_cannot_be_recorded_is_refused_and_begins_no_epoch(
+    migrated_url: str, reason: str, told: str
+) -> None:
+    await log_epochs.arrive(migrated_url)
+    answer = await run("events", "new-epoch", "--reason", reason, OVASABI_DATABASE_URL=migrated_url)
+    assert (answer.returncode, told in answer.stderr) == (2, True), answer.stderr
+    assert await epochs(migrated_url) == [0]
 
 
 def test_a_cursor_of_the_version_before_is_one_of_the_first_epoch() -> None:

@@ -8,6 +8,7 @@ from typing import NoReturn
 import click
 
 from ovasabi import __version__
+from ovasabi.cli.interruption import Interrupted, notice_sigterm, number_of
 from ovasabi.errors import DeclarationError, OvasabiError, SettingsError
 
 # name: (where the command is defined, its one-line summary), in the order in which a new user needs them
@@ -26,7 +27,6 @@ COMMANDS = {
     "new": ("ovasabi.cli.new:new", "Generate the code of a new service."),
     "api": ("ovasabi.cli.api:api", "Generate the API contracts from the declarations, or check them."),
 }
-INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
@@ -61,14 +61,19 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run a command; failures are reported as one sentence, with a hint if there is one."""
+    notice_sigterm()
     try:
         result = cli.main(standalone_mode=False)
         sys.exit(result if isinstance(result, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(INTERRUPTED)
+    except (click.Abort, KeyboardInterrupt, Interrupted) as error:
+        interrupted = (
+            error if isinstance(error, Interrupted) else Interrupted(number_of(error.__cause__ or error), None)
+        )
+        interrupted.show()
+        sys.exit(interrupted.exit_code)
     except OvasabiError as error:
         if isinstance(error, DeclarationError) and _debugging():
             raise

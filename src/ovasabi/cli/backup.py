@@ -1,16 +1,13 @@
 """`ovasabi backup` and `ovasabi restore`: a whole installation in a directory, and back into an empty database."""
 
-import asyncio
-import contextlib
-import signal
 import time
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ovasabi.cli.connect import resource, say
+from ovasabi.cli.interruption import run, telling
 from ovasabi.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -34,8 +31,10 @@ def backup(directory: Path, hours: float) -> None:
     OVASABI may keep running. The backup contains the digests of API keys, but neither the operator key nor passwords.
     """
     settings, began = load_settings(), time.monotonic()
-    made = asyncio.run(_until_terminated(_backup(settings, directory.absolute(), hours * 3600)))
-    click.echo(f"{_described(made)}, backed up to {directory} in {time.monotonic() - began:,.1f} s.")
+    done: list[Manifest] = []
+    work = _backup(settings, directory.absolute(), hours * 3600, done)
+    run(work, lambda: "the backup is complete" if done else "no backup was made")
+    click.echo(f"{_described(done[0])}, backed up to {directory} in {time.monotonic() - began:,.1f} s.")
 
 
 @click.command()
@@ -47,47 +46,42 @@ def restore(directory: Path, check: bool, hours: float) -> None:
 
     That is the database at OVASABI_DATABASE_URL, or a new embedded one in OVASABI_HOME.
     """
+    from ovasabi.discovery import discover
+    from ovasabi.lifecycle.backup.restore import check as checked
+
     settings, began = load_settings(), time.monotonic()
+    with telling("the backup was not checked" if check else "nothing was restored"):
+        discover()
+        manifest = checked(directory.absolute())  # before a database is created for it
     if check:
-        from ovasabi.lifecycle.backup.restore import check as checked
-
-        click.echo(f"{_described(checked(directory.absolute()))}; the backup is complete.")
+        click.echo(f"{_described(manifest)}; the backup is complete.")
         return
-    made = asyncio.run(_until_terminated(_restore(settings, directory.absolute(), hours * 3600)))
-    click.echo(f"{_described(made)}, restored and checked in {time.monotonic() - began:,.1f} s.")
-    _advise(made)
+    done: list[Manifest] = []
+    work = _restore(settings, directory.absolute(), manifest, hours * 3600, done)
+    run(work, lambda: "everything was already restored and checked" if done else "nothing was restored")
+    click.echo(f"{_described(manifest)}, restored and checked in {time.monotonic() - began:,.1f} s.")
+    _advise(manifest, settings)
 
 
-async def _backup(settings: Settings, directory: Path, seconds: float) -> "Manifest":
+async def _backup(settings: Settings, directory: Path, seconds: float, done: "list[Manifest]") -> None:
     from ovasabi.discovery import discover
     from ovasabi.lifecycle.backup.save import save
 
     discover()
     embedded = settings.database_url is None
     async with resource(settings, start=True) as url:
-        return await save(url, directory, embedded=embedded, seconds=seconds, progress=say)
+        done.append(await save(url, directory, embedded=embedded, seconds=seconds, progress=say))
 
 
-async def _restore(settings: Settings, directory: Path, seconds: float) -> "Manifest":
-    from ovasabi.discovery import discover
-    from ovasabi.lifecycle.backup.restore import check, restore
+async def _restore(
+    settings: Settings, directory: Path, manifest: "Manifest", seconds: float, done: "list[Manifest]"
+) -> None:
+    from ovasabi.lifecycle.backup.restore import restore
 
-    discover()
-    check(directory)  # before a database is created for it
     embedded = settings.database_url is None
     async with resource(settings, start=True, create=True) as url:
-        return await restore(url, directory, embedded=embedded, seconds=seconds, progress=say)
-
-
-async def _until_terminated(work: "Awaitable[Manifest]") -> "Manifest":
-    """Runs the work; SIGTERM interrupts it like Ctrl-C, so that it removes what it has begun."""
-    task = asyncio.ensure_future(work)
-    with contextlib.suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        raise click.Abort from None
+        await restore(url, directory, embedded=embedded, seconds=seconds, checked=manifest, progress=say)
+        done.append(manifest)
 
 
 def _described(made: "Manifest") -> str:
@@ -95,9 +89,10 @@ def _described(made: "Manifest") -> str:
     return f"{made.rows:,} rows in {tables} tables ({made.dump.bytes / 1e6:,.1f} MB, PostgreSQL {made.server.version})"
 
 
-def _advise(made: "Manifest") -> None:
+def _advise(made: "Manifest", settings: Settings) -> None:
     members = made.inventory.members
     for role in sorted(members):
         for login in members[role]:
             say(f"The login {login} was a member of {role}. If it is needed here: GRANT {role} TO {login}")
-    say("Run `ovasabi migrate`, then start OVASABI.")
+    embedded = settings.database_url is None
+    say("Run: ovasabi up" if embedded else "Run: ovasabi migrate, then: ovasabi serve")

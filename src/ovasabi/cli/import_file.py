@@ -6,14 +6,15 @@ import signal
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import click
 
-from ovasabi.cli import INTERRUPTED, print_error
+from ovasabi.cli import print_error
 from ovasabi.cli.connect import NoSuchCampaign, campaign_number, database_of, open_database, say
+from ovasabi.cli.interruption import Interrupted, run
 from ovasabi.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -36,6 +37,24 @@ class Order:
     rejects: Path
     key_field: str | None
     batch: int
+
+
+@dataclass
+class Course:
+    """How far an import has got, for when it is interrupted."""
+
+    begun: bool = False
+    number: int = signal.SIGINT
+    told: str = "nothing was imported"
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self, number: int) -> bool:
+        """Lets an import that has begun end after the batches that have been sent."""
+        if self.begun:
+            say("Stopping after the current batches; press Ctrl-C again to stop immediately.")
+            self.number = number
+            self.stopping.set()
+        return self.begun
 
 
 @click.command("import")
@@ -89,13 +108,14 @@ def import_(
         batch=batch,
     )
     try:
-        context.exit(asyncio.run(_import(load_settings(), order)))
+        course = Course()
+        context.exit(run(_import(load_settings(), order, course), lambda: course.told, course.stop))
     except (NotImportable, NoSuchCampaign) as error:
         print_error(str(error), error.hint)
         context.exit(USAGE)
 
 
-async def _import(settings: Settings, order: Order) -> int:
+async def _import(settings: Settings, order: Order, course: Course) -> int:
     from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.call.context import acting, system_context
     from ovasabi.kernel.declare.entity import declared
@@ -115,12 +135,15 @@ async def _import(settings: Settings, order: Order) -> int:
                         ServiceRegistry(database).here(service_class(of.name)),
                         Rejects(order.rejects),
                         explicit_keys=order.key_field is not None,
-                        stop=_stop_on_signals(),
+                        stop=course.stopping,
                     )
-                    return await _run(importer, of, order, file, size)
+                    course.begun = True
+                    return await _run(importer, of, order, course, file, size)
 
 
-async def _run(importer: "Importer", of: "EntityType", order: Order, file: BinaryIO, size: int | None) -> int:
+async def _run(
+    importer: "Importer", of: "EntityType", order: Order, course: Course, file: BinaryIO, size: int | None
+) -> int:
     """Imports the file, showing progress; returns the exit code."""
     from ovasabi.cli.progress import shown
     from ovasabi.kernel.transfer.batches import read_batches
@@ -130,13 +153,14 @@ async def _run(importer: "Importer", of: "EntityType", order: Order, file: Binar
     with shown(importer, order.plural, size) as seconds:
         try:
             tally = await importer.run(batches)
-        except BaseException:
+        except Exception:
             if importer.tally.lines:
                 say(f"Interrupted after {_summary(importer, order, seconds())}. Run the command again to resume.")
             raise
+        finally:
+            course.told = f"{_summary(importer, order, seconds())}. Run the command again to resume"
     if importer.stopped:
-        say(f"Stopped after {_summary(importer, order, seconds())}. Run the command again to resume.")
-        return INTERRUPTED
+        raise Interrupted(course.number, course.told)
     click.echo(_summary(importer, order, seconds()))
     return REJECTED if tally.rejected else 0
 
@@ -185,19 +209,3 @@ def _opened(order: Order) -> Iterator[tuple[BinaryIO, int | None]]:
         # The reading thread may still wait on a pipe and hold the file; it ends with the process.
         if size is not None:
             file.close()
-
-
-def _stop_on_signals() -> asyncio.Event:
-    """Returns an event that the first Ctrl-C or SIGTERM sets; a second one ends the process at once."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    def stop_gracefully() -> None:
-        for number in signals:
-            loop.remove_signal_handler(number)
-        say("Stopping after the current batches; press Ctrl-C again to stop immediately.")
-        stop.set()
-
-    for number in signals:
-        loop.add_signal_handler(number, stop_gracefully)
-    return stop

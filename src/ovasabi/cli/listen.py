@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from ovasabi.cli.interruption import Interrupted, interrupts
 from ovasabi.errors import StartError
 from ovasabi.settings import Settings
 
@@ -75,8 +76,11 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings) -> None:
-    """Runs `work` in an event loop. Ctrl-C, SIGTERM and a closed terminal cancel it; it must then clean up."""
+def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings, ready: asyncio.Event) -> None:
+    """Runs `work` in an event loop. Ctrl-C, SIGTERM and a closed terminal cancel it; it must then clean up.
+
+    Raises Interrupted if it was not ready yet.
+    """
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("ovasabi").setLevel(settings.log_level.upper())
     if settings.log_level == "debug":
@@ -86,17 +90,31 @@ def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings) -> No
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
+    received: list[int] = []
+
     async def cancellable() -> None:
         task = asyncio.ensure_future(work)
+
+        def stop(number: int) -> None:
+            received.append(number)
+            task.cancel()
+
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # nohup ignores SIGHUP on purpose, so it stays ignored. A shell's "&" also ignores SIGINT, but a SIGINT
             # that is sent explicitly is meant to stop the process.
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        with suppress(asyncio.CancelledError):
+                asyncio.get_running_loop().add_signal_handler(number, stop, number)
+        try:
             await task
+        except asyncio.CancelledError:
+            pass
+        except Exception as error:
+            if ready.is_set() or not interrupts(received, error):
+                raise
 
     uvloop.run(cancellable())
+    if received and not ready.is_set():
+        raise Interrupted(received[0], "OVASABI had not started yet, and the next start continues")
 
 
 async def serve_http(

@@ -1,6 +1,5 @@
 """`ovasabi migrate`: migrates the database schema to this version, shows the plan, writes or renumbers migrations."""
 
-import asyncio
 import contextlib
 import io
 import tempfile
@@ -13,12 +12,15 @@ import click
 
 from ovasabi.cli.connect import exists, resource, say
 from ovasabi.cli.home import Home
+from ovasabi.cli.interruption import run
 from ovasabi.errors import StartError
 from ovasabi.lifecycle.revisions import renumber
 from ovasabi.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from ovasabi.servers import Databases
+
+_RESUMED = "steps that were complete remain, nothing is half done, and the next `ovasabi migrate` continues"
 
 
 @click.command()
@@ -50,8 +52,12 @@ def migrate(plan: bool, message: str | None, files: tuple[Path, ...], give_up_lo
     settings = load_settings()
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # hides Alembic's own output
         warnings.simplefilter("ignore")
-        work = _plan(settings) if plan else _new(settings, message) if message else _upgrade(settings, give_up_lost)
-        outcome = asyncio.run(work)
+        if plan:
+            outcome = run(_plan(settings), "nothing was changed")
+        elif message:
+            outcome = run(_new(settings, message), "no migration was written")
+        else:
+            outcome = run(_upgrade(settings, give_up_lost), _RESUMED)
     click.echo(outcome)
 
 

@@ -1,5 +1,6 @@
 """`ovasabi serve`: serves HTTP and gRPC using an existing PostgreSQL whose schema has been migrated."""
 
+import asyncio
 import socket
 
 import click
@@ -29,12 +30,14 @@ def serve(host: str | None, port: int | None, grpc_port: int | None, services: s
             field="OVASABI_DATABASE_URL",
             hint="Set it to postgresql://user:password@host:5432/database, or run: ovasabi up",
         )
+    ready = asyncio.Event()
     with take_port(settings) as listener:
-        run_until_stopped(_serve(settings, settings.database_url.get_secret_value(), listener), settings)
+        work = _serve(settings, settings.database_url.get_secret_value(), listener, ready)
+        run_until_stopped(work, settings, ready)
     click.echo("stopped")
 
 
-async def _serve(settings: Settings, url: str, listener: socket.socket) -> None:
+async def _serve(settings: Settings, url: str, listener: socket.socket, ready: asyncio.Event) -> None:
     from ovasabi import runtime
     from ovasabi.cli.doors import serve as serve_doors
     from ovasabi.gateway.contract.checks import discovered
@@ -42,9 +45,10 @@ async def _serve(settings: Settings, url: str, listener: socket.socket) -> None:
     discovered()
     await runtime.check(url, settings)
 
-    def ready() -> None:
+    def announce() -> None:
+        ready.set()
         grpc_address = grpc_address_of(settings)
         over_grpc = f", gRPC on {grpc_address}" if grpc_address is not None else ""
         click.echo(f"OVASABI is listening on {address_of(settings)}{over_grpc}.")
 
-    await serve_doors(url, settings, listener, ready)
+    await serve_doors(url, settings, listener, announce)

@@ -25,15 +25,16 @@ def up(host: str | None, port: int | None) -> None:
     settings = load_settings(host=host, port=port)
     home = Home(settings.home)
     home.hold()
+    ready = asyncio.Event()
     try:
         with take_port(settings) as listener:
-            run_until_stopped(_up(settings, home, listener), settings)
+            run_until_stopped(_up(settings, home, listener, ready), settings, ready)
         click.echo("stopped")
     finally:
         home.release()
 
 
-async def _up(settings: Settings, home: Home, listener: socket.socket) -> None:
+async def _up(settings: Settings, home: Home, listener: socket.socket, ready: asyncio.Event) -> None:
     from ovasabi import runtime
     from ovasabi.cli.doors import serve
     from ovasabi.gateway.contract.checks import discovered
@@ -42,11 +43,12 @@ async def _up(settings: Settings, home: Home, listener: socket.socket) -> None:
     async with _database(settings, home) as url:
         prepared = await runtime.prepare(url, settings, progress=_say)
 
-        def ready() -> None:
+        def announce() -> None:
+            ready.set()
             home.note(address_of(settings), grpc_address_of(settings), url)
             click.echo(_banner(settings, home, prepared.sample_campaign, prepared.operator_key))
 
-        await serve(url, settings, listener, ready)
+        await serve(url, settings, listener, announce)
 
 
 @asynccontextmanager

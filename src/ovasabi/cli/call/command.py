@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ovasabi.cli.call.options import options_of, own_options, values_of
+from ovasabi.cli.interruption import Interrupted, number_of
 
 if TYPE_CHECKING:
     from ovasabi.kernel.declare.methods import Method
@@ -79,6 +80,7 @@ def _callback(method: "Method") -> Callable[..., None]:
 def _run(method: "Method", context: click.Context, parameters: dict[str, Any]) -> None:
     """Sends the call and prints its response, or the error."""
     from ovasabi.cli.call.sending import ErrorResponse, responses, target_of
+    from ovasabi.kernel.declare.methods import MethodKind
 
     values = values_of(method, parameters)
     address, key_file = context.obj
@@ -87,6 +89,10 @@ def _run(method: "Method", context: click.Context, parameters: dict[str, Any]) -
     except ErrorResponse as error:
         error.print()
         context.exit(1)
+    except KeyboardInterrupt as interruption:
+        told = "the server may perform the call nevertheless" if method.writes else None
+        # Ctrl-C is how a watch is meant to end.
+        raise Interrupted(number_of(interruption), told, silent=method.operation is MethodKind.WATCH) from None
 
 
 def _print(lines: Iterable[bytes]) -> None:

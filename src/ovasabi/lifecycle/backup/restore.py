@@ -44,10 +44,14 @@ async def restore(
     *,
     embedded: bool,
     seconds: float,
+    checked: Manifest | None = None,
     progress: Callable[[str], None] = lambda sentence: None,
 ) -> Manifest:
-    """Restores a backup into an empty database; raises RestoreFailed, and leaves it empty, if that fails."""
-    manifest = check(directory)
+    """Restores a backup into an empty database; raises RestoreFailed, and leaves it empty, if that fails.
+
+    `checked` is what `check` returned, if it was called already: it reads the whole dump.
+    """
+    manifest = checked or check(directory)
     # One transaction leaves all of it, or nothing.
     arguments = ["--single-transaction", "--exit-on-error", "--no-tablespaces", str(directory / DUMP)]
     try:
