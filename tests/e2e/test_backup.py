@@ -1,5 +1,6 @@
 """A running installation is backed up and restored in another home: clients go on there with the keys they have."""
 
+import json
 from pathlib import Path
 
 from ovasabi_client import Client
@@ -33,6 +34,7 @@ def test_a_restored_home_serves_the_same_data_to_the_same_keys(program: Program,
     assert not other.home.exists()
     restored = other.run("restore", str(backup))
     assert (restored.returncode, "restored and checked in" in restored.stdout) == (0, True), restored.stderr
+    assert restored.stderr.endswith("Run: ovasabi up\n")
     for output in (ran, restored):
         assert key.split("_")[2] not in output.stdout + output.stderr
     assert key.split("_")[2].encode() not in b"".join((backup / name).read_bytes() for name in FILES)
@@ -51,8 +53,15 @@ def test_a_damaged_backup_is_refused_before_a_database_is_created(program: Progr
     backup = tmp_path / "backup"
     assert program.run("migrate").returncode == 0
     assert program.run("backup", str(backup)).returncode == 0
-    (backup / FILES[0]).write_bytes((backup / FILES[0]).read_bytes()[:-1])
     other = Program(tmp_path / "other", free_port())
+    manifest = json.loads((backup / FILES[1]).read_text())
+    manifest["inventory"]["tables"]["master"]["rows"] += 1
+    (tmp_path / "edited").mkdir()
+    (tmp_path / "edited" / FILES[0]).write_bytes((backup / FILES[0]).read_bytes())
+    (tmp_path / "edited" / FILES[1]).write_text(json.dumps(manifest))
+    ran = other.run("restore", str(tmp_path / "edited"), "--check")
+    assert (ran.returncode, ran.stdout, "rows of master, but manifest.json says" in ran.stderr) == (1, "", True)
+    (backup / FILES[0]).write_bytes((backup / FILES[0]).read_bytes()[:-1])
     for arguments in (("--check",), ()):
         ran = other.run("restore", str(backup), *arguments)
         assert (ran.returncode, ran.stdout) == (1, "")

@@ -47,12 +47,15 @@ def restore(directory: Path, check: bool, hours: float) -> None:
     That is the database at OVASABI_DATABASE_URL, or a new embedded one in OVASABI_HOME.
     """
     from ovasabi.discovery import discover
+    from ovasabi.lifecycle.backup.dump_rows import check_rows
     from ovasabi.lifecycle.backup.restore import check as checked
 
     settings, began = load_settings(), time.monotonic()
     with telling("the backup was not checked" if check else "nothing was restored"):
         discover()
         manifest = checked(directory.absolute())  # before a database is created for it
+        if check:
+            check_rows(directory.absolute(), manifest)
     if check:
         click.echo(f"{_described(manifest)}; the backup is complete.")
         return

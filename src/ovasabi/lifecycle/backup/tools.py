@@ -84,7 +84,9 @@ async def run(program: Path, url: str, arguments: Sequence[str | Path]) -> None:
     finally:
         await _end(process)
     if process.returncode:
-        raise ToolFailed(_reason(program.name, process.returncode, said.decode(errors="replace"), url))
+        text = reason(program.name, process.returncode, said.decode(errors="replace"))
+        password = password_of(url)
+        raise ToolFailed(text.replace(password, "***") if password else text)
 
 
 def _environment(url: str) -> dict[str, str]:
@@ -104,11 +106,10 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 await process.wait()
 
 
-def _reason(name: str, code: int, said: str, url: str) -> str:
+def reason(name: str, code: int, said: str) -> str:
+    """Returns why a tool failed, of what it said; without the rows that it may have quoted."""
     if code < 0:
         return f"{name} was ended by signal {-code}"
     # The other lines may contain rows, which are personal data.
     telling = re.findall(r"^(?:\w+: error: |HINT: +)(?:could not execute query: )?(.+?)\.?$", said, re.MULTILINE)
-    text = "; ".join(telling[:3]) or f"{name} ended with exit code {code}"
-    password = password_of(url)
-    return text.replace(password, "***") if password else text
+    return "; ".join(telling[:3]) or f"{name} ended with exit code {code}"
