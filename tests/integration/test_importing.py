@@ -113,7 +113,7 @@ async def test_good_lines_go_in_and_bad_ones_to_the_reject_file(
         (101, "titel"),
         (701, "slug"),
         (1_501, "author_id"),
-        (2_201, None),
+        (2_201, "body"),
         (3_000, None),
     ]
     assert json.loads(rejects[1]["raw"]) == rows[700]

@@ -15,7 +15,7 @@ BAD = [
     ({"title": "x", "slug": "No Slug"}, 400, "slug", None),
     ({"title": "x", "state": "published"}, 400, "state", None),
     ({"title": "x", "id": 1}, 400, "id", None),
-    ({"title": "x\x00y"}, 400, None, None),
+    ({"title": "x\x00y"}, 400, "title", None),
     ({"title": "x", "author_id": 1}, 400, "author_id", None),
     ({"title": "x", "author_id": 2**70}, 400, "author_id", None),
     ({"title": "x", "metadata": {"root": 1}}, 400, "metadata.root", None),

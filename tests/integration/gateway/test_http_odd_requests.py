@@ -60,6 +60,37 @@ async def test_a_decimal_is_written_in_digits_and_a_point(operator: httpx.AsyncC
     assert (await operator.post(f"{shop}/quotes", content=QUOTE % ("1.25", UNTIL))).status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("body", "field", "told"),
+    [
+        (rb'{"title": "a\ud800"}', None, r"\ud800 at its byte 13 is a lone surrogate"),
+        (rb'{"title": "\\\ud83d\ude00", "body": "\uDEAD"}', None, r"\uDEAD at its byte 38 is a lone surrogate"),
+        (b'{"title": "ab\xff"}', None, "not valid UTF-8: its byte 14 is 0xff"),
+        (rb'{"title": "ab\u0000"}', "title", "title contains the character U+0000 at position 3"),
+        (rb'{"title": "x", "tags": ["a", "\u0000"]}', "tags[1]", "tags[1] contains the character U+0000 at position 1"),
+    ],
+)
+async def test_a_character_that_cannot_be_stored_is_named_with_its_place(
+    operator: httpx.AsyncClient, shop: str, body: bytes, field: str | None, told: str
+) -> None:
+    answer = await operator.post(f"{shop}/contents", content=body)
+    problem = answer.json()
+    assert (answer.status_code, problem.get("field")) == (400, field), problem
+    assert told in problem["detail"]
+
+
+@pytest.mark.parametrize("timeout", ["0.000000001", "0.000001"])
+async def test_a_deadline_that_has_already_passed_is_told_and_nothing_is_done(
+    operator: httpx.AsyncClient, shop: str, timeout: str
+) -> None:
+    late = {"x-request-timeout": timeout}
+    for _ in range(20):
+        answer = await operator.post(f"{shop}/contents", json={"title": "late"}, headers=late)
+        assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
+        assert (await operator.get(f"{shop}/contents", headers=late)).status_code == 504
+    assert (await operator.get(f"{shop}/contents")).json()["contents"] == []
+
+
 @pytest.mark.parametrize("timeout", ["0", "nan", "inf", "-1", "1e3", "1_0", "100000"])
 async def test_a_timeout_is_a_number_of_seconds(operator: httpx.AsyncClient, shop: str, timeout: str) -> None:
     answer = await operator.get(f"{shop}/contents", headers={"x-request-timeout": timeout})

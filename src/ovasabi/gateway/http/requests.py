@@ -73,12 +73,10 @@ def _decode_body(body: bytes, method: Method) -> Any:
         if of is not None and of.written is not None and kind in (of.draft, of.patch):
             msgspec.json.decode(body or b"{}", type=of.written)
         return decoded
-    except UnicodeDecodeError:
-        raise BadRequest(problem="The body is not valid UTF-8.") from None
     except RecursionError:
         raise BadRequest(problem="The body is nested too deeply.") from None
-    except msgspec.MsgspecError as error:
-        raise unreadable(error, kind) from None
+    except (UnicodeDecodeError, msgspec.MsgspecError) as error:
+        raise unreadable(error, kind, body) from None
 
 
 def _decode_query(request: HttpRequest, kind: Any) -> Any:

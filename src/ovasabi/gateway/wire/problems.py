@@ -9,6 +9,7 @@ import msgspec
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.gateway.status_codes import http_status, title_of, urn
 from ovasabi.kernel.call.input_errors import explained
+from ovasabi.kernel.call.unfit import fault_of
 from ovasabi.kernel.declare.checks.annotations import hints_of, parts_of
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.declare.state_machine import why_not_set
@@ -62,11 +63,13 @@ def problem_of(error: OvasabiError, correlation_id: str | None, status: int | No
     )
 
 
-def unreadable(error: msgspec.MsgspecError, kind: Any, *, of_text: bool = False) -> BadRequest:
+def unreadable(error: Exception, kind: Any, body: bytes = b"", *, of_text: bool = False) -> BadRequest:
     """Maps a decoding error to an error with the field, the problem, and the name that was probably meant.
 
     `of_text`: of input that consists of strings.
     """
+    if not isinstance(error, msgspec.ValidationError) and (fault := fault_of(body)) is not None:
+        return BadRequest(problem=f"The body is {fault}.")
     found = explained(error, of_text=of_text)
     if found.unknown is not None:
         problem, hint = _unknown(found.unknown, None if found.path else kind)

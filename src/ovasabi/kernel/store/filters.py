@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.call.unfit import unfit_in
 from ovasabi.kernel.declare.entity import EntityType
 from ovasabi.kernel.declare.fields import Field
 
@@ -14,7 +15,6 @@ _TOKEN = re.compile(
     r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<sign><=|>=|!=|=|<|>|:)|(?P<mark>[()])"""
     r"""|(?P<word>[0-9][^\s()<>=!:"']*(?::[^\s()<>=!:"']+)+|[^\s()<>=!:"']+))"""  # a bare time holds colons
 )
-_UNFIT = re.compile("[\0\ud800-\udfff]")
 _TIMES = {"created_at": datetime, "updated_at": datetime}
 _SIGNS = {"=": "=", "!=": "IS DISTINCT FROM", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 MAX_LENGTH = 2_000
@@ -37,8 +37,8 @@ def parse_filter(of: EntityType, text: str, first: int) -> Condition:
         return Condition("", ())
     if len(text) > MAX_LENGTH:
         raise _wrong(f"A filter can have at most {MAX_LENGTH} characters.")
-    if _UNFIT.search(text):
-        raise _wrong("A filter must not contain the character U+0000 or a lone surrogate.")
+    if (unfit := unfit_in(text)) is not None:
+        raise _wrong(f"A filter must not contain the character {unfit}.")
     parser = _Parser(of, _tokens(text), first)
     sql = parser.either()
     if parser.rest:

@@ -16,6 +16,7 @@ import msgspec
 from ovasabi.database.connection import Row
 from ovasabi.kernel.call.context import current
 from ovasabi.kernel.call.errors import InvalidValue
+from ovasabi.kernel.call.unfit import refusal_of
 from ovasabi.kernel.declare.entity import Entity, type_of
 from ovasabi.kernel.declare.fields import Bounds, Field, FromMetadata, Numeric, Secret
 from ovasabi.kernel.declare.ids import MAX_ID, id_time
@@ -194,9 +195,9 @@ def encoded(values: Mapping[str, Any], *, order: Literal["sorted"] | None = None
     try:
         text = msgspec.json.encode(values, order=order).decode()
     except UnicodeEncodeError as error:
-        raise InvalidValue(problem="Text must not contain a lone surrogate.") from error
+        raise refusal_of(values) from error
     if "\\u0000" in text and _NUL.search(text):
-        raise InvalidValue(problem="Text must not contain the character U+0000.")
+        raise refusal_of(values)
     return text
 
 

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.input_errors import explained
+from ovasabi.kernel.call.unfit import fault_of
 from ovasabi.kernel.declare.entity import EntityType
 from ovasabi.kernel.declare.fields import Field, Secret
 from ovasabi.kernel.declare.state_machine import why_not_set
@@ -50,6 +51,8 @@ class LineDecoder:
                     text = msgspec.json.encode(values)
             draft = self._typed.decode(text)
         except msgspec.MsgspecError as error:
+            if not isinstance(error, msgspec.ValidationError) and (fault := fault_of(line.raw)) is not None:
+                raise InvalidValue(problem=f"The line is {fault}.") from None
             raise self._invalid(error) from None
         return self._new_entity(draft, key)
 
