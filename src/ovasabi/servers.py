@@ -37,6 +37,7 @@ def pools(url: str, settings: Settings) -> Database:
         readers=settings.pool_size,
         writers=settings.write_pool_size,
         timeout_seconds=settings.request_timeout_seconds,
+        connected=log_epochs.noticing(url, log.warning),
     )
 
 

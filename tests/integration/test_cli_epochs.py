@@ -31,12 +31,19 @@ async def test_migrate_begins_an_epoch_for_a_log_that_moved_and_status_tells(mig
     async with admin(migrated_url) as connection:
         await connection.execute("UPDATE log_epoch SET server = server + 1")
     assert (await told(migrated_url))["log_moved"] == "The database is on another server."
+    planned = await run("migrate", "--plan", OVASABI_DATABASE_URL=migrated_url)
+    assert (planned.returncode, planned.stdout) == (
+        0, "-- The database is on another server. The event log begins a new epoch.\nSELECT log_arrived();\n",
+    )  # fmt: skip
+    assert await epochs(migrated_url) == [0]
     answer = await run("migrate", OVASABI_DATABASE_URL=migrated_url)
     assert answer.returncode == 0, answer.stderr
     assert "The database is on another server. The event log begins a new epoch" in answer.stderr
     assert await told(migrated_url) == {
         "log_epoch": (await epochs(migrated_url))[-1], "log_moved": None, "feed_held_by": [],
     }  # fmt: skip
+    planned = await run("migrate", "--plan", OVASABI_DATABASE_URL=migrated_url)
+    assert (planned.returncode, planned.stdout) == (0, "nothing to do\n")
     answer = await run("events", "new-epoch", "--reason", "by hand", OVASABI_DATABASE_URL=migrated_url)
     assert answer.returncode == 0, answer.stderr
     assert f"in epoch {(await epochs(migrated_url))[-1]};" in answer.stderr

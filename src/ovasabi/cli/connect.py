@@ -56,13 +56,12 @@ async def resource(settings: Settings, *, start: bool = False, create: bool = Fa
 async def open_database(settings: Settings, *, start: bool = False, pool: int = 1) -> AsyncIterator["Database"]:
     """Opens connection pools on that database, whose schema must be up to date; also discovers the services."""
     from ovasabi import runtime
-    from ovasabi.database.connection import Database
 
     # A lost connection is reported by our own error, in a sentence; asyncpg's pool would log a stack trace.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     async with resource(settings, start=start) as url:
         await runtime.check(url, settings)
-        database = await Database(url, readers=pool, writers=pool, timeout_seconds=STATEMENT_SECONDS).open()
+        database = await _pools(url, pool).open()
         try:
             yield database
         except Exception as error:
@@ -78,7 +77,6 @@ async def database_of(
     settings: Settings, home: "Database", campaign: int, *, pool: int = 1
 ) -> AsyncIterator["Database"]:
     """Yields open connection pools on a campaign's server: those given, or others for the duration of the block."""
-    from ovasabi.database.connection import Database
     from ovasabi.kernel.call.context import PLATFORM
     from ovasabi.kernel.service.shards import HOME, ShardUnknown
     from ovasabi.system.campaign.directory import shard_of
@@ -89,11 +87,19 @@ async def database_of(
         return
     if (url := settings.shard_urls.get(shard)) is None:
         raise ShardUnknown(shard=shard)
-    database = await Database(url, readers=pool, writers=pool, timeout_seconds=STATEMENT_SECONDS).open()
+    database = await _pools(url, pool).open()
     try:
         yield database
     finally:
         await database.close()
+
+
+def _pools(url: str, size: int) -> "Database":
+    from ovasabi.database.connection import Database
+    from ovasabi.lifecycle import log_epochs
+
+    connected = log_epochs.noticing(url, say)
+    return Database(url, readers=size, writers=size, timeout_seconds=STATEMENT_SECONDS, connected=connected)
 
 
 async def campaign_number(registry: "ServiceRegistry", slug_or_number: str) -> int:

@@ -71,22 +71,20 @@ def _renumber(files: tuple[Path, ...]) -> str:
 
 
 async def _plan(settings: Settings) -> str:
-
     from ovasabi import server_states
     from ovasabi.database.session import open_session
     from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.service.shards import HOME
-    from ovasabi.lifecycle import migrations
     from ovasabi.servers import urls_of
 
     discovered()
     async with _plannable(settings) as url:
         if not settings.shard_urls:
-            return (await migrations.plan(url)).strip() or "nothing to do"
+            return await _planned(url) or "nothing to do"
         plans = {}
         for number, each in urls_of(url, settings).items():
             await _check_connection(each)
-            plans[number] = (await migrations.plan(each)).strip()
+            plans[number] = await _planned(each)
         home = await open_session(url)
         try:
             states = await server_states.states_of(home, settings.shard_urls)
@@ -99,6 +97,16 @@ async def _plan(settings: Settings) -> str:
             f"-- server {number}{' (home)' if number == HOME else ''}\n{plan.strip() or '-- nothing to do'}"
             for number, plan in plans.items()
         )
+
+
+async def _planned(url: str) -> str:
+    """Returns the SQL that `migrate` would run on a server; empty if there is nothing to do."""
+    from ovasabi.lifecycle import log_epochs, migrations
+
+    parts = [(await migrations.plan(url)).strip()]
+    if (reason := await log_epochs.pending(url)) is not None:
+        parts.append(f"-- {reason} The event log begins a new epoch.\nSELECT log_arrived();")
+    return "\n\n".join(filter(None, parts))
 
 
 async def _upgrade(settings: Settings, give_up_lost: bool) -> str:

@@ -11,7 +11,7 @@ import asyncpg
 
 from ovasabi.database.failures import LOST, ROLLED_BACK, NotSent, is_lost, translated
 from ovasabi.database.pending_lists import MERGE, PendingLists
-from ovasabi.database.pools import Pool
+from ovasabi.database.pools import Connected, Pool
 from ovasabi.database.present import Present
 from ovasabi.database.retry import STATEMENT, Policy, retry
 from ovasabi.database.sql import SET_SCOPE
@@ -29,9 +29,18 @@ Row = asyncpg.Record
 class Database:
     """The connection pools. `read` and `write` run one statement in one round trip; `transaction` runs several."""
 
-    def __init__(self, url: str, *, readers: int = 8, writers: int = 8, timeout_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        readers: int = 8,
+        writers: int = 8,
+        timeout_seconds: float = 30.0,
+        connected: Connected | None = None,
+    ) -> None:
         self.url = url
         self.timeout = timeout_seconds
+        self._connected = connected
         self._sizes = (readers, writers)
         self._pools: dict[Pool, asyncpg.Pool] = {}
         self.present = Present()
@@ -41,7 +50,7 @@ class Database:
         """Connects. Waits up to the timeout for a server that is still starting."""
         clock = asyncio.get_running_loop().time
         for pool in Pool:
-            connect = partial(pool.open, self.url, pool.size(*self._sizes), self.timeout)
+            connect = partial(pool.open, self.url, pool.size(*self._sizes), self.timeout, self._connected)
             try:
                 self._pools[pool] = await retry(connect, _STARTING, on=_refused, deadline=clock() + self.timeout)
             except LOST as error:

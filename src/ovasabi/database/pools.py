@@ -1,6 +1,6 @@
 """The connection pools: one for each way of planning statements, with its size and the settings of its sessions."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 
 import asyncpg
@@ -9,6 +9,7 @@ import msgspec
 from ovasabi.database.roles import APP_ROLE
 from ovasabi.database.session import SETTINGS
 
+Connected = Callable[[asyncpg.Connection], Awaitable[None]]
 CUSTOM, GENERIC = "force_custom_plan", "force_generic_plan"
 _READ_ONLY = {"default_transaction_read_only": "on"}
 # Writes find rows by key only. A plan made while a table is empty would prefer a sequential scan, and a cached plan
@@ -45,14 +46,25 @@ class Pool(StrEnum):
         traits = _TRAITS[self]
         return max(1, (readers if traits.reads else writers) // traits.share)
 
-    async def open(self, url: str, size: int, timeout_seconds: float) -> asyncpg.Pool:
-        """Creates the pool and opens its first connection. `timeout_seconds` limits each statement."""
+    async def open(
+        self, url: str, size: int, timeout_seconds: float, connected: Connected | None = None
+    ) -> asyncpg.Pool:
+        """Creates the pool and opens its first connection. `timeout_seconds` limits each statement.
+
+        `connected` is called with each new connection, before it is used.
+        """
         traits = _TRAITS[self]
+
+        async def prepare(connection: asyncpg.Connection) -> None:
+            await prepare_connection(connection)
+            if connected is not None:
+                await connected(connection)
+
         return await asyncpg.create_pool(
             url,
             min_size=1,
             max_size=size,
-            init=prepare_connection,
+            init=prepare,
             reset=_skip_reset,
             timeout=10,
             command_timeout=timeout_seconds + 2,

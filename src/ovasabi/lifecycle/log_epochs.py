@@ -1,20 +1,29 @@
 """The epochs of the event log: a new one begins when the log has come to another server, or by command."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
 
+from ovasabi.database.pools import Connected
 from ovasabi.database.roles import APP_ROLE, OWNER_ROLE
 from ovasabi.database.session import open_session
 from ovasabi.database.sql import load
+from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.errors import LogArriving
 from ovasabi.kernel.call.sqlstates import OwnSqlState
 
 _SQL = load(__file__)
 LOCK_SECONDS = 10.0
 """How long to wait for those who use the log, or begin an epoch; meanwhile all other calls wait behind."""
+
+_NOT_MIGRATED = (
+    asyncpg.UndefinedFunctionError,
+    asyncpg.UndefinedTableError,
+    asyncpg.InvalidParameterValueError,  # the role does not exist
+    asyncpg.InsufficientPrivilegeError,
+)
 
 
 async def arrive(url: str) -> str | None:
@@ -50,6 +59,15 @@ async def state(connection: asyncpg.Connection) -> dict[str, Any]:
     return {"log_epoch": row["epoch"], "log_moved": row["moved"]}
 
 
+async def pending(url: str) -> str | None:
+    """Returns why `settle` would begin a new epoch; None if it would not, or the database is not migrated yet."""
+    with suppress(*_NOT_MIGRATED):
+        async with _connected(url, APP_ROLE) as connection:
+            reason: str | None = (await state(connection))["log_moved"]
+            return reason
+    return None
+
+
 @asynccontextmanager
 async def _connected(url: str, role: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await open_session(url, role=role, lock_timeout=f"{int(LOCK_SECONDS * 1000)}")
@@ -57,6 +75,20 @@ async def _connected(url: str, role: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+def noticing(url: str, report: Callable[[str], None]) -> Connected:
+    """Returns what settles the log on each new connection: when a standby takes over, all connections are new.
+
+    So none writes there before the new epoch has begun. What goes wrong with it is left to the next look.
+    """
+
+    async def connected(connection: asyncpg.Connection) -> None:
+        with suppress(OvasabiError, asyncpg.PostgresError, OSError):
+            if (await state(connection))["log_moved"] is not None:
+                await settle(url, report)
+
+    return connected
 
 
 async def settle(url: str, report: Callable[[str], None]) -> None:
