@@ -12,11 +12,13 @@ import pytest_asyncio
 from ovasabi.database.connection import Database
 from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.database.failures import is_lost
+from ovasabi.database.retry import Policy
 from ovasabi.errors import OvasabiError
 from ovasabi.gateway.exception_mapping import public_error
 from ovasabi.kernel.call.errors import SQLSTATES
 from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.kernel.store.rows import Change, NewEntity
+from ovasabi.kernel.transfer import importer
 from ovasabi.kernel.transfer.batches import Batch, Row
 from ovasabi.kernel.transfer.importer import Importer
 from ovasabi.kernel.transfer.lines import Line
@@ -237,6 +239,23 @@ async def test_a_line_that_is_refused_is_rejected_and_the_others_are_imported(fa
         tally = await Importer(faulty.service, rejects).run(iter(batches))
     assert (tally.created, tally.rejected) == (len(lasting), len(lasting))
     assert [number for number, _ in rejects.refused] == [row.line.number for row in rows[::2]]
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+async def test_a_line_that_is_rolled_back_again_and_again_is_rejected_alone(
+    faulty: Faulty, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "PATIENCE", Policy(attempts=3, first=0.01, longest=0.02))
+    texts = [f"fault:{state}" if n in (7, 8, 30) else "" for n in range(40)]
+    rows = [
+        Row(Line(n, b"", n), NewEntity({"title": f"{state} {n}", "body": text}, key=f"rolled back {state} {n}"))
+        for n, text in enumerate(texts)
+    ]
+    rejects = Rejects()
+    with within(faulty.home):
+        tally = await Importer(faulty.service, rejects).run(iter([Batch(rows, [], 40)]))
+    assert (tally.created, [number for number, _ in rejects.refused]) == (37, [7, 8, 30])
+    assert {error.code for _, error in rejects.refused} == {"contended"}
 
 
 @pytest.mark.parametrize("size", [1, 9])

@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from ovasabi.database.failures import is_servers, transient
-from ovasabi.database.retry import Policy, retry
+from ovasabi.database.failures import ROLLED_BACK, is_servers, transient
+from ovasabi.database.retry import Policy, left_to, retry
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.call.context import deadline
 from ovasabi.kernel.call.errors import LeaseLost
@@ -180,6 +180,9 @@ class Importer:
         except OvasabiError as error:
             if not error.transient:
                 raise
+            together = [index for index, result in results.items() if _is_rolled_back(result)]
+            if len(together) > 1:
+                results.update(zip(together, await self._apart([drafts[index] for index in together]), strict=True))
         refusals = [result for result in results.values() if isinstance(result, OvasabiError)]
         for refusal in refusals:
             # A lost lease or an unavailable database does not make the row invalid.
@@ -189,6 +192,21 @@ class Importer:
         if faults and len(faults) == len(drafts) and (len(faults) > 1 or is_servers(faults[0].__cause__)):
             raise faults[0].__cause__ or faults[0]  # not the fault of any row
         return [results[index] for index in range(len(drafts))]
+
+    async def _apart(self, drafts: list[NewEntity]) -> list[Entity | OvasabiError]:
+        """Creates entities in halves, down to those at fault, whose common statement was rolled back again and again.
+
+        Each statement is sent once: there was patience enough.
+        """
+        results: list[Entity | OvasabiError] = []
+        middle = len(drafts) // 2
+        for part in (drafts[:middle], drafts[middle:]) if len(drafts) > 1 else (drafts,):
+            with left_to([transient]):
+                found = await self._create_or_split(part)
+            if len(part) > 1 and isinstance(found[0], OvasabiError) and all(each is found[0] for each in found):
+                found = await self._apart(part)
+            results += found
+        return results
 
     async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Retries transient errors until stopped. All of them may be retried here, since the rows have keys."""
@@ -264,6 +282,11 @@ def type_named(plural: str) -> str:
         hint = f"Did you mean {near[0]}?" if near else f"Allowed: {', '.join(sorted(plurals))}."
         raise NotImportable(problem=f"{plural!r} is not an entity type.", hint=hint)
     return plurals[plural]
+
+
+def _is_rolled_back(result: Entity | OvasabiError) -> bool:
+    """Returns whether PostgreSQL rolled a row's statement back because of concurrent changes, maybe of other rows."""
+    return isinstance(result, OvasabiError) and isinstance(result.__cause__, ROLLED_BACK)
 
 
 def _is_transient(result: Entity | OvasabiError) -> bool:
