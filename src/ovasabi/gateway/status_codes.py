@@ -55,7 +55,7 @@ STATUS_CODES = {
 }
 
 # The gateway's own errors for which the protocols have more specific codes than the kind.
-HTTP_OF_CODE = {"body_too_large": 413}
+HTTP_OF_CODE = {"body_too_large": 413, "target_too_long": 414, "headers_too_large": 431, "request_timed_out": 408}
 GRPC_OF_CODE = {"no_route": Grpc.UNIMPLEMENTED, "body_too_large": Grpc.RESOURCE_EXHAUSTED}
 
 
