@@ -95,6 +95,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._part = Part.NONE
         self._received = 0
         """Bytes of this part, counted by the chunks in which they are read."""
+        self._chunk = self._uncounted = 0
         self._deadline: float | None = None
         """Until when the client has to go on; None while we do."""
         self._reason: OvasabiError | None = None
@@ -113,12 +114,13 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parses what arrived; of a connection that was refused, it is discarded."""
-        self._received += len(data)
         if self._is_refused:
             return
+        self._chunk = self._uncounted = len(data)
         if self._deadline is None and not self._is_at_work():
             self._expect_within(self._bounds.head_seconds)
         super().data_received(data)
+        self._received += self._uncounted
         reason = self._exceeded()
         if reason is not None and not self._is_refused:
             self._refuse(reason)
@@ -147,7 +149,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._reason = self._unacceptable()
         if self._reason is not None:
             raise ValueError  # ends the parser, which has the request refused
-        self._part, self._received = Part.BODY, 0
+        self._begin(Part.BODY)
         self._expect_within(self._bounds.body_seconds)
         super().on_headers_complete()
         self.headers = []  # for trailers, which could contradict the headers
@@ -155,7 +157,8 @@ class BoundedConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Ends a request: what takes time from here on is our work."""
         super().on_message_complete()
-        self._part, self._received, self._deadline = Part.NONE, 0, None
+        self._begin(Part.NONE)
+        self._deadline = None
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what the parser does not accept, with our own reason if there is one."""
@@ -191,11 +194,15 @@ class BoundedConnection(HttpToolsProtocol):
         """The last request, with the state of its response."""
         return self.cycle
 
+    def _begin(self, part: Part) -> None:
+        self._part = part
+        self._received = self._uncounted = 0
+
     def _expect_within(self, seconds: float) -> None:
         self._deadline = self.loop.time() + seconds
 
     def _is_at_work(self) -> bool:
-        last = self._last
+        last: RequestResponseCycle | None = self.cycle
         return last is not None and not last.response_complete
 
     def _exceeded(self) -> OvasabiError | None:
@@ -212,7 +219,7 @@ class BoundedConnection(HttpToolsProtocol):
             return TargetTooLong(limit=self._bounds.target_bytes)
         if len(self.headers) > self._bounds.headers:
             return self._too_large()
-        if sum(len(name) + len(value) + 4 for name, value in self.headers) > self._bounds.head_bytes:
+        if self._received + self._chunk > self._bounds.head_bytes and self._head_bytes() > self._bounds.head_bytes:
             return self._too_large()
         if len(self.pipeline) >= MAX_PIPELINED:
             return BadRequest(problem=f"More than {MAX_PIPELINED} requests were sent without reading the responses.")
@@ -224,16 +231,21 @@ class BoundedConnection(HttpToolsProtocol):
         names = [name for name, _ in self.headers]
         if b"host" not in names:
             return BadRequest(problem="The header Host is missing.")
-        if (twice := next((name for name in ONCE if names.count(name) > 1), None)) is not None:
-            return BadRequest(problem=f"The header {twice.decode().title()} appears more than once.")
+        if len(set(names)) < len(names):
+            for name in ONCE:
+                if names.count(name) > 1:
+                    return BadRequest(problem=f"The header {name.decode().title()} appears more than once.")
         return None
+
+    def _head_bytes(self) -> int:
+        return sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
 
     def _too_large(self) -> HeadersTooLarge:
         return HeadersTooLarge(count=self._bounds.headers, limit=self._bounds.head_bytes)
 
     def _refuse(self, reason: OvasabiError) -> None:
         """Answers with an error if no other response is on its way, and reads no further requests."""
-        self._is_refused, self._received = True, 0
+        self._is_refused = True
         self._unset_keepalive_if_required()
         self._expect_within(self._bounds.linger_seconds)
         last, reads_body = self._last, self._part is Part.BODY
