@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.gateway.http.failures import RequestInfo, failure
+from ovasabi.gateway.wire.headers import SAFE
 from ovasabi.gateway.wire.limits import MAX_BODY_BYTES, BodyTooLarge
 from ovasabi.gateway.wire.problems import BadRequest
 from ovasabi.kernel.call.context import new_correlation_id
@@ -269,9 +270,10 @@ class BoundedConnection(HttpToolsProtocol):
 def _response(reason: OvasabiError) -> bytes:
     correlation = new_correlation_id()
     answer = failure(RequestInfo("", "", _EMPTY, correlation), reason)
-    headers = {
+    own = {
         "content-type": answer.media_type, "content-length": str(len(answer.body)), "connection": "close",
-        "x-correlation-id": correlation, "x-content-type-options": "nosniff", **answer.headers,
+        "x-correlation-id": correlation, **answer.headers,
     }  # fmt: skip
-    lines = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in headers.items())
+    headers = [*((name.encode(), value.encode("latin-1")) for name, value in own.items()), *SAFE]
+    lines = b"".join(b"%b: %b\r\n" % pair for pair in headers)
     return STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body
