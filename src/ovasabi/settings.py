@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     write_pool_size: int = Field(default=8, ge=1, le=200)
     # How many calls a process performs at a time, per process; half of them for one key, or for one campaign.
     max_concurrent_calls: int = Field(default=4096, ge=2, le=100_000)
+    # HTTP connections per process; fewer if the limit of open files is lower.
+    max_connections: int = Field(default=10_000, ge=16, le=1_000_000)
     # The size of the cache of search results in megabytes, per process; 0 disables it.
     search_cache_mb: int = Field(default=16, ge=0, le=4096)
     # How many long-running operations a process runs at a time; 0 leaves them to other processes.

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from ovasabi.cli.listen import grpc_port_of, serve_http
+from ovasabi.cli.listen import connections_of, grpc_port_of, serve_http
 from ovasabi.runtime import Platform, running
 from ovasabi.settings import Settings
 
@@ -13,13 +13,15 @@ from ovasabi.settings import Settings
 async def serve(url: str, settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serves until cancelled; calls `ready` once both HTTP and gRPC are listening."""
     from ovasabi.gateway.http.app import create_app
+    from ovasabi.gateway.http.connection import Bounds
 
     async with _opened(url, settings) as platform:
 
         async def end_watches() -> None:
             await platform.shards.each(lambda registry: registry.subscriptions.close())
 
-        await serve_http(create_app(platform), listener, ready, end_watches)
+        bounds = Bounds(connections=connections_of(settings))
+        await serve_http(create_app(platform), listener, ready, end_watches, bounds)
 
 
 @asynccontextmanager

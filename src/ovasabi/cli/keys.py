@@ -70,7 +70,7 @@ def list_(as_json: bool) -> None:
 def revoke(prefix: str) -> None:
     """Revoke the key with the given PREFIX, as shown by `keys list`.
 
-    Running processes stop accepting it within five seconds.
+    Running processes stop accepting it within a second.
     """
     asyncio.run(_revoke(load_settings(), prefix))
     say("The key was revoked.")

@@ -4,10 +4,12 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -15,11 +17,14 @@ import uvloop
 
 from ovasabi.cli.interruption import Interrupted, interrupts
 from ovasabi.errors import StartError
+from ovasabi.gateway.http.connection import BoundedConnection, Bounds
 from ovasabi.settings import Settings
 
 GRACE_SECONDS = 10
 BACKLOG = 2048
 MAX_PORT = 65_535
+OTHER_FILES = 512
+"""Files and connections that a process has open besides those of HTTP: of databases, peers and gRPC."""
 
 App = Callable[..., Awaitable[None]]
 
@@ -71,6 +76,16 @@ def grpc_address_of(settings: Settings) -> str | None:
     return None if port is None else f"{_reachable(settings.host)}:{port}"
 
 
+def connections_of(settings: Settings) -> int:
+    """Returns how many HTTP connections to accept, after allowing this process as many open files as it may have."""
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.max_connections + OTHER_FILES
+    if files != resource.RLIM_INFINITY and files < wanted:
+        files = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return settings.max_connections if files == resource.RLIM_INFINITY else min(wanted, files) - OTHER_FILES
+
+
 def _reachable(host: str) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
     return f"[{host}]" if ":" in host else host
@@ -118,17 +133,22 @@ def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings, ready
 
 
 async def serve_http(
-    app: App, listener: socket.socket, ready: Callable[[], None], closing: Callable[[], Awaitable[None]]
+    app: App,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    closing: Callable[[], Awaitable[None]],
+    bounds: Bounds | None = None,
 ) -> None:
     """Serves until cancelled, then finishes requests in progress; a second cancellation aborts them.
 
     `closing` ends the streams that would otherwise last for as long as their clients listen.
     """
+    bounds = bounds or Bounds()
     config = uvicorn.Config(
         app,
         lifespan="off",
         loop="none",
-        http="httptools",
+        http=partial(BoundedConnection, bounds=bounds),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
         access_log=False,
@@ -139,6 +159,7 @@ async def serve_http(
     _spare_the_collector()
     server = _Server(config, ready)
     serving = asyncio.create_task(server.serve_on(listener))
+    sweeping = asyncio.create_task(_sweep(server, bounds.sweep_seconds))
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
@@ -149,6 +170,17 @@ async def serve_http(
         server.force_exit = True
         await serving
         raise
+    finally:
+        sweeping.cancel()
+
+
+async def _sweep(server: uvicorn.Server, seconds: float) -> None:
+    """Ends the connections whose clients have not gone on in time. One timer for all costs requests nothing."""
+    now = asyncio.get_running_loop().time
+    while True:
+        await asyncio.sleep(seconds)
+        for connection in list(server.server_state.connections):
+            connection.expire(now())  # type: ignore[union-attr]
 
 
 def _spare_the_collector() -> None:
@@ -172,7 +204,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+            # Its warnings are about malformed requests: a stranger could fill the log with them.
+            logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
             self._ready()
 
     async def serve_on(self, listener: socket.socket) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,6 +22,10 @@ from ovasabi.security.keys import Unauthenticated
 from ovasabi.system.campaign.directory import forget, number_of
 
 T = TypeVar("T")
+RECHECK_SECONDS = 5.0
+"""How long a stream of messages goes on before its caller is admitted again; heartbeats may be further apart."""
+UNCHECKED_SECONDS = 60.0
+"""How long a stream outlives a database that cannot tell whether its caller is still admitted."""
 
 
 class Forbidden(OvasabiError):
@@ -120,10 +125,35 @@ async def perform(platform: Platform, call: Call) -> Any:
     return result
 
 
-async def watch(platform: Platform, call: Call) -> AsyncGenerator[Watched, None]:
-    """Starts an admitted call of a streaming method, and returns its stream of messages."""
+async def watch(platform: Platform, caller: Caller, call: Call) -> AsyncGenerator[Watched, None]:
+    """Starts an admitted call of a streaming method, and returns its stream of messages.
+
+    The stream ends with the error that a new call would get as soon as its caller is no longer admitted.
+    """
     registry = await platform.shards.of(current_campaign())
-    return await _service(registry, call).stream(await _targeted(registry, call))
+    messages = await _service(registry, call).stream(await _targeted(registry, call))
+    if _scheme(caller.authorization) == peers.SCHEME:
+        return messages  # the process that vouched for the caller checks it, and ends its own stream
+    return _while_admitted(platform, caller, call, messages)
+
+
+async def _while_admitted(
+    platform: Platform, caller: Caller, call: Call, messages: AsyncGenerator[Watched, None]
+) -> AsyncGenerator[Watched, None]:
+    """Yields messages. Before a heartbeat, and before other messages once in a while, the caller is admitted again."""
+    now = asyncio.get_running_loop().time
+    checked = now()
+    async with aclosing(messages):
+        async for message in messages:
+            if message.silent or now() > checked + RECHECK_SECONDS:
+                try:
+                    principal = await _principal(platform, caller.authorization)
+                    await _scope(platform, caller, principal, call.method, call.campaign)
+                    checked = now()
+                except OvasabiError as error:
+                    if not error.kind.transient or now() > checked + UNCHECKED_SECONDS:
+                        raise
+            yield message
 
 
 def _service(registry: ServiceRegistry, call: Call) -> Served:

@@ -55,7 +55,7 @@ STATUS_CODES = {
 }
 
 # The errors for which there are more specific statuses, titles and codes than those of the kind.
-HTTP_OF_CODE = {"body_too_large": 413}
+HTTP_OF_CODE = {"body_too_large": 413, "target_too_long": 414, "headers_too_large": 431, "request_timed_out": 408}
 TITLE_OF_CODE = {"idempotency_key_reused": "Idempotency-Key already used"}
 GRPC_OF_CODE = {"no_route": Grpc.UNIMPLEMENTED, "body_too_large": Grpc.RESOURCE_EXHAUSTED}
 

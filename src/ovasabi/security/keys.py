@@ -21,7 +21,7 @@ _FORM = re.compile(r"ovk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _SQL = load(__file__)
 
-CACHED_SECONDS = 5.0
+CACHED_SECONDS = 1.0
 """How long a process caches a key. A revoked key may keep working that long in other processes."""
 _CACHE_SIZE = 10_000
 _MAX_LOOKUPS = 1024
@@ -78,7 +78,7 @@ async def revoke_key(database: Database, prefix: str) -> None:
 
 
 class Keyring:
-    """Finds the principal of a key. Valid keys are cached for a few seconds; unknown ones are not."""
+    """Finds the principal of a key. Valid keys are cached for a second; unknown ones are not."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -4,15 +4,15 @@ import asyncio
 import socket
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 
+from ovasabi.cli.listen import serve_http
 from ovasabi.database.connection import Database
 from ovasabi.gateway.grpc.server import serving_grpc
 from ovasabi.gateway.http.app import create_app
@@ -39,16 +39,18 @@ async def serving(database_url: str, home: Path, **options: Any) -> AsyncIterato
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     async with running(database_url, settings) as platform:
-        config = uvicorn.Config(create_app(platform), log_config=None, access_log=False, lifespan="off")
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            assert not serving.done(), "the server did not start"
-            await asyncio.sleep(0.01)
+        ready = asyncio.Event()
+        serving = asyncio.create_task(serve_http(create_app(platform), listener, ready.set, _nothing_to_close))
+        await asyncio.wait_for(ready.wait(), 10)
         async with serving_grpc(platform, contract(), "127.0.0.1", 0) as port:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}", f"127.0.0.1:{port}"
-        server.should_exit = True
-        await serving
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+
+
+async def _nothing_to_close() -> None:
+    pass
 
 
 @pytest_asyncio.fixture(scope="module")

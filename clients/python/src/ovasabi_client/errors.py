@@ -18,6 +18,7 @@ __all__ = [
     "Exhausted",
     "Exists",
     "Forbidden",
+    "HeadersTooLarge",
     "IdempotencyKeyReused",
     "Internal",
     "Invalid",
@@ -44,10 +45,13 @@ __all__ = [
     "ReaderStalled",
     "ReferenceMissing",
     "RemoteError",
+    "RequestTimedOut",
     "RuleBroken",
     "ShardUnknown",
     "TableMissing",
+    "TargetTooLong",
     "TooLarge",
+    "TooManyConnections",
     "TooManyWatchers",
     "Unauthenticated",
     "Unavailable",
@@ -183,6 +187,12 @@ class Forbidden(Denied):
     code = "forbidden"
 
 
+class HeadersTooLarge(Invalid):
+    """The headers of a request exceed the size limit, or are too many."""
+
+    code = "headers_too_large"
+
+
 class IdempotencyKeyReused(Exists):
     """An idempotency key was reused for a different request."""
 
@@ -309,6 +319,12 @@ class RemoteError(Internal):
     code = "remote_error"
 
 
+class RequestTimedOut(Invalid):
+    """A request did not arrive completely in time."""
+
+    code = "request_timed_out"
+
+
 class RuleBroken(NotInThisState):
     """A check constraint of the table rejects the new value of a field."""
 
@@ -327,10 +343,22 @@ class TableMissing(Internal):
     code = "table_missing"
 
 
+class TargetTooLong(Invalid):
+    """The path and query of a request exceed the size limit."""
+
+    code = "target_too_long"
+
+
 class TooLarge(Invalid):
     """A value is larger than what can be indexed or searched."""
 
     code = "too_large"
+
+
+class TooManyConnections(Unavailable):
+    """The process has as many HTTP connections as it accepts."""
+
+    code = "too_many_connections"
 
 
 class TooManyWatchers(Exhausted):

@@ -51,7 +51,7 @@ def streaming(rpc: Rpc, platform: Platform) -> Handler:
             message = _read(rpc, body)
 
             async def started(scope: Context) -> tuple[Context, AsyncGenerator[Watched, None]]:
-                return scope, await watch(platform, rpc.call(message))
+                return scope, await watch(platform, caller, rpc.call(message))
 
             scope, watched = await serve(platform, caller, rpc.method, rpc.campaign(message), started)
             with acting(scope):

@@ -29,13 +29,19 @@ _OPTIONS = [
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS),
+    # A stranger who connects and says nothing; and one who says nothing more. A client connects again by itself.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.max_concurrent_streams", 1000),
+    ("grpc.max_metadata_size", 32 * 1024),
 ]
 
 
 @asynccontextmanager
 async def serving_grpc(platform: Platform, contract: Contract, host: str, port: int) -> AsyncIterator[int]:
     """Serves for the duration of the block; yields the port, which for 0 is a free one."""
-    server = grpc.aio.server(options=_OPTIONS)
+    most = ("grpc.max_allowed_incoming_connections", platform.settings.max_connections)
+    server = grpc.aio.server(options=[*_OPTIONS, most])
     names = _add_methods(server, platform, contract)
     health = Health(names)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)

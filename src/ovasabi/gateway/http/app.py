@@ -14,6 +14,7 @@ from ovasabi.gateway.http.messages import HttpRequest
 from ovasabi.gateway.http.pages import PAGES
 from ovasabi.gateway.http.requests import correlation_of
 from ovasabi.gateway.http.router import Router
+from ovasabi.gateway.wire.headers import SAFE
 from ovasabi.gateway.wire.paths import ROOT
 from ovasabi.kernel.service import declared_methods
 from ovasabi.runtime import Platform
@@ -61,7 +62,7 @@ def _api_or_pages(router: Router, platform: Platform, pages: Litestar) -> App:
 
 
 def _with_headers(app: Any) -> App:
-    """Gives each request a correlation id, and adds it and a security header for browsers to each response."""
+    """Gives each request a correlation id, and each response that id and what browsers and caches have to know."""
 
     async def wrapped(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,11 +70,12 @@ def _with_headers(app: Any) -> App:
             return
         correlation = correlation_of(scope["headers"])
         scope.setdefault("state", {})["correlation_id"] = correlation
-        extra = [(b"x-correlation-id", correlation.encode()), (b"x-content-type-options", b"nosniff")]
+        extra = [(b"x-correlation-id", correlation.encode()), *SAFE]
 
         async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *extra]
+                own = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(pair for pair in extra if pair[0] not in own)]
             await send(message)
 
         await app(scope, receive, send_with_headers)

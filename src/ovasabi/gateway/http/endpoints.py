@@ -21,15 +21,15 @@ async def respond(router: Router, platform: Platform, request: HttpRequest) -> H
         route = router.find(request)
         if request.method == "OPTIONS":
             return HttpResponse(b"", 204, headers={"allow": route.allowed})
-        method = method_of(route, request)
+        method, caller = method_of(route, request), caller_of(request)
 
         async def work(context: Context) -> HttpResponse | Stream:
             call = await call_of(method, request, route.parameters)
             if method.operation is MethodKind.WATCH:
-                return Stream(await watch(platform, call), context, _info(request))
+                return Stream(await watch(platform, caller, call), context, _info(request))
             return _response(call, request, await perform(platform, call))
 
-        return await serve(platform, caller_of(request), method, route.parameters.get("campaign"), work)
+        return await serve(platform, caller, method, route.parameters.get("campaign"), work)
     except Exception as error:
         return failure(_info(request), error)
 

@@ -14,6 +14,13 @@ ETAG = r'"(0|[1-9][0-9]{0,8})"|(0|[1-9][0-9]{0,8})'
 TIMEOUT = r"[1-9][0-9]{0,4}(\.[0-9]{1,9})?|0\.[0-9]{0,8}[1-9]"
 MAX_TIMEOUT = 100_000.0
 _KEY = re.compile(KEY)
+SAFE = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+]
+"""Headers of every response that has no others: no browser runs, frames or keeps what the API returns."""
 
 
 def idempotency_key(text: str | None, name: str) -> str | None:
