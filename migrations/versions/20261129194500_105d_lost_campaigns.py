@@ -5,7 +5,7 @@ from alembic import op
 from ovasabi.lifecycle.migrations import run_files
 
 revision = "20261129194500_105d"
-down_revision = "20261129161000_6c1e"
+down_revision = "20261129193600_e9d5"
 branch_labels = None
 depends_on = None
 

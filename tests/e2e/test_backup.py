@@ -36,8 +36,8 @@ def test_a_restored_home_serves_the_same_data_to_the_same_keys(program: Program,
     assert (restored.returncode, "restored and checked in" in restored.stdout) == (0, True), restored.stderr
     assert restored.stderr.endswith("Run: ovasabi up\n")
     for output in (ran, restored):
-        assert key.split("_")[2] not in output.stdout + output.stderr
-    assert key.split("_")[2].encode() not in b"".join((backup / name).read_bytes() for name in FILES)
+        assert key.split("_", 2)[2] not in output.stdout + output.stderr
+    assert key.split("_", 2)[2].encode() not in b"".join((backup / name).read_bytes() for name in FILES)
     try:
         other.up()
         with Client(other.address, key) as client:

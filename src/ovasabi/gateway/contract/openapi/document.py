@@ -17,6 +17,9 @@ _TIMESTAMP = {"type": "string", "format": "date-time"}
 _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
+_NUMBER = "0|[1-9][0-9]{0,15}"
+
+
 def _parameter(location: str, name: str, text: str, schema: Schema, required: bool = False) -> Schema:
     return {"name": name, "in": location, "required": required, "description": text, "schema": schema}
 
@@ -27,9 +30,9 @@ def _text(pattern: str) -> Schema:
 
 _PARAMETERS = {
     "campaign": _parameter(
-        "path", "campaign", "The campaign, by slug or number.", _text("[a-z][a-z0-9_-]{1,62}|[0-9]{1,9}"), True
+        "path", "campaign", "The campaign, by slug or number.", _text("[a-z][a-z0-9_-]{1,62}|0|[1-9][0-9]{0,8}"), True
     ),
-    "id": _parameter("path", "id", "The entity, by id or uuid.", _text(f"[0-9]{{1,16}}|{_UUID}"), True),
+    "id": _parameter("path", "id", "The entity, by id or uuid.", _text(f"{_NUMBER}|{_UUID}"), True),
     "as_of": _parameter("query", "as_of", "Return the entity as it was at this time.", _TIMESTAMP),
     "key": _parameter(
         "header", "Idempotency-Key", "Repeating the request with the same key has no further effect.", _text(KEY)
@@ -42,7 +45,7 @@ _PARAMETERS = {
         {"type": "string"},
     ),
     "causation": _parameter(
-        "header", "X-Causation-Id", "The id of the event that caused the call; stored in events.", _text("[0-9]{1,16}")
+        "header", "X-Causation-Id", "The id of the event that caused the call; stored in events.", _text(_NUMBER)
     ),
     "timeout": _parameter("header", "X-Request-Timeout", "Timeout of the call in seconds.", _text(TIMEOUT)),
     "seen": _parameter("header", "Last-Event-ID", "The cursor to resume from, instead of `after`.", {"type": "string"}),
