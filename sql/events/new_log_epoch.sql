@@ -4,7 +4,9 @@
 -- The last position of the epoch that ends is read after the writers have ended: some have later transactions than this one. If the log has moved,
 -- consumers may have got further on the other server than the log shows. 2^32 transactions are then added: more than a server loses or leaves
 -- unused, so that those consumers go on, and cursors beyond are refused.
--- requires: events/log_home, events/log_last, events/log_moved, events/log_position
+-- Ids that are ahead of the clock, which was set back, may have gone on where the log comes from: a restore knows only those of its backup. They
+-- continue an hour ahead, which has room for 460 million. Ids that are not ahead are of the past there, too.
+-- requires: events/log_home, events/log_last, events/log_moved, events/log_position, ids/time_id
 CREATE OR REPLACE FUNCTION new_log_epoch(p_reason text) RETURNS int
 LANGUAGE plpgsql
 AS $$
@@ -26,6 +28,8 @@ BEGIN
     (present + 1::bigint << 48) - 1)
   WHERE epoch = present;
   INSERT INTO log_epoch (epoch, server, database, timeline, reason) SELECT following, home.*, p_reason FROM log_home() AS home;
+  PERFORM setval('id_clock', last + (3600000::bigint << 12)) FROM pg_sequence_last_value('id_clock') AS last
+    WHERE last > time_id(clock_timestamp());
   RETURN following;
 END $$;
 COMMENT ON FUNCTION new_log_epoch(text) IS 'Begins a new epoch of the event log, when all writers of the last one have ended.';

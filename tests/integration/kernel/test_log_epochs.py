@@ -250,3 +250,25 @@ async def test_positions_are_the_same_in_sql_and_python(database_url: str, epoch
         position = "SELECT log_position($1, $2::text::xid8)::text"
         assert int(await connection.fetchval(position, epoch, str(transaction))) == packed(epoch, transaction)
         assert await connection.fetchval(position, epoch, str(1 << 48)) is None
+
+
+async def test_a_new_epoch_gives_no_id_that_was_given_while_the_clock_was_set_back(migrated_url: str) -> None:
+    await log_epochs.arrive(migrated_url)
+    async with admin(migrated_url) as connection:
+        ahead = await connection.fetchval(
+            "SELECT setval('id_clock', time_id(clock_timestamp() + interval '2 hours') | (next_id() & 31))"
+        )
+        given = [await connection.fetchval("SELECT next_id()") for _ in range(1_000)]
+        await connection.execute("SELECT setval('id_clock', $1)", ahead)  # as a restore of an earlier backup does
+        await connection.execute("SELECT new_log_epoch('restored')")
+        later = await connection.fetchval("SELECT next_id()")
+        assert later > max(given)
+        assert later & 31 == ahead & 31, "the server's number stays"
+
+
+async def test_a_new_epoch_leaves_ids_alone_that_are_not_ahead(migrated_url: str) -> None:
+    await log_epochs.arrive(migrated_url)
+    async with admin(migrated_url) as connection:
+        await connection.execute("SELECT next_id(), pg_sleep(0.01), new_log_epoch('copied')")
+        ahead = "SELECT next_id() > time_id(clock_timestamp() + interval '1 minute')"
+        assert await connection.fetchval(ahead) is False
