@@ -83,7 +83,10 @@ def connections_of(settings: Settings) -> int:
     if files != resource.RLIM_INFINITY and files < wanted:
         files = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
-    return settings.max_connections if files == resource.RLIM_INFINITY else min(wanted, files) - OTHER_FILES
+    if files == resource.RLIM_INFINITY:
+        return settings.max_connections
+    # With so few files, the half of them.
+    return min(settings.max_connections, max(files - OTHER_FILES, files // 2))
 
 
 def _reachable(host: str) -> str:
@@ -180,7 +183,10 @@ async def _sweep(server: uvicorn.Server, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         for connection in list(server.server_state.connections):
-            connection.expire(now())  # type: ignore[union-attr]
+            try:
+                connection.expire(now())  # type: ignore[union-attr]
+            except Exception:
+                logging.getLogger(__name__).exception("A connection could not be ended.")
 
 
 def _spare_the_collector() -> None:
