@@ -7,10 +7,17 @@ from typing import Any
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.errors import OvasabiError
 from ovasabi.gateway.http.failures import RequestInfo, failure
 from ovasabi.gateway.wire.headers import SAFE
-from ovasabi.gateway.wire.limits import MAX_BODY_BYTES, BodyTooLarge
+from ovasabi.gateway.wire.limits import (
+    MAX_BODY_BYTES,
+    BodyTooLarge,
+    HeadersTooLarge,
+    RequestTimedOut,
+    TargetTooLong,
+    TooManyConnections,
+)
 from ovasabi.gateway.wire.problems import BadRequest
 from ovasabi.kernel.call.context import new_correlation_id
 
@@ -19,7 +26,6 @@ MAX_ENCODED_BYTES = 2 * MAX_BODY_BYTES
 """How much a body may take on the wire, with the sizes of its chunks and with trailers."""
 ONCE = (b"host", b"authorization", b"content-type", b"idempotency-key", b"x-causation-id")
 """Headers that a request has at most once: of two, a proxy could read one, and we the other."""
-_EMPTY: dict[str, str] = {}
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -37,46 +43,6 @@ class Bounds(msgspec.Struct, frozen=True):
     """How often all connections are looked at for those that have run out of time."""
     linger_seconds: float = 2
     """How long a refused request is still read: a connection that is closed with unread data loses the response."""
-
-
-class TargetTooLong(OvasabiError):
-    """The path and query of a request exceed the size limit."""
-
-    kind = Kind.INVALID
-    code = "target_too_long"
-    message = "The path and query of the request exceed {limit} bytes."
-    hint = "Shorten the query, for example its filter."
-    example = such_as(limit=16384)
-
-
-class HeadersTooLarge(OvasabiError):
-    """The headers of a request exceed the size limit, or are too many."""
-
-    kind = Kind.INVALID
-    code = "headers_too_large"
-    message = "The request has more than {count} headers, or more than {limit} bytes of them."
-    hint = "Send fewer and shorter headers, for example fewer cookies."
-    example = such_as(count=100, limit=32768)
-
-
-class RequestTimedOut(OvasabiError):
-    """A request did not arrive completely in time."""
-
-    kind = Kind.INVALID
-    code = "request_timed_out"
-    message = "The {part} of the request did not arrive within {seconds} seconds."
-    hint = "Send the request without interruptions; import a large amount of data in several requests."
-    example = such_as(part="body", seconds="60")
-
-
-class TooManyConnections(OvasabiError):
-    """The process has as many HTTP connections as it accepts."""
-
-    kind = Kind.UNAVAILABLE
-    code = "too_many_connections"
-    message = "The server has {limit} connections and accepts no others at present."
-    hint = "Close connections that are not in use, or retry later."
-    example = such_as(limit=10000)
 
 
 class Part(Enum):
@@ -203,8 +169,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._deadline = self.loop.time() + seconds
 
     def _is_at_work(self) -> bool:
-        last: RequestResponseCycle | None = self.cycle
-        return last is not None and not last.response_complete
+        return self._last is not None and not self._last.response_complete
 
     def _exceeded(self) -> OvasabiError | None:
         """Returns which limit a part of a request exceeds that has not ended."""
@@ -269,7 +234,7 @@ class BoundedConnection(HttpToolsProtocol):
 
 def _response(reason: OvasabiError) -> bytes:
     correlation = new_correlation_id()
-    answer = failure(RequestInfo("", "", _EMPTY, correlation), reason)
+    answer = failure(RequestInfo("", "", {}, correlation), reason)
     own = {
         "content-type": answer.media_type, "content-length": str(len(answer.body)), "connection": "close",
         "x-correlation-id": correlation, **answer.headers,

@@ -2,49 +2,24 @@
 
 import inspect
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import pytest
 
 from ovasabi.discovery import discover
 from ovasabi.errors import DeclarationError
-from ovasabi.kernel.declare.entity import Entity, declared, entity
-from ovasabi.kernel.declare.fields import Output
+from ovasabi.kernel.declare.entity import Entity
 from ovasabi.kernel.declare.methods import long, read, verb, watch
 from ovasabi.kernel.declare.moves import move
 from ovasabi.kernel.service import EntityService, Service, services
 from ovasabi.kernel.service.overrides import SETTINGS
 from ovasabi.kernel.service.rules import RULES
+from tests.unit.kernel.service.conftest import Bulb
 
 discover()
-
-
-class Lamp(StrEnum):
-    """Whether a lamp is on."""
-
-    ON = "on"
-    OFF = "off"
-
-
-@pytest.fixture
-def lamp() -> Iterator[Any]:
-    """An entity type for the test alone; neither it nor its services are left behind."""
-    before = list(services)
-
-    @entity(plural="samplebulbs", title="name")
-    class Samplebulb(Entity, frozen=True):
-        """A bulb."""
-
-        name: str
-        state: Annotated[Lamp, Output()] = Lamp.OFF
-
-    yield Samplebulb
-    del declared["samplebulb"]
-    services[:] = before
 
 
 def service(of: Any, **body: Any) -> Any:
@@ -65,27 +40,27 @@ def parts(base: type) -> list[str]:
 
 
 @pytest.mark.parametrize("name", parts(EntityService))
-def test_no_verb_takes_the_place_of_a_part_of_the_base_class(lamp: Any, name: str) -> None:
-    for declare in (verb(), move(from_=[Lamp.ON], to=Lamp.OFF)):
+def test_no_verb_takes_the_place_of_a_part_of_the_base_class(bulb: Any, name: str) -> None:
+    for declare in (verb(), move(from_=[Bulb.ON], to=Bulb.OFF)):
 
-        async def own(self: Any, samplebulb: lamp) -> None:
+        async def own(self: Any, samplebulb: bulb) -> None:
             """Does something."""
 
         with pytest.raises(
             DeclarationError, match=rf"Samplebulbs\.{name} |^{name.rstrip('_')} is an operation of every"
         ):
-            service(lamp, **{name: declare(named(name, own))})
+            service(bulb, **{name: declare(named(name, own))})
     assert all(each.__name__ != "Samplebulbs" for each in services)
 
 
 @pytest.mark.parametrize("name", sorted(set(parts(EntityService)) - RULES - SETTINGS.keys() - {"change", "ids_by_key"}))
-def test_no_method_or_attribute_takes_the_place_of_a_part_of_the_base_class(lamp: Any, name: str) -> None:
+def test_no_method_or_attribute_takes_the_place_of_a_part_of_the_base_class(bulb: Any, name: str) -> None:
     async def own(self: Any, *arguments: Any, **options: Any) -> None:
         """Does it in a way of its own."""
 
     for member in (own, "text", classmethod(own)):
         with pytest.raises(DeclarationError, match=rf"Samplebulbs\.{name} would replace a part of the base") as told:
-            service(lamp, **{name: member})
+            service(bulb, **{name: member})
         assert told.value.hint
 
 
@@ -100,7 +75,7 @@ def test_neither_does_a_method_of_a_service_without_an_entity(name: str) -> None
     assert services == before
 
 
-def test_what_a_base_of_the_service_replaces_is_refused_as_well(lamp: Any) -> None:
+def test_what_a_base_of_the_service_replaces_is_refused_as_well(bulb: Any) -> None:
     class Mixin:
         """Something shared."""
 
@@ -108,7 +83,7 @@ def test_what_a_base_of_the_service_replaces_is_refused_as_well(lamp: Any) -> No
             """Updates it without rules."""
 
     with pytest.raises(DeclarationError, match=r"Samplebulbs\.update would replace") as told:
-        types.new_class("Samplebulbs", (Mixin, EntityService[lamp]))
+        types.new_class("Samplebulbs", (Mixin, EntityService[bulb]))
     assert told.value.hint == "Move the rule to check or around_update, which every update runs."
 
 
@@ -156,11 +131,11 @@ async def around_bare(self: Any, a: Any, b: Any) -> Any:
         ("after_restore", one, staticmethod(one), "must be a method."),
     ],
 )
-def test_a_rule_has_the_form_in_which_it_is_called(lamp: Any, name: str, right: Any, wrong: Any, problem: str) -> None:
+def test_a_rule_has_the_form_in_which_it_is_called(bulb: Any, name: str, right: Any, wrong: Any, problem: str) -> None:
     with pytest.raises(DeclarationError) as refused:
-        service(lamp, **{name: wrong})
+        service(bulb, **{name: wrong})
     assert str(refused.value) == f"Samplebulbs.{name} {problem}"
-    assert service(lamp, **{name: right}).hooks == {name}
+    assert service(bulb, **{name: right}).hooks == {name}
 
 
 def test_every_rule_is_tried() -> None:
@@ -220,11 +195,11 @@ async def page(self: Any) -> None:
 
 def a_move(function: Any) -> Any:
     """A move made of a function."""
-    return move(from_=[Lamp.OFF], to=Lamp.ON)(function)
+    return move(from_=[Bulb.OFF], to=Bulb.ON)(function)
 
 
-def test_a_role_is_a_role_and_a_decorator_is_called(lamp: Any) -> None:
-    for declare in (verb("admin"), long("admin"), move(from_=[Lamp.OFF], to=Lamp.ON, role="admin")):  # type: ignore[arg-type]
+def test_a_role_is_a_role_and_a_decorator_is_called(bulb: Any) -> None:
+    for declare in (verb("admin"), long("admin"), move(from_=[Bulb.OFF], to=Bulb.ON, role="admin")):  # type: ignore[arg-type]
         with pytest.raises(DeclarationError, match=r"look requires 'admin', which is not a role\.") as refused:
             declare(look)
         assert refused.value.hint == "Use one of Role.READER, Role.WRITER, Role.ADMIN."
@@ -232,9 +207,9 @@ def test_a_role_is_a_role_and_a_decorator_is_called(lamp: Any) -> None:
         with pytest.raises(DeclarationError, match=r"look is declared by a decorator without parentheses\."):
             bare(look)  # type: ignore[arg-type]
     with pytest.raises(DeclarationError, match=r"Samplebulbs has manages='admin', which must be of the type Role\."):
-        service(lamp, manages="admin")
+        service(bulb, manages="admin")
     with pytest.raises(DeclarationError, match=r"Samplebulbs has offers=.*, which must be of the type frozenset"):
-        service(lamp, offers={"get"})
+        service(bulb, offers={"get"})
 
 
 @pytest.mark.parametrize(
@@ -254,15 +229,15 @@ def test_a_role_is_a_role_and_a_decorator_is_called(lamp: Any) -> None:
         (verb()(page), "is named page, which the platform uses itself"),
     ],
 )
-def test_a_method_that_could_not_be_offered_is_refused(lamp: Any, member: Any, problem: str) -> None:
+def test_a_method_that_could_not_be_offered_is_refused(bulb: Any, member: Any, problem: str) -> None:
     name = "act" if member.__name__ == "<lambda>" else member.__name__
     with pytest.raises(DeclarationError) as refused:
-        service(lamp, **{name: named(name, member)}).methods()
+        service(bulb, **{name: named(name, member)}).methods()
     assert f"Samplebulbs.{name} {problem}" in str(refused.value)
 
 
-def test_a_service_is_that_of_one_entity_and_not_of_another_service(lamp: Any) -> None:
-    samplebulbs = service(lamp)
+def test_a_service_is_that_of_one_entity_and_not_of_another_service(bulb: Any) -> None:
+    samplebulbs = service(bulb)
     for bases in ((EntityService,), (samplebulbs,)):
         with pytest.raises(DeclarationError, match="Others is not declared as the service of one entity"):
             types.new_class("Others", bases)
@@ -270,11 +245,11 @@ def test_a_service_is_that_of_one_entity_and_not_of_another_service(lamp: Any) -
         types.new_class("Others", (EntityService[Entity],))
 
 
-def test_what_is_allowed_is_allowed(lamp: Any) -> None:
-    class Samplebulbs(EntityService[lamp]):
+def test_what_is_allowed_is_allowed(bulb: Any) -> None:
+    class Samplebulbs(EntityService[bulb]):
         """Samplebulbs."""
 
-        manages = service(lamp).manages
+        manages = service(bulb).manages
 
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)

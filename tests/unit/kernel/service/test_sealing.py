@@ -2,17 +2,14 @@
 
 import inspect
 import types
-from collections.abc import Callable, Iterator
-from enum import StrEnum
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from ovasabi.database.connection import Database
 from ovasabi.discovery import discover
 from ovasabi.errors import DeclarationError
-from ovasabi.kernel.declare.entity import Entity, declared, entity
-from ovasabi.kernel.declare.fields import Output
 from ovasabi.kernel.declare.methods import verb
 from ovasabi.kernel.service import EntityService, Service, ServiceRegistry, services
 from ovasabi.kernel.service.rules import RULES, Rules
@@ -22,30 +19,6 @@ discover()
 FINAL = sorted(name for name in dir(EntityService) if not name.startswith("__"))
 """All that an instance of the base class has, apart from what it sets itself."""
 SPECIAL = ["__getattribute__", "__getattr__", "__setattr__", "__new__", "__call__", "__class_getitem__", "__get__"]
-
-
-class Bulb(StrEnum):
-    """Whether a bulb is on."""
-
-    ON = "on"
-    OFF = "off"
-
-
-@pytest.fixture
-def bulb() -> Iterator[Any]:
-    """An entity type for the test alone; neither it nor its services are left behind."""
-    before = list(services)
-
-    @entity(plural="samplebulbs", title="name")
-    class Samplebulb(Entity, frozen=True):
-        """A bulb."""
-
-        name: str
-        state: Annotated[Bulb, Output()] = Bulb.OFF
-
-    yield Samplebulb
-    del declared["samplebulb"]
-    services[:] = before
 
 
 def mine(*arguments: Any, **options: Any) -> None:
