@@ -1,7 +1,7 @@
 """The replication of the platform's rows: what `ovasabi status` tells if it fails, and what `ovasabi migrate` mends."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
@@ -13,9 +13,24 @@ from tests.integration.kernel.fixtures import admin, eventually
 from tests.integration.servers.conftest import OTHER, Place
 from tests.integration.servers.restoring_fixtures import Installation, installed, soon
 
-REFUSE = "ALTER TABLE api_key ADD CONSTRAINT refused CHECK (prefix <> '{}') NOT VALID"
+REFUSE = "ALTER TABLE api_key ADD CONSTRAINT refused CHECK ({}) NOT VALID"
 SLOTS = "FROM pg_replication_slots WHERE database = current_database()"
-ALLOW = "ALTER TABLE api_key DROP CONSTRAINT refused"
+ALLOW = "ALTER TABLE api_key DROP CONSTRAINT IF EXISTS refused"
+
+
+@contextlib.asynccontextmanager
+async def _refusing(of: Installation, check: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Lets the other server refuse keys that a check forbids, until what it gives is called."""
+    async with admin(of.shard) as connection:
+        await connection.execute(REFUSE.format(check))
+
+        async def allow() -> None:
+            await connection.execute(ALLOW)
+
+        try:
+            yield allow
+        finally:
+            await allow()
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -26,8 +41,7 @@ async def of(place: Place) -> AsyncIterator[Installation]:
 
 
 async def test_rows_that_are_refused_again_and_again_are_told_until_they_arrive(of: Installation) -> None:
-    async with admin(of.shard) as connection:
-        await connection.execute("ALTER TABLE api_key ADD CONSTRAINT refused CHECK (name <> 'test') NOT VALID")
+    async with _refusing(of, "name <> 'test'") as allow:
         await of.key()
         report = await soon(of.status, "failing (applying failed")
         assert not report["ready"]
@@ -38,7 +52,7 @@ async def test_rows_that_are_refused_again_and_again_are_told_until_they_arrive(
         refused = await of.run("migrate")
         assert refused.returncode == 1
         assert f"do not arrive at server {OTHER}: replication failing (applying failed" in refused.stderr
-        await connection.execute(ALLOW)
+        await allow()
     await of.agree()
     assert (await soon(of.status, "running"))["ready"]
 
@@ -48,13 +62,13 @@ async def test_a_first_copy_that_fails_is_told_and_completed_later(of: Installat
     await of.leave()
     async with admin(of.shard) as connection:
         await connection.execute("DELETE FROM api_key")
-        await connection.execute(REFUSE.format(key))
+    async with _refusing(of, f"prefix <> '{key}'") as allow:
         refused = await of.run("migrate")
         assert refused.returncode == 1
         assert "replication failing (copying failed" in refused.stderr
         assert "failing" in (await of.status())["servers"][str(OTHER)]
         assert not (await of.status())["ready"]
-        await connection.execute(ALLOW)
+        await allow()
     await soon(of.status, "running")
     await of.agree()
 

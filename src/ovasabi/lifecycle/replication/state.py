@@ -15,6 +15,9 @@ LOOK_AGAIN_SECONDS = 1.0
 One that fails again and again runs for milliseconds every few seconds.
 """
 
+LOOKS = 3
+"""How often at most."""
+
 
 class Worker(msgspec.Struct, frozen=True):
     """What a server's PostgreSQL tells of its subscription."""
@@ -67,7 +70,7 @@ async def state_of(subscriber: asyncpg.Connection, home: asyncpg.Connection) -> 
         return Subscribed("disabled", mendable=True)
     if (reason := await cut_off(worker, home)) is not None:
         return Subscribed("failing", reason, mendable=True)
-    if (worker.pid is None or worker.apply_errors) and not await _goes_on(subscriber, worker):
+    if (worker.pid is None or worker.apply_errors) and not await _goes_on(subscriber, home, worker):
         if not worker.apply_errors and await _taken(worker, home):
             return Subscribed("failing", "another server uses its replication slot")
         return Subscribed("failing", worker.failures) if worker.apply_errors else Subscribed("not running")
@@ -99,12 +102,20 @@ async def unknown_at(home: asyncpg.Connection, worker: Worker) -> str | None:
     return None if await home.fetch(_SQL["slot"], worker.slot) else "its replication slot is missing at home"
 
 
-async def _goes_on(subscriber: asyncpg.Connection, before: Worker) -> bool:
-    await asyncio.sleep(LOOK_AGAIN_SECONDS)
-    now = await worker_of(subscriber)
-    if now is None or now.pid is None or now.apply_errors > before.apply_errors:
-        return False
-    return before.pid in (None, now.pid)
+async def _goes_on(subscriber: asyncpg.Connection, home: asyncpg.Connection, before: Worker) -> bool:
+    """Whether all that home had has arrived, or a worker is at it; one that has just been started may fail at once."""
+    has = await home.fetchval(_SQL["written"])
+    for _ in range(LOOKS):
+        if before.apply_errors and await home.fetchval(_SQL["arrived"], before.slot, has):
+            return True
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        now = await worker_of(subscriber)
+        if now is None or now.pid is None or now.apply_errors > before.apply_errors:
+            return False
+        if now.pid == before.pid or not now.apply_errors:
+            return True
+        before = now
+    return False
 
 
 async def _taken(worker: Worker, home: asyncpg.Connection) -> bool:

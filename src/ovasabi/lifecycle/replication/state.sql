@@ -20,3 +20,13 @@ WHERE s.subname = 'ovasabi_platform' AND s.subdbid = (SELECT oid FROM pg_databas
 -- scope: none
 SELECT active, coalesce(wal_status = 'lost', false) AS lost FROM pg_replication_slots
 WHERE slot_name = $1 AND database = current_database() AND plugin = 'pgoutput'
+
+-- name: written
+-- How far home has written its log.
+-- scope: none
+SELECT pg_current_wal_flush_lsn()::text AS position
+
+-- name: arrived
+-- Whether the changes up to a position of home's log are at the server of a slot. $1 the slot's name, $2 the position.
+-- scope: none
+SELECT confirmed_flush_lsn >= $2::text::pg_lsn AS arrived FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()
