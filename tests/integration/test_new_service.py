@@ -85,6 +85,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in ("src", "migrations", "sql", "tests", "api", "clients"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
+    left = folder / "src/ovasabi/services/sample_card/__pycache__"
+    left.mkdir(parents=True)  # as a branch with a service of this name leaves it behind
+    (left / "entity.cpython-311.pyc").write_bytes(b"")
     before = contents(folder)
     answer = run(folder, "-c", COMMAND, "new", "service", "sample_card")
     assert answer.returncode == 0, answer.stderr
@@ -136,6 +139,7 @@ def test_it_passes_the_linter_and_the_formatter(copy: Path) -> None:
     ("arguments", "problem"),
     [
         (["sample_card"], "The service sample_card already exists."),
+        (["sample_folder"], "The folder sample_folder already exists."),
         (["quote"], "The entity quote already exists."),
         (["sample_offer", "--plural", "quotes"], "The plural quotes is already in use."),
         (["sample_offer", "--plural", "events"], "The plural events is already in use."),
@@ -154,6 +158,9 @@ def test_it_passes_the_linter_and_the_formatter(copy: Path) -> None:
     ],
 )
 def test_a_name_that_cannot_be_is_refused_in_a_sentence(copy: Path, arguments: list[str], problem: str) -> None:
+    note = copy / "src/ovasabi/services/sample_folder/data/notes.txt"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text("of somebody")
     before = contents(copy)
     answer = run(copy, "-c", COMMAND, "new", "service", *arguments)
     assert (answer.returncode, answer.stdout) == (1, "")

@@ -205,7 +205,7 @@ def write(names: Names) -> list[Path]:
     if not (folder.parents[3] / "migrations" / "versions").is_dir():
         raise NotFromSources(problem="this is an installed package without the source tree")
     try:
-        folder.mkdir()
+        _make(folder)
         try:
             for file, template in FILES.items():
                 (folder / file).write_text(template.format(**names.placeholders()))
@@ -219,6 +219,17 @@ def write(names: Names) -> list[Path]:
             raise
     except OSError as error:
         raise NotFromSources(problem=f"{error.strerror or error}") from error
+
+
+def _make(folder: Path) -> None:
+    """Creates the folder; one that has only compiled modules, as another branch leaves it behind, counts as none."""
+    if folder.exists() and all("__pycache__" in path.parts or path.is_dir() for path in folder.rglob("*")):
+        shutil.rmtree(folder)
+    if folder.exists():
+        raise NameRefused(
+            problem=f"The folder {folder.name} already exists.", hint=f"Choose another name, or remove {folder}."
+        )
+    folder.mkdir()
 
 
 def _check_generated() -> None:

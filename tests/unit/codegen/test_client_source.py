@@ -20,6 +20,7 @@ from msgspec import Meta
 import ovasabi
 import ovasabi_client
 from ovasabi.codegen.client import FOLDER, files_of
+from ovasabi.codegen.client.formatting import WIDTH, exported, imports, in_order, natural
 from ovasabi.kernel.declare.methods import Method, MethodKind, Resource, Subject
 from ovasabi.kernel.service import services
 from ovasabi_client import UNSET, ContentState, api, api_async
@@ -27,6 +28,30 @@ from ovasabi_client import UNSET, ContentState, api, api_async
 ROOT = Path(ovasabi.__file__).parents[2]
 UNASYNC = runpy.run_path(str(ROOT / "clients/python/unasync.py"))
 sync_of = UNASYNC["sync_of"]
+
+
+NAMES = [
+    *(f"item{end}" for end in ("", "2", "10", "02", "010", "a", "_", "_2", "2a", "2_b", "10a", "s", "0")),
+    "ite",
+    "m",
+]
+
+
+def test_modules_and_names_are_in_the_order_of_the_linter(tmp_path: Path) -> None:
+    modules = {f"own.{name}{end}" for name in NAMES for end in ("", ".types", ".api", "2.types")}
+    names = [*NAMES, *(name.title() for name in NAMES), *(name.upper() for name in NAMES)]
+    lines = [f"from {module} import Some" for module in sorted(modules, key=natural)]
+    text = "\n".join([*lines, imports("own.zz", in_order(names)), "", exported(names)])
+    (tmp_path / "own.py").write_text(text)
+    rules = ("check", "--isolated", "--select", "I,RUF022", "--line-length", str(WIDTH), "--preview")
+    found = subprocess.run(
+        [Path(sys.executable).with_name("ruff"), *rules, "own.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout
 
 
 class Parcel(msgspec.Struct, kw_only=True):
