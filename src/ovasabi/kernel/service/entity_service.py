@@ -198,11 +198,20 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         async def deleted() -> E:
             entity = await self.get(reference)
             await self.before_delete(entity)
-            entity = await self.repository.delete(entity.id, expected_version=expected_version)
+            entity = await self._delete_checked(entity, expected_version)
             await self.after_delete(entity)
             return entity
 
         return await atomically(self.database, deleted)
+
+    async def _delete_checked(self, entity: E, expected_version: int | None) -> E:
+        """Deletes an entity as `before_delete` has seen it; raises `Contended` if it was changed meanwhile."""
+        if expected_version is not None or "before_delete" not in self.hooks:
+            return await self.repository.delete(entity.id, expected_version=expected_version)
+        try:
+            return await self.repository.delete(entity.id, expected_version=entity.version)
+        except VersionConflict as error:
+            raise Contended from error
 
     async def restore(self, reference: int | str) -> E:
         """Undoes the delete of an entity."""

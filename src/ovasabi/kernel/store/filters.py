@@ -46,6 +46,24 @@ def parse_filter(of: EntityType, text: str, first: int) -> Condition:
     return Condition(f" AND ({sql})", tuple(parser.values))
 
 
+def filter_of(template: str, *values: Any) -> str:
+    """Returns a filter with a value for each {} of a template: `filter_of("author_id = {} AND state = {}", id, state)`.
+
+    Whatever the values contain, they remain values; None stands for fields without a value.
+    """
+    parts = template.split("{}")
+    if len(parts) != len(values) + 1:
+        raise TypeError(f"The filter {template!r} has {len(parts) - 1} {{}} for {len(values)} values.")
+    return "".join(part + value for part, value in zip(parts, [*map(_written, values), ""], strict=True))
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "null"
+    text = re.sub(r'(["\\])', r"\\\1", value if isinstance(value, str) else str(msgspec.to_builtins(value)))
+    return f'"{text}"'
+
+
 def _tokens(text: str) -> list[tuple[str, str]]:
     tokens, position = [], 0
     while position < len(text.rstrip()):

@@ -5,6 +5,7 @@ import msgspec
 from ovasabi.kernel.call.errors import Contended, EntityNotFound, KeyTaken
 from ovasabi.kernel.declare.ids import Id
 from ovasabi.kernel.service import EntityService
+from ovasabi.kernel.store.filters import filter_of
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.services.content.entity import Content, Reaction, ReactionKind
 
@@ -39,6 +40,6 @@ class Reactions(EntityService[Reaction]):
             return  # a concurrent call removed it first
 
     async def _find(self, content: Content, request: UserReaction) -> Reaction | None:
-        filter = f"content_id = {content.id} AND user_id = {request.user_id} AND kind = {request.kind}"
-        page = await self.list(ListRequest(filter=filter, page_size=1))
+        wanted = filter_of("content_id = {} AND user_id = {} AND kind = {}", content.id, request.user_id, request.kind)
+        page = await self.list(ListRequest(filter=wanted, page_size=1))
         return page.items[0] if page.items else None

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.declare.entity import type_of
-from ovasabi.kernel.store.filters import MAX_LENGTH, filtered_column, parse_filter
-from ovasabi.services.content.entity import Comment, Content
+from ovasabi.kernel.store.filters import MAX_LENGTH, Condition, filter_of, filtered_column, parse_filter
+from ovasabi.services.content.entity import Comment, Content, ContentState
 from ovasabi.services.product.entity import Variant
 
 CONTENT = type_of(Content)
@@ -171,3 +171,35 @@ def test_a_quoted_value_arrives_as_it_was_meant_and_only_as_a_parameter(text) ->
 @given(st.integers(1, 400))
 def test_no_depth_of_not_overflows_anything(depth) -> None:
     assert sql("NOT " * depth + "id=1").count("NOT") == depth
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200))
+def test_a_value_that_is_put_into_a_filter_remains_that_value(text: str) -> None:
+    filter = filter_of("sku = {} OR NOT sku != {}", text, text)
+    assert parse_filter(type_of(Variant), filter, 1) == Condition(
+        " AND (s.sku = $1 OR NOT (s.sku IS DISTINCT FROM $2))", (text, text)
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "given"),
+    [
+        ("state = {}", ContentState.DRAFT, "draft"),
+        ("author_id = {}", 7, 7),
+        ("created_at >= {}", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)),
+        ("tags:{}", "a", "a"),
+        ("tags:{}", "null", "null"),
+    ],
+)
+def test_values_of_all_types_can_be_put_into_a_filter(template: str, value: object, given: object) -> None:
+    assert values(filter_of(template, value)) == (given,)
+
+
+def test_none_in_a_filter_stands_for_no_value() -> None:
+    assert sql(filter_of("author_id = {}", None)) == " AND (s.author_id IS NULL)"
+
+
+@pytest.mark.parametrize("given", [(), (1, 2)])
+def test_a_filter_with_other_than_one_value_for_each_place_is_refused(given: tuple[int, ...]) -> None:
+    with pytest.raises(TypeError, match=re.escape(f"has 1 {{}} for {len(given)} values")):
+        filter_of("author_id = {}", *given)
