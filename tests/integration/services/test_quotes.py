@@ -1,6 +1,7 @@
 """Quotes: valid for a while, decided once, and left as they are after that."""
 
 import asyncio
+import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ovasabi.kernel.call.context import Context, acting
+from ovasabi.kernel.call.context import CLIENT_KEY, Context, Principal, Role, acting
 from ovasabi.kernel.declare.entity import type_of
 from ovasabi.kernel.declare.state_machine import MoveRefused
 from ovasabi.kernel.service import ServiceRegistry
@@ -31,6 +32,21 @@ async def test_a_quote_is_not_made_for_the_past(registry: ServiceRegistry, conte
             await quotes.create(draft(-1))
         answers = await quotes.create_many([NewEntity(draft()), NewEntity(draft(-1)), NewEntity(draft())])
         assert [type(answer) for answer in answers] == [Quote, AlreadyOver, Quote]
+
+
+async def test_a_create_that_is_repeated_is_not_judged_again(registry: ServiceRegistry, context: Context) -> None:
+    quotes, wanted, key = registry.service(Quotes), draft(0.5), f"{CLIENT_KEY}{uuid.uuid4()}"
+    with acting(context):
+        quote = await quotes.create(wanted, key=key)
+        await call(quotes, "reject", quote.id, Rejection("too dear"))
+        await asyncio.sleep(0.6)
+        assert await quotes.create(wanted, key=key) == quote
+        for values, other in ((wanted, f"{key}-2"), (wanted | {"description": "Eleven boxes"}, key)):
+            with pytest.raises(AlreadyOver):
+                await quotes.create(values, key=other)
+    somebody_else = Principal("somebody else", 0, Role.WRITER)
+    with acting(msgspec.structs.replace(context, principal=somebody_else)), pytest.raises(AlreadyOver):
+        await quotes.create(wanted, key=key)
 
 
 def test_a_time_without_a_zone_is_no_time() -> None:

@@ -98,12 +98,15 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
 
     async def create(self, values: Mapping[str, Any], *, key: str | None = None) -> E:
         """Creates an entity; repeating the call with the same key has no further effect."""
-        self.check(values, None)
-        if self.hooks.isdisjoint(("prepare", "created")):
-            return await self.repository.create(values, key=key)
-        (draft,) = await self.prepare([NewEntity(values, key)])
-        if isinstance(draft, OvasabiError):
-            raise draft
+        try:
+            draft = await self._draft(values, key)
+        except OvasabiError:
+            # What the rules say may have changed since the first call, which a repeated one must not notice.
+            if key is not None and (entity := await self.repository.created_before(values, key)) is not None:
+                return entity
+            raise
+        if "created" not in self.hooks:
+            return await self._repository_of(draft).create(draft.values, key=draft.key, number=draft.number)
         try:
             entity = await self._repository_of(draft).create(draft.values, key=draft.key, number=draft.number)
         except OvasabiError as error:
@@ -111,6 +114,17 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
             raise
         await self.created([draft], [entity])
         return entity
+
+    async def _draft(self, values: Mapping[str, Any], key: str | None) -> NewEntity:
+        """Returns what to create; raises the error of the rule that refuses it."""
+        self.check(values, None)
+        draft = NewEntity(values, key)
+        if "prepare" not in self.hooks:
+            return draft
+        (prepared,) = await self.prepare([draft])
+        if isinstance(prepared, OvasabiError):
+            raise prepared
+        return prepared
 
     async def create_many(self, drafts: Sequence[NewEntity]) -> list[E | OvasabiError]:
         """Creates entities in one statement, under the same rules; returns an error in place of each refused one."""

@@ -71,6 +71,17 @@ class Repository(Generic[E]):
         (result,) = await self._write([row], self._merged if mergeable() else self._writer.create)
         return _or_raise(await self._created(result, row, complete))
 
+    async def created_before(self, values: Mapping[str, Any], key: str) -> E | None:
+        """Returns the entity as the same request with a client key created it, if there has been one."""
+        if self.of.scope is Scope.ROOT or (request := await request_of(self.database, key)) is None:
+            return None
+        try:
+            row, complete = await self.codec.new_row(values, key, current_campaign(), "create")
+        except OvasabiError:
+            return None
+        same = row.digest == request["digest"] or self.codec.repeats(complete, request["digest"])
+        return await self._created_first(row) if same else None
+
     async def create_many(self, drafts: Sequence[NewEntity], *, verb: str = "create") -> list[E | OvasabiError]:
         """Creates entities in one statement; returns them in order, with an error instead of each that was refused."""
         root, current = self.of.scope is Scope.ROOT, current_campaign()
