@@ -27,6 +27,11 @@ def time_id(at: datetime) -> int:
     return ((at - EPOCH) // _MILLISECOND) << 12
 
 
+def server_of(id: int) -> int:
+    """Returns the number of the server that made an id."""
+    return id & 31
+
+
 def uuid_id(reference: uuid.UUID) -> int | None:
     """Returns the id in one of our UUIDs; None for any other. Equivalent, for ours, to the SQL function `uuid_id`."""
     value = reference.int

@@ -11,6 +11,9 @@ START: Position = (0, 0)
 """The start of the log, before all events."""
 
 _TRANSACTION_BITS = 48
+_SEQUENCE = 0xFFF
+"""The bits of an id that are not its time: of a sequence, and of the server's number in the lowest five."""
+_LAST_SEQUENCE = 0xFE0
 _CURSOR = re.compile(r"(0|[1-9][0-9]{0,19})-(0|[1-9][0-9]{0,15})")
 """One spelling only: consumers compare cursors as texts."""
 
@@ -23,6 +26,16 @@ def packed(epoch: int, transaction: int) -> int:
 def epoch_of(position: Position) -> int:
     """Returns the epoch of a position."""
     return position[0] >> _TRANSACTION_BITS
+
+
+def end_id(of_moment: int, server: int) -> int:
+    """Returns the id in the position of the end of the log: the last one of a moment on a server."""
+    return of_moment | _LAST_SEQUENCE | server
+
+
+def names_no_server(id: int) -> bool:
+    """Returns whether the id is that of an end of the log as earlier versions issued it."""
+    return id & _SEQUENCE == 0
 
 
 def cursor_of(position: Position) -> str:

@@ -68,7 +68,7 @@ async def read_events(
         database, _SQL["page"], scope_of(campaign), list(streams), campaign, earliest(id), str(xid), id,
         list(types) if types else None, entity_id, limit, pool=pool_for(entity_id),
     )  # fmt: skip
-    end = await end_of(database, rows[0], [position])
+    end = await end_of(database, rows[0], [(campaign, position)])
     if (problem := end.problem(position)) is not None:
         raise problem
     # Without new events there is one row, with the end of the log alone.

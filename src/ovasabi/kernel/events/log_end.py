@@ -2,19 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from ovasabi.database.connection import Database, Row
 from ovasabi.database.sql import load
 from ovasabi.errors import Kind, OvasabiError, such_as
+from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
-from ovasabi.kernel.declare.ids import id_time
-from ovasabi.kernel.events.cursors import START, Position, cursor_of, epoch_of
+from ovasabi.kernel.declare.entity import STREAMS
+from ovasabi.kernel.declare.ids import id_time, server_of
+from ovasabi.kernel.events.cursors import START, Position, cursor_of, end_id, epoch_of, names_no_server
 
 _SQL = load(__file__)
 _AHEAD = timedelta(hours=1)
 """How far the time of a cursor may be ahead of the end's: the clock of a server before a failover may have been."""
+_numbers: WeakKeyDictionary[Database, int] = WeakKeyDictionary()
+"""The number of each server in its ids, which it keeps."""
 
 
 class CursorUnknown(OvasabiError):
@@ -36,6 +41,8 @@ class LogEnd(msgspec.Struct, frozen=True):
     epochs: Sequence[int]
     ended: Mapping[int, int]
     """The last positions of epochs that have ended, as far as they are known and were asked for."""
+    strange: frozenset[Position] = frozenset()
+    """Those of the positions that another server has issued."""
 
     def problem(self, after: Position) -> CursorUnknown | None:
         """Returns what is wrong with reading on after a position; None if it belongs to this log.
@@ -54,18 +61,47 @@ class LogEnd(msgspec.Struct, frozen=True):
             problem = f"it is {transaction - last} transactions ahead of {end}"
         elif (at := id_time(after[1])) > id_time(self.position[1]) + _AHEAD:
             problem = f"its time, {at:%Y-%m-%d %H:%M} UTC, is ahead of the present"
+        elif after in self.strange:
+            problem = f"server {server_of(after[1])} issued it"
         else:
             return None
         return CursorUnknown(cursor=cursor_of(after), problem=problem, field="after")
 
 
-async def end_of(database: Database, row: Row, positions: Iterable[Position] = ()) -> LogEnd:
+async def end_of(database: Database, row: Row, positions: Iterable[tuple[int, Position]] = ()) -> LogEnd:
     """Returns the end of the log from a row with `horizon`, `horizon_id` and `epochs`, to check positions with it.
 
-    Only a position of an earlier epoch needs another statement: the end of that epoch never changes.
+    Each position is one of a campaign. Only a position of an earlier epoch, or with an id of another server, needs
+    another statement.
     """
-    position = (int(row["horizon"]) - 1, row["horizon_id"])
-    if all(after == START or epoch_of(after) == epoch_of(position) for after in positions):
-        return LogEnd(position, row["epochs"], {})
-    rows = await read(database, _SQL["ended"])
-    return LogEnd(position, row["epochs"], {each["epoch"]: each["last_position"] for each in rows})
+    number = await _number_of(database)
+    position = (int(row["horizon"]) - 1, end_id(row["horizon_id"], number))
+    known = [(campaign, after) for campaign, after in positions if after != START]
+    ended: dict[int, int] = {}
+    if any(epoch_of(after) != epoch_of(position) for _, after in known):
+        # The end of such an epoch never changes.
+        ended = {each["epoch"]: each["last_position"] for each in await read(database, _SQL["ended"])}
+    strange = {after for campaign, after in known if not await _is_own(database, number, campaign, after)}
+    return LogEnd(position, row["epochs"], ended, frozenset(strange))
+
+
+async def _is_own(database: Database, number: int, campaign: int, after: Position) -> bool:
+    """Returns whether a position may be one of this log.
+
+    Its id has the server's number; if it has not, it is of an event of this log: ids of earlier versions had no number,
+    and a logical copy has events of a server with another one.
+    """
+    position, id = after
+    if server_of(id) == number or names_no_server(id):
+        return True
+    issued = _SQL["issued"], scope_of(campaign), list(STREAMS), campaign, id_time(id), str(position), id
+    return bool(await read(database, *issued))
+
+
+async def _number_of(database: Database) -> int:
+    if (number := _numbers.get(database)) is None:
+        (row,) = await read(database, _SQL["number"])
+        number = int(row["number"])
+        if row["used"]:  # before that, it can still be changed
+            _numbers[database] = number
+    return number

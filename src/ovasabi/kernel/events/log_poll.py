@@ -62,7 +62,7 @@ async def poll(
     by_campaign: list[list[Row]] = [[] for _ in positions]
     for row in rows:
         by_campaign[row["number"] - 1].append(row)
-    end = await end_of(database, rows[0], [after for _, after in positions])
+    end = await end_of(database, rows[0], positions)
     return [_page(rows, end, after, limit) for rows, (_, after) in zip(by_campaign, positions, strict=True)]
 
 
