@@ -13,7 +13,6 @@ import msgspec
 from ovasabi import __version__, server_states
 from ovasabi.database.connection import Database
 from ovasabi.database.session import open_session
-from ovasabi.database.sql import load
 from ovasabi.discovery import discover
 from ovasabi.errors import DatabaseUnavailable, StartError
 from ovasabi.kernel.batching.concurrency import Concurrency
@@ -22,8 +21,9 @@ from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.service.shards import HOME, Shards
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import log_epochs, log_holders, partitions, replication, server_number, sql_objects
-from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
+from ovasabi.lifecycle import log_epochs, partitions, replication, server_number, sql_objects
+from ovasabi.lifecycle.report import changed, next_step, report_of, write_migration
+from ovasabi.lifecycle.revisions import history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
 from ovasabi.security.peers import Peers, peers_of
 from ovasabi.servers import opened, serving, urls_of
@@ -32,7 +32,6 @@ from ovasabi.system.campaign import directory
 
 log = logging.getLogger("ovasabi.runtime")
 
-_SQL = load(__file__)
 SAMPLE_CAMPAIGN = "python"
 BACKGROUND = (
     "partitions: created for the months ahead, hourly",
@@ -129,8 +128,8 @@ async def _check(url: str) -> None:
     state = await _state(url)
     if history().pending(state.revisions):
         raise StartError(problem="The database schema is not up to date.", hint="Run: ovasabi migrate")
-    if changed := _changed(state):
-        problem = f"The database has been changed by hand: {'; '.join(changed)}."
+    if by_hand := changed(state):
+        problem = f"The database has been changed by hand: {'; '.join(by_hand)}."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
     if state.outdated():
         problem = "The functions and policies of the database are out of date."
@@ -142,11 +141,7 @@ def _require_tables(state: sql_objects.State) -> None:
     if state.tables_missing:
         names = ", ".join(state.tables_missing)
         problem = f"No migration creates the table of {names}."
-        raise StartError(problem=problem, hint=f"Run: {_write_migration(state)}, then: ovasabi migrate")
-
-
-def _write_migration(state: sql_objects.State) -> str:
-    return f"ovasabi migrate --new {state.tables_missing[0]}"
+        raise StartError(problem=problem, hint=f"Run: {write_migration(state.tables_missing)}, then: ovasabi migrate")
 
 
 async def status(url: str, settings: Settings) -> dict[str, Any]:
@@ -156,63 +151,17 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable(reason="no connection could be made") from error
     try:
-        state, known = await sql_objects.state_of(connection), history()
-        report: dict[str, Any] = {
-            "versions": {
-                "ovasabi": __version__,
-                "python": python_platform.python_version(),
-                "postgresql": await connection.fetchval("SHOW server_version"),
-            },
-            "migration_head": ", ".join(known.heads),
-            "migration_current": ", ".join(state.revisions) or None,
-            "migrations_pending": _pending(known, state),
-            "objects_outdated": state.outdated(),
-            "objects_changed": _changed(state),
-            "tables_missing": list(state.tables_missing),
-            "next_step": None,
-            "campaigns": None,
-            "leaves": None,
-            "log_epoch": None,
-            "log_moved": None,
-            "feed_held_by": None,
-            "server_number": None,
-            "ids_ahead_seconds": None,
-            "background": list(BACKGROUND),
-        }
-        if report["migrations_pending"] or report["objects_outdated"]:
-            report["next_step"] = "Run: ovasabi migrate"
-        elif state.tables_missing:
-            report["next_step"] = f"Run: {_write_migration(state)}"
-        if report["migration_current"] is not None:
-            report["leaves"] = await connection.fetchval(_SQL["leaves"])
-            with suppress(asyncpg.PostgresError):  # a database of an earlier version
-                report |= dict((await connection.fetch(_SQL["ids"]))[0])
-            with suppress(asyncpg.PostgresError):  # what it takes to count them may be what was changed
-                report["campaigns"] = await connection.fetchval(_SQL["campaigns"])
-            with suppress(asyncpg.PostgresError):  # a database that is not migrated yet has no epochs
-                report |= await log_epochs.state(connection)
-        report["feed_held_by"] = [str(each) for each in await log_holders.holders(connection.fetch)]
+        report = await report_of(connection)
+        report["next_step"] = next_step(report)
+        python, postgresql = python_platform.python_version(), report.pop("postgresql")
+        report["versions"] = {"ovasabi": __version__, "python": python, "postgresql": postgresql}
+        report["background"] = list(BACKGROUND)
         if settings.shard_urls:
             servers = await server_states.states_of(connection, settings.shard_urls)
-            report |= server_states.reported(servers)
-            report["next_step"] = report["next_step"] or server_states.next_step(servers)
+            report |= server_states.reported(report, servers)
         return report
     finally:
         await connection.close()
-
-
-def _pending(known: History, state: sql_objects.State) -> list[str] | None:
-    """Returns the migrations that the database lacks; None if it is at one that this version does not know."""
-    try:
-        return known.pending(state.revisions)
-    except DatabaseAhead:
-        return None
-
-
-def _changed(state: sql_objects.State) -> list[str]:
-    """Returns what was dropped, revoked or replaced in the database, by the file of sql/ that restores it."""
-    found = state.changed().items()
-    return [f"{difference.what} (sql/{name}.sql)" for name, differences in found for difference in differences]
 
 
 @asynccontextmanager

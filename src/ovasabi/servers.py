@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
@@ -30,22 +30,34 @@ def urls_of(url: str, settings: Settings) -> dict[int, str]:
     return {HOME: url, **settings.shard_urls}
 
 
-def pools(url: str, settings: Settings) -> Database:
-    """Returns the connection pools in the configured sizes, not yet open."""
+def name_of(number: int, settings: Settings) -> str:
+    """Returns the name of a server in messages."""
+    return f"server {number}" if settings.shard_urls else "the database"
+
+
+def warning(number: int, settings: Settings) -> Callable[[str], None]:
+    """Returns what logs a warning about a server, under its name if there are several."""
+    prefix = f"server {number}: " if settings.shard_urls else ""
+    return lambda text: log.warning("%s%s", prefix, text)
+
+
+def pools(number: int, url: str, settings: Settings) -> Database:
+    """Returns the connection pools of a server in the configured sizes, not yet open."""
     return Database(
         url,
         readers=settings.pool_size,
         writers=settings.write_pool_size,
         timeout_seconds=settings.request_timeout_seconds,
-        connected=log_epochs.noticing(url, log.warning),
+        connected=log_epochs.noticing(url, warning(number, settings)),
+        name=name_of(number, settings),
     )
 
 
 @asynccontextmanager
 async def opened(url: str, settings: Settings) -> AsyncIterator[Databases]:
     """Opens the pools of all servers. If one other than home is unavailable, it is opened as soon as it is back."""
-    databases = {number: pools(each, settings) for number, each in urls_of(url, settings).items()}
-    opening = {number: asyncio.create_task(_open(each)) for number, each in databases.items() if number != HOME}
+    databases = {number: pools(number, each, settings) for number, each in urls_of(url, settings).items()}
+    opening = {n: asyncio.create_task(_open(n, each, settings)) for n, each in databases.items() if n != HOME}
     try:
         await databases[HOME].open()
         await partitions.note_present(databases[HOME])
@@ -60,15 +72,31 @@ async def opened(url: str, settings: Settings) -> AsyncIterator[Databases]:
             await database.close()
 
 
-async def _open(database: Database) -> None:
+async def _open(number: int, database: Database, settings: Settings) -> None:
+    told = False
     while True:
         try:
             await database.open()
             await partitions.note_present(database)
+            if told:
+                log.warning("server %d is available", number)
             return
-        except (OvasabiError, OSError, asyncpg.PostgresError):
+        except (OvasabiError, OSError, asyncpg.PostgresError) as error:
             await database.close()
+            if not told:
+                log.warning("server %d is not available, and is tried again every second: %s", number, error)
+            told = True
             await asyncio.sleep(1)
+
+
+async def _catch_up(number: int, database: Database, settings: Settings) -> None:
+    """Creates the partitions that are missing for the present among a server's rows, and tells why it cannot."""
+    try:
+        await partitions.note_present(database)
+        if made := await partitions.ensure(database, settings.months_ahead):
+            log.info("%s had no partitions for some of the coming months: %d created", database.faults.name, made)
+    except (OvasabiError, asyncpg.PostgresError) as error:
+        warning(number, settings)(f"partitions that are missing could not be created: {error}")
 
 
 @asynccontextmanager
@@ -83,6 +111,8 @@ async def serving(
         if number != HOME
     }
     shards = Shards(registries, partial(directory.shard_of, databases[HOME]))
+    # After a long time off, the first create would find no partition.
+    await asyncio.gather(*(_catch_up(number, database, settings) for number, database in databases.items()))
     maintaining = [asyncio.create_task(_maintain(databases, number, settings)) for number in databases]
     try:
         async with AsyncExitStack() as running:
@@ -101,20 +131,18 @@ async def serving(
 async def _maintain(
     databases: Databases, number: int, settings: Settings, every_seconds: float = 3600, look_seconds: float = 60
 ) -> None:
-    """Does what is due on a server hourly, and when a month begins, until cancelled. After an error it tries again."""
+    """Looks after a server every minute, and does the rest hourly, until cancelled. After an error it tries again."""
     database, clock = databases[number], asyncio.get_running_loop().time
-    month, done_at = database.present.now().month, clock()
+    done_at = clock()
     while True:
         await asyncio.sleep(min(look_seconds, every_seconds))
-        with suppress(OvasabiError, asyncpg.PostgresError):
-            await partitions.note_present(database)
+        await _catch_up(number, database, settings)
         with suppress(OvasabiError, asyncpg.PostgresError, OSError):
-            await log_epochs.settle(database.url, log.warning)  # a standby may have taken over
-            await log_holders.tell(database)
-        if database.present.now().month == month and clock() - done_at < every_seconds:
-            continue
+            await log_epochs.settle(database.url, warning(number, settings))  # a standby may have taken over
+            await log_holders.tell(database, warning(number, settings))
         with suppress(OvasabiError, asyncpg.PostgresError):
-            await partitions.ensure(database, settings.months_ahead)
-        with suppress(OvasabiError, asyncpg.PostgresError):
-            await directory.reconcile(databases[HOME], database, number)
-        month, done_at = database.present.now().month, clock()
+            if clock() - done_at < every_seconds:
+                await directory.settle_abandoned(databases[HOME], database, number)
+            else:
+                await directory.reconcile(databases[HOME], database, number)
+                done_at = clock()

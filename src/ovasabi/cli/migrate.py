@@ -75,6 +75,7 @@ async def _plan(settings: Settings) -> str:
     from ovasabi.database.session import open_session
     from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.service.shards import HOME
+    from ovasabi.lifecycle.report import MIGRATE
     from ovasabi.servers import urls_of
 
     discovered()
@@ -91,7 +92,7 @@ async def _plan(settings: Settings) -> str:
         finally:
             await home.close()
         for number, state in states.items():
-            if state.remedy == server_states.MIGRATE:
+            if state.remedy == MIGRATE:
                 plans[number] += f"\n-- the replication of the platform's rows is set up again: {state.text}"
         return "\n\n".join(
             f"-- server {number}{' (home)' if number == HOME else ''}\n{plan.strip() or '-- nothing to do'}"

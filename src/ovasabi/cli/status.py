@@ -23,10 +23,13 @@ DATABASE_FIELDS = (
     "objects_outdated",
     "objects_changed",
     "tables_missing",
+    "partitions_missing",
+    "writable",
     "ready",
     "next_step",
     "campaigns",
     "servers",
+    "other_servers",
     "campaigns_lost",
     "leaves",
     "log_epoch",
@@ -108,7 +111,13 @@ def _merge(report: dict[str, Any], database: dict[str, Any]) -> None:
 
 
 def _aligned(report: dict[str, Any]) -> str:
-    lines = {name.replace("_", " "): _shown(value) for name, value in report.items()}
+    others = report["other_servers"] or {}
+    rows = {name.replace("_", " "): value for name, value in report.items() if name != "other_servers"}
+    rows |= {
+        f"server {number}": {name.replace("_", " "): value for name, value in of.items()}
+        for number, of in others.items()
+    }
+    lines = {name: _shown(value) for name, value in rows.items()}
     width = max(map(len, lines))
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in lines.items())
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, cast
 import asyncpg
 
 from ovasabi.database.failures import LOST, ROLLED_BACK, NotSent, is_lost, translated
+from ovasabi.database.faults import Faults
 from ovasabi.database.pending_lists import MERGE, PendingLists
 from ovasabi.database.pools import Connected, Pool
 from ovasabi.database.present import Present
@@ -37,8 +38,10 @@ class Database:
         writers: int = 8,
         timeout_seconds: float = 30.0,
         connected: Connected | None = None,
+        name: str = "the database",
     ) -> None:
         self.url = url
+        self.faults = Faults(name)
         self.timeout = timeout_seconds
         self._connected = connected
         self._sizes = (readers, writers)
@@ -85,7 +88,9 @@ class Database:
 
         `guard` holds the arguments of `require_lease`: the statement then runs in one transaction with that check.
         """
-        return await self._run(pool, sql, args, timeout, again=again, guard=guard)
+        rows = await self._run(pool, sql, args, timeout, again=again, guard=guard)
+        self.faults.accepted()
+        return rows
 
     @asynccontextmanager
     async def transaction(self, timeout: float | None = None) -> AsyncIterator[asyncpg.Connection]:
@@ -97,7 +102,9 @@ class Database:
                 if limit < self.timeout:
                     await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
                 yield connection
+            self.faults.accepted()
         except Exception as error:
+            self.faults.note(error, change=True)
             _raise(error, late=timeout is not None and _is_over(end))
 
     async def _run(
@@ -121,6 +128,7 @@ class Database:
         try:
             return await retry(attempt, STATEMENT, on=_is_resendable if again else _had_no_effect, deadline=end)
         except Exception as error:
+            self.faults.note(error, change=not pool.reads)
             _raise(error, late=timeout is not None and _is_over(end))
 
     async def _fetch(
@@ -139,7 +147,7 @@ class Database:
     @asynccontextmanager
     async def _connection(self, pool: Pool, limit: float) -> AsyncIterator[asyncpg.Connection]:
         if pool not in self._pools:
-            raise DatabaseUnavailable(reason="the connection pool is closed")
+            raise DatabaseUnavailable(reason="the connection pool is closed") from NotSent()
         opened = self._pools[pool]
         try:
             connection = await opened.acquire(timeout=limit)

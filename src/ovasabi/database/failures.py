@@ -15,6 +15,18 @@ LOST = (
 )
 """The connection was lost or could not be made: it is unknown whether the statement was executed."""
 
+_UNAVAILABLE = {
+    "25006": "it is read-only",
+    "53100": "its disk is full",
+    "53200": "it is out of memory",
+    "53300": "it accepts no further connections",
+    "53": "it has reached a limit of its resources",
+    "55006": "an object that the call needs is in use",
+    "57": "it is starting or stopping, or has ended the session",
+    "58": "its files or its operating system have a fault",
+}
+"""By SQLSTATE or its class: what is wrong with a server, whatever the statement is."""
+
 
 class NotSent(OSError):
     """No connection was available, so nothing was sent."""
@@ -26,12 +38,20 @@ def is_lost(error: Exception) -> bool:
     return isinstance(error, LOST) and not isinstance(error, asyncpg.QueryCanceledError | TimeoutError)
 
 
+def unavailable(error: BaseException | None) -> str | None:
+    """Returns what is wrong with the server, if that is why it has refused a statement."""
+    if not isinstance(error, asyncpg.PostgresError) or isinstance(error, asyncpg.QueryCanceledError):
+        return None
+    sqlstate = error.sqlstate or ""
+    return _UNAVAILABLE.get(sqlstate) or _UNAVAILABLE.get(sqlstate[:2])
+
+
 def transient(error: Exception) -> bool:
     """Returns whether the same call may succeed a moment later. Our own errors state it in their kind."""
     known = translated(error)
     if isinstance(known, OvasabiError):
         return known.transient
-    return isinstance(error, (*ROLLED_BACK, asyncpg.InsufficientResourcesError))
+    return isinstance(error, ROLLED_BACK) or unavailable(error) is not None
 
 
 def translated(error: Exception, *, late: bool = False) -> Exception:
@@ -51,5 +71,5 @@ def translated(error: Exception, *, late: bool = False) -> Exception:
 
 def is_servers(error: BaseException | None) -> bool:
     """Returns whether a statement failed because of the server, its files or its objects, whatever its rows are."""
-    # Access rules and missing objects (42), system errors (58), internal errors (XX).
-    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] in ("42", "58", "XX")
+    # Access rules and missing objects (42), internal errors (XX).
+    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] in ("42", "XX")

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ovasabi.database.deadlines import ending_at
 from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError, such_as
 from ovasabi.kernel.batching.concurrency import ALL
-from ovasabi.kernel.batching.deadlines import ending_at
 from ovasabi.kernel.call.context import PLATFORM, Context, Principal, acting, current_campaign
 from ovasabi.kernel.call.errors import EntityNotFound
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Watched

@@ -1,6 +1,5 @@
 """What holds the end of the event log back: open transactions, of any database of the server."""
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -8,8 +7,6 @@ import msgspec
 
 from ovasabi.database.connection import Database
 from ovasabi.database.sql import load
-
-log = logging.getLogger("ovasabi.events")
 
 _SQL = load(__file__)
 HOLDERS = _SQL["holders"]
@@ -41,8 +38,8 @@ async def holders(fetch: Callable[[str], Awaitable[Sequence[Any]]]) -> list[Hold
     return [each for each in found if each.seconds is None or each.seconds >= TOLD_AFTER_SECONDS]
 
 
-async def tell(database: Database) -> None:
-    """Logs what has held the log back for a while."""
+async def tell(database: Database, report: Callable[[str], None]) -> None:
+    """Reports what has held the log back for a while."""
     for each in await holders(database.read):
         if each.seconds is not None:
-            log.warning("new events cannot be read: held back by %s", each)
+            report(f"new events cannot be read: held back by {each}")

@@ -1,7 +1,9 @@
 """Partitions: finds the months that are missing, and creates them without blocking other work."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import date
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -29,6 +31,11 @@ async def plan(database: Database, months_ahead: int, today: date | None = None)
         for month in months
         if f"{row['parent']}_{month:%Y%m}" not in row["leaves"]
     ]
+
+
+async def missing(fetch: Callable[[str], Awaitable[Sequence[Any]]]) -> list[str]:
+    """Returns the leaves that are missing for the month that new rows are in, which are refused meanwhile."""
+    return [row["name"] for row in await fetch(_SQL["missing"])]
 
 
 async def apply(database: Database, steps: list[Step]) -> int:

@@ -30,3 +30,14 @@ ORDER BY b.campaign, t.table_name
 -- The present among the rows: while the clock is set back, they are ahead of it.
 -- scope: none
 SELECT present_time() AS at
+
+-- name: missing
+-- The leaves that are missing for the month that new rows are in, also of campaigns with partitions of their own.
+-- scope: none
+SELECT leaf.name FROM pg_class AS c
+JOIN pg_inherits AS i ON i.inhrelid = c.oid
+JOIN pg_class AS r ON r.oid = i.inhparent
+  AND (r.relname = 'service_event' OR r.relname IN (SELECT table_name FROM entity_type))
+CROSS JOIN (SELECT to_char(present_time() AT TIME ZONE 'UTC', '_YYYYMM') AS suffix OFFSET 0) AS month
+CROSS JOIN LATERAL (SELECT c.relname || month.suffix AS name) AS leaf
+WHERE c.relkind = 'p' AND to_regclass(quote_ident(leaf.name)) IS NULL ORDER BY leaf.name

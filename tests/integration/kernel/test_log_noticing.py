@@ -66,7 +66,7 @@ async def test_a_process_notices_within_a_minute_without_a_new_connection(
 
 
 async def test_the_first_write_on_a_server_that_has_taken_over_is_in_the_new_epoch(log: Database) -> None:
-    database = await pools(log.url, Settings()).open()
+    database = await pools(0, log.url, Settings()).open()
     try:
         campaign = await make_campaign(database)
         await write(database, campaign, "before")

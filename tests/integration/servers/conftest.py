@@ -59,7 +59,7 @@ async def new_campaign(client: httpx.AsyncClient, **values: Any) -> dict[str, An
 @pytest_asyncio.fixture(scope="module", params=["18", "15"], ids=["pg18", "pg15"])
 async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     """The two servers and the process, with a campaign on each."""
-    options = QUICK | {"wal_level": "logical"}
+    options = QUICK | {"wal_level": "logical", "max_prepared_transactions": "2"}
     version, binaries = second() if request.param == "15" else (VERSION, None)
     async with AsyncExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="ovasabi-test-")))

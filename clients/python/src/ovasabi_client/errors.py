@@ -35,6 +35,7 @@ __all__ = [
     "NotHere",
     "NotImportable",
     "NotInThisState",
+    "NotReady",
     "OperationCancelled",
     "OutOfScope",
     "OutOfTime",
@@ -263,6 +264,12 @@ class NotImportable(Invalid):
     """The import cannot start: the file, its header or an option is invalid."""
 
     code = "not_importable"
+
+
+class NotReady(Unavailable):
+    """The platform responds, but could not carry out every call."""
+
+    code = "not_ready"
 
 
 class OperationCancelled(NotInThisState):

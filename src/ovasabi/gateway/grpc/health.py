@@ -8,7 +8,8 @@ import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthServicer
 
-from ovasabi.database.connection import Database
+from ovasabi.gateway.readiness import readiness
+from ovasabi.runtime import Platform
 
 SECONDS = 5.0
 """The interval between checks of the database."""
@@ -43,16 +44,16 @@ class Health(HealthServicer):  # type: ignore[misc]  # generated, and without ty
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "The platform is shutting down.")
             await changed.wait()
 
-    async def follow(self, database: Database) -> None:
+    async def follow(self, platform: Platform) -> None:
         """Checks the database periodically, until cancelled."""
         while True:
-            await self.probe(database)
+            await self.probe(platform)
             await asyncio.sleep(SECONDS)
 
-    async def probe(self, database: Database) -> None:
+    async def probe(self, platform: Platform) -> None:
         """Checks the database once, and updates the status."""
         try:
-            await database.read("SELECT 1", timeout=2)
+            await readiness(platform)
             status = HealthCheckResponse.SERVING
         except Exception:  # whatever failed, the platform cannot be assumed to be serving
             status = HealthCheckResponse.NOT_SERVING

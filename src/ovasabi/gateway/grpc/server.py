@@ -54,9 +54,9 @@ async def serving_grpc(platform: Platform, contract: Contract, host: str, port: 
             problem=f"OVASABI cannot listen for gRPC on {host}:{port}.",
             hint="Choose another OVASABI_GRPC_PORT (0 disables gRPC), or stop the process that is listening there.",
         ) from error
-    await health.probe(platform.database)
+    await health.probe(platform)
     await server.start()
-    probing = asyncio.create_task(health.follow(platform.database))
+    probing = asyncio.create_task(health.follow(platform))
     try:
         yield bound
     finally:

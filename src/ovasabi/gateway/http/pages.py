@@ -8,9 +8,9 @@ import msgspec
 from litestar import Request, Response, get
 
 from ovasabi import __version__
+from ovasabi.gateway.readiness import readiness
 from ovasabi.gateway.wire.headers import JSON
 from ovasabi.gateway.wire.problems import NoRoute
-from ovasabi.runtime import Platform
 
 _ASSETS = {
     "swagger-ui.css": "text/css",
@@ -40,10 +40,11 @@ async def alive() -> Page:
 
 @get("/readyz", include_in_schema=False)
 async def ready(request: Request[Any, Any, Any]) -> Page:
-    """Readiness: the database responds too."""
-    platform: Platform = request.app.state.platform
-    await platform.database.read("SELECT 1", timeout=2)
-    return Response(b'{"status":"ready"}', media_type=JSON)
+    """Readiness: the database responds too, and could be written to; with several servers, how each of them is."""
+    problems = await readiness(request.app.state.platform)
+    servers = {str(number): problem or "ready" for number, problem in problems.items()}
+    body = {"status": "ready"} | ({"servers": servers} if len(servers) > 1 else {})
+    return Response(msgspec.json.encode(body), media_type=JSON)
 
 
 @get("/openapi.json", include_in_schema=False)

@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from ovasabi.database.deadlines import expire_at, forget
 from ovasabi.database.retry import Condition, left_to, taken_over
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded, Kind, OvasabiError
-from ovasabi.kernel.batching.deadlines import expire_at, forget
 from ovasabi.kernel.call.context import current_or_none, nobodys_context, remaining
 from ovasabi.kernel.call.transaction import in_transaction
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 
+from ovasabi.database.failures import unavailable
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded, Kind, OvasabiError, such_as
 from ovasabi.kernel.call.sqlstates import OwnSqlState
 
@@ -158,7 +159,10 @@ def from_postgres(error: asyncpg.PostgresError, type_name: str, table_name: str)
     """Returns the caller's error for an error of PostgreSQL; None if the error indicates a bug in the platform."""
     sqlstate = error.sqlstate or ""
     convert = SQLSTATES.get(sqlstate) or _CLASSES.get(sqlstate[:2])
-    return convert(error, type_name, table_name) if convert is not None else None
+    if convert is not None:
+        return convert(error, type_name, table_name)
+    reason = unavailable(error)
+    return None if reason is None else DatabaseUnavailable(reason=reason)
 
 
 def _check(error: asyncpg.PostgresError, type_name: str, table_name: str) -> OvasabiError:
@@ -210,7 +214,6 @@ not among them: a missing GRANT is an internal error, which is logged."""
 
 _CLASSES: dict[str, Callable[[asyncpg.PostgresError, str, str], OvasabiError]] = {
     "22": _range,  # data exception
-    "53": lambda *_: DatabaseUnavailable(reason="the server has not enough memory, disk space or connections"),
     "54": _too_large,  # program limit exceeded
 }
 """The error for the other SQLSTATEs of a class, which the SQL of a service may raise."""

@@ -94,8 +94,10 @@ async def _is_own(database: Database, number: int, campaign: int, after: Positio
     position, id = after
     if server_of(id) == number or names_no_server(id):
         return True
-    issued = _SQL["issued"], scope_of(campaign), list(STREAMS), campaign, id_time(id), str(position), id
-    return bool(await read(database, *issued))
+    at = id_time(id)
+    return bool(
+        await read(database, _SQL["issued"], scope_of(campaign), campaign, list(STREAMS), at, str(position), id)
+    )
 
 
 async def _number_of(database: Database) -> int:

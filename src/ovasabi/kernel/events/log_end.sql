@@ -11,8 +11,8 @@ SELECT epoch, last_position FROM log_epoch WHERE last_position IS NOT NULL
 SELECT (last_value & 31)::int AS number, is_called AS used FROM id_clock
 
 -- name: issued
--- Whether a position is that of an event of a campaign. $1 scope, $2 streams, $3 campaign, $4 the time of its id, $5 and $6 the position.
+-- Whether a position is that of an event of a campaign. $1 scope, $2 campaign, $3 streams, $4 the time of its id, $5 and $6 the position.
 -- scope: read
 SELECT 1 FROM service_event AS e
-WHERE e.stream = ANY ($2::varchar[]) AND e.campaign_id = $3 AND e.occurred_at = $4 AND e.xid = $5::text::xid8 AND e.id = $6
+WHERE e.campaign_id = $2 AND e.stream = ANY ($3::varchar[]) AND e.occurred_at = $4 AND e.xid = $5::text::xid8 AND e.id = $6
   AND scope.s IS NOT NULL

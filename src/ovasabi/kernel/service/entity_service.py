@@ -1,5 +1,6 @@
 """The service of an entity: create, get, list, search, update, delete and restore, import and export."""
 
+import asyncio
 import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -8,7 +9,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from ovasabi.database.connection import Database
 from ovasabi.database.retry import CONTENTION, retry
-from ovasabi.errors import DeclarationError, OvasabiError
+from ovasabi.errors import DeadlineExceeded, DeclarationError, OvasabiError
+from ovasabi.kernel.call.background import in_background
 from ovasabi.kernel.call.context import PLATFORM, Role, current_campaign, deadline
 from ovasabi.kernel.call.errors import Contended, VersionConflict
 from ovasabi.kernel.call.transaction import atomically
@@ -111,6 +113,9 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
             entity = await self._repository_of(draft).create(draft.values, key=draft.key, number=draft.number)
         except OvasabiError as error:
             await self.created([draft], [error])
+            raise
+        except asyncio.CancelledError:
+            in_background(self.created([draft], [DeadlineExceeded()]))
             raise
         await self.created([draft], [entity])
         return entity

@@ -28,6 +28,9 @@ from ovasabi.system.campaign.errors import CampaignLost
 CACHED_SECONDS = 5.0
 ABANDONED_SECONDS = 600.0
 """The age at which the entry of a campaign that does not exist counts as that of an interrupted creation."""
+TAKEN_OVER_SECONDS = 60.0
+"""The age at which such an entry is taken over by another creation of the slug. The first one may still go on: both
+create the same campaign then, and its natural key lets one of them win."""
 SLUG = re.compile(r"[a-z][a-z0-9_-]{1,62}")
 _CACHE_SIZE = 50_000
 _PAGE = 10_000
@@ -100,11 +103,13 @@ async def enter(
 ) -> list[Entry | None]:
     """Enters campaigns to be created, each under a client key if it has one; returns None for each taken slug.
 
-    A campaign that was entered under the same key before keeps its entry, so that its creation can be repeated. Others
-    are placed on the servers with the fewest campaigns.
+    A campaign that was entered under the same key before keeps its entry, so that its creation can be repeated; one
+    whose creation was interrupted is taken over with its slug. Others are placed on the servers with the fewest
+    campaigns.
     """
     own, places = [_of_caller(key) for key in keys], await _places(database, len(slugs), shards)
     rows = await database.write(_SQL["enter"], list(slugs), own, places)
+    rows = await _taken_over(database, slugs, own, rows)
     # A slug that is taken may have been entered under that key just now, or before keys had callers.
     for again in (own, list(keys)):
         if any(row["number"] is None and key is not None for row, key in zip(rows, keys, strict=True)):
@@ -114,6 +119,29 @@ async def enter(
         None if row["number"] is None else Entry(row["number"], row["shard"], row["state"] == "creating")
         for row in rows
     ]
+
+
+async def _taken_over(
+    database: Database, slugs: Sequence[str], keys: Sequence[str | None], rows: Sequence[Row]
+) -> list[Row]:
+    """Returns the rows, with the entries of interrupted creations in place of slugs that are taken by them."""
+    refused = [index for index, row in enumerate(rows) if row["number"] is None]
+    if not refused:
+        return list(rows)
+    args = [slugs[index] for index in refused], [keys[index] for index in refused], TAKEN_OVER_SECONDS
+    taken = {row["slug"]: row for row in await database.write(_SQL["take_over"], *args)}
+    # Of several creations of one slug, the first one takes it over.
+    return [taken.pop(slug, row) if row["number"] is None else row for slug, row in zip(slugs, rows, strict=True)]
+
+
+async def abandon(database: Database, number: int) -> None:
+    """Lets the next creation of the slug take over the entry of a campaign that may have been created, or not."""
+    await database.write(_SQL["abandon"], number, TAKEN_OVER_SECONDS)
+
+
+async def free(database: Database, number: int) -> None:
+    """Frees the slug and key of a campaign that was entered, but certainly not created."""
+    await database.write(_SQL["free"], number)
 
 
 async def _places(database: Database, count: int, shards: Collection[int]) -> list[int]:
@@ -176,21 +204,33 @@ async def reconcile(database: Database, shard: Database, number: int = HOME) -> 
 
     Returns how many. Campaigns that the server lacks are marked as lost; they are found again when they are back.
     """
-    unsettled = [row["number"] for row in await database.read(_SQL["abandoned"], ABANDONED_SECONDS, number)]
+    settled = await settle_abandoned(database, shard, number)
+    unsettled: list[int] = []
     last = 0
     while entities := await shard.read(_SQL["entities"], scope_of(PLATFORM), PLATFORM, last, _PAGE):
         unsettled += await _differing(database, entities, number)
         last = entities[-1]["number"]
-    for campaign in unsettled:
-        try:
-            await settle(database, shard, campaign)
-        except KeyTaken:
-            log.warning("campaign %d has the slug of another campaign", campaign)
+    await _settle_all(database, shard, unsettled)
     if missing := await database.write(_SQL["lose"], [*await lost(database.read, shard.read, number)]):
         for row in missing:
             forget(database, row["number"])
         log.warning("server %d has lost the campaigns %s", number, ", ".join(row["slug"] for row in missing))
-    return len(unsettled)
+    return settled + len(unsettled)
+
+
+async def settle_abandoned(database: Database, shard: Database, number: int = HOME) -> int:
+    """Settles the entries of a server's campaigns whose creation was interrupted; returns how many."""
+    abandoned = [row["number"] for row in await database.read(_SQL["abandoned"], ABANDONED_SECONDS, number)]
+    await _settle_all(database, shard, abandoned)
+    return len(abandoned)
+
+
+async def _settle_all(database: Database, shard: Database, numbers: Sequence[int]) -> None:
+    for campaign in numbers:
+        try:
+            await settle(database, shard, campaign)
+        except KeyTaken:
+            log.warning("campaign %d has the slug of another campaign", campaign)
 
 
 async def lost(home: Fetching, shard: Fetching, number: int) -> dict[int, str]:

@@ -48,6 +48,27 @@ SELECT coalesce(w.known, e.number) AS number, coalesce(e.shard, w.shard) AS shar
 FROM wanted AS w LEFT JOIN entered AS e ON w.known IS NULL AND e.slug = w.slug AND (w.turn = 1 OR e.key = w.key)
 ORDER BY w.position
 
+-- name: take_over
+-- Takes over entries whose creation was interrupted, with their numbers and servers. $1 slugs, $2 client keys, $3 seconds since they were entered. A
+-- creation without a key leaves the entry the one that it has: if that creation was carried out, its repetition finds it.
+-- scope: none
+UPDATE campaign_directory AS d SET changed_at = clock_timestamp(), key = coalesce(w.key, d.key)
+FROM (SELECT DISTINCT ON (u.slug) u.slug, u.key FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u (slug, key, position)
+      ORDER BY u.slug, u.position) AS w
+WHERE d.slug = w.slug AND d.state = 'creating' AND d.changed_at < clock_timestamp() - $3::float8 * interval '1 second'
+RETURNING d.slug, d.number, d.shard, d.state
+
+-- name: abandon
+-- Makes an entry of an unfinished creation old enough to be taken over. $1 number, $2 seconds.
+-- scope: none
+UPDATE campaign_directory AS d SET changed_at = least(d.changed_at, clock_timestamp() - $2::float8 * interval '1 second')
+WHERE d.number = $1 AND d.state = 'creating'
+
+-- name: free
+-- Frees the slug and key of an entry whose campaign was certainly not created. $1 number.
+-- scope: none
+UPDATE campaign_directory AS d SET state = 'deleted', key = NULL, changed_at = clock_timestamp() WHERE d.number = $1 AND d.state = 'creating'
+
 -- name: claim
 -- Makes the slug of a deleted campaign its own again. $1 number.
 -- scope: none

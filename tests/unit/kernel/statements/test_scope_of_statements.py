@@ -99,7 +99,8 @@ GUARDED = {
         "system/operation/work.sql: take",
     },
     "campaign_directory": {
-        "runtime.sql: campaigns",
+        "lifecycle/report.sql: campaigns",
+        "system/campaign/directory.sql: abandon",
         "system/campaign/directory.sql: abandoned",
         "system/campaign/directory.sql: adopt",
         "system/campaign/directory.sql: claim",
@@ -108,10 +109,12 @@ GUARDED = {
         "system/campaign/directory.sql: entry",
         "system/campaign/directory.sql: expected",
         "system/campaign/directory.sql: find",
+        "system/campaign/directory.sql: free",
         "system/campaign/directory.sql: known",
         "system/campaign/directory.sql: loads",
         "system/campaign/directory.sql: lose",
         "system/campaign/directory.sql: settle",
+        "system/campaign/directory.sql: take_over",
         "system/campaign/directory.sql: shard",
     },
 }

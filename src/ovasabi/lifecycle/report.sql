@@ -16,3 +16,8 @@ SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r'
 SELECT (last_value & 31)::int AS server_number,
        greatest(0, round(extract(epoch FROM id_time(last_value) - clock_timestamp())))::int AS ids_ahead_seconds
 FROM id_clock
+
+-- name: writable
+-- Whether the server accepts changes.
+-- scope: none
+SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean

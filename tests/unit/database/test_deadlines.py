@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from ovasabi.database import deadlines
 from ovasabi.errors import DeadlineExceeded
-from ovasabi.kernel.batching import deadlines
 from ovasabi.kernel.batching.batcher import Batcher, mergeable
 from ovasabi.kernel.call.context import Fence, acting, current, current_or_none, deadline, system_context
 from tests.unit.kernel.batching.fixtures import Server, answers, asked, lane_of, moment, nothing_is_left
