@@ -50,6 +50,7 @@ def pools(number: int, url: str, settings: Settings) -> Database:
         timeout_seconds=settings.request_timeout_seconds,
         connected=log_epochs.noticing(url, warning(number, settings)),
         name=name_of(number, settings),
+        months_ahead=settings.months_ahead,
     )
 
 

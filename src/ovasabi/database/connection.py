@@ -39,8 +39,10 @@ class Database:
         timeout_seconds: float = 30.0,
         connected: Connected | None = None,
         name: str = "the database",
+        months_ahead: int = 2,
     ) -> None:
         self.url = url
+        self.months_ahead = months_ahead
         self.faults = Faults(name)
         self.timeout = timeout_seconds
         self._connected = connected

@@ -40,7 +40,8 @@ class Faults:
         reason = unavailable(error)
         if reason is None and not is_lost(error):
             return
-        if change and reason is not None:
+        if change and reason is not None and not isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            # Whether it is read-only can be asked.
             self._refused = (time.monotonic(), reason)
         cause = (error.__cause__ or error) if isinstance(error, NotSent) else error
         sqlstate = getattr(cause, "sqlstate", None)

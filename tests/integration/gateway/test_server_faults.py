@@ -205,3 +205,15 @@ async def test_the_same_over_grpc(place: Place) -> None:
         told_of = await wire.ask("CreateContent", campaign="shop", content={"title": "x"})
     assert (told_of.status, told_of.code) == (grpc.StatusCode.UNAVAILABLE, "database_unavailable"), told_of
     assert told_of.details["RetryInfo"].retry_delay.seconds == 1
+
+
+async def test_a_dedicated_campaign_has_as_many_months_as_the_settings_say(place: Place) -> None:
+    count = "SELECT count(*) FROM pg_class WHERE relname ~ ('^service_content_main_c' || $1 || '_[0-9]{6}$')"
+    async with (
+        serving(place.url, place.folder, months_ahead=5) as (address, _),
+        httpx.AsyncClient(base_url=address, headers=place.client.headers) as client,
+    ):
+        draft = {"slug": "own", "title": "own", "dedicated": True}
+        number = (await client.post("/v1/campaigns", json=draft)).json()["campaign_id"]
+        async with admin(place.url) as connection:
+            assert await connection.fetchval(count, str(number)) == 6

@@ -24,7 +24,6 @@ from ovasabi.system.campaign.directory import SLUG, Entry, abandon, claim, enter
 from ovasabi.system.campaign.entity import Campaign, CampaignState
 from ovasabi.system.campaign.errors import DatesReversed, NothingScheduled, NotOnPlatform
 
-MONTHS_AHEAD = 2
 PLACE_SECONDS = 1.0
 """How long a server has to answer, to be given a new campaign."""
 UNCERTAIN = frozenset(kind for kind in Kind if kind.transient or kind is Kind.INTERNAL)
@@ -124,7 +123,7 @@ class Campaigns(EntityService[Campaign]):
             # afterwards, the empty partitions remain: they are harmless, and their number is not used again.
             place = self.registry.shards.numbered(entry.shard).database
             try:
-                await partitions.dedicate(place, entry.number, MONTHS_AHEAD)
+                await partitions.dedicate(place, entry.number, place.months_ahead)
             except (OvasabiError, asyncpg.PostgresError) as error:
                 await self._abandon([entry.number])
                 if (known := _known(error)) is None:
