@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, NoReturn, cast
 
 import asyncpg
 
+from ovasabi.database.background import in_background
 from ovasabi.database.failures import LOST, ROLLED_BACK, NotSent, is_lost, translated
 from ovasabi.database.faults import Faults
 from ovasabi.database.pending_lists import MERGE, PendingLists
@@ -18,6 +19,10 @@ from ovasabi.database.retry import STATEMENT, Policy, retry
 from ovasabi.database.sql import SET_SCOPE
 from ovasabi.errors import DatabaseUnavailable
 
+CLEAN_SECONDS = 5.0
+"""How long a server has to end what was abandoned; then the connection is terminated."""
+CLOSE_SECONDS = 5.0
+"""How long connections in use may go on when the pools are closed."""
 _STARTING = Policy(first=0.1, longest=0.3)
 """Retries until a server that is still starting accepts connections."""
 
@@ -48,6 +53,7 @@ class Database:
         self._connected = connected
         self._sizes = (readers, writers)
         self._pools: dict[Pool, asyncpg.Pool] = {}
+        self._suspected = 0.0
         self.present = Present()
         self.pending_lists = PendingLists(partial(self.write, MERGE))
 
@@ -63,14 +69,9 @@ class Database:
         return self
 
     async def close(self) -> None:
-        """Closes the pools. Connections in use have a few seconds to finish."""
+        """Closes the pools. Connections in use have a few seconds to finish, all of them together."""
         await self.pending_lists.close()
-        for pool in self._pools.values():
-            try:
-                async with asyncio.timeout(5):
-                    await pool.close()
-            except (TimeoutError, *LOST):
-                pool.terminate()
+        await asyncio.gather(*(_closed(pool) for pool in self._pools.values()))
         self._pools.clear()
 
     async def read(self, sql: str, *args: Any, timeout: float | None = None, pool: Pool = Pool.READ) -> list[Row]:
@@ -100,13 +101,13 @@ class Database:
         limit = timeout or self.timeout
         end = asyncio.get_running_loop().time() + limit
         try:
-            async with self._connection(Pool.WRITE, limit) as connection, connection.transaction():
+            async with self._connection(Pool.WRITE, limit) as connection, _transaction(connection, end):
                 if limit < self.timeout:
-                    await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
+                    await _execute(connection, f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}", end)
                 yield connection
             self.faults.accepted()
         except Exception as error:
-            self.faults.note(error, change=True)
+            self._note(error, change=True)
             _raise(error, late=timeout is not None and _is_over(end))
 
     async def _run(
@@ -130,7 +131,7 @@ class Database:
         try:
             return await retry(attempt, STATEMENT, on=_is_resendable if again else _had_no_effect, deadline=end)
         except Exception as error:
-            self.faults.note(error, change=not pool.reads)
+            self._note(error, change=not pool.reads)
             _raise(error, late=timeout is not None and _is_over(end))
 
     async def _fetch(
@@ -139,11 +140,12 @@ class Database:
         # The session's statement_timeout is the usual limit; only a shorter one, or a guard, needs a transaction.
         if guard is None and limit > self.timeout - 1:
             return await connection.fetch(sql, *args, timeout=limit + 1)
-        async with connection.transaction():
-            await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}")
+        end = asyncio.get_running_loop().time() + limit
+        async with _transaction(connection, end):
+            await _execute(connection, f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}", end)
             if guard is not None:
-                await connection.execute(SET_SCOPE, f"{{{guard[0]}}}")
-                await connection.execute("SELECT require_lease($1, $2, $3)", *guard)
+                await _execute(connection, SET_SCOPE, end, f"{{{guard[0]}}}")
+                await _execute(connection, "SELECT require_lease($1, $2, $3)", end, *guard)
             return await connection.fetch(sql, *args, timeout=limit + 1)
 
     @asynccontextmanager
@@ -158,8 +160,67 @@ class Database:
             raise NotSent(*error.args) from error
         try:
             yield cast("asyncpg.Connection", connection)
-        finally:
-            await opened.release(connection, timeout=5)
+        except (asyncio.CancelledError, TimeoutError, GeneratorExit):
+            # The server may not respond, and nobody who waits is to wait for it: neither a caller nor a stop.
+            in_background(_cleaned(opened, connection))
+            raise
+        except BaseException:
+            await opened.release(connection, timeout=CLEAN_SECONDS)
+            raise
+        await opened.release(connection, timeout=CLEAN_SECONDS)
+
+    def _note(self, error: Exception, *, change: bool) -> None:
+        """Notes an error. After a connection was lost or did not respond, the idle ones are suspected, too."""
+        self.faults.note(error, change=change)
+        now = asyncio.get_running_loop().time()
+        unanswered = isinstance(error, TimeoutError) and not isinstance(error, NotSent)
+        if (unanswered or (is_lost(error) and not isinstance(error, NotSent))) and now > self._suspected + 1:
+            self._suspected = now
+            for opened in self._pools.values():
+                in_background(opened.expire_connections())
+
+
+@asynccontextmanager
+async def _transaction(connection: asyncpg.Connection, end: float) -> AsyncIterator[None]:
+    """Runs the block as a transaction; a server that does not respond keeps nobody waiting after the deadline."""
+    transaction = connection.transaction()
+    async with asyncio.timeout_at(end):
+        await transaction.start()
+    try:
+        yield
+    except (asyncio.CancelledError, TimeoutError, GeneratorExit):
+        raise  # whoever gives the connection back ends its transaction, in the background
+    except BaseException:
+        with suppress(TimeoutError, asyncpg.PostgresError, *LOST):
+            async with asyncio.timeout(CLEAN_SECONDS):
+                await transaction.rollback()
+        raise
+    async with asyncio.timeout_at(end + 1):
+        await transaction.commit()
+
+
+async def _execute(connection: asyncpg.Connection, sql: str, end: float, *args: Any) -> None:
+    await connection.execute(sql, *args, timeout=max(0.001, end + 1 - asyncio.get_running_loop().time()))
+
+
+async def _cleaned(pool: asyncpg.Pool, connection: Any) -> None:
+    """Gives a connection back whose statement was abandoned: its transaction is rolled back, or it is terminated."""
+    try:
+        async with asyncio.timeout(CLEAN_SECONDS):
+            if connection.is_in_transaction():
+                await connection.execute("ROLLBACK")
+    except (TimeoutError, asyncpg.PostgresError, *LOST):
+        connection.terminate()
+    with suppress(TimeoutError, asyncpg.PostgresError, *LOST):
+        await pool.release(connection, timeout=CLEAN_SECONDS)
+
+
+async def _closed(pool: asyncpg.Pool) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await pool.close()
+    except (TimeoutError, asyncio.CancelledError, *LOST):
+        pool.terminate()
 
 
 def _had_no_effect(error: Exception) -> bool:

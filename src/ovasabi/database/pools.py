@@ -6,8 +6,9 @@ from enum import StrEnum
 import asyncpg
 import msgspec
 
-from ovasabi.database.roles import APP_ROLE
+from ovasabi.database.roles import APP_ROLE, check_session
 from ovasabi.database.session import SETTINGS
+from ovasabi.database.sockets import watch_over
 
 Connected = Callable[[asyncpg.Connection], Awaitable[None]]
 CUSTOM, GENERIC = "force_custom_plan", "force_generic_plan"
@@ -56,6 +57,8 @@ class Pool(StrEnum):
         traits = _TRAITS[self]
 
         async def prepare(connection: asyncpg.Connection) -> None:
+            watch_over(connection)
+            await check_session(connection)
             await prepare_connection(connection)
             if connected is not None:
                 await connected(connection)

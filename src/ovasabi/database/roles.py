@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import asyncpg
 
-from ovasabi.database.session import open_session
+from ovasabi.database.session import SETTINGS, open_session
 from ovasabi.database.sql import load
 from ovasabi.errors import StartError
 
@@ -35,3 +35,16 @@ async def ensure_roles(url: str) -> None:
         ) from error
     finally:
         await connection.close()
+
+
+async def check_session(connection: asyncpg.Connection) -> None:
+    """Raises StartError if a session of the application is not in the role and settings that it has asked for.
+
+    A connection pooler may ignore what it does not know, and the session would bypass row-level security.
+    """
+    (row,) = await connection.fetch(_SQL["settings"])
+    if (row["role"], row["path"], row["security"]) == (APP_ROLE, SETTINGS["search_path"], SETTINGS["row_security"]):
+        return
+    problem = f"The session is in the role {row['role']}, not {APP_ROLE}, or its settings were ignored."
+    hint = "A connection pooler must pass on startup parameters: configure it, or connect to PostgreSQL directly."
+    raise StartError(problem=problem, hint=hint)

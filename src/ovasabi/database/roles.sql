@@ -28,3 +28,8 @@ SELECT format('GRANT USAGE ON SCHEMA public TO %I', $2::text) WHERE NOT has_sche
 UNION ALL
 SELECT format('GRANT CREATE, TEMPORARY ON DATABASE %I TO %I', current_database(), $1::text)
 WHERE NOT has_database_privilege($1, current_database(), 'CREATE')
+
+-- name: settings
+-- The role of a session, and the settings on which its safety depends.
+-- scope: none
+SELECT current_user::text AS role, current_setting('search_path') AS path, current_setting('row_security') AS security

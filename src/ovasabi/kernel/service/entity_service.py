@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
+from ovasabi.database.background import in_background
 from ovasabi.database.connection import Database
 from ovasabi.database.retry import CONTENTION, retry
 from ovasabi.errors import DeadlineExceeded, DeclarationError, OvasabiError
-from ovasabi.kernel.call.background import in_background
 from ovasabi.kernel.call.context import PLATFORM, Role, current_campaign, deadline
 from ovasabi.kernel.call.errors import Contended, VersionConflict
 from ovasabi.kernel.call.transaction import atomically

@@ -9,11 +9,11 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from ovasabi.database.background import in_background
 from ovasabi.database.connection import Database
 from ovasabi.database.failures import LOST, NotSent, unavailable
 from ovasabi.database.readiness import problem_of
 from ovasabi.errors import Kind, OvasabiError
-from ovasabi.kernel.call.background import in_background
 from ovasabi.kernel.call.context import PLATFORM, Role, current_campaign
 from ovasabi.kernel.call.errors import InvalidValue, KeyTaken, from_postgres
 from ovasabi.kernel.declare.moves import move
