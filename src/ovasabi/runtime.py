@@ -2,6 +2,7 @@
 
 import logging
 import platform as python_platform
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
@@ -48,6 +49,26 @@ class Prepared(msgspec.Struct, frozen=True):
     sample_campaign: str
 
 
+class Stop:
+    """The stop of a process, once it has begun: whoever has a part in it shares one limit of time."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the process is stopping, and so is not ready for further calls."""
+        return self._began is not None
+
+    def begin(self) -> None:
+        """Begins the stop; does nothing if it has begun."""
+        self._began = self._began or time.monotonic()
+
+    def left_of(self, seconds: float) -> float:
+        """Returns how many seconds of a limit are left, counted from the beginning."""
+        return max(0.0, seconds - (0 if self._began is None else time.monotonic() - self._began))
+
+
 class Platform(msgspec.Struct, frozen=True):
     """The parts of a running process."""
 
@@ -60,6 +81,7 @@ class Platform(msgspec.Struct, frozen=True):
     keyring: Keyring
     peers: Peers
     calls: Concurrency
+    stop: Stop
 
 
 Finding = Callable[[Peers], AbstractAsyncContextManager[Elsewhere]]
@@ -77,7 +99,7 @@ async def running(url: str, settings: Settings, elsewhere: Finding | None = None
     ):
         home = shards.home
         calls = Concurrency(settings.max_concurrent_calls)
-        yield Platform(settings, home.database, home, shards, Keyring(home.database), peers, calls)
+        yield Platform(settings, home.database, home, shards, Keyring(home.database), peers, calls, Stop())
 
 
 async def prepare(url: str, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Prepared:

@@ -17,11 +17,12 @@ async def serve(url: str, settings: Settings, listener: socket.socket, ready: Ca
 
     async with _opened(url, settings) as platform:
 
-        async def end_watches() -> None:
+        async def closing() -> None:
+            platform.stop.begin()
             await platform.shards.each(lambda registry: registry.subscriptions.close())
 
         bounds = Bounds(connections=connections_of(settings))
-        await serve_http(create_app(platform), listener, ready, end_watches, bounds)
+        await serve_http(create_app(platform), listener, ready, closing, bounds)
 
 
 @asynccontextmanager

@@ -10,8 +10,9 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
+import click
 import uvicorn
 import uvloop
 
@@ -21,6 +22,9 @@ from ovasabi.gateway.http.connection import BoundedConnection, Bounds
 from ovasabi.settings import Settings
 
 GRACE_SECONDS = 10
+"""How long requests under way may go on when the process stops."""
+STOP_SECONDS = 25.0
+"""How long the whole stop may last, whatever hangs; container platforms wait 30 seconds."""
 BACKLOG = 2048
 MAX_PORT = 65_535
 OTHER_FILES = 512
@@ -94,10 +98,16 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings, ready: asyncio.Event) -> None:
+def run_until_stopped(
+    work: Coroutine[Any, Any, None],
+    settings: Settings,
+    ready: asyncio.Event,
+    at_once: Callable[[], None] = lambda: None,
+) -> None:
     """Runs `work` in an event loop. Ctrl-C, SIGTERM and a closed terminal cancel it; it must then clean up.
 
-    Raises Interrupted if it was not ready yet.
+    If that takes too long, or on a second signal, the process ends after `at_once`. Raises Interrupted if it was not
+    ready yet.
     """
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("ovasabi").setLevel(settings.log_level.upper())
@@ -115,13 +125,18 @@ def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings, ready
 
         def stop(number: int) -> None:
             received.append(number)
+            if len(received) > 1:
+                _end("ended at once, because of a second signal", 128 + number, at_once)
+            told = f"ended, because the stop was not complete within {STOP_SECONDS:g} seconds"
+            loop.call_later(STOP_SECONDS, _end, told, 1, at_once)
             task.cancel()
 
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # nohup ignores SIGHUP on purpose, so it stays ignored. A shell's "&" also ignores SIGINT, but a SIGINT
             # that is sent explicitly is meant to stop the process.
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                asyncio.get_running_loop().add_signal_handler(number, stop, number)
+                loop.add_signal_handler(number, stop, number)
         try:
             await task
         except asyncio.CancelledError:
@@ -135,6 +150,14 @@ def run_until_stopped(work: Coroutine[Any, Any, None], settings: Settings, ready
         raise Interrupted(received[0], "OVASABI had not started yet, and the next start continues")
 
 
+def _end(told: str, code: int, at_once: Callable[[], None]) -> NoReturn:
+    """Ends the process without waiting for anything: what it leaves, the next start and its servers put in order."""
+    with suppress(Exception):
+        at_once()
+        click.echo(told, err=True)
+    os._exit(code)
+
+
 async def serve_http(
     app: App,
     listener: socket.socket,
@@ -144,7 +167,8 @@ async def serve_http(
 ) -> None:
     """Serves until cancelled, then finishes requests in progress; a second cancellation aborts them.
 
-    `closing` ends the streams that would otherwise last for as long as their clients listen.
+    `closing` lets readiness turn, and ends the streams that would otherwise last for as long as their clients listen.
+    Until the requests that are under way then have ended, new ones are accepted: whoever sends them may not know yet.
     """
     bounds = bounds or Bounds()
     config = uvicorn.Config(
@@ -166,8 +190,11 @@ async def serve_http(
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
+        ends_at = asyncio.get_running_loop().time() + GRACE_SECONDS
+        with suppress(asyncio.CancelledError):
+            await _drained(server, closing)
+        config.timeout_graceful_shutdown = max(1, int(ends_at - asyncio.get_running_loop().time()))
         server.should_exit = True
-        await closing()
         with suppress(asyncio.CancelledError):
             await asyncio.shield(serving)
         server.force_exit = True
@@ -175,6 +202,15 @@ async def serve_http(
         raise
     finally:
         sweeping.cancel()
+
+
+async def _drained(server: uvicorn.Server, closing: Callable[[], Awaitable[None]]) -> None:
+    """Waits until the streams and the requests that are under way have ended, for a limited time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GRACE_SECONDS):
+            await closing()
+            if under_way := set(server.server_state.tasks):
+                await asyncio.wait(under_way)
 
 
 async def _sweep(server: uvicorn.Server, seconds: float) -> None:

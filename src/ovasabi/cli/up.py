@@ -1,15 +1,19 @@
 """`ovasabi up`: runs the embedded database, its migrations, a sample campaign, HTTP and gRPC with one command."""
 
 import asyncio
+import os
 import shlex
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import click
 
 from ovasabi.cli.home import Home
 from ovasabi.cli.listen import address_of, grpc_address_of, run_until_stopped, take_port
+from ovasabi.database import postmaster
 from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.settings import Settings, load_settings
 
@@ -28,7 +32,7 @@ def up(host: str | None, port: int | None) -> None:
     ready = asyncio.Event()
     try:
         with take_port(settings) as listener:
-            run_until_stopped(_up(settings, home, listener, ready), settings, ready)
+            run_until_stopped(_up(settings, home, listener, ready), settings, ready, partial(_stop_server, home))
         click.echo("stopped")
     finally:
         home.release()
@@ -69,6 +73,12 @@ async def _database(settings: Settings, home: Home) -> AsyncIterator[str]:
             keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await keeper
+
+
+def _stop_server(home: Home) -> None:
+    """Tells the embedded server to stop, without waiting for it."""
+    if (found := postmaster.running(home.data)) is not None:
+        os.kill(found.pid, signal.SIGINT)
 
 
 def _say(sentence: str) -> None:

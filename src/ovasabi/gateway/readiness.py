@@ -23,6 +23,8 @@ async def readiness(platform: Platform) -> dict[int, str | None]:
 
     Without another server, its campaigns are unavailable, and all others are served.
     """
+    if platform.stop.has_begun:
+        raise NotReady(problem="it is stopping")
     databases = {number: registry.database for number, registry in platform.shards.all.items()}
     problems = dict(zip(databases, await asyncio.gather(*map(problem_of, databases.values())), strict=True))
     if (problem := problems[HOME]) is not None:

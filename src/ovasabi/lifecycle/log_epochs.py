@@ -17,6 +17,7 @@ from ovasabi.kernel.call.sqlstates import OwnSqlState
 _SQL = load(__file__)
 LOCK_SECONDS = 10.0
 """How long to wait for those who use the log, or begin an epoch; meanwhile all other calls wait behind."""
+CLOSE_SECONDS = 2.0
 
 _NOT_MIGRATED = (
     asyncpg.UndefinedFunctionError,
@@ -74,7 +75,10 @@ async def _connected(url: str, role: str) -> AsyncIterator[asyncpg.Connection]:
     try:
         yield connection
     finally:
-        await connection.close()
+        with suppress(TimeoutError, OSError, asyncpg.PostgresError):
+            await connection.close(
+                timeout=CLOSE_SECONDS
+            )  # a running process looks regularly, and has to be able to stop
 
 
 def noticing(url: str, report: Callable[[str], None]) -> Connected:

@@ -64,7 +64,8 @@ async def serving_grpc(platform: Platform, contract: Contract, host: str, port: 
         with suppress(asyncio.CancelledError):
             await probing
         health.end()
-        await server.stop(GRACE_SECONDS)
+        platform.stop.begin()
+        await server.stop(platform.stop.left_of(GRACE_SECONDS))
 
 
 def _add_methods(server: Any, platform: Platform, contract: Contract) -> list[str]:

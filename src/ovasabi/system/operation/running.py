@@ -31,6 +31,8 @@ AT_ONCE = 4
 """How many operations a process runs at a time."""
 POLL_SECONDS = 2.0
 """How often a process with free capacity polls for work that other processes left."""
+PUT_BACK_SECONDS = 2.0
+"""How long each step of putting work back may wait for the database."""
 WRITE_SECONDS = 0.3
 """The minimum time between two writes of an operation's progress."""
 ATTEMPTS = 5
@@ -81,11 +83,16 @@ class Runner:
                     await wake_up.wait()
 
     async def stop(self) -> None:
-        """Puts running work back, so that the next process can continue it at once."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Puts running work back, so that the next process can continue it at once.
+
+        If the database does not respond, the work is left to its lease.
+        """
+        for _ in range(3):  # the work, putting it back, and giving its lease back may each wait for the database
+            tasks = list(self._tasks.values())
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=PUT_BACK_SECONDS)
 
     async def _take_due(self) -> None:
         if len(self._tasks) >= self._at_once:
