@@ -13,6 +13,7 @@ import msgspec
 
 from ovasabi import __version__, server_states
 from ovasabi.database.connection import Database
+from ovasabi.database.retry import Policy, retry
 from ovasabi.database.session import open_session
 from ovasabi.discovery import discover
 from ovasabi.errors import DatabaseUnavailable, StartError
@@ -126,6 +127,26 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
             campaign = await _sample(home, progress, first=not file.exists())
             key = await _operator_key(home, file)
         return Prepared(key, campaign)
+
+
+async def until_available(url: str, seconds: float, say: Callable[[str], None]) -> None:
+    """Waits for a database that does not accept connections yet; raises DatabaseUnavailable after some seconds."""
+    policy, told = Policy(first=0.2, longest=3.0, seconds=seconds), False
+
+    async def attempt() -> None:
+        nonlocal told
+        try:
+            async with _connection(url):
+                return
+        except DatabaseUnavailable as error:
+            if seconds and not told:
+                told = True
+                say(f"waiting up to {seconds:g} seconds for the database: {error.__cause__ or error}")
+            raise
+
+    await retry(attempt, policy)
+    if told:
+        say("the database is available")
 
 
 async def check(url: str, settings: Settings) -> None:

@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     # The API key that `ovasabi call` uses instead of the operator key.
     key: SecretStr | None = None
     request_timeout_seconds: float = Field(default=30, ge=0.1, le=600)
+    # How long a start waits for a database that does not accept connections yet.
+    database_wait_seconds: float = Field(default=60, ge=0, le=3600)
     # Connections for reading and for writing, per process.
     pool_size: int = Field(default=8, ge=1, le=200)
     write_pool_size: int = Field(default=8, ge=1, le=200)

@@ -85,7 +85,7 @@ async def test_a_stop_while_the_server_hangs_is_bounded(program: Serving) -> Non
     program.proxy.hang()
     calls = await program.begin()
     program.process.send_signal(signal.SIGTERM)
-    assert await program.ended(40) in (0, 1)
+    assert await program.ended(30) in (0, 1)
     await asyncio.gather(*calls, return_exceptions=True)
 
 

@@ -37,6 +37,8 @@ async def resource(settings: Settings, *, start: bool = False, create: bool = Fa
     """
     from ovasabi.database.embedded import EmbeddedServer, running_url
 
+    # A fault of the database is the error with which the command ends.
+    logging.getLogger("ovasabi.database").setLevel(logging.CRITICAL)
     home = Home(settings.home)
     url = settings.database_url.get_secret_value() if settings.database_url else running_url(home.data)
     if url is not None:

@@ -5,6 +5,7 @@ import socket
 
 import click
 
+from ovasabi.cli.connect import say
 from ovasabi.cli.listen import address_of, grpc_address_of, run_until_stopped, take_port
 from ovasabi.errors import SettingsError
 from ovasabi.settings import Settings, load_settings
@@ -43,6 +44,7 @@ async def _serve(settings: Settings, url: str, listener: socket.socket, ready: a
     from ovasabi.gateway.contract.checks import discovered
 
     discovered()
+    await runtime.until_available(url, settings.database_wait_seconds, say)
     await runtime.check(url, settings)
 
     def announce() -> None:

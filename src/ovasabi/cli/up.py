@@ -45,6 +45,7 @@ async def _up(settings: Settings, home: Home, listener: socket.socket, ready: as
 
     discovered()
     async with _database(settings, home) as url:
+        await runtime.until_available(url, settings.database_wait_seconds, _say)
         prepared = await runtime.prepare(url, settings, progress=_say)
 
         def announce() -> None:

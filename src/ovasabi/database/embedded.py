@@ -28,6 +28,7 @@ from ovasabi.database.bundled import VERSION, bundled_binaries
 from ovasabi.database.cluster import environment, initialise, is_initialised, last_words
 from ovasabi.database.file_lock import FileLock
 from ovasabi.database.os_user import OsUser, make_directory, os_user_for
+from ovasabi.database.retry import Policy
 from ovasabi.errors import StartError
 
 DATABASE = "ovasabi"
@@ -37,8 +38,8 @@ SOCKET_PATH_BYTES = 107
 READY_WITHIN = 120.0  # crash recovery may have to replay a lot of WAL
 REPORT_RECOVERY_AFTER = 3.0
 LOG_BYTES = 10_000_000
-# Consecutive restarts of a server that exits soon after its start, before we give up.
-RESTARTS = 3
+RESTARTS = Policy(first=0.5, longest=30.0)
+"""The pauses between starts that fail, or that do not last."""
 SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
@@ -131,9 +132,9 @@ class EmbeddedServer:
         await asyncio.to_thread(self._stop)
 
     async def keep_running(self) -> None:
-        """Restarts the server whenever it exits, for example because the OS killed it; raises StartError after several.
+        """Restarts the server whenever it exits, for example because the OS killed it, or because its disk was full.
 
-        Only consecutive exits soon after a start count.
+        It never gives up, but waits longer and longer between starts that fail or do not last.
         """
         failures = 0
         while True:
@@ -141,10 +142,13 @@ class EmbeddedServer:
             while self.is_running:  # noqa: ASYNC110  (a process has no event to wait for)
                 await asyncio.sleep(0.2)
             failures = failures + 1 if time.monotonic() - started < READY_WITHIN else 1
-            if failures > RESTARTS:
-                raise StartError(problem=f"PostgreSQL keeps exiting: {last_words(self.log)}.")
+            if failures > 1:
+                await asyncio.sleep(RESTARTS.pause(failures - 1))
             self._progress("PostgreSQL exited unexpectedly; restarting it.")
-            await self._start_locked()
+            try:
+                await self._start_locked()
+            except (StartError, OSError) as error:
+                self._progress(f"{error} It is tried again.")
 
     async def _start_locked(self) -> None:
         account = os_user_for(self.data)
