@@ -175,8 +175,11 @@ async def _check(url: str) -> None:
         problem = f"The database has been changed by hand: {'; '.join(by_hand)}."
         raise StartError(problem=problem, hint="Run: ovasabi migrate")
     if state.outdated():
-        problem = "The functions and policies of the database are out of date."
-        raise StartError(problem=problem, hint="Run: ovasabi migrate")
+        problem = "The functions and policies of the database are those of another version of OVASABI."
+        hint = (
+            "If this version is the newer one, run: ovasabi migrate. Otherwise use the one that migrated the database."
+        )
+        raise StartError(problem=problem, hint=hint)
     _require_tables(state)
 
 

@@ -10,6 +10,7 @@ from ovasabi.lifecycle import log_epochs, log_holders, partitions, sql_objects
 from ovasabi.lifecycle.revisions import DatabaseAhead, History, history
 
 MIGRATE = "Run: ovasabi migrate"
+AHEAD = "Run the version of OVASABI that has migrated the database: this one is older, or lacks its services"
 _SQL = load(__file__)
 
 
@@ -48,6 +49,8 @@ async def report_of(connection: asyncpg.Connection) -> dict[str, Any]:
 
 def next_step(report: dict[str, Any]) -> str | None:
     """Returns what is to be done first about a database in such a state; None if nothing is."""
+    if report["migrations_pending"] is None:
+        return AHEAD
     if not report["writable"]:
         return "The database is read-only: let it accept changes, or set the URL of the primary"
     if report["migrations_pending"] or report["objects_outdated"]:

@@ -333,7 +333,7 @@ async def test_a_database_whose_objects_are_out_of_date_is_not_served_and_the_st
     assert (await runtime.status(empty_url, settings))["objects_outdated"] == []
     async with admin(empty_url) as connection:
         await connection.execute("UPDATE sql_object SET hash = 'of old' WHERE name = 'locks/require_lease'")
-    with pytest.raises(StartError, match="functions and policies of the database are out of date"):
+    with pytest.raises(StartError, match="functions and policies of the database are those of another version"):
         await runtime.check(empty_url, settings)
     report = await runtime.status(empty_url, settings)
     assert report["objects_outdated"] == ["locks/require_lease"]
