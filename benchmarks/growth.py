@@ -39,7 +39,7 @@ async def measure(lab: Lab, plan: Plan, say: Callable[[str], None]) -> list[Run]
     await fill_ovasabi(lab, DATABASE, table)
     database = await Database(url, readers=1, writers=1, timeout_seconds=300).open()
     try:
-        key = await create_key(database, "growth", Role.WRITER, campaign_id=PLATFORM)
+        key = await create_key(database.url, "growth", Role.WRITER, campaign_id=PLATFORM)
         runs: list[Run] = []
         present = 1
         for campaigns, leaves in plan.growth:

@@ -85,7 +85,7 @@ class Lab:
                     await ServiceRegistry(database).named("campaign").create({"slug": CAMPAIGN, "title": "Benchmark"})
                 )
             self.campaign = made.campaign_id
-            self.key = await create_key(database, "bench", Role.WRITER, campaign_id=self.campaign)
+            self.key = await create_key(database.url, "bench", Role.WRITER, campaign_id=self.campaign)
         finally:
             await database.close()
 

@@ -1,6 +1,7 @@
 -- The leaf is created as a separate table and then attached, which blocks neither readers nor writers of its siblings. Names are built from
--- the catalog, never from the caller's input. The leaf's full-text index copies the parent's, which cannot have the setting of search_soon.
--- requires: access/plan_alike, partitions/search_soon, events/refuse_event_change
+-- the catalog, never from the caller's input, and a month is between the first ids and ten years from now, so that nobody fills the catalog.
+-- The leaf's full-text index copies the parent's, which cannot have the setting of search_soon.
+-- requires: ids/present_time, access/plan_alike, partitions/search_soon, events/refuse_event_change
 CREATE OR REPLACE FUNCTION create_month(p_parent text, p_month date) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
@@ -15,6 +16,9 @@ BEGIN
     AND (r.relname = 'service_event' OR r.relname IN (SELECT table_name FROM entity_type));
   IF root IS NULL THEN
     RAISE EXCEPTION 'table % holds no months', p_parent USING ERRCODE = 'OV004';
+  END IF;
+  IF p_month IS NULL OR p_month < '2020-01-01' OR p_month > present_time() + interval '121 months' THEN
+    RAISE EXCEPTION 'table % holds no rows of %', p_parent, coalesce(to_char(p_month, 'YYYY-MM'), 'no month') USING ERRCODE = 'OV004';
   END IF;
   events := root = 'service_event';
   PERFORM pg_advisory_xact_lock(hashtextextended(leaf, 0));  -- of several concurrent sessions, one creates it

@@ -235,7 +235,7 @@ async def _operator_key(database: Database, file: Path) -> str | None:
     with suppress(OSError, Unauthenticated):
         await Keyring(database).principal(file.read_text().strip())
         return None
-    key = await create_key(database, "operator", Role.ADMIN)
+    key = await create_key(database.url, "operator", Role.ADMIN)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.chmod(0o600)

@@ -64,11 +64,11 @@ async def execute(url: str, *statements: str) -> None:
 
 
 async def test_a_missing_grant_is_named_with_its_table_and_restored_by_a_migration(url: str, tmp_path: Path) -> None:
-    await execute(url, "REVOKE INSERT ON service_content_main, api_key FROM ovasabi_app")
+    await execute(url, "REVOKE INSERT ON service_content_main, master_key FROM ovasabi_app")
     for command in COMMANDS:
         problem, hint = await failure(command, url, tmp_path)
         assert "grants on table service_content_main: ovasabi_app lacks INSERT (sql/policies/entities.sql)" in problem
-        assert "grants on table api_key: ovasabi_app lacks INSERT (sql/policies/api_key.sql)" in problem
+        assert "grants on table master_key: ovasabi_app lacks INSERT (sql/policies/master_key.sql)" in problem
         assert hint == "Run: ovasabi migrate"
     status = await run("status", "--json", OVASABI_DATABASE_URL=url)
     report = json.loads(status.stdout)

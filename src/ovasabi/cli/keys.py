@@ -83,7 +83,7 @@ async def _create(settings: Settings, name: str, role: str, campaign: str | None
 
     async with open_database(settings, start=True) as database:
         number = PLATFORM if campaign is None else await campaign_number(ServiceRegistry(database), campaign)
-        key = await create_key(database, name, Role(role), campaign_id=number, expires_at=expires)
+        key = await create_key(database.url, name, Role(role), campaign_id=number, expires_at=expires)
     where = "the whole platform" if campaign is None else f"the campaign {campaign}"
     until = f", until {expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if expires is not None else ""
     say(f"Created a key for {where} with the role {role}{until}. It will not be shown again:")
@@ -94,14 +94,14 @@ async def _list(settings: Settings) -> list[dict[str, Any]]:
     from ovasabi.security.keys import list_keys
 
     async with open_database(settings, start=True) as database:
-        return [_row(key) for key in await list_keys(database)]
+        return [_row(key) for key in await list_keys(database.url)]
 
 
 async def _revoke(settings: Settings, prefix: str) -> None:
     from ovasabi.security.keys import revoke_key
 
     async with open_database(settings, start=True) as database:
-        await revoke_key(database, prefix)
+        await revoke_key(database.url, prefix)
 
 
 def _row(key: "ApiKey") -> dict[str, Any]:

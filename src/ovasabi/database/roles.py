@@ -1,6 +1,7 @@
 """The three roles of the cluster: the owner, which runs migrations, the application role, and the search role."""
 
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
@@ -13,6 +14,27 @@ OWNER_ROLE = "ovasabi_owner"
 SEARCH_ROLE = "ovasabi_search"
 
 _SQL = load(__file__)
+LET_OWN, END_OWNING = _SQL["let_own"], _SQL["end_owning"]
+"""What lets the search role own functions, and what ends it."""
+
+
+@asynccontextmanager
+async def as_owner(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Yields a connection in the owner's role, for what the serving processes may not do.
+
+    Raises StartError if the login is not a member of that role.
+    """
+    try:
+        connection = await open_session(url, role=OWNER_ROLE, statement_timeout="60s", lock_timeout="10s")
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StartError(
+            problem=f"The login in OVASABI_DATABASE_URL may only serve: it is not a member of {OWNER_ROLE}.",
+            hint="Run the command with the login that runs `ovasabi migrate`.",
+        ) from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def ensure_roles(url: str) -> None:

@@ -23,7 +23,7 @@ _SIGNATURE = re.compile(
 _MODE = re.compile(r"^(?:IN|INOUT|VARIADIC) ")
 _TABLES = (
     re.compile(r"^CALL (?:secure|scope)_table\('(\w+)'", re.MULTILINE),
-    re.compile(r"^GRANT [^;]*? ON (?:SEQUENCE )?([a-z_, ]+?) TO", re.MULTILINE),
+    re.compile(r"^(?:GRANT|REVOKE) [^;]*? ON (?:SEQUENCE )?([a-z_, ]+?) (?:TO|FROM)", re.MULTILINE),
 )
 _COVERS = re.compile(r"^-- covers: (\w+)$", re.MULTILINE)
 _MEMBER = re.compile(r"is a member of (.+), granted by (.+)")

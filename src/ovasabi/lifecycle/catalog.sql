@@ -64,7 +64,7 @@ granting AS (  -- what an administrator grants to other roles does not concern u
   WHERE name IN ('ovasabi_app', 'ovasabi_search') AND has_schema_privilege(oid, 'public', 'USAGE')
   UNION ALL SELECT 'schema public', 'schema public', r.name || ' CREATE'  -- as granted, so that the grantee is named
   FROM pg_namespace AS n CROSS JOIN LATERAL aclexplode(n.nspacl) AS a JOIN role AS r ON r.oid = a.grantee
-  WHERE n.oid = 'public'::regnamespace AND a.privilege_type = 'CREATE' AND r.name IN ('PUBLIC', 'ovasabi_app')),
+  WHERE n.oid = 'public'::regnamespace AND a.privilege_type = 'CREATE' AND r.name IN ('PUBLIC', 'ovasabi_app', 'ovasabi_search')),
 privileged AS (  -- what exempts a role from all policies
   SELECT r.rolname::text AS name, a.text FROM pg_roles AS r
   CROSS JOIN LATERAL (VALUES (r.rolsuper, 'has SUPERUSER'), (r.rolbypassrls, 'has BYPASSRLS'), (r.rolcreaterole, 'has CREATEROLE'),

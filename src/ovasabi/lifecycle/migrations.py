@@ -20,7 +20,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from ovasabi.database.roles import OWNER_ROLE, ensure_roles
+from ovasabi.database.roles import END_OWNING, LET_OWN, OWNER_ROLE, ensure_roles
 from ovasabi.database.session import SETTINGS, open_session
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.declare.entity import EntityType, declared
@@ -96,7 +96,8 @@ async def plan(url: str) -> str:
     """Returns the SQL that `upgrade` would run, without running it."""
     state, missing = await _state_and_pending(url)
     objects = sql_objects.plan(state)
-    return (await asyncio.to_thread(_planned_tables, state.revisions) if missing else "") + objects
+    planned = (await asyncio.to_thread(_planned_tables, state.revisions) if missing else "") + objects
+    return f"{LET_OWN};\n\n{planned}\n{END_OWNING};\n" if planned else ""
 
 
 def _planned_tables(applied: tuple[str, ...]) -> str:
@@ -272,7 +273,12 @@ async def _online(url: str, run: Callable[[Config], None]) -> None:
         async with engine.connect() as connection:
             # One process migrates at a time: a second one waits here, and then finds nothing left to do.
             await sql_objects.take_migration_lock(partial(scalar, connection))
-            await connection.run_sync(with_connection)
+            await _execute(connection, LET_OWN)
+            try:
+                await connection.run_sync(with_connection)
+            finally:
+                await connection.rollback()
+                await _execute(connection, f"RESET ROLE; {END_OWNING}")
     except sql_objects.ObjectFailed as error:
         raise MigrationFailed(problem=str(error)) from error
     except sa.exc.DBAPIError as error:
@@ -280,6 +286,12 @@ async def _online(url: str, run: Callable[[Config], None]) -> None:
         raise MigrationFailed(problem=problem) from error
     finally:
         await engine.dispose()
+
+
+async def _execute(connection: AsyncConnection, sql: str) -> None:
+    for statement in sql.split("; "):
+        await connection.exec_driver_sql(statement)
+    await connection.commit()
 
 
 def _config() -> Config:

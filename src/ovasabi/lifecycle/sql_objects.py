@@ -24,7 +24,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from ovasabi.database.roles import OWNER_ROLE
+from ovasabi.database.roles import END_OWNING, LET_OWN, OWNER_ROLE
 from ovasabi.database.session import open_session
 from ovasabi.database.sql import load
 from ovasabi.errors import DeclarationError, Kind, OvasabiError, such_as
@@ -234,19 +234,28 @@ async def apply(url: str, *, lock_timeout: str) -> None:
     """Applies the objects that have changed. Those in the shared transaction are applied all together or not at all."""
     connection = await open_session(url)
     try:
-        await connection.execute(f"SET ROLE {OWNER_ROLE}; SET lock_timeout = '{lock_timeout}'")
+        await connection.execute(f"SET lock_timeout = '{lock_timeout}'")
         await take_migration_lock(connection.fetchval)
-        state = await state_of(connection)
-        if steps := _steps(state):
-            for statement in _TABLE:
-                await connection.execute(statement)
-            for group in _transactions(steps):
-                async with nullcontext() if group[0].transaction == "none" else connection.transaction():
-                    for step in group:
-                        await _apply(connection, step)
+        await connection.execute(END_OWNING)  # a migration may have been killed
+        if steps := _steps(await state_of(connection)):
+            try:
+                await connection.execute(f"{LET_OWN}; SET ROLE {OWNER_ROLE}")
+                await _run(connection, steps)
+            finally:
+                await connection.execute(f"RESET ROLE; {END_OWNING}")
+        await connection.execute(f"SET ROLE {OWNER_ROLE}")
         await _record(connection)
     finally:
         await connection.close()
+
+
+async def _run(connection: asyncpg.Connection, steps: list[Step]) -> None:
+    for statement in _TABLE:
+        await connection.execute(statement)
+    for group in _transactions(steps):
+        async with nullcontext() if group[0].transaction == "none" else connection.transaction():
+            for step in group:
+                await _apply(connection, step)
 
 
 async def _apply(connection: asyncpg.Connection, step: Step) -> None:

@@ -1,7 +1,6 @@
 """API keys: 256 random bits after a prefix; the database stores a digest, and each process caches keys briefly."""
 
 import hashlib
-import hmac
 import re
 import secrets
 import time
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from ovasabi.database.connection import Database, Row
+from ovasabi.database.roles import as_owner
 from ovasabi.database.sql import load
 from ovasabi.errors import Kind, OvasabiError
 from ovasabi.kernel.batching.concurrency import ALL, Concurrency
@@ -50,28 +50,35 @@ class ApiKey(msgspec.Struct, frozen=True):
 
 
 async def create_key(
-    database: Database, name: str, role: Role, *, campaign_id: int = PLATFORM, expires_at: datetime | None = None
+    url: str, name: str, role: Role, *, campaign_id: int = PLATFORM, expires_at: datetime | None = None
 ) -> str:
-    """Creates a key and returns it; it cannot be retrieved later. `campaign_id` 0 means the whole platform."""
+    """Creates a key and returns it; it cannot be retrieved later. `campaign_id` 0 means the whole platform.
+
+    As all that manages keys, it needs the URL of a login that may act as the owner, which the serving one may not.
+    """
     if not 1 <= len(name) <= 190 or not name.isprintable():
         raise InvalidValue(field="name", problem="The name of a key must have 1 to 190 printable characters.")
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise InvalidValue(field="expires_at", problem="The expiry time must be in the future.")
     prefix = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     secret = secrets.token_urlsafe(32)
-    await database.write(_SQL["insert"], prefix, _digest(secret), name, campaign_id, role.value, expires_at)
+    async with as_owner(url) as owner:
+        await owner.execute(_SQL["insert"], prefix, _digest(secret), name, campaign_id, role.value, expires_at)
     return f"ovk_{prefix}_{secret}"
 
 
-async def list_keys(database: Database) -> list[ApiKey]:
+async def list_keys(url: str) -> list[ApiKey]:
     """Returns all keys, oldest first, including expired and revoked ones."""
-    return [ApiKey(**row) for row in await database.read(_SQL["list"])]
+    async with as_owner(url) as owner:
+        return [ApiKey(**row) for row in await owner.fetch(_SQL["list"])]
 
 
-async def revoke_key(database: Database, prefix: str) -> None:
+async def revoke_key(url: str, prefix: str) -> None:
     """Revokes a key by its prefix, with or without `ovk_`. Revoking it again has no effect."""
     bare = prefix.removeprefix("ovk_").split("_")[0]
-    if not await database.write(_SQL["revoke"], bare):
+    async with as_owner(url) as owner:
+        revoked = await owner.fetch(_SQL["revoke"], bare)
+    if not revoked:
         raise InvalidValue(
             field="prefix", problem=f"No key with the prefix {bare!r} was found.", hint="Run `ovasabi keys list`."
         )
@@ -83,7 +90,7 @@ class Keyring:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lookups = Concurrency(_MAX_LOOKUPS)
-        self._cache: OrderedDict[str, tuple[float, Row]] = OrderedDict()
+        self._cache: OrderedDict[bytes, tuple[float, Row]] = OrderedDict()
 
     async def principal(self, key: str) -> Principal:
         """Returns the principal of a key.
@@ -93,30 +100,33 @@ class Keyring:
         match = _FORM.fullmatch(key)
         if match is None:
             raise Unauthenticated
-        row = await self._row(match[1])
-        if row is None or not hmac.compare_digest(row["digest"], _digest(match[2])):
-            raise Unauthenticated
-        if row["revoked_at"] is not None or (row["expires_at"] is not None and row["expires_at"] <= datetime.now(UTC)):
+        row = await self._row(match[1], _digest(match[2]))
+        if row is None or row["revoked_at"] is not None or _is_past(row["expires_at"]):
             raise Unauthenticated
         return Principal(name=f"key:{row['prefix']}", campaign_id=row["campaign_id"], role=Role(row["role"]))
 
-    async def _row(self, prefix: str) -> Row | None:
+    async def _row(self, prefix: str, digest: bytes) -> Row | None:
         now = time.monotonic()
-        cached = self._cache.get(prefix)
+        known = prefix.encode() + digest
+        cached = self._cache.get(known)
         if cached is not None and cached[0] > now:
             return cached[1]
         self._lookups.enter(ALL)
         try:
-            rows = await self._database.read(_SQL["find"], prefix)
+            rows = await self._database.read(_SQL["find"], prefix, digest)
         finally:
             self._lookups.leave(ALL)
-        self._cache.pop(prefix, None)
+        self._cache.pop(known, None)
         if not rows:
             return None
-        self._cache[prefix] = (now + CACHED_SECONDS, rows[0])
+        self._cache[known] = (now + CACHED_SECONDS, rows[0])
         if len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)
         return rows[0]
+
+
+def _is_past(at: datetime | None) -> bool:
+    return at is not None and at <= datetime.now(UTC)
 
 
 def _digest(secret: str) -> bytes:

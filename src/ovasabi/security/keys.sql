@@ -1,9 +1,9 @@
 -- API keys: of the platform, since a key is looked up before its campaign is known.
 
 -- name: find
--- What is known of a key. $1 prefix.
+-- What is known of a key. $1 prefix, $2 digest.
 -- scope: none
-SELECT prefix, digest, name, campaign_id, role, expires_at, revoked_at FROM api_key WHERE prefix = $1
+SELECT prefix, campaign_id, role, expires_at, revoked_at FROM known_key($1, $2)
 
 -- name: insert
 -- Adds a key. $1 prefix, $2 digest, $3 name, $4 campaign, $5 role, $6 when it expires.

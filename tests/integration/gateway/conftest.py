@@ -78,7 +78,7 @@ class Clients:
 
     async def client(self, role: Role = Role.ADMIN, campaign_id: int = 0) -> httpx.AsyncClient:
         """A client whose key has a role, on the platform or confined to a campaign."""
-        key = await create_key(self.database, "test", role, campaign_id=campaign_id)
+        key = await create_key(self.database.url, "test", role, campaign_id=campaign_id)
         return self.with_header(f"Bearer {key}")
 
     def with_header(self, authorization: str | None) -> httpx.AsyncClient:

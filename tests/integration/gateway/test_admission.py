@@ -65,7 +65,7 @@ async def connected(addresses: tuple[str, str], database: Database, *campaigns: 
     """A client in each campaign, each with a key of its own that the server has not seen."""
     opened = []
     for campaign in campaigns:
-        header = f"Bearer {await create_key(database, 'test', Role.ADMIN)}"
+        header = f"Bearer {await create_key(database.url, 'test', Role.ADMIN)}"
         http = httpx.AsyncClient(base_url=addresses[0], headers={"authorization": header}, timeout=60)
         opened.append(Client(http, Wire(addresses[1], header), campaign))
     try:
@@ -78,7 +78,7 @@ async def connected(addresses: tuple[str, str], database: Database, *campaigns: 
 
 async def campaigns(address: str, database: Database, count: int) -> list[str]:
     """The slugs of new campaigns."""
-    header = f"Bearer {await create_key(database, 'test', Role.ADMIN)}"
+    header = f"Bearer {await create_key(database.url, 'test', Role.ADMIN)}"
     slugs = [f"h{uuid.uuid4().hex[:10]}" for _ in range(count)]
     async with httpx.AsyncClient(base_url=address, headers={"authorization": header}, timeout=30) as client:
         for slug in slugs:

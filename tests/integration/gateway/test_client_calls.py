@@ -18,7 +18,7 @@ from tests.integration.gateway.losing_fixtures import losing
 @pytest_asyncio.fixture
 async def key(database: Database) -> str:
     """An admin key of the platform."""
-    return await create_key(database, "test", Role.ADMIN)
+    return await create_key(database.url, "test", Role.ADMIN)
 
 
 @pytest_asyncio.fixture
@@ -94,7 +94,7 @@ async def test_a_key_may_do_what_its_role_and_campaign_say(
     client: AsyncClient, address: str, database: Database, slug: str, shop: AsyncCampaignScope
 ) -> None:
     number = (await client.campaigns.get(slug)).campaign_id
-    reader = await create_key(database, "test", Role.READER, campaign_id=number)
+    reader = await create_key(database.url, "test", Role.READER, campaign_id=number)
     async with AsyncClient(address, reader, headers={"X-Correlation-Id": "order-4711"}) as confined:
         assert [content async for content in confined.campaign(number).contents.list()] == []
         with pytest.raises(ovasabi_client.Forbidden) as refused:

@@ -86,7 +86,7 @@ class Visit:
 @pytest_asyncio.fixture(params=["sync", "async"])
 async def tour(request: pytest.FixtureRequest, address: str, database: Database) -> AsyncIterator[Tour]:
     """A client of each kind, with an admin key of the platform."""
-    key = await create_key(database, "test", Role.ADMIN)
+    key = await create_key(database.url, "test", Role.ADMIN)
     if request.param == "sync":
         with Client(address, key) as client:
             yield Tour(client, set())

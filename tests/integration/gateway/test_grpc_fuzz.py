@@ -85,8 +85,8 @@ async def ground(
     """An open campaign, spare ones that may be deleted, and a closed one, each with entities."""
     opened, closed, *spare = [await new_campaign(registry) for _ in range(6)]
     ids = {number: await _filled(registry, number) for number in (opened, closed)}
-    key = await create_key(database, "fuzz", Role.ADMIN)
-    own = await create_key(database, "fuzz", Role.ADMIN, campaign_id=opened)
+    key = await create_key(database.url, "fuzz", Role.ADMIN)
+    own = await create_key(database.url, "fuzz", Role.ADMIN, campaign_id=opened)
     async with Wire(addresses[1], f"Bearer {key}") as operator, Wire(addresses[1], f"Bearer {own}") as confined:
         world = World([str(opened)], [str(number) for number in spare], ids[opened])
         both = World([str(opened), str(closed)], [str(closed)], {

@@ -198,7 +198,7 @@ async def test_a_peer_that_is_gone_is_unavailable_and_is_found_again_when_it_is_
 
 
 async def test_both_doors_tell_that_a_peer_is_gone(pair: Pair, database: Database, campaign: int) -> None:
-    key = await create_key(database, "test", Role.ADMIN)
+    key = await create_key(database.url, "test", Role.ADMIN)
     await pair.stop()
     async with Wire(f"127.0.0.1:{pair._ports[0]}", f"Bearer {key}") as wire:
         told = await wire.ask("ListContents", campaign=str(campaign))

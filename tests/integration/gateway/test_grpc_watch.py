@@ -55,7 +55,7 @@ class Place:
 @pytest_asyncio.fixture
 async def place(database_url: str, database: Database, campaign: int, tmp_path: Path) -> AsyncIterator[Place]:
     """A platform with nobody else on it."""
-    key = await create_key(database, "test", Role.ADMIN)
+    key = await create_key(database.url, "test", Role.ADMIN)
     async with on_grpc(database_url, tmp_path) as (platform, address), Wire(address, f"Bearer {key}") as wire:
         yield Place(platform, wire, campaign)
 

@@ -10,6 +10,7 @@ from ovasabi.database.connection import Database
 from ovasabi.kernel.call.context import Role
 from ovasabi.security import keys
 from tests.integration.gateway.conftest import Clients
+from tests.integration.kernel.fixtures import admin
 
 PROCESSES = ("one", "three")
 
@@ -86,20 +87,21 @@ async def test_an_expired_or_revoked_key_is_refused(
             return datetime.now(tz) + timedelta(hours=1)
 
     soon = datetime.now(UTC) + timedelta(minutes=30)
-    expiring = clients.with_header(f"Bearer {await keys.create_key(database, 'e', Role.READER, expires_at=soon)}")
+    expiring = clients.with_header(f"Bearer {await keys.create_key(database.url, 'e', Role.READER, expires_at=soon)}")
     assert (await expiring.get(f"{shop}/contents")).status_code == 200
     monkeypatch.setattr(keys, "datetime", Later)
     assert (await expiring.get(f"{shop}/contents")).status_code == 401
     monkeypatch.setattr(keys, "CACHED_SECONDS", 0.0)
-    key = await keys.create_key(database, "r", Role.READER)
+    key = await keys.create_key(database.url, "r", Role.READER)
     revoked = clients.with_header(f"Bearer {key}")
     assert (await revoked.get(f"{shop}/contents")).status_code == 200
-    await keys.revoke_key(database, key.split("_")[1])
+    await keys.revoke_key(database.url, key.split("_")[1])
     assert (await revoked.get(f"{shop}/contents")).status_code == 401
 
 
 async def test_the_database_keeps_no_key(database: Database) -> None:
-    key = await keys.create_key(database, "kept", Role.READER)
-    rows = await database.read("SELECT * FROM api_key")
+    key = await keys.create_key(database.url, "kept", Role.READER)
+    async with admin(database.url) as connection:
+        rows = await connection.fetch("SELECT * FROM api_key")
     assert all(key.split("_", 2)[2] not in str(dict(row)) for row in rows)
-    assert all(not hasattr(listed, "digest") for listed in await keys.list_keys(database))
+    assert all(not hasattr(listed, "digest") for listed in await keys.list_keys(database.url))

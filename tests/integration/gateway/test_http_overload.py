@@ -29,7 +29,7 @@ async def narrow(
     """A client of a server with little room to wait in."""
     small = partial(Limits, statements=1, rows=ROWS, waiting_rows=WAITING)
     monkeypatch.setattr(repository, "Limits", small)
-    key = await create_key(database, "test", Role.ADMIN)
+    key = await create_key(database.url, "test", Role.ADMIN)
     async with (
         serving(database_url, tmp_path) as (address, _),
         httpx.AsyncClient(base_url=address, headers={"authorization": f"Bearer {key}"}, timeout=30) as client,

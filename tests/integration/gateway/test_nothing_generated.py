@@ -35,7 +35,7 @@ async def doors(addresses: tuple[str, str]) -> AsyncIterator[tuple[Door, Door]]:
 async def test_a_thousand_requests_generate_nothing(
     doors: tuple[Door, Door], database: Database, campaign: int
 ) -> None:
-    key = f"Bearer {await create_key(database, 'test', Role.ADMIN)}"
+    key = f"Bearer {await create_key(database.url, 'test', Role.ADMIN)}"
     with generated() as found:
         for number in range(REQUESTS // 10):
             for door in doors:

@@ -57,9 +57,9 @@ async def both(
     over_http, over_grpc = OverHttp(addresses[0]), OverGrpc(contract(), addresses[1])
     other = await new_campaign(registry)
     keys = {
-        "admin": f"Bearer {await create_key(database, 'test', Role.ADMIN)}",
-        "reader": f"Bearer {await create_key(database, 'test', Role.READER)}",
-        "stranger": f"Bearer {await create_key(database, 'test', Role.ADMIN, campaign_id=other)}",
+        "admin": f"Bearer {await create_key(database.url, 'test', Role.ADMIN)}",
+        "reader": f"Bearer {await create_key(database.url, 'test', Role.READER)}",
+        "stranger": f"Bearer {await create_key(database.url, 'test', Role.ADMIN, campaign_id=other)}",
         "forged": "Bearer ovk_aaaaaaaaaaaa_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     }
     yield Both(over_http, over_grpc, Maker(registry, campaign), keys)

@@ -44,18 +44,18 @@ def end_of(request: pytest.FixtureRequest, addresses: tuple[str, str], clients: 
 
 
 async def test_a_revoked_key_ends_its_watch(database: Database, end_of: End) -> None:
-    revoked, other = [await create_key(database, "w", Role.READER) for _ in range(2)]
+    revoked, other = [await create_key(database.url, "w", Role.READER) for _ in range(2)]
     watching, going_on = asyncio.create_task(end_of(revoked, 0.2)), asyncio.create_task(end_of(other, 0.2))
     await asyncio.sleep(1)
     assert not watching.done()
-    await revoke_key(database, revoked.split("_")[1])
+    await revoke_key(database.url, revoked.split("_")[1])
     assert "unauthenticated" in await asyncio.wait_for(watching, 10)
     assert not going_on.done()
     going_on.cancel()
 
 
 async def test_an_expired_key_ends_its_watch(database: Database, end_of: End) -> None:
-    key = await create_key(database, "w", Role.READER, expires_at=datetime.now(UTC) + timedelta(seconds=2))
+    key = await create_key(database.url, "w", Role.READER, expires_at=datetime.now(UTC) + timedelta(seconds=2))
     assert "unauthenticated" in await asyncio.wait_for(end_of(key, 0.2), 10)
 
 
@@ -64,10 +64,10 @@ async def test_a_revoked_key_ends_a_watch_that_has_no_silence_for_a_heartbeat(
     database: Database, operator: httpx.AsyncClient, shop: str, end_of: End, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission, "RECHECK_SECONDS", 0.5)
-    key = await create_key(database, "w", Role.READER)
+    key = await create_key(database.url, "w", Role.READER)
     watching = asyncio.create_task(end_of(key, 300))
     await asyncio.sleep(1)
-    await revoke_key(database, key.split("_")[1])
+    await revoke_key(database.url, key.split("_")[1])
     async with asyncio.timeout(20):
         while not watching.done():
             await operator.post(f"{shop}/contents", json={"title": "steady"})

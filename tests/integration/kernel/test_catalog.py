@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from ovasabi.database.connection import Database
 from ovasabi.database.roles import APP_ROLE, OWNER_ROLE, SEARCH_ROLE
-from ovasabi.lifecycle import partitions
+from ovasabi.lifecycle import migrations, partitions
 from tests.integration.kernel.fixtures import admin, make_campaign
 
 WITHOUT_POLICY = {"api_key"}
@@ -97,7 +97,8 @@ async def test_the_application_may_change_rows_only_where_it_must(database_url: 
     }
     for name, may in granted.items():
         if name.startswith("service_event"):
-            assert may == ({"SELECT", "INSERT"} if name == "service_event" else set())
+            assert may == ({"SELECT"} if name == "service_event" else set())  # and it inserts some columns
+    assert granted["api_key"] == set()
 
 
 async def test_of_a_registry_row_the_application_may_change_four_columns(database_url: str) -> None:
@@ -158,26 +159,51 @@ async def test_the_check_constraints_of_a_partition_keep_their_names(database_ur
     assert await rows(database_url, query) == []
 
 
-async def test_functions_that_run_as_another_are_pinned_and_not_for_everybody(database_url: str) -> None:
+OWNERS = {
+    "create_month": "tables are the owner's",
+    "create_dedicated": "tables are the owner's",
+    "due_operations": "it looks for work in all campaigns",
+    "key_revoked": "keys are the owner's",
+    "known_key": "keys are the owner's",
+    "log_arrived": "it changes the default of a column of the log",
+    "merge_pending_list": "indexes are the owner's",
+    "next_id": "only the owner may set the sequence",
+}
+"""Functions that run with the owner's rights, and why; all others have those of the search role, which only reads."""
+
+
+async def test_functions_that_run_as_another_are_pinned_and_only_the_application_may_call_them(
+    database_url: str,
+) -> None:
     query = """
-      SELECT p.oid::regprocedure::text AS name, proconfig, pg_get_userbyid(proowner) AS owner,
-             EXISTS (SELECT 1 FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0) AS public
-      FROM pg_proc p WHERE prosecdef AND pronamespace = 'public'::regnamespace"""
+      SELECT p.proname AS name, proconfig, pg_get_userbyid(proowner) AS owner,
+             ARRAY(SELECT DISTINCT coalesce(r.rolname, 'PUBLIC')
+                   FROM aclexplode(coalesce(proacl, acldefault('f', proowner)))
+                   LEFT JOIN pg_roles AS r ON r.oid = grantee WHERE grantee <> proowner)::text[] AS callers
+      FROM pg_proc p WHERE prosecdef AND pronamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')"""
     found = await rows(database_url, query)
-    assert len(found) >= 6
+    assert {function["name"] for function in found} > OWNERS.keys()
     for function in found:
-        assert "search_path=public, pg_temp" in function["proconfig"], function["name"]
-        assert not function["public"], function["name"]
-        # What changes tables, maintains indexes or moves a sequence, and what looks for work across campaigns.
-        name = function["name"].partition("(")[0]
-        owned = ("create_month", "create_dedicated", "due_operations", "merge_pending_list", "log_arrived", "next_id")
-        owners = name in owned
-        assert function["owner"] == (OWNER_ROLE if owners else SEARCH_ROLE), function["name"]
+        path = [each for each in function["proconfig"] if each.startswith("search_path=")]
+        assert path == ["search_path=public, pg_temp"], function["name"]
+        assert function["callers"] == [APP_ROLE], function["name"]
+        assert function["owner"] == (OWNER_ROLE if function["name"] in OWNERS else SEARCH_ROLE), function["name"]
 
 
-async def test_only_the_owner_may_make_anything_in_the_schema(database_url: str) -> None:
-    query = "SELECT has_schema_privilege('ovasabi_app', 'public', 'CREATE') AS may"
-    assert not (await rows(database_url, query))[0]["may"]
+async def test_only_the_owner_may_create_anything(empty_url: str) -> None:
+    await migrations.upgrade(empty_url)  # a copy of a database has the default privileges again
+    query = """
+      SELECT r || ' ' || p FROM unnest($1::text[]) AS r, unnest(ARRAY['CREATE', 'TEMPORARY']) AS p
+      WHERE has_database_privilege(r, current_database(), p)
+         OR (p = 'CREATE' AND EXISTS (SELECT FROM pg_namespace AS n WHERE has_schema_privilege(r, n.oid, p)))"""
+    assert await rows(empty_url, query, [APP_ROLE, SEARCH_ROLE]) == []
+    assert len(await rows(empty_url, query, [OWNER_ROLE])) == 2
+
+
+async def test_the_application_gives_no_event_a_position_of_its_own(database_url: str) -> None:
+    query = """SELECT attname FROM pg_attribute WHERE attrelid = 'service_event'::regclass AND attnum > 0
+               AND NOT has_column_privilege('ovasabi_app', attrelid, attnum, 'INSERT')"""
+    assert [row["attname"] for row in await rows(database_url, query)] == ["xid"]
 
 
 async def test_every_table_of_ours_belongs_to_the_owner(database_url: str, dedicated: int) -> None:

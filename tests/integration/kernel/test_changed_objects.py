@@ -49,8 +49,8 @@ CHANGES = {
     "GRANT DELETE ON service_quotes_main TO ovasabi_app": [
         "grants on table service_quotes_main: ovasabi_app has DELETE (sql/policies/entities.sql)"
     ],
-    "REVOKE UPDATE (revoked_at) ON api_key FROM ovasabi_app": [
-        "grants on table api_key: ovasabi_app lacks UPDATE (revoked_at) (sql/policies/api_key.sql)"
+    "GRANT UPDATE (revoked_at) ON api_key TO ovasabi_app": [
+        "grants on table api_key: ovasabi_app has UPDATE (revoked_at) (sql/policies/api_key.sql)"
     ],
     "REVOKE USAGE ON SEQUENCE id_sequence FROM ovasabi_app": [
         "grants on sequence id_sequence: ovasabi_app lacks USAGE (sql/policies/schema.sql)"
@@ -102,8 +102,8 @@ CHANGES = {
     "GRANT INSERT ON service_user_master TO ovasabi_search": [
         "grants on table service_user_master: ovasabi_search has INSERT (sql/policies/entities.sql)"
     ],
-    "GRANT CREATE ON SCHEMA public TO PUBLIC, ovasabi_app": [
-        "grants on schema public: PUBLIC has CREATE, ovasabi_app has CREATE (sql/policies/schema.sql)"
+    "GRANT CREATE ON SCHEMA public TO PUBLIC, ovasabi_app, ovasabi_search": [
+        "grants on schema public: PUBLIC has CREATE, ovasabi_app has CREATE, ovasabi_search has CREATE"
     ],
     "ALTER ROLE ovasabi_app BYPASSRLS": ["role ovasabi_app has BYPASSRLS (sql/policies/schema.sql)"],
     "ALTER ROLE ovasabi_search CREATEROLE": ["role ovasabi_search has CREATEROLE (sql/policies/schema.sql)"],

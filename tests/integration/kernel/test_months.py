@@ -241,10 +241,10 @@ async def test_a_cut_off_session_leaves_no_half_made_leaf(own: Database, own_url
 
 
 async def test_many_that_make_the_same_months_at_once_all_succeed(own: Database, own_url: str) -> None:
-    steps = await partitions.plan(own, 0, date(2037, 1, 1))
+    steps = await partitions.plan(own, 0, date(2035, 1, 1))
     answers = await asyncio.gather(*(partitions.apply(own, steps) for _ in range(4)), return_exceptions=True)
     assert answers == [len(steps)] * 4
-    assert await partitions.plan(own, 0, date(2037, 1, 1)) == []
+    assert await partitions.plan(own, 0, date(2035, 1, 1)) == []
     assert await stray(own_url) == []
 
 

@@ -101,7 +101,7 @@ async def used(url: str) -> tuple[int, int, str]:
                 )
                 await work.add(database, operation.id, "nobody", None, "{}")
                 await work.step(database, operation.id, 1, None, "null", "null", ["piece"])
-        return pooled, dedicated, await create_key(database, "of old", Role.ADMIN)
+        return pooled, dedicated, await create_key(database.url, "of old", Role.ADMIN)
 
 
 async def used_before(url: str) -> tuple[int, int, str]:

@@ -116,7 +116,7 @@ class Installation(msgspec.Struct):
     async def key(self) -> str:
         """A new key; answers its prefix."""
         async with pools(self.home, readers=1, writers=1) as database:
-            return (await create_key(database, "test", Role.READER)).split("_")[1]
+            return (await create_key(database.url, "test", Role.READER)).split("_")[1]
 
     async def campaign(self) -> tuple[int, str]:
         """A new campaign on the other server; answers its number and slug."""

@@ -152,7 +152,7 @@ async def test_a_key_of_one_campaign_is_refused_on_the_other_server(place: Place
 
     number = (await ok(place.client.get(place.path(OTHER))))["campaign_id"]
     async with pools(place.home.url(), readers=1, writers=1) as home:
-        key = await create_key(home, "confined", Role.WRITER, campaign_id=number)
+        key = await create_key(home.url, "confined", Role.WRITER, campaign_id=number)
     headers = {"authorization": f"Bearer {key}"}
     await ok(place.client.get(f"{place.path(OTHER)}/contents", headers=headers))
     assert (await place.client.get(f"{place.path(HOME)}/contents", headers=headers)).status_code == 403

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncpg
 
-from ovasabi.database.roles import ensure_roles
+from ovasabi.database.roles import END_OWNING, LET_OWN, ensure_roles
 from ovasabi.lifecycle import log_epochs
 from ovasabi.lifecycle.backup import manifest as manifests
 from ovasabi.lifecycle.backup import tools
@@ -61,7 +61,11 @@ async def restore(
             await ensure_roles(url)
             async with _all_or_nothing(url):
                 progress(f"Restoring {manifest.rows:,} rows with pg_restore {version}.")
+                async with session(url) as connection:
+                    await connection.execute(LET_OWN)
                 await tools.run(program, url, arguments)
+                async with session(url) as connection:
+                    await connection.execute(END_OWNING)
                 progress("Checking that everything is there.")
                 await _verify(url, manifest)
                 await _begin_epoch(url, manifest)

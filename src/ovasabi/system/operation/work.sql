@@ -18,8 +18,7 @@ SELECT $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM scope WHERE scope.s IS NOT 
 -- scope: write
 UPDATE operation_work AS w SET attempts = w.attempts + 1
 WHERE (SELECT scope.s FROM scope) IS NOT NULL AND w.campaign_id = $2 AND w.operation_id = $3
-RETURNING w.*, EXISTS (SELECT 1 FROM api_key AS k WHERE w.actor LIKE 'key:%' AND k.prefix = substr(w.actor, 5)
-               AND k.revoked_at IS NOT NULL) AS revoked
+RETURNING w.*, key_revoked(w.actor) AS revoked
 
 -- name: step
 -- Stores progress: $4 created_at, $5 done, $6 total, $7 marker, $8 so far, $9 pieces of output. Returns whether the work was cancelled or its key
@@ -35,14 +34,12 @@ put_out AS (
   INSERT INTO operation_output (campaign_id, operation_id, number, data)
   SELECT $2, $3, updated.outputs - cardinality($9::text[]) + u.ordinal, u.data
   FROM updated, unnest($9::text[]) WITH ORDINALITY AS u (data, ordinal))
-SELECT w.cancelled_by, EXISTS (SELECT 1 FROM api_key AS k WHERE w.actor LIKE 'key:%' AND k.prefix = substr(w.actor, 5)
-               AND k.revoked_at IS NOT NULL) AS revoked FROM updated AS w
+SELECT w.cancelled_by, key_revoked(w.actor) AS revoked FROM updated AS w
 
 -- name: standing
 -- Whether the work was cancelled or its key revoked; no row if the operation has finished.
 -- scope: read
-SELECT w.cancelled_by, EXISTS (SELECT 1 FROM api_key AS k WHERE w.actor LIKE 'key:%' AND k.prefix = substr(w.actor, 5)
-               AND k.revoked_at IS NOT NULL) AS revoked FROM operation_work AS w
+SELECT w.cancelled_by, key_revoked(w.actor) AS revoked FROM operation_work AS w
 WHERE w.campaign_id = $2 AND w.operation_id = $3 AND scope.s IS NOT NULL
 
 -- name: cancel

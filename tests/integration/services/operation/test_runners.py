@@ -176,14 +176,14 @@ async def test_a_cancel_that_its_process_did_not_live_to_see_is_carried_out_by_t
 
 
 async def test_work_ends_when_the_key_that_asked_for_it_is_revoked(registry: ServiceRegistry, campaign: int) -> None:
-    key = await create_key(registry.database, "leaked", Role.WRITER, campaign_id=campaign)
+    key = await create_key(registry.database.url, "leaked", Role.WRITER, campaign_id=campaign)
     prefix = key.split("_")[1]
     with as_somebody(campaign, f"key:{prefix}"):
         waiting, running = await start_import(registry, lines(1)), await start_import(registry, lines(20_000))
         async with carrying_out(registry):
             await reached(registry, running.id, lambda operation: operation.done >= 200)
             third = await start_import(registry, lines(20_001))
-            await revoke_key(registry.database, prefix)
+            await revoke_key(registry.database.url, prefix)
             for operation in (running, third):
                 done = await finished(registry, operation.id)
                 assert done.error is not None

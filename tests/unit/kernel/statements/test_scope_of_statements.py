@@ -90,13 +90,9 @@ GUARDED = {
         "lifecycle/replication/lost.sql: lacks_key",
         "lifecycle/replication/lost.sql: revoke",
         "lifecycle/replication/lost.sql: revoked",
-        "security/keys.sql: find",
         "security/keys.sql: insert",
         "security/keys.sql: list",
         "security/keys.sql: revoke",
-        "system/operation/work.sql: standing",
-        "system/operation/work.sql: step",
-        "system/operation/work.sql: take",
     },
     "campaign_directory": {
         "lifecycle/report.sql: campaigns",
