@@ -11,9 +11,11 @@ import msgspec
 from ovasabi.database.deadlines import ending_at
 from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError, such_as
 from ovasabi.kernel.batching.concurrency import ALL
-from ovasabi.kernel.call.context import PLATFORM, Context, Principal, acting, current_campaign
+from ovasabi.kernel.call.context import PLATFORM, Context, Principal, acting, current_campaign, on_platform
 from ovasabi.kernel.call.errors import EntityNotFound
+from ovasabi.kernel.declare.ids import MAX_ID
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Watched
+from ovasabi.kernel.events.log import has_event
 from ovasabi.kernel.search.registry import EntityRegistry
 from ovasabi.kernel.service import Served, ServiceRegistry
 from ovasabi.runtime import Platform
@@ -46,6 +48,16 @@ class NotHere(OvasabiError):
     message = "The service {service} does not run in the process that received the call."
     hint = "OVASABI_PEERS of the calling process must match OVASABI_SERVICES of the process that is called."
     example = such_as(service="content")
+
+
+class CausationUnknown(OvasabiError):
+    """The event that a caller names as the cause of its call is not one of the campaign, or of the platform."""
+
+    kind = Kind.INVALID
+    code = "causation_unknown"
+    message = "The event log has no event {id} that could be the cause of this call."
+    hint = "Send the id of an event of the same campaign, as its event feed shows it, or no X-Causation-Id."
+    example = such_as(id=894287241216001, field="X-Causation-Id")
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -94,6 +106,8 @@ async def _admitted(
             if caller.timeout is not None and time.monotonic() - began >= caller.timeout:
                 raise DeadlineExceeded
             with acting(Context(principal, number, deadline, caller.correlation_id, caller.causation_id)) as context:
+                if caller.causation_id is not None:
+                    await _check_cause(platform, caller, context)
                 return await work(context)
         finally:
             calls.leave(number)
@@ -114,6 +128,24 @@ async def _scope(platform: Platform, caller: Caller, principal: Principal, metho
     if principal.campaign_id != PLATFORM:
         raise Forbidden(reason="it applies to the platform, but the key is limited to a campaign")
     return PLATFORM
+
+
+async def _check_cause(platform: Platform, caller: Caller, context: Context) -> None:
+    """Refuses an event of another campaign as the cause of a call, as if it did not exist.
+
+    A caller of the whole platform may also name an event of the platform. What another process passes on, it checked.
+    """
+    id = context.causation_id
+    if _scheme(caller.authorization) == peers.SCHEME or id is None:
+        return
+    if id <= MAX_ID:
+        if await has_event((await platform.shards.of(current_campaign())).database, id):
+            return
+        if context.principal.campaign_id == PLATFORM:
+            with on_platform("an event of the platform may be the cause of a call in a campaign"):
+                if await has_event(platform.database, id):
+                    return
+    raise CausationUnknown(id=id, field="X-Causation-Id")
 
 
 async def perform(platform: Platform, call: Call) -> Any:

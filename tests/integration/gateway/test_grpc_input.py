@@ -116,6 +116,13 @@ async def test_an_odd_authorization_is_nobodys(wire: Wire, campaign: str, author
     )
 
 
+@pytest.mark.parametrize("name", ["authorization", "x-causation-id"])
+async def test_metadata_that_must_be_one_is_refused_twice(wire: Wire, campaign: str, name: str) -> None:
+    twice = [(name, "Bearer ovk_x"), (name, "Bearer ovk_y")]
+    told = await wire.ask("ListContents", campaign=campaign, metadata=twice)
+    assert_refused(told, INVALID, name, "invalid_request")
+
+
 async def test_metadata_in_bytes_is_no_authorization(wire: Wire, campaign: str) -> None:
     given: Any = [("authorization-bin", wire.authorization.encode()), ("x-causation-id-bin", b"\xff\x00")]
     assert (await wire.ask("ListContents", campaign=campaign, metadata=given)).contents == []

@@ -37,11 +37,12 @@ async def test_the_feed_gives_each_event_once_and_in_order(operator: httpx.Async
 
 
 async def test_an_event_says_who_did_what_and_why(operator: httpx.AsyncClient, shop: str) -> None:
-    headers = {"x-correlation-id": "order-4711-x", "x-causation-id": "42"}
+    cause = (await operator.post(f"{shop}/contents", json={"title": "cause"})).json()["id"]
+    headers = {"x-correlation-id": "order-4711-x", "x-causation-id": str(cause)}
     made = (await operator.post(f"{shop}/contents", json={"title": "x"}, headers=headers)).json()
     (event,) = (await operator.get(f"{shop}/events", params={"entity_id": made["id"]})).json()["events"]
     assert event["actor"].startswith("key:")
-    assert (event["correlation_id"], event["causation_id"]) == ("order-4711-x", 42)
+    assert (event["correlation_id"], event["causation_id"]) == ("order-4711-x", cause)
     assert (event["campaign_id"], event["master_id"], event["version"]) == (made["campaign_id"], made["id"], 1)
     assert event["payload"]["title"] == "x"
     only = {"types": "content:publish:v1:success"}

@@ -7,6 +7,7 @@ __all__ = [
     "AlreadyExists",
     "AppendOnly",
     "BodyTooLarge",
+    "CausationUnknown",
     "ClocksDiffer",
     "Conflict",
     "Contended",
@@ -144,6 +145,12 @@ class BodyTooLarge(Invalid):
     """The body of the request exceeds the size limit."""
 
     code = "body_too_large"
+
+
+class CausationUnknown(Invalid):
+    """The event that a caller names as the cause of its call is not one of the campaign, or of the platform."""
+
+    code = "causation_unknown"
 
 
 class ClocksDiffer(Unavailable):

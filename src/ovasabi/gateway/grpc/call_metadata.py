@@ -4,6 +4,7 @@ from typing import Any
 
 from ovasabi.gateway.admission import Caller
 from ovasabi.gateway.wire.headers import CORRELATION, MAX_TIMEOUT, causation
+from ovasabi.gateway.wire.problems import BadRequest
 from ovasabi.kernel.call.context import new_correlation_id
 
 CORRELATION_KEY = "x-correlation-id"
@@ -19,6 +20,10 @@ def correlation_of(context: Any) -> str:
 def caller_of(context: Any, correlation_id: str) -> Caller:
     """Returns the caller; the client's deadline becomes the timeout."""
     metadata, remaining = _metadata(context), context.time_remaining()
+    names = [name for name, _ in context.invocation_metadata() or ()]
+    for name in ("authorization", CAUSATION_KEY):
+        if names.count(name) > 1:
+            raise BadRequest(field=name, problem=f"The metadata has {name} more than once.")
     return Caller(
         authorization=metadata.get("authorization", ""),
         correlation_id=correlation_id,

@@ -25,6 +25,8 @@ EVENT_TYPE = re.compile(rf"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*:v[0-9]+:({'|'.join(ST
 
 # The time of an event may precede that of an event with a smaller transaction id, by up to a transaction's duration.
 SKEW = timedelta(days=1)
+# By how much the time of an event and the one in its id may differ; they are the same since ids keep the clock.
+_APART = timedelta(seconds=1)
 
 _SQL = load(__file__)
 
@@ -73,6 +75,13 @@ async def read_events(
         raise problem
     # Without new events there is one row, with the end of the log alone.
     return [event_of(row) for row in rows if row["id"] is not None]
+
+
+async def has_event(database: Database, id: int) -> bool:
+    """Returns whether the log of the context's campaign has an event with this id."""
+    campaign, at = current_campaign(), id_time(id)
+    times = (at - _APART, at + _APART)
+    return bool(await read(database, _SQL["has"], scope_of(campaign), campaign, list(STREAMS), id, *times))
 
 
 async def follow(database: Database, *, after: str | None = None, batch: int = 500) -> AsyncIterator[list[Event]]:

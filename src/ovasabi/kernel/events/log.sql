@@ -16,3 +16,10 @@ LEFT JOIN LATERAL (
     AND ($7::text[] IS NULL OR e.event_type = ANY ($7)) AND ($8::bigint IS NULL OR e.master_id = $8)
     AND scope.s IS NOT NULL
   ORDER BY e.xid, e.id LIMIT $9) AS x ON true
+
+-- name: has
+-- Whether a campaign's log has an event. $1 scope, $2 campaign, $3 streams, $4 id, $5 and $6 between which times.
+-- scope: read
+SELECT e.id FROM service_event AS e
+WHERE e.stream = ANY ($3::varchar[]) AND e.campaign_id = $2 AND e.id = $4 AND e.occurred_at >= $5 AND e.occurred_at <= $6
+  AND scope.s IS NOT NULL
