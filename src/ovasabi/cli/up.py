@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -95,7 +96,9 @@ def _banner(settings: Settings, home: Home, campaign: str, operator_key: str | N
         lines.append(f"gRPC is listening on {grpc_address}, with reflection.")
     lines.append("")
     if operator_key is not None:
-        lines += [f"Operator key (shown only once, stored in {home.operator_key}):", f"  {operator_key}", ""]
+        # What a log collects must not admit its readers.
+        key = [f"  {operator_key}"] if sys.stdout.isatty() else []
+        lines += [f"The operator key is new, and stored in {home.operator_key}{':' if key else '.'}", *key, ""]
     lines += [
         "Try:",
         f"  {curl} '{base}/contents?page_size=3'",
