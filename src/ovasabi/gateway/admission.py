@@ -61,12 +61,16 @@ class CausationUnknown(OvasabiError):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """The caller of a call: its credentials, the ids to trace it by, and its timeout in seconds."""
+    """The caller of a call: its credentials, the ids to trace it by, and its timeout in seconds.
+
+    `may_be_peer` says that it came in over gRPC, by which alone other processes of the platform call.
+    """
 
     authorization: str
     correlation_id: str
     causation_id: int | None = None
     timeout: float | None = None
+    may_be_peer: bool = False
 
 
 async def serve(
@@ -95,7 +99,7 @@ async def _admitted(
     deadline: float | None,
     work: Callable[[Context], Awaitable[T]],
 ) -> T:
-    principal = await _principal(platform, caller.authorization)
+    principal = await _principal(platform, caller, method)
     calls = platform.calls
     calls.enter(ALL, principal.name)
     try:
@@ -179,7 +183,7 @@ async def _while_admitted(
         async for message in messages:
             if message.silent or now() > checked + RECHECK_SECONDS:
                 try:
-                    principal = await _principal(platform, caller.authorization)
+                    principal = await _principal(platform, caller, call.method)
                     await _scope(platform, caller, principal, call.method, call.campaign)
                     checked = now()
                 except OvasabiError as error:
@@ -207,14 +211,19 @@ def _scheme(authorization: str) -> str:
     return authorization.partition(" ")[0].lower()
 
 
-async def _principal(platform: Platform, authorization: str) -> Principal:
-    """Returns the principal of the API key, or the one that another process of the platform vouches for."""
-    credentials = authorization.partition(" ")[2]
-    match _scheme(authorization):
+async def _principal(platform: Platform, caller: Caller, method: Method) -> Principal:
+    """Returns the principal of the API key, or the one that another process of the platform vouches for.
+
+    That one's key must not have been revoked either.
+    """
+    credentials = caller.authorization.partition(" ")[2]
+    match _scheme(caller.authorization):
         case "bearer" if credentials:
             return await platform.keyring.principal(credentials.strip())
-        case peers.SCHEME:
-            return platform.peers.vouched(credentials)
+        case peers.SCHEME if caller.may_be_peer:
+            principal = platform.peers.vouched(credentials, method.subject.folder, method.id)
+            await platform.keyring.check_standing(principal.name)
+            return principal
     raise Unauthenticated
 
 

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections import OrderedDict
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -100,20 +101,29 @@ class Keyring:
         match = _FORM.fullmatch(key)
         if match is None:
             raise Unauthenticated
-        row = await self._row(match[1], _digest(match[2]))
+        prefix, digest = match[1], _digest(match[2])
+        row = await self._cached(prefix.encode() + digest, _SQL["find"], prefix, digest)
         if row is None or row["revoked_at"] is not None or _is_past(row["expires_at"]):
             raise Unauthenticated
         return Principal(name=f"key:{row['prefix']}", campaign_id=row["campaign_id"], role=Role(row["role"]))
 
-    async def _row(self, prefix: str, digest: bytes) -> Row | None:
+    async def check_standing(self, actor: str) -> None:
+        """Raises Unauthenticated if an actor is a key that was revoked; what another process says is no exception."""
+        if not actor.startswith("key:"):
+            return
+        row = await self._cached(actor.encode(), _SQL["standing"], actor)
+        if row is not None and row["revoked"]:
+            raise Unauthenticated
+
+    async def _cached(self, known: bytes, sql: str, *args: Any) -> Row | None:
+        """Returns the row of a statement, looked up again after a second; that there is none is not remembered."""
         now = time.monotonic()
-        known = prefix.encode() + digest
         cached = self._cache.get(known)
         if cached is not None and cached[0] > now:
             return cached[1]
         self._lookups.enter(ALL)
         try:
-            rows = await self._database.read(_SQL["find"], prefix, digest)
+            rows = await self._database.read(sql, *args)
         finally:
             self._lookups.leave(ALL)
         self._cache.pop(known, None)

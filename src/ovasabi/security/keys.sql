@@ -5,6 +5,11 @@
 -- scope: none
 SELECT prefix, campaign_id, role, expires_at, revoked_at FROM known_key($1, $2)
 
+-- name: standing
+-- Whether an actor is a key that was revoked. $1 actor.
+-- scope: none
+SELECT key_revoked($1) AS revoked
+
 -- name: insert
 -- Adds a key. $1 prefix, $2 digest, $3 name, $4 campaign, $5 role, $6 when it expires.
 -- scope: none

@@ -13,7 +13,7 @@ from ovasabi.security.keys import Unauthenticated
 from ovasabi.settings import Settings
 
 SCHEME = "peer"
-VALID_SECONDS = 60
+VALID_SECONDS = 10
 TOLERATED_SECONDS = 120
 """By how much the clocks of two processes may differ."""
 SHORTEST_SECRET = 32
@@ -52,19 +52,20 @@ class Peers:
         """Returns the gRPC target of a service: `host:port`, or `dns:///host:port` for all addresses of a name."""
         return (self._addresses.get(folder) or self._addresses["*"]).replace("{service}", folder)
 
-    def vouch(self, principal: Principal) -> str:
-        """Returns credentials that tell another process who the caller is: signed, and valid for a minute.
+    def vouch(self, principal: Principal, service: str, method: str) -> str:
+        """Returns credentials that tell another process who the caller is: signed, for one method, for ten seconds.
 
-        It has that minute beside what the clocks may differ by.
+        It has those beside what the clocks may differ by. `service` is the folder of the service that is called.
         """
         from joserfc import jwt  # loaded only if there are peers
 
         claims = {"sub": principal.name, "campaign": principal.campaign_id, "role": principal.role.value}
+        claims |= {"aud": service, "method": method}
         token = jwt.encode({"alg": _ALGORITHM}, claims | {"exp": int(self._clock()) + VALID_SECONDS}, self._key())
         return f"{SCHEME} {token}"
 
-    def vouched(self, token: str) -> Principal:
-        """Returns the caller that another process vouches for.
+    def vouched(self, token: str, service: str, method: str) -> Principal:
+        """Returns the caller that another process vouches for, for this method of this service.
 
         Raises Unauthenticated if the token is not valid, and ClocksDiffer if only its time is not.
         """
@@ -78,6 +79,8 @@ class Peers:
             signed_at = int(claims["exp"]) - VALID_SECONDS
             values = {"name": claims["sub"], "campaign_id": claims["campaign"], "role": claims["role"]}
             principal = msgspec.convert(values, Principal)
+            if (claims["aud"], claims["method"]) != (service, method):
+                raise Unauthenticated
         except (JoseError, ValueError, TypeError, OverflowError, KeyError, msgspec.ValidationError):
             raise Unauthenticated from None
         age = self._clock() - signed_at

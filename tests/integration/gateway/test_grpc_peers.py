@@ -18,14 +18,15 @@ from joserfc.jwk import OctKey
 from ovasabi.database.connection import Database
 from ovasabi.discovery import discover
 from ovasabi.errors import DeadlineExceeded, OvasabiError
+from ovasabi.gateway.admission import Caller, serve
 from ovasabi.gateway.grpc.remote import PeerUnavailable, Remote
 from ovasabi.kernel.call.context import Context, Principal, Role, acting
 from ovasabi.kernel.call.errors import EntityNotFound, InvalidValue, KeyTaken, VersionConflict
-from ovasabi.kernel.service import SearchRequest
+from ovasabi.kernel.service import SearchRequest, declared_methods
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.runtime import Platform
-from ovasabi.security.keys import create_key
+from ovasabi.security.keys import Unauthenticated, create_key, revoke_key
 from tests.conftest import eventually, new_campaign
 from tests.integration.gateway.grpc_fixtures import Refused, Wire, on_grpc, within
 
@@ -96,9 +97,10 @@ def caller(
     return Context(principal, campaign, deadline, correlation_id="followed-by-this", causation_id=17)
 
 
-def word(seconds: int = 60, secret: str = SECRET, **claims: Any) -> str:
+def word(seconds: int = 10, secret: str = SECRET, **claims: Any) -> str:
     """What a process says of who calls."""
-    told = {"sub": "key:x", "campaign": 0, "role": "admin", "exp": int(time.time()) + seconds, **claims}
+    told = {"sub": "key:x", "campaign": 0, "role": "admin", "exp": int(time.time()) + seconds}
+    told |= {"aud": "content", "method": "contents_list", **claims}
     return f"peer {jwt.encode({'alg': 'HS256'}, told, OctKey.import_key(secret))}"
 
 
@@ -151,7 +153,7 @@ async def test_the_callers_rights_and_name_go_with_the_call(pair: Pair, campaign
     assert refused.value.code == "forbidden"
     with acting(caller(campaign)):
         made = await pair.contents.create({"title": "x"})
-    async with Wire(f"127.0.0.1:{pair._ports[0]}", word()) as wire:
+    async with Wire(f"127.0.0.1:{pair._ports[0]}", word(aud="events", method="events_list")) as wire:
         page = await wire.ask("ListEvents", campaign=str(campaign))
     (event,) = (event for event in page.events if event.master_id == made.id)
     assert (event.actor, event.correlation_id, event.causation_id) == ("key:test", "followed-by-this", 17)
@@ -211,7 +213,7 @@ async def test_both_doors_tell_that_a_peer_is_gone(pair: Pair, database: Databas
     "authorization",
     [
         "peer", "peer ", "peer x.y.z", word(secret="t" * 40), word(role="owner"), word(campaign="0"),
-        word().replace("peer", "Bearer"), word()[:-4] + "AAAA",
+        word().replace("peer", "Bearer"), word()[:-4] + "AAAA", word(aud="quotes"), word(method="contents_get"),
     ],
 )  # fmt: skip
 async def test_a_word_that_no_peer_gave_is_refused(pair: Pair, campaign: int, authorization: str) -> None:
@@ -221,7 +223,7 @@ async def test_a_word_that_no_peer_gave_is_refused(pair: Pair, campaign: int, au
     assert (told.status, told.code) == (UNAUTHENTICATED, "unauthenticated")
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(3600, "3540 seconds in the future"), (-3600, "3660 seconds ago")])
+@pytest.mark.parametrize(("seconds", "said"), [(3600, "3590 seconds in the future"), (-3600, "3610 seconds ago")])
 async def test_a_peer_whose_clock_differs_is_told_by_how_much(
     pair: Pair, campaign: int, seconds: int, said: str
 ) -> None:
@@ -239,7 +241,7 @@ async def test_a_word_of_a_peer_is_taken_for_the_services_that_run_here_and_no_o
     async with Wire(pair.address, word()) as wire:
         assert (await wire.ask("ListContents", campaign=str(campaign))).contents == []
         for scheme in ("peer", "PEER", "Peer"):
-            wire.authorization = word().replace("peer", scheme)
+            wire.authorization = word(aud="quotes", method="quotes_list").replace("peer", scheme)
             told = await wire.ask("ListQuotes", campaign=str(campaign))
             assert (told.status, told.code) == (grpc.StatusCode.UNAVAILABLE, "not_here")
 
@@ -250,3 +252,32 @@ async def test_nobody_is_vouched_for_where_no_secret_is_set(addresses: tuple[str
         assert (told.status, told.code) == (UNAUTHENTICATED, "unauthenticated")
         wire.authorization = word(secret="n" * 32)
         assert (await wire.ask("ListContents", campaign=str(campaign))).code == "unauthenticated"
+
+
+async def test_a_word_is_taken_over_grpc_alone(pair: Pair, campaign: int) -> None:
+    (method,) = (each for each in declared_methods() if each.id == "contents_list")
+
+    async def called(caller: Caller) -> str:
+        return await serve(pair.asked, caller, method, str(campaign), named)
+
+    async def named(context: Context) -> str:
+        return context.principal.name
+
+    assert await called(Caller(word(), "correlation", may_be_peer=True)) == "key:x"
+    with pytest.raises(Unauthenticated):
+        await called(Caller(word(), "correlation"))  # as HTTP makes it
+
+
+async def test_a_word_for_a_key_ends_within_a_second_of_its_revocation(
+    pair: Pair, database: Database, campaign: int
+) -> None:
+    prefix = (await create_key(database.url, "test", Role.ADMIN)).split("_")[1]
+    async with Wire(pair.address, word(sub=f"key:{prefix}")) as wire:
+        assert (await wire.ask("ListContents", campaign=str(campaign))).contents == []
+        await revoke_key(database.url, prefix)
+
+        async def refused() -> bool:
+            told = await wire.ask("ListContents", campaign=str(campaign))
+            return isinstance(told, Refused) and told.code == "unauthenticated"
+
+        await eventually(refused)

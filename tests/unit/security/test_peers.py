@@ -16,7 +16,8 @@ from ovasabi.settings import Settings
 FOLDERS = ("content", "product", "user")
 SECRET = "s" * 40
 WHO = Principal(name="key:test", campaign_id=7, role=Role.WRITER)
-CLAIMS = {"sub": "key:test", "campaign": 7, "role": "writer"}
+CALLED = ("content", "content_get")
+CLAIMS = {"sub": "key:test", "campaign": 7, "role": "writer", "aud": CALLED[0], "method": CALLED[1]}
 
 
 def peers(**settings: Any) -> Peers:
@@ -35,7 +36,7 @@ def test_without_settings_everything_runs_here_and_nobody_is_vouched_for() -> No
     assert alone.local == frozenset(FOLDERS)
     for word in ("", "x.y.z", token(CLAIMS | {"exp": int(time.time()) + 60})):
         with pytest.raises(Unauthenticated):
-            alone.vouched(word)
+            alone.vouched(word, *CALLED)
 
 
 def test_a_service_is_where_it_is_named_and_else_where_all_others_are() -> None:
@@ -79,8 +80,8 @@ def test_wrong_settings_are_refused_by_name(settings: dict[str, Any], field: str
 
 def test_a_principal_is_the_same_after_it_was_vouched_for() -> None:
     one, other = (peers(peer_secret=SECRET) for _ in range(2))
-    scheme, _, word = one.vouch(WHO).partition(" ")
-    assert (scheme, other.vouched(word)) == ("peer", WHO)
+    scheme, _, word = one.vouch(WHO, *CALLED).partition(" ")
+    assert (scheme, other.vouched(word, *CALLED)) == ("peer", WHO)
 
 
 NOW = 1_800_000_000.0
@@ -94,8 +95,8 @@ def at(seconds: float) -> Peers:
 @pytest.mark.parametrize("ahead", [-TOLERATED_SECONDS, -60, 0, 60, TOLERATED_SECONDS])
 @pytest.mark.parametrize("travelled", [0, 1, VALID_SECONDS])
 def test_two_minutes_between_the_clocks_of_two_processes_make_no_difference(ahead: float, travelled: float) -> None:
-    word = at(0).vouch(WHO).partition(" ")[2]
-    assert at(ahead + travelled).vouched(word) == WHO
+    word = at(0).vouch(WHO, *CALLED).partition(" ")[2]
+    assert at(ahead + travelled).vouched(word, *CALLED) == WHO
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_two_minutes_between_the_clocks_of_two_processes_make_no_difference(ahea
 )
 def test_clocks_that_differ_by_more_are_named_with_their_difference(ahead: float, said: str) -> None:
     with pytest.raises(ClocksDiffer) as caught:
-        at(ahead).vouched(at(0).vouch(WHO).partition(" ")[2])
+        at(ahead).vouched(at(0).vouch(WHO, *CALLED).partition(" ")[2], *CALLED)
     assert said in str(caught.value)
     assert "120 seconds" in str(caught.value.hint)
 
@@ -127,6 +128,10 @@ def test_clocks_that_differ_by_more_are_named_with_their_difference(ahead: float
         token(CLAIMS | {"exp": int(time.time()) + 60, "campaign": "7"}),
         token(CLAIMS | {"exp": int(time.time()) + 60, "campaign": None}),
         token(CLAIMS | {"exp": int(time.time()) + 60, "sub": 1}),
+        token(CLAIMS | {"exp": int(time.time()) + 60, "aud": "product"}),
+        token(CLAIMS | {"exp": int(time.time()) + 60, "aud": ["content", "product"]}),
+        token(CLAIMS | {"exp": int(time.time()) + 60, "method": "content_list"}),
+        token({name: CLAIMS[name] for name in ("sub", "campaign", "role", "aud")} | {"exp": int(time.time()) + 60}),
         # The algorithm "none", without a signature.
         "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4IiwiY2FtcGFpZ24iOjAsInJvbGUiOiJhZG1pbiIsImV4cCI6OTk5OTk5OTk5OX0.",
         "é.ü.\x00",
@@ -134,13 +139,13 @@ def test_clocks_that_differ_by_more_are_named_with_their_difference(ahead: float
 )
 def test_a_word_that_no_peer_gave_is_nobodys(word: str) -> None:
     with pytest.raises(Unauthenticated):
-        peers(peer_secret=SECRET).vouched(word)
+        peers(peer_secret=SECRET).vouched(word, *CALLED)
 
 
 def test_a_changed_word_is_nobodys() -> None:
     known = peers(peer_secret=SECRET)
-    head, claims, signature = known.vouch(WHO).partition(" ")[2].split(".")
-    other = known.vouch(Principal(name="key:test", campaign_id=0, role=Role.ADMIN)).partition(" ")[2].split(".")
+    head, claims, signature = known.vouch(WHO, *CALLED).partition(" ")[2].split(".")
+    other = known.vouch(Principal("key:test", 0, Role.ADMIN), *CALLED).partition(" ")[2].split(".")
     for word in (f"{head}.{other[1]}.{signature}", f"{head}.{claims}.{other[2]}", f"{head}.{claims}."):
         with pytest.raises(Unauthenticated):
-            known.vouched(word)
+            known.vouched(word, *CALLED)

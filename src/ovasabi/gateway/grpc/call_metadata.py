@@ -30,6 +30,7 @@ def caller_of(context: Any, correlation_id: str) -> Caller:
         causation_id=causation(metadata.get(CAUSATION_KEY), CAUSATION_KEY),
         # A call without its own deadline has the platform's default timeout.
         timeout=None if remaining is None or remaining >= MAX_TIMEOUT else remaining,
+        may_be_peer=True,
     )
 
 

@@ -87,14 +87,14 @@ class Remote:
         rpc = self._rpcs[call.method.name]
         body = self._body(rpc, call)
         try:
-            response = await self._rpc_calls[rpc.method.name](body, metadata=self._metadata(), timeout=self._limit())
+            response = await self._rpc_calls[rpc.method.name](body, metadata=self._metadata(rpc), timeout=self._limit())
         except grpc.aio.AioRpcError as error:
             raise self._error(error) from None
         return rpc.value(rpc.response_class.FromString(response))
 
     async def _stream(self, call: Call) -> AsyncGenerator[Watched, None]:
         rpc = self._rpcs[call.method.name]
-        stream = self._rpc_calls[rpc.method.name](self._body(rpc, call), metadata=self._metadata())
+        stream = self._rpc_calls[rpc.method.name](self._body(rpc, call), metadata=self._metadata(rpc))
         messages = self._messages(rpc, stream)
         try:
             async with asyncio.timeout(self._limit()):
@@ -191,9 +191,10 @@ class Remote:
         left = remaining()
         return self._seconds if left is None else left
 
-    def _metadata(self) -> Metadata:
+    def _metadata(self, rpc: Rpc) -> Metadata:
         context = current()
-        metadata: Metadata = [("authorization", self._peers.vouch(context.principal))]
+        word = self._peers.vouch(context.principal, self._folder, rpc.method.id)
+        metadata: Metadata = [("authorization", word)]
         if context.correlation_id is not None:
             metadata.append((CORRELATION_KEY, context.correlation_id))
         if context.causation_id is not None:
