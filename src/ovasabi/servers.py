@@ -13,6 +13,7 @@ from ovasabi.errors import OvasabiError
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.service.shards import HOME, Shards
 from ovasabi.lifecycle import log_epochs, log_holders, partitions
+from ovasabi.security.secret_key_file import secret_keys
 from ovasabi.settings import Settings
 from ovasabi.system.campaign import directory
 from ovasabi.system.operation.running import carrying_out
@@ -51,6 +52,7 @@ def pools(number: int, url: str, settings: Settings) -> Database:
         connected=log_epochs.noticing(url, warning(number, settings)),
         name=name_of(number, settings),
         months_ahead=settings.months_ahead,
+        secret_keys=secret_keys(settings),
     )
 
 

@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     services: str = ""
     peers: str = ""
     peer_secret: SecretStr | None = None
+    # Under which requests are sealed and digested in the database; after a change, the earlier ones follow the new.
+    secret_key: SecretStr | None = None
     # The API key that `ovasabi call` uses instead of the operator key.
     key: SecretStr | None = None
     request_timeout_seconds: float = Field(default=30, ge=0.1, le=600)

@@ -63,7 +63,7 @@ async def open_database(settings: Settings, *, start: bool = False, pool: int = 
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     async with resource(settings, start=start) as url:
         await runtime.check(url, settings)
-        database = await _pools(url, pool).open()
+        database = await _pools(url, pool, settings).open()
         try:
             yield database
         except Exception as error:
@@ -89,19 +89,26 @@ async def database_of(
         return
     if (url := settings.shard_urls.get(shard)) is None:
         raise ShardUnknown(shard=shard)
-    database = await _pools(url, pool).open()
+    database = await _pools(url, pool, settings).open()
     try:
         yield database
     finally:
         await database.close()
 
 
-def _pools(url: str, size: int) -> "Database":
+def _pools(url: str, size: int, settings: Settings) -> "Database":
     from ovasabi.database.connection import Database
     from ovasabi.lifecycle import log_epochs
+    from ovasabi.security.secret_key_file import secret_keys
 
-    connected = log_epochs.noticing(url, say)
-    return Database(url, readers=size, writers=size, timeout_seconds=STATEMENT_SECONDS, connected=connected)
+    return Database(
+        url,
+        readers=size,
+        writers=size,
+        timeout_seconds=STATEMENT_SECONDS,
+        connected=log_epochs.noticing(url, say),
+        secret_keys=secret_keys(settings),
+    )
 
 
 async def campaign_number(registry: "ServiceRegistry", slug_or_number: str) -> int:

@@ -16,6 +16,7 @@ from ovasabi.database.pending_lists import MERGE, PendingLists
 from ovasabi.database.pools import Connected, Pool
 from ovasabi.database.present import Present
 from ovasabi.database.retry import STATEMENT, Policy, retry
+from ovasabi.database.secret_keys import SecretKeys
 from ovasabi.database.sql import SET_SCOPE
 from ovasabi.errors import DatabaseUnavailable
 
@@ -45,11 +46,14 @@ class Database:
         connected: Connected | None = None,
         name: str = "the database",
         months_ahead: int = 2,
+        secret_keys: SecretKeys | None = None,
     ) -> None:
         self.url = url
         self.months_ahead = months_ahead
         self.faults = Faults(name)
         self.timeout = timeout_seconds
+        self.secret_keys = secret_keys
+        """Without them, which no command does, nothing is sealed."""
         self._connected = connected
         self._sizes = (readers, writers)
         self._pools: dict[Pool, asyncpg.Pool] = {}

@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from ovasabi.database.connection import Database
+from ovasabi.database.secret_keys import SecretKeys
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.call.context import CLIENT_KEY, Context, Principal, Role, acting, system_context
 from ovasabi.kernel.call.errors import KeyReused
 from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.declare.entity import type_of
-from ovasabi.kernel.store.row_codec import Codec, encoded
+from ovasabi.kernel.store.row_codec import KEYED, UNKEYED, Codec, encoded
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.services.content.entity import Content
 from tests.integration.kernel.fixtures import admin, contents, kinds, together, within
@@ -130,6 +131,20 @@ def test_a_digest_of_a_version_that_is_not_known_is_not_taken_for_another_reques
     values = {field.name: field.initial() for field in type_of(Content).stored} | {"metadata": {}, "title": "a"}
     assert Codec(Content).repeats(values, bytes([9]) + bytes(32))
     assert not Codec(Content).repeats(values, bytes([2]) + bytes(32))
+
+
+def test_a_digest_under_a_key_is_compared_under_that_key_alone() -> None:
+    values = {field.name: field.initial() for field in type_of(Content).stored} | {"metadata": {}, "title": "a"}
+    old, new = SecretKeys(["o" * 40]), SecretKeys(["n" * 40, "o" * 40])
+    stored = Codec(Content, old).digest(values, KEYED)
+    assert stored != Codec(Content, new).digest(values, KEYED)
+    for keys in (old, new):
+        assert Codec(Content, keys).repeats(values, stored)
+        assert not Codec(Content, keys).repeats(values | {"title": "b"}, stored)
+        assert Codec(Content, keys).repeats(values, Codec(Content).digest(values, UNKEYED))
+        assert not Codec(Content, keys).repeats(values | {"title": "b"}, Codec(Content).digest(values, UNKEYED))
+    for unable in (Codec(Content), Codec(Content, SecretKeys(["n" * 40]))):
+        assert unable.repeats(values | {"title": "b"}, stored), "the client's key has to do"
 
 
 async def test_a_refused_create_leaves_the_key_to_its_caller(database: Database, campaign: int) -> None:

@@ -47,7 +47,7 @@ class Repository(Generic[E]):
         self.cls = cls
         self.of = type_of(cls)
         self.sql = Statements(self.of)
-        self.codec = Codec(cls)
+        self.codec = Codec(cls, database.secret_keys)
         self.single_flight = SingleFlight()
         self._writer = Writer(database, self.sql)
         limits = limits or Limits(patience_seconds=database.timeout)

@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from ovasabi.database.connection import Row
+from ovasabi.database.secret_keys import SecretKeys
 from ovasabi.kernel.call.context import current
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.unfit import refusal_of
@@ -25,8 +26,8 @@ from ovasabi.kernel.store.rows import Change, ChangedRow, NewRow
 from ovasabi.kernel.store.sizes import Sizes
 
 E = TypeVar("E", bound=Entity)
-DIGEST_VERSION = 2
-"""How digests are made. It is their first byte; in version 1 they had none."""
+UNKEYED, KEYED = 2, 3
+"""How digests are made: without or with a secret key. It is their first byte; in version 1 they had none."""
 _SHA256 = 32
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -34,8 +35,9 @@ _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 class Codec(Generic[E]):
     """Converts drafts and changes of one entity type to rows, and rows to entities."""
 
-    def __init__(self, cls: type[E]) -> None:
+    def __init__(self, cls: type[E], secret_keys: SecretKeys | None = None) -> None:
         self.cls = cls
+        self._secret_keys = secret_keys
         self.of = type_of(cls)
         self.sizes = Sizes(self.of)
 
@@ -56,7 +58,7 @@ class Codec(Generic[E]):
             campaign,
             encoded(await self._sealed(values)),
             key,
-            self.digest(values, DIGEST_VERSION) if key else None,
+            self.digest(values, UNKEYED if self._secret_keys is None else KEYED) if key else None,
             self.of.event_type(verb),
             context.principal.name,
             context.correlation_id,
@@ -172,22 +174,33 @@ class Codec(Generic[E]):
         It covers the values that differ from their defaults, so that a field that a later version adds does not change
         it. In version 1 it covered all values.
         """
+        content = self._digested(values, version)
+        if version == KEYED:
+            assert self._secret_keys is not None  # without them, nothing is asked for
+            return bytes([version]) + self._secret_keys.digest(content)
+        digest = hashlib.sha256(content).digest()
+        return digest if version == 1 else bytes([version]) + digest
+
+    def _digested(self, values: Mapping[str, Any], version: int) -> bytes:
         secret = {name for name, _, _ in self._sealers}
         public = {name: value for name, value in values.items() if name not in secret}
         if version >= 2:
             initial = dict(self._initial) | {"metadata": dict}
             public = {name: value for name, value in public.items() if value != initial[name]()}
         # Sorted, so that the digest does not depend on the order in which a client or a protocol sends the fields.
-        digest = hashlib.sha256(f"{self.of.name}\0{encoded(public, order='sorted')}".encode()).digest()
-        return digest if version == 1 else bytes([version]) + digest
+        return f"{self.of.name}\0{encoded(public, order='sorted')}".encode()
 
     def repeats(self, values: Mapping[str, Any], stored: bytes) -> bool:
-        """Returns whether completed values may be those of a stored digest that another version of the program made.
+        """Returns whether completed values may be those of a stored digest that was made in another way, or with
+        another secret key.
 
-        How a later version makes digests is not known; the key then has to do.
+        How a later version makes digests is not known, nor is a secret key that was removed; the client's key then has
+        to do.
         """
         version = 1 if len(stored) == _SHA256 else stored[0]
-        return version > DIGEST_VERSION or (version < DIGEST_VERSION and self.digest(values, version) == stored)
+        if version == KEYED and self._secret_keys is not None:
+            return self._secret_keys.may_match(stored[1:], self._digested(values, version))
+        return version >= KEYED or self.digest(values, version) == stored
 
 
 def encoded(values: Mapping[str, Any], *, order: Literal["sorted"] | None = None) -> str:

@@ -33,6 +33,9 @@ class LineDecoder:
         self._typed = msgspec.json.Decoder(of.draft)
         self._raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
         self._secrets = [field.name for field in of.stored if field.has(Secret)]
+        if key_field in self._secrets:
+            problem = f"{key_field} is secret and cannot identify a line, because what identifies one is stored."
+            raise NotImportable(problem=problem, hint="Choose another field, or none.")
         self._ordinals = _Ordinals()
         self._header: list[list[str]] | None = None
 

@@ -161,7 +161,8 @@ class Runner:
     async def _guarded(self, operation: Operation, taken: Work, progress: "AttemptProgress", lease: Lease) -> Any:
         """Runs the method and returns its result, renewing the lease meanwhile; if the lease is lost, stops at once."""
         method = self._method(operation.kind)
-        working = asyncio.ensure_future(carry_out(self._registry, method, taken.target, taken.request, progress))
+        request = await work.request_of(self._registry.database, taken)
+        working = asyncio.ensure_future(carry_out(self._registry, method, taken.target, request, progress))
         renewing = asyncio.ensure_future(self._renew(lease, progress))
         try:
             await asyncio.wait((working, renewing), return_when=asyncio.FIRST_COMPLETED)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -76,17 +77,14 @@ class Operations(EntityService[Operation]):
         operations.
         """
         request = "null" if call.request is None else msgspec.json.encode(call.request).decode()
-        digest, digest_before = _digest(call.target, _given(call.request)), _digest(call.target, request)
+        digest, *before = self._digests(call, request)
 
         async def write() -> Operation:
             async with locked(self.database, f"operation start {call.key or digest}"):
                 known = call.key is not None and await request_of(self.database, call.key) is not None
                 if not known and await work.waiting(self.database) >= UNFINISHED_AT_MOST:
                     raise TooMany(most=UNFINISHED_AT_MOST)
-                try:
-                    operation = await self._accepted(call, digest)
-                except KeyReused:  # perhaps the same request, from before its digest was made like this
-                    operation = await self._accepted(call, digest_before)
+                operation = await self._accepted(call, digest, before)
                 if not known:
                     await work.add(self.database, operation.id, call.method.subject.label, call.target, request)
                 return operation
@@ -95,8 +93,20 @@ class Operations(EntityService[Operation]):
         self.wake_up.set()
         return operation
 
-    async def _accepted(self, call: Call, digest: str) -> Operation:
-        return await self.repository.create({"kind": call.method.id, "request_digest": digest}, key=call.key)
+    def _digests(self, call: Call, request: str) -> list[str]:
+        """Returns the digest of a request, and those that it had under earlier secret keys and in earlier versions."""
+        given, whole = (f"{call.target}\0{text}".encode() for text in (_given(call.request), request))
+        unkeyed = [hashlib.sha256(each).hexdigest() for each in (given, whole)]
+        keys = self.database.secret_keys
+        return unkeyed if keys is None else [*(each.hex()[:64] for each in keys.digests(given)), *unkeyed]
+
+    async def _accepted(self, call: Call, digest: str, before: Sequence[str]) -> Operation:
+        try:
+            return await self.repository.create({"kind": call.method.id, "request_digest": digest}, key=call.key)
+        except KeyReused:  # perhaps the same request, from before its digest was made like this
+            if not before:
+                raise
+            return await self._accepted(call, before[0], before[1:])
 
     @move(from_=[QUEUED], to=RUNNING, internal=True)
     async def start(self, operation: Operation) -> Values:
@@ -178,7 +188,3 @@ def _given(request: Any) -> str:
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:
     return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
-
-
-def _digest(target: str | None, request: str) -> str:
-    return hashlib.sha256(f"{target}\0{request}".encode()).hexdigest()

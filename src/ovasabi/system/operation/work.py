@@ -1,5 +1,6 @@
 """The rows of unfinished work: the request, its progress and its output, each in the operation's own campaign."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -55,10 +56,12 @@ async def waiting(database: Database) -> int:
 
 
 async def add(database: Database, id: int, service: str, target: str | None, request: str) -> None:
-    """Stores the request, its service, and the context's principal as the actor."""
+    """Stores the request, sealed, its service, and the context's principal as the actor."""
     context = current()
     actor = (context.principal.name, context.principal.campaign_id, context.principal.role.value)
     cause = (context.correlation_id, context.causation_id)
+    if (keys := database.secret_keys) is not None:  # it may hold passwords
+        request = await asyncio.to_thread(keys.seal, request)
     await write(database, _SQL["add"], *_row_key(id), service, target, request, *actor, *cause)
 
 
@@ -66,6 +69,12 @@ async def take(database: Database, id: int) -> Work | None:
     """Takes the work of an operation for another attempt; returns None if the operation has finished."""
     rows = await write(database, _SQL["take"], *_row_key(id))
     return msgspec.convert(dict(rows[0]), Work) if rows else None
+
+
+async def request_of(database: Database, taken: Work) -> str:
+    """Returns the request of work that was taken; raises SecretKeyUnknown if it was sealed under another key."""
+    keys = database.secret_keys
+    return taken.request if keys is None else await asyncio.to_thread(keys.opened, taken.request)
 
 
 async def step(
