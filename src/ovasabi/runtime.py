@@ -23,7 +23,7 @@ from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.service.shards import HOME, Shards
 from ovasabi.kernel.store.listing import ListRequest
 from ovasabi.kernel.store.rows import NewEntity
-from ovasabi.lifecycle import log_epochs, partitions, replication, server_number, sql_objects
+from ovasabi.lifecycle import log_epochs, partitions, replication, server_number, serving_login, sql_objects
 from ovasabi.lifecycle.report import changed, next_step, report_of, write_migration
 from ovasabi.lifecycle.revisions import history
 from ovasabi.security.keys import Keyring, Unauthenticated, create_key
@@ -93,6 +93,8 @@ Finding = Callable[[Peers], AbstractAsyncContextManager[Elsewhere]]
 async def running(url: str, settings: Settings, elsewhere: Finding | None = None) -> AsyncIterator[Platform]:
     """Runs the platform, with its background work, on prepared databases for the duration of the block."""
     peers = peers_of(settings, discover())
+    for number, each in urls_of(url, settings).items():
+        await serving_login.check(each, settings, number, log.warning)
     async with (
         opened(url, settings) as databases,
         nullcontext() if elsewhere is None else elsewhere(peers) as find,
@@ -116,6 +118,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
         _require_tables(state)
         await server_number.settle(each, settings.number_of(number), of_home=number == HOME)
         await log_epochs.settle(each, progress)
+        await serving_login.settle(each, settings, number, progress)
     await replication.connect(urls_of(url, settings), HOME, progress)
     async with opened(url, settings) as databases:
         home = databases[HOME]
@@ -125,7 +128,7 @@ async def prepare(url: str, settings: Settings, progress: Callable[[str], None] 
         with acting(system_context("start", PLATFORM)):
             file = settings.home / "operator.key"
             campaign = await _sample(home, progress, first=not file.exists())
-            key = await _operator_key(home, file)
+            key = await _operator_key(home, file, url)
         return Prepared(key, campaign)
 
 
@@ -201,6 +204,7 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
         report["next_step"] = next_step(report)
         python, postgresql = python_platform.python_version(), report.pop("postgresql")
         report["versions"] = {"ovasabi": __version__, "python": python, "postgresql": postgresql}
+        report["serving_login"] = await _serving_login(url, settings)
         report["background"] = list(BACKGROUND)
         if settings.shard_urls:
             servers = await server_states.states_of(connection, settings.shard_urls)
@@ -208,6 +212,13 @@ async def status(url: str, settings: Settings) -> dict[str, Any]:
         return report
     finally:
         await connection.close()
+
+
+async def _serving_login(url: str, settings: Settings) -> str | None:
+    """Returns the login that serves, and what else it can do; None if the database refuses it."""
+    with suppress(asyncpg.PostgresError, OSError):
+        return str(await serving_login.powers_at(serving_login.serving_url(url, settings, HOME)))
+    return None
 
 
 @asynccontextmanager
@@ -230,12 +241,15 @@ async def _state(url: str) -> sql_objects.State:
         return await sql_objects.state_of(connection)
 
 
-async def _operator_key(database: Database, file: Path) -> str | None:
-    """Creates the operator key and its file unless the file holds a valid key; returns the key only if it is new."""
+async def _operator_key(database: Database, file: Path, url: str) -> str | None:
+    """Creates the operator key and its file unless the file holds a valid key; returns the key only if it is new.
+
+    `url` is that of a login that may create keys.
+    """
     with suppress(OSError, Unauthenticated):
         await Keyring(database).principal(file.read_text().strip())
         return None
-    key = await create_key(database.url, "operator", Role.ADMIN)
+    key = await create_key(url, "operator", Role.ADMIN)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.chmod(0o600)

@@ -13,6 +13,7 @@ from ovasabi.errors import OvasabiError
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.service.shards import HOME, Shards
 from ovasabi.lifecycle import log_epochs, log_holders, partitions
+from ovasabi.lifecycle.serving_login import serving_url
 from ovasabi.security.secret_key_file import secret_keys
 from ovasabi.settings import Settings
 from ovasabi.system.campaign import directory
@@ -59,7 +60,8 @@ def pools(number: int, url: str, settings: Settings) -> Database:
 @asynccontextmanager
 async def opened(url: str, settings: Settings) -> AsyncIterator[Databases]:
     """Opens the pools of all servers. If one other than home is unavailable, it is opened as soon as it is back."""
-    databases = {number: pools(number, each, settings) for number, each in urls_of(url, settings).items()}
+    urls = {number: serving_url(each, settings, number) for number, each in urls_of(url, settings).items()}
+    databases = {number: pools(number, each, settings) for number, each in urls.items()}
     opening = {n: asyncio.create_task(_open(n, each, settings)) for n, each in databases.items() if n != HOME}
     try:
         await databases[HOME].open()

@@ -113,7 +113,15 @@ async def _planned(url: str) -> str:
 async def _upgrade(settings: Settings, give_up_lost: bool) -> str:
     from ovasabi.gateway.contract.checks import discovered
     from ovasabi.kernel.service.shards import HOME
-    from ovasabi.lifecycle import log_epochs, migrations, partitions, replication, server_number, sql_objects
+    from ovasabi.lifecycle import (
+        log_epochs,
+        migrations,
+        partitions,
+        replication,
+        server_number,
+        serving_login,
+        sql_objects,
+    )
     from ovasabi.servers import opened, urls_of
     from ovasabi.system.campaign import directory
 
@@ -125,6 +133,7 @@ async def _upgrade(settings: Settings, give_up_lost: bool) -> str:
             await migrations.upgrade(url, progress=say)
             await server_number.settle(url, settings.number_of(number), of_home=number == HOME)
             await log_epochs.settle(url, say)
+            await serving_login.settle(url, settings, number, say)
         await replication.connect(urls_of(home, settings), HOME, say)
         async with opened(home, settings) as databases:
             for number, database in databases.items():

@@ -37,6 +37,7 @@ DATABASE_FIELDS = (
     "feed_held_by",
     "server_number",
     "ids_ahead_seconds",
+    "serving_login",
     "background",
 )
 

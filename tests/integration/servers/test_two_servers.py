@@ -13,6 +13,7 @@ from ovasabi.kernel.call.transaction import atomically
 from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.kernel.service.shards import HOME
 from ovasabi.kernel.store.repository import Repository
+from ovasabi.lifecycle.serving_login import serving_url
 from ovasabi.services.content.entity import Content
 from ovasabi.system.campaign import directory
 from tests.integration.gateway.conftest import serving
@@ -146,6 +147,13 @@ async def test_concurrent_calls_share_statements_only_with_calls_of_their_server
         assert await place.value(shard, "SELECT count(*) FROM master WHERE name = $1", title) == 30
 
 
+async def test_what_serves_logs_in_to_each_server_as_one_that_only_serves(place: Place) -> None:
+    logins = "SELECT string_agg(DISTINCT usename, ',') FROM pg_stat_activity WHERE application_name = 'ovasabi'"
+    found = [await place.value(number, logins) for number in EACH]
+    assert [each.rpartition("_")[0] for each in found] == ["ovasabi_serving"] * 2, found
+    assert found[0] != found[1]
+
+
 async def test_a_key_of_one_campaign_is_refused_on_the_other_server(place: Place) -> None:
     from ovasabi.kernel.call.context import Role
     from ovasabi.security.keys import create_key
@@ -174,7 +182,9 @@ async def test_a_campaign_that_its_server_has_lost_is_told_from_one_that_never_w
     await place.value(HOME, entered, await place.value(HOME, "SELECT nextval('campaign_number')::int"), slug, OTHER)
     path = f"/v1/campaigns/{slug}"
     assert (await place.client.get(path)).status_code == 404, "the directory is not settled yet"
-    async with pools(place.home.url()) as home, pools(place.other.url()) as other:
+    # A process remembers entries by the address of its pools: these are as those of the process that serves.
+    served = serving_url(place.home.url(), place.settings, HOME)
+    async with pools(served) as home, pools(place.other.url()) as other:
         await directory.reconcile(home, other, OTHER)
         for call in (place.client.get(path), place.client.post(f"{path}/contents", json={"title": "into the void"})):
             refused = await call
