@@ -2,8 +2,12 @@
 -- key is told only to who has its digest, which is made from the secret in it.
 CREATE OR REPLACE FUNCTION known_key(p_prefix text, p_digest bytea)
 RETURNS TABLE (prefix text, campaign_id int, role text, expires_at timestamptz, revoked_at timestamptz)
-LANGUAGE sql STABLE ROWS 1 SECURITY DEFINER SET search_path = public, pg_temp
-AS $$ SELECT k.prefix::text, k.campaign_id, k.role::text, k.expires_at, k.revoked_at FROM api_key AS k WHERE k.prefix = p_prefix AND k.digest = p_digest $$;
+LANGUAGE plpgsql STABLE ROWS 1 SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY SELECT k.prefix::text, k.campaign_id, k.role::text, k.expires_at, k.revoked_at FROM api_key AS k
+               WHERE k.prefix = p_prefix AND k.digest = p_digest;
+END $$;
 COMMENT ON FUNCTION known_key(text, bytea) IS 'What is known of an API key, told to who has its digest.';
 
 REVOKE EXECUTE ON FUNCTION known_key(text, bytea) FROM PUBLIC;

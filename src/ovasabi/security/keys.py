@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ovasabi.database.connection import Database, Row
+from ovasabi.database.pools import Pool
 from ovasabi.database.roles import as_owner
 from ovasabi.database.sql import load
 from ovasabi.errors import Kind, OvasabiError
@@ -123,7 +124,7 @@ class Keyring:
             return cached[1]
         self._lookups.enter(ALL)
         try:
-            rows = await self._database.read(sql, *args)
+            rows = await self._database.read(sql, *args, pool=Pool.READ_PLANNED)
         finally:
             self._lookups.leave(ALL)
         self._cache.pop(known, None)
