@@ -46,8 +46,11 @@ async def serving(services: str, environment: dict[str, str]) -> AsyncIterator[a
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 60)
-    assert line.startswith(b"OVASABI is listening"), line + await process.stdout.read()
+    lines: list[bytes] = []
+    async with asyncio.timeout(60):
+        while not (lines and lines[-1].startswith(b"OVASABI is listening")):  # it may warn before
+            lines.append(await process.stdout.readline())
+            assert lines[-1], b"".join(lines)
     reading = asyncio.create_task(process.stdout.read())
     try:
         yield process
