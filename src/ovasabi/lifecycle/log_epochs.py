@@ -18,6 +18,7 @@ _SQL = load(__file__)
 LOCK_SECONDS = 10.0
 """How long to wait for those who use the log, or begin an epoch; meanwhile all other calls wait behind."""
 CLOSE_SECONDS = 2.0
+"""How long a server has to end a session: a running process looks regularly, and has to be able to stop."""
 
 _NOT_MIGRATED = (
     asyncpg.UndefinedFunctionError,
@@ -76,9 +77,7 @@ async def _connected(url: str, role: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         with suppress(TimeoutError, OSError, asyncpg.PostgresError):
-            await connection.close(
-                timeout=CLOSE_SECONDS
-            )  # a running process looks regularly, and has to be able to stop
+            await connection.close(timeout=CLOSE_SECONDS)
 
 
 def noticing(url: str, report: Callable[[str], None]) -> Connected:

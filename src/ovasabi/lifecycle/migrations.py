@@ -278,7 +278,7 @@ async def _online(url: str, run: Callable[[Config], None]) -> None:
                 await connection.run_sync(with_connection)
             finally:
                 await connection.rollback()
-                await _execute(connection, f"RESET ROLE; {END_OWNING}")
+                await _execute(connection, "RESET ROLE", END_OWNING)
     except sql_objects.ObjectFailed as error:
         raise MigrationFailed(problem=str(error)) from error
     except sa.exc.DBAPIError as error:
@@ -288,8 +288,8 @@ async def _online(url: str, run: Callable[[Config], None]) -> None:
         await engine.dispose()
 
 
-async def _execute(connection: AsyncConnection, sql: str) -> None:
-    for statement in sql.split("; "):
+async def _execute(connection: AsyncConnection, *statements: str) -> None:
+    for statement in statements:
         await connection.exec_driver_sql(statement)
     await connection.commit()
 

@@ -107,10 +107,11 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
             if key is not None and (entity := await self.repository.created_before(values, key)) is not None:
                 return entity
             raise
+        creating = self._repository_of(draft).create(draft.values, key=draft.key, number=draft.number)
         if "created" not in self.hooks:
-            return await self._repository_of(draft).create(draft.values, key=draft.key, number=draft.number)
+            return await creating
         try:
-            entity = await self._repository_of(draft).create(draft.values, key=draft.key, number=draft.number)
+            entity = await creating
         except OvasabiError as error:
             await self.created([draft], [error])
             raise

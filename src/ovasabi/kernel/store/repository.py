@@ -73,14 +73,13 @@ class Repository(Generic[E]):
 
     async def created_before(self, values: Mapping[str, Any], key: str) -> E | None:
         """Returns the entity as the same request with a client key created it, if there has been one."""
-        if self.of.scope is Scope.ROOT or (request := await request_of(self.database, key)) is None:
+        if self.of.scope is Scope.ROOT:  # the key of a campaign is one of its own, which only the directory knows
             return None
         try:
             row, complete = await self.codec.new_row(values, key, current_campaign(), "create")
         except OvasabiError:
             return None
-        same = row.digest == request["digest"] or self.codec.repeats(complete, request["digest"])
-        return await self._created_first(row) if same else None
+        return await self._repeated(row, complete)
 
     async def create_many(self, drafts: Sequence[NewEntity], *, verb: str = "create") -> list[E | OvasabiError]:
         """Creates entities in one statement; returns them in order, with an error instead of each that was refused."""
@@ -286,7 +285,7 @@ class Repository(Generic[E]):
         return self.codec.created(result["id"], result["uuid"], row.campaign, values)
 
     async def _repeated(self, row: NewRow, values: dict[str, Any]) -> E | None:
-        """Returns the entity of a repeated request that an earlier version received, and made another digest of."""
+        """Returns the entity of a repeated request, also if an earlier version received it, and made another digest."""
         with in_campaign(row.campaign):
             request = await request_of(self.database, str(row.key))
         if request is None or not self.codec.repeats(values, request["digest"]):
