@@ -52,6 +52,7 @@ def test_stopping_tells_those_who_watch_where_to_resume(program: Program) -> Non
 
 
 def test_what_cannot_work_is_refused_in_a_sentence(program: Program) -> None:
+    program.environment["OVASABI_DATABASE_WAIT_SECONDS"] = "0"
     for name, value, word in (
         ("OVASABI_PROT", "1", "OVASABI_PORT"),
         ("OVASABI_PORT", "many", "OVASABI_PORT"),
@@ -70,3 +71,4 @@ def test_what_cannot_work_is_refused_in_a_sentence(program: Program) -> None:
     assert program.run("fly").returncode == 2
     assert "error" in program.run("serve").stderr
     assert "error" in program.run("psql").stderr
+    del program.environment["OVASABI_DATABASE_WAIT_SECONDS"]

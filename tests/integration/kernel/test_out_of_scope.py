@@ -47,7 +47,8 @@ def refused_out_of_scope() -> Iterator[None]:
 
 
 _COLUMNS = """SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
-              WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"""
+              WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+                AND has_column_privilege('ovasabi_app', attrelid, attnum, 'INSERT')"""
 
 
 @pytest.mark.parametrize("scope", ["", "{}", "another campaign"])
