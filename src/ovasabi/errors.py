@@ -40,6 +40,18 @@ REPORT = "Report it with the correlation id; the details are in the server log."
 """The hint of an internal error whose cause is logged."""
 
 
+LONGEST_TEXT, LONGEST_FIELD = 2_000, 300
+"""How many characters the sentence and the hint of an error have at most, and the name of its field."""
+
+
+def shortened(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Returns a text without its middle if it is too long: what callers send may be part of what an error says."""
+    if len(text) <= longest:
+        return text
+    end = longest // 4
+    return f"{text[: longest - end - 1]}…{text[-end:]}"
+
+
 class OvasabiError(Exception):
     """An unexpected internal error.
 
@@ -56,12 +68,12 @@ class OvasabiError(Exception):
 
     def __init__(self, *, field: str | None = None, hint: str | None = None, **values: Any) -> None:
         self.values = values
-        self.field = field
+        self.field = field and shortened(field, LONGEST_FIELD)
+        if hint is None and self.hint is not None:
+            hint = self.hint.format(**values)
         if hint is not None:
-            self.hint = hint
-        elif self.hint is not None:
-            self.hint = self.hint.format(**values)
-        super().__init__(self.message.format(**values))
+            self.hint = shortened(hint)
+        super().__init__(shortened(self.message.format(**values)))
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -1,6 +1,5 @@
 """All settings in one frozen object, read once at the entry point from the environment, `.env` and secret files."""
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, Validati
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ovasabi.errors import SettingsError
+from ovasabi.suggestions import nearest
 
 PREFIX = "OVASABI_"
 SECRETS_DIR = "OVASABI_SECRETS_DIR"
@@ -193,8 +193,8 @@ def _refuse_unknown(names: Any, where: str) -> None:
         upper = name.upper()
         if not upper.startswith(PREFIX) or upper.startswith(FOREIGN) or upper in known:
             continue
-        near = difflib.get_close_matches(upper.removeprefix(PREFIX), endings, n=1)
-        hint = f"Did you mean {PREFIX}{near[0]}?" if near else f"Available settings: {', '.join(sorted(known))}."
+        near = nearest(upper.removeprefix(PREFIX), endings)
+        hint = f"Did you mean {PREFIX}{near}?" if near else f"Available settings: {', '.join(sorted(known))}."
         raise SettingsError(problem=f"{name}, found in {where}, is not a setting.", field=name, hint=hint)
 
 

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 import ovasabi
-from ovasabi.errors import Kind, OvasabiError
+from ovasabi.errors import Kind, OvasabiError, StartError
 from ovasabi.kernel.call.errors import from_postgres
 
 for _module in pkgutil.walk_packages(ovasabi.__path__, "ovasabi."):
@@ -68,6 +68,18 @@ def test_an_error_that_is_retold_keeps_its_words_as_they_were() -> None:
     assert isinstance(error, KeyTaken)
     assert (str(error), error.field, error.hint) == ("{type} is taken", "slug", None)
     assert (error.code, error.kind, error.values) == ("already_exists", Kind.EXISTS, {"type": "content"})
+
+
+def test_what_an_error_quotes_is_bounded_and_its_ends_are_kept() -> None:
+    long = f"Unknown field {'a' * 1_000_000}."
+    error = StartError(problem=long, field="b" * 1_000_000, hint=long)
+    for text in (str(error), error.hint):
+        assert text is not None
+        assert text.startswith("Unknown field a")
+        assert text.endswith("a.")
+        assert len(text) == 2_000
+    assert error.field is not None
+    assert len(error.field) == 300
 
 
 def test_no_two_errors_share_a_code() -> None:

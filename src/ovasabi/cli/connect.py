@@ -3,7 +3,6 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +11,7 @@ from ovasabi.cli.database_errors import INSUFFICIENT_PRIVILEGE, sqlstate_of
 from ovasabi.cli.home import Home
 from ovasabi.errors import Kind, OvasabiError, StartError, such_as
 from ovasabi.settings import Settings
+from ovasabi.suggestions import nearest
 
 if TYPE_CHECKING:
     from ovasabi.database.connection import Database
@@ -125,9 +125,9 @@ async def campaign_number(registry: "ServiceRegistry", slug_or_number: str) -> i
     with acting(system_context("cli")), on_platform("to suggest the campaign that was meant"):
         page = await registry.named("campaign").list(ListRequest(page_size=1000))
     slugs = sorted(str(campaign.slug) for campaign in page.items)
-    near = get_close_matches(slug_or_number, slugs, 1, cutoff=0.5)
+    near = nearest(slug_or_number, slugs, 0.5)
     available = f"Available campaigns: {', '.join(slugs[:20])}." if slugs else "There are no campaigns yet."
-    raise NoSuchCampaign(name=slug_or_number, hint=f"Did you mean {near[0]}?" if near else available)
+    raise NoSuchCampaign(name=slug_or_number, hint=f"Did you mean {near}?" if near else available)
 
 
 def exists(home: Home) -> bool:

@@ -77,11 +77,13 @@ async def serve(
     platform: Platform,
     caller: Caller,
     method: Method,
-    campaign: str | None,
+    campaign: Callable[[], str | None],
     work: Callable[[Context], Awaitable[T]],
 ) -> T:
-    """Runs the work of a call in its context, if the call is admitted; `campaign` None means the platform.
+    """Runs the work of a call in its context, if the call is admitted.
 
+    `campaign` returns the campaign that the call names, None for the platform; it is called once the caller is known,
+    so that nothing is decoded for a stranger.
     The caller's deadline limits all of it, including the look-up of its key; once it has passed, no work begins.
     """
     began = time.monotonic()
@@ -94,7 +96,7 @@ async def _admitted(
     platform: Platform,
     caller: Caller,
     method: Method,
-    campaign: str | None,
+    campaign: Callable[[], str | None],
     began: float,
     deadline: float | None,
     work: Callable[[Context], Awaitable[T]],
@@ -103,7 +105,7 @@ async def _admitted(
     calls = platform.calls
     calls.enter(ALL, principal.name)
     try:
-        number = await _scope(platform, caller, principal, method, campaign)
+        number = await _scope(platform, caller, principal, method, campaign())
         calls.enter(number)
         try:
             # The event loop's clock, which ends waits, is too coarse for this.

@@ -15,7 +15,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
-from difflib import get_close_matches
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -30,6 +29,7 @@ from ovasabi.database.sql import load
 from ovasabi.errors import DeclarationError, Kind, OvasabiError, such_as
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.lifecycle import catalog
+from ovasabi.suggestions import nearest
 
 DROPPED = "dropped"
 """The object that drops what was removed from the source tree."""
@@ -138,8 +138,8 @@ def objects(root: Path | None = None) -> Sequence[SqlObject]:
     requires = {name: _requires(text) for name, text in texts.items()}
     for name, needed in requires.items():
         if missing := sorted(set(needed) - texts.keys()):
-            near = get_close_matches(missing[0], texts, 1)
-            hint = f"Did you mean {near[0]}?" if near else "If its file was renamed, rename it in this line, too."
+            near = nearest(missing[0], texts)
+            hint = f"Did you mean {near}?" if near else "If its file was renamed, rename it in this line, too."
             raise DeclarationError(f"sql/{name}.sql requires {', '.join(missing)}, which does not exist.", hint=hint)
     try:
         order = [name for name in TopologicalSorter(requires).static_order() if name != DROPPED]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from functools import cache, partial
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
@@ -29,12 +30,12 @@ def answering(rpc: Rpc, platform: Platform) -> Handler:
 
     async def answer(body: bytes, context: Any) -> Any:
         async def work(caller: Caller) -> bytes:
-            message = _read(rpc, body)
+            message = cache(partial(_read, rpc, body))
 
             async def performed(_: Context) -> Any:
-                return await perform(platform, rpc.call(message))
+                return await perform(platform, rpc.call(message()))
 
-            value = await serve(platform, caller, rpc.method, rpc.campaign(message), performed)
+            value = await serve(platform, caller, rpc.method, lambda: rpc.campaign(message()), performed)
             response: bytes = rpc.response(value).SerializeToString()
             return response
 
@@ -48,12 +49,12 @@ def streaming(rpc: Rpc, platform: Platform) -> Handler:
 
     async def stream(body: bytes, context: Any) -> None:
         async def work(caller: Caller) -> None:
-            message = _read(rpc, body)
+            message = cache(partial(_read, rpc, body))
 
             async def started(scope: Context) -> tuple[Context, AsyncGenerator[Watched, None]]:
-                return scope, await watch(platform, caller, rpc.call(message))
+                return scope, await watch(platform, caller, rpc.call(message()))
 
-            scope, watched = await serve(platform, caller, rpc.method, rpc.campaign(message), started)
+            scope, watched = await serve(platform, caller, rpc.method, lambda: rpc.campaign(message()), started)
             with acting(scope):
                 async with aclosing(watched) as messages:
                     # Tells the client that the call was accepted, possibly long before the first message.

@@ -29,7 +29,7 @@ async def respond(router: Router, platform: Platform, request: HttpRequest) -> H
                 return Stream(await watch(platform, caller, call), context, _info(request))
             return _response(call, request, await perform(platform, call))
 
-        return await serve(platform, caller, method, route.parameters.get("campaign"), work)
+        return await serve(platform, caller, method, lambda: route.parameters.get("campaign"), work)
     except Exception as error:
         return failure(_info(request), error)
 

@@ -11,6 +11,7 @@ from ovasabi.gateway.http.messages import HttpRequest
 from ovasabi.gateway.wire.headers import CORRELATION, ETAG, MAX_TIMEOUT, TIMEOUT, causation, idempotency_key
 from ovasabi.gateway.wire.problems import BadRequest, unreadable
 from ovasabi.kernel.call.context import new_correlation_id
+from ovasabi.kernel.call.json_values import TOO_MANY, has_too_many_values
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind
 
 _ETAG, _TIMEOUT = re.compile(ETAG), re.compile(TIMEOUT)
@@ -68,6 +69,8 @@ async def _request(method: Method, request: HttpRequest) -> Any:
 def _decode_body(body: bytes, method: Method) -> Any:
     """Decodes the body as the method's request type; errors name the field."""
     kind, of = method.request, method.subject.of
+    if has_too_many_values(body):
+        raise BadRequest(problem=f"The body {TOO_MANY}.", hint="Send less at a time.")
     try:
         decoded = msgspec.json.decode(body or b"{}", type=kind)
         if of is not None and of.written is not None and kind in (of.draft, of.patch):

@@ -1,6 +1,5 @@
 """Errors over HTTP: problem details (RFC 9457) with the code, the field and a hint."""
 
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
@@ -13,6 +12,7 @@ from ovasabi.kernel.call.unfit import fault_of
 from ovasabi.kernel.declare.checks.annotations import hints_of, parts_of
 from ovasabi.kernel.declare.entity import declared
 from ovasabi.kernel.declare.state_machine import why_not_set
+from ovasabi.suggestions import nearest
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -86,8 +86,8 @@ def _unknown(name: str, kind: Any) -> tuple[str, str | None]:
         if kind in (of.draft, of.patch) and (why := why_not_set(of, name, changing=kind is of.patch)) is not None:
             return why
     known = getattr(kind, "__struct_fields__", ())
-    near = get_close_matches(name, known, 1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Available fields: {', '.join(known)}." if known else None
+    near = nearest(name, known)
+    hint = f"Did you mean {near!r}?" if near else f"Available fields: {', '.join(known)}." if known else None
     return f"Unknown field {name!r}.", hint
 
 

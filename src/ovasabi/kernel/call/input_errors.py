@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from ovasabi.errors import shortened
+
 _KINDS = {
     "str": "a string",
     "int": "an integer",
@@ -51,7 +53,8 @@ class InputError(msgspec.Struct, frozen=True):
 
 def explained(error: Exception, *, of_text: bool = False) -> InputError:
     """Returns what an error of msgspec says. `of_text`: of input that consists of strings, such as that of a query."""
-    text = re.sub(", got `str`", "", str(error)) if of_text else str(error)
+    text = shortened(str(error))
+    text = text.replace(", got `str`", "") if of_text else text
     at = _PATH.search(text)
     path, text = (at[2], text[: at.start()]) if at is not None else ("", text)
     if (field := _FIELD.fullmatch(text)) is not None:

@@ -7,9 +7,11 @@ from typing import Any
 from ovasabi.kernel.call.errors import InvalidValue
 
 _UNFIT = re.compile("[\0\ud800-\udfff]")
-# Every escape is matched, so that none begins within another: pairs and other escapes first, then halves of a pair.
-_ESCAPE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+_HEX = rb"[0-9a-fA-F]{2}"
+_HIGH, _LOW = rb"\\u[dD][89abAB]" + _HEX, rb"\\u[dD][c-fC-F]" + _HEX
+# What both begin with comes first, so that the search leaps from one escape to the next.
+_LONE = re.compile(
+    rb"\\u[dD](?:[89abAB]" + _HEX + rb"(?!" + _LOW + rb")|(?<!" + _HIGH + rb"\\u[dD])[c-fC-F]" + _HEX + rb")"
 )
 
 
@@ -34,9 +36,9 @@ def fault_of(json: bytes) -> str | None:
         json.decode()
     except UnicodeDecodeError as error:
         return f"not valid UTF-8: its byte {error.start + 1} is {json[error.start]:#04x}"
-    for match in _ESCAPE.finditer(json):
-        if match[1] is not None:
-            return f"not valid JSON: {match[1].decode()} at its byte {match.start() + 1} is a lone surrogate"
+    # Without escaped backslashes, each one that is left begins an escape.
+    if (match := _LONE.search(json.replace(b"\\\\", b"__"))) is not None:
+        return f"not valid JSON: {match[0].decode()} at its byte {match.start() + 1} is a lone surrogate"
     return None
 
 

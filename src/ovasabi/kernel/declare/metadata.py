@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.declare.entity import EntityType, declared
 from ovasabi.kernel.declare.names import METADATA_ROOTS
+from ovasabi.suggestions import nearest
 
 MAX_BYTES = 65_536
 MAX_DEPTH = 20
@@ -24,8 +24,8 @@ def check_metadata(metadata: dict[str, Any], service: str) -> None:
     """Refuses unknown root keys, invalid namespaces, namespaces of other services, and values too large or too deep."""
     for root in metadata:
         if root not in METADATA_ROOTS:
-            near = get_close_matches(root, METADATA_ROOTS, 1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Use service_specific.{service} instead."
+            near = nearest(root, METADATA_ROOTS)
+            hint = f"Did you mean {near!r}?" if near else f"Use service_specific.{service} instead."
             raise InvalidValue(field=f"metadata.{root}", problem=f"{root!r} is not a root key of metadata.", hint=hint)
     namespaces = metadata.get("service_specific")
     if namespaces is not None and not isinstance(namespaces, dict):

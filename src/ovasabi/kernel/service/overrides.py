@@ -3,7 +3,6 @@
 import inspect
 import keyword
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from ovasabi.errors import DeclarationError
@@ -17,6 +16,7 @@ from ovasabi.kernel.declare.names import (
     check_not_reserved,
     check_snake,
 )
+from ovasabi.suggestions import nearest
 
 SETTINGS = {"offers": frozenset[MethodKind], "manages": Role, "resource": Resource}
 """The class attributes that an entity service can set, with their types."""
@@ -78,9 +78,9 @@ def _is_special(name: str) -> bool:
 
 def _check_helper(what: str, name: str, rules: frozenset[str]) -> None:
     """Refuses a function that is probably a rule with a wrong name."""
-    if not name.startswith("_") and (near := get_close_matches(name, rules, 1, _SIMILARITY)):
+    if not name.startswith("_") and (near := nearest(name, rules, _SIMILARITY)):
         problem = f"{what} is not a rule, so nothing would call it."
-        raise DeclarationError(problem, hint=f"Did you mean {near[0]}? If not, begin its name with an underscore.")
+        raise DeclarationError(problem, hint=f"Did you mean {near}? If not, begin its name with an underscore.")
 
 
 def own_members(cls: type, base: type) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ovasabi.kernel.call.errors import KeyReused
 from ovasabi.kernel.declare.entity import Entity, EntityType, type_of
 from ovasabi.kernel.declare.fields import Secret
 from ovasabi.kernel.declare.methods import long
+from ovasabi.kernel.store.filters import MAX_LENGTH
 from ovasabi.kernel.store.listing import ListRequest, Page
 from ovasabi.kernel.transfer.batches import Batch, Format, read_batches
 from ovasabi.kernel.transfer.importer import EntityCreator, Importer, Tally
@@ -33,7 +34,7 @@ class ImportRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: Annotated[str, Meta(min_length=1, description="The lines, as in a file for `ovasabi import`.")]
     format: Format = "jsonl"
     key: Annotated[
-        str | None,
+        Annotated[str, Meta(max_length=200)] | None,
         Meta(description="The field, or an extra field, that identifies a line; by default, the whole line."),
     ] = None
 
@@ -58,7 +59,9 @@ class ImportResult(msgspec.Struct, frozen=True):
 class ExportRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The entities to export."""
 
-    filter: Annotated[str, Meta(description="A filter, as in a list; all entities by default.")] = ""
+    filter: Annotated[
+        str, Meta(max_length=MAX_LENGTH, description="A filter, as in a list; all entities by default.")
+    ] = ""
     format: Literal["jsonl"] = "jsonl"
     whole: Annotated[
         bool,

@@ -5,7 +5,6 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -19,6 +18,7 @@ from ovasabi.kernel.declare.entity import Entity, declared
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.kernel.transfer.batches import Batch, Row
 from ovasabi.kernel.transfer.lines import Line, NotImportable
+from ovasabi.suggestions import nearest
 
 T = TypeVar("T")
 IN_FLIGHT = 3
@@ -278,8 +278,8 @@ def type_named(plural: str) -> str:
     """Returns the entity type with this plural; raises `NotImportable` with a suggestion if there is none."""
     plurals = {of.plural: name for name, of in declared.items()}
     if plural not in plurals:
-        near = get_close_matches(plural, plurals, 1, cutoff=0.5)
-        hint = f"Did you mean {near[0]}?" if near else f"Allowed: {', '.join(sorted(plurals))}."
+        near = nearest(plural, plurals, 0.5)
+        hint = f"Did you mean {near}?" if near else f"Allowed: {', '.join(sorted(plurals))}."
         raise NotImportable(problem=f"{plural!r} is not an entity type.", hint=hint)
     return plurals[plural]
 

@@ -3,8 +3,8 @@
 import hashlib
 import sqlite3
 import typing
+from collections import Counter
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -12,14 +12,18 @@ from msgspec import UNSET
 
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.input_errors import explained
+from ovasabi.kernel.call.json_values import TOO_MANY, has_too_many_values
 from ovasabi.kernel.call.unfit import fault_of
 from ovasabi.kernel.declare.entity import EntityType
 from ovasabi.kernel.declare.fields import Field, Secret
+from ovasabi.kernel.declare.metadata import MAX_DEPTH
 from ovasabi.kernel.declare.state_machine import why_not_set
 from ovasabi.kernel.store.rows import NewEntity
 from ovasabi.kernel.transfer.lines import Line, NotImportable, not_utf8
+from ovasabi.suggestions import nearest
 
 MAX_KEY = 200
+MAX_COLUMNS = 1_000
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -43,6 +47,8 @@ class LineDecoder:
         """Returns the new entity of a line of JSON; raises `InvalidValue` with the invalid field."""
         if problem := line.problem or not_utf8(line.raw):
             raise InvalidValue(problem=problem)
+        if has_too_many_values(line.raw):
+            raise InvalidValue(problem=f"The line {TOO_MANY}.")
         key, text = None, line.raw
         try:
             if self._key_field is not None:
@@ -64,12 +70,15 @@ class LineDecoder:
         if line.problem:
             raise NotImportable(problem=line.problem)
         columns = [cell.strip() for cell in line.cells or []]
+        if len(columns) > MAX_COLUMNS:
+            raise NotImportable(problem=f"The CSV has {len(columns)} columns; it can have at most {MAX_COLUMNS}.")
+        times, outer = Counter(columns), {part for column in columns for part in _outer(column)}
         for position, column in enumerate(columns, 1):
             if not column:
                 raise NotImportable(problem=f"Column {position} of the CSV header has no name.")
-            if columns.count(column) > 1:
+            if times[column] > 1:
                 raise NotImportable(problem=f"The CSV header contains {column} twice.")
-            if any(other.startswith(f"{column}.") for other in columns):
+            if column in outer:
                 raise NotImportable(problem=f"The CSV header contains {column} and a part of it.")
             if column != self._key_field:
                 self._check_column(column)
@@ -103,6 +112,8 @@ class LineDecoder:
         lists = whole and field is not None and field.is_list
         json = whole and (path[0] == "metadata" or (field is not None and field.sql_type == "jsonb"))
         if json or (lists and cell.lstrip().startswith("[")):
+            if has_too_many_values(cell):
+                raise InvalidValue(field=path[0], problem=f"{path[0]}: the cell {TOO_MANY}.")
             try:
                 return msgspec.json.decode(cell)
             except msgspec.MsgspecError as error:
@@ -115,11 +126,13 @@ class LineDecoder:
         if name not in self.fields:
             if (why := why_not_set(self.of, name, changing=False)) is not None:
                 raise NotImportable(problem=f"The CSV has the column {column}. {why[0]}", hint=why[1])
-            near = get_close_matches(name, self.fields, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"Allowed: {', '.join(self.fields)}."
+            near = nearest(name, self.fields)
+            hint = f"Did you mean {near}?" if near else f"Allowed: {', '.join(self.fields)}."
             raise NotImportable(problem=f"The CSV column {column} is not a field of {self.of.name}.", hint=hint)
         if dot and not _is_object(name, field):
             raise NotImportable(problem=f"The CSV column {column} is not valid: {name} has no parts.")
+        if column.count(".") > MAX_DEPTH:
+            raise NotImportable(problem=f"The CSV column {column} has more than {MAX_DEPTH} parts.")
 
     def _new_entity(self, draft: msgspec.Struct, key: Any) -> NewEntity:
         values = {name: value for name, value in msgspec.structs.asdict(draft).items() if value is not UNSET}
@@ -157,8 +170,8 @@ class LineDecoder:
             return InvalidValue(field=name, problem=f"{name}: the field is required.")
         if not found.path and (why := why_not_set(self.of, last, changing=False)) is not None:
             return InvalidValue(field=name, problem=" ".join(why))
-        near = get_close_matches(last, self.fields, 1)
-        meant = f" Did you mean {near[0]}?" if near else ""
+        near = nearest(last, self.fields)
+        meant = f" Did you mean {near}?" if near else ""
         return InvalidValue(field=name, problem=f"{name}: not a field of {self.of.name}.{meant}")
 
 
@@ -179,6 +192,12 @@ class _Ordinals:
             (content,),
         ).fetchone()
         return int(times)
+
+
+def _outer(column: str) -> list[str]:
+    """Returns what a column is a part of: a and a.b for a.b.c. Of too many parts, only the outermost."""
+    parts = column.split(".", MAX_DEPTH)
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _is_object(name: str, field: Field | None) -> bool:

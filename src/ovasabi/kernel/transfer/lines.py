@@ -9,6 +9,7 @@ import msgspec
 from ovasabi.errors import Kind, OvasabiError, such_as
 
 MAX_LINE = 16 * 1024 * 1024
+MAX_RECORD_LINES = 100_000
 EXCERPT_BYTES = 1_000
 """How much of a line that is too long is retained for the reject file."""
 _BOM = b"\xef\xbb\xbf"
@@ -54,11 +55,13 @@ def json_lines(file: BinaryIO) -> Iterator[Line]:
 def csv_records(file: BinaryIO) -> Iterator[Line]:
     """Yields the records that are not blank, the header first. After an invalid one, resumes at the next line."""
     csv.field_size_limit(MAX_LINE)
-    lines: list[Line] = []
+    source, lines = _lines(file), list[Line]()
 
     def feed() -> Iterator[str]:
-        for line in _lines(file):
+        for line in source:
             lines.append(line)
+            if len(lines) > MAX_RECORD_LINES:
+                raise csv.Error(f"a record has more than {MAX_RECORD_LINES} lines, so a quote is probably not closed")
             yield line.raw.decode(errors="replace")
 
     reader = csv.reader(feed(), strict=True)
@@ -71,6 +74,7 @@ def csv_records(file: BinaryIO) -> Iterator[Line]:
             return
         except csv.Error as error:
             problem = f"The CSV is not valid: {error}."
+            reader = csv.reader(feed(), strict=True)
         if cells is not None and not any(cell.strip() for cell in cells):
             continue  # spreadsheets often write blank records at the end
         raw = b"".join(line.raw for line in lines)

@@ -254,3 +254,45 @@ def test_rejects_are_written_at_once_to_a_file_that_is_its_owners(tmp_path: Path
     rejects.close()
     with pytest.raises(NotImportable, match="cannot be written"):
         Rejects(tmp_path / "none" / "r.jsonl").write(Line(1, b"", 1), InvalidValue(problem="x"))
+
+
+def test_a_quote_that_is_not_closed_ends_after_a_number_of_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_RECORD_LINES", 10)
+    batch = only("title,body\na,b\nc,d\n" + '"e,f\n' + "g,h\n" * 10 + "i,j\n", format="csv")
+    assert [row.draft.values["title"] for row in batch.rows] == ["a", "c", "i"]
+    ((line, error),) = batch.refused
+    assert (line.number, line.raw.count(b"\n")) == (4, 11)
+    assert "more than 10 lines, so a quote is probably not closed" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        (",".join(f"c{number}" for number in range(1_001)), "The CSV has 1001 columns; it can have at most 1000."),
+        ("title,metadata" + ".a" * 1_000_000, "has more than 20 parts."),
+        ("title," + "x" * 1_000_000, "is not a field of content"),
+        ("title,metadata.labels,metadata.labels.a", "contains metadata.labels and a part of it."),
+        ("title,metadata.labels.a.b,metadata.labels", "contains metadata.labels and a part of it."),
+        ("title,body,title", "contains title twice."),
+    ],
+)
+def test_a_header_is_bounded_in_its_columns_their_names_and_parts(header: str, problem: str) -> None:
+    with pytest.raises(NotImportable) as caught:
+        batches(f"{header}\na\n", format="csv")
+    assert problem in str(caught.value)
+    assert len(str(caught.value)) <= 2_000
+
+
+MANY = "[" + "[]," * 100_000 + "[]]"
+
+
+@pytest.mark.parametrize(
+    ("text", "format", "problem"),
+    [
+        ('{"title": "x", "metadata": {"labels": ' + MANY + "}}", "jsonl", "The line has more than 100000 values."),
+        (f'title,metadata\nx,"{MANY}"', "csv", "metadata: the cell has more than 100000 values."),
+        (f'title,tags\nx,"{MANY}"', "csv", "tags: the cell has more than 100000 values."),
+    ],
+)
+def test_a_line_is_bounded_in_its_values(text: str, format: Format, problem: str) -> None:
+    assert str(refusal(text, format=format)) == problem

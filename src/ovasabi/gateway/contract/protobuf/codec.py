@@ -19,8 +19,10 @@ from ovasabi.gateway.contract.protobuf.values import (
     moment_of,
     object_writer,
     read_object,
+    read_object_of_caller,
     timestamp_of,
 )
+from ovasabi.kernel.call.json_values import MAX_VALUES, TOO_MANY
 
 Convert = Callable[[Any], Any]
 
@@ -98,8 +100,11 @@ class Codec:
 
     def read_of(self, shape: TypeMapping) -> Convert | None:
         """Returns the conversion that reads a value for validation; None if it is used unchanged."""
+        if shape.form is Form.OBJECT:
+            return read_object_of_caller
         finite = _finite if shape.word == "double" else None
-        return self._back(shape, self.read_of, finite, lambda cls: self._choice(cls).read, self.reader)
+        convert = self._back(shape, self.read_of, finite, lambda cls: self._choice(cls).read, self.reader)
+        return _few(convert) if convert is not None and shape.form in _EMPTY else convert
 
     def _back(
         self,
@@ -235,6 +240,17 @@ def _each(convert: Convert | None) -> Convert | None:
 
 def _each_value(convert: Convert | None) -> Convert | None:
     return None if convert is None else lambda values: {key: convert(value) for key, value in values.items()}
+
+
+def _few(convert: Convert) -> Convert:
+    """Refuses a list or a map of too many values before they are converted."""
+
+    def read(values: Any) -> Any:
+        if len(values) > MAX_VALUES:
+            raise NotRepresentable(f"It {TOO_MANY}")
+        return convert(values)
+
+    return read
 
 
 def _finite(number: float) -> float | str:

@@ -17,6 +17,8 @@ from ovasabi.kernel.declare.methods import Call, Method, MethodKind, values_of
 
 _MAX_VERSION = 2**31 - 1
 """The greatest possible version."""
+MAX_PATHS = 1_000
+"""How many fields a mask may name."""
 
 Reader = Callable[[Any], Any]
 
@@ -106,6 +108,8 @@ def _masked(values: dict[str, Any], mask: Any, empty: dict[str, Any], kind: Any)
     """Returns the values that the mask names, empty where they are absent; without a mask, the values present."""
     if not mask:
         return values
+    if len(mask) > MAX_PATHS:
+        raise BadRequest(field="update_mask", problem=f"update_mask has more than {MAX_PATHS} paths.")
     for name in mask:
         if name not in empty:
             raise unreadable(msgspec.ValidationError(f"Object contains unknown field `{name}`"), kind)

@@ -7,7 +7,11 @@ from typing import Any
 
 import msgspec
 
+from ovasabi.kernel.declare.metadata import MAX_BYTES
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_OBJECT_BYTES = 6 * MAX_BYTES
+"""How long a Struct of a caller may be: a value of JSON takes at most 5.5 times its length."""
 _EXACT = 2**53
 """Up to this value, a double represents every integer exactly."""
 
@@ -57,6 +61,13 @@ def object_writer(struct: type) -> Callable[[Mapping[str, Any]], Any]:
 def read_object(struct: Any) -> dict[str, Any]:
     """Returns the mapping in a Struct; integers are int as far as a double represents them exactly."""
     return {key: _READ[value.WhichOneof("kind")](value) for key, value in struct.fields.items()}
+
+
+def read_object_of_caller(struct: Any) -> dict[str, Any]:
+    """Returns the mapping in a Struct that a caller sent: its size is bounded before its values are converted."""
+    if struct.ByteSize() > MAX_OBJECT_BYTES:
+        raise NotRepresentable(f"It is longer than {MAX_OBJECT_BYTES} bytes")
+    return read_object(struct)
 
 
 def _fill(struct: Any, values: Mapping[str, Any]) -> None:

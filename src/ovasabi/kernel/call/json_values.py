@@ -1,0 +1,21 @@
+"""How many values a JSON text has, bounded before it is decoded: a value takes up to a hundred times its bytes."""
+
+import re
+
+MAX_VALUES = 100_000
+"""Items of lists and fields of objects, at all depths. The metadata of an entity has room for a third of this."""
+TOO_MANY = f"has more than {MAX_VALUES} values"
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+
+
+def has_too_many_values(json: bytes | str) -> bool:
+    """Returns whether a text would be decoded into more than `MAX_VALUES` values; it need not be valid."""
+    if len(json) <= MAX_VALUES:
+        return False
+    text = json.encode(errors="replace") if isinstance(json, str) else json
+    # Strings are left out only if the marks in them could matter.
+    return _marks(text) > MAX_VALUES and _marks(_STRING.sub(b"", text)) > MAX_VALUES
+
+
+def _marks(json: bytes) -> int:
+    return json.count(b",") + json.count(b"[") + json.count(b"{")
