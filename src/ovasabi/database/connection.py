@@ -17,6 +17,7 @@ from ovasabi.database.pools import Connected, Pool
 from ovasabi.database.present import Present
 from ovasabi.database.retry import STATEMENT, Policy, retry
 from ovasabi.database.secret_keys import SecretKeys
+from ovasabi.database.shapes import Shapes
 from ovasabi.database.sql import SET_SCOPE
 from ovasabi.errors import DatabaseUnavailable
 
@@ -59,6 +60,7 @@ class Database:
         self._pools: dict[Pool, asyncpg.Pool] = {}
         self._suspected = 0.0
         self.present = Present()
+        self._shapes = Shapes()
         self.pending_lists = PendingLists(partial(self.write, MERGE))
 
     async def open(self) -> "Database":
@@ -78,9 +80,15 @@ class Database:
         await asyncio.gather(*(_closed(pool) for pool in self._pools.values()))
         self._pools.clear()
 
-    async def read(self, sql: str, *args: Any, timeout: float | None = None, pool: Pool = Pool.READ) -> list[Row]:
-        """Runs one reading statement; resends it on a new connection if the connection is lost."""
-        return await self._run(pool, sql, args, timeout, again=True)
+    async def read(
+        self, sql: str, *args: Any, timeout: float | None = None, pool: Pool = Pool.READ, shaped: bool = False
+    ) -> list[Row]:
+        """Runs one reading statement; resends it on a new connection if the connection is lost.
+
+        Set `shaped` if a caller shapes it: few such statements are kept prepared, the others take two round trips.
+        """
+        kept = not shaped or self._shapes.keeps(sql, asyncio.get_running_loop().time())
+        return await self._run(pool, sql, args, timeout, again=True, kept=kept)
 
     async def write(
         self,
@@ -123,6 +131,7 @@ class Database:
         *,
         again: bool,
         guard: tuple[Any, ...] | None = None,
+        kept: bool = True,
     ) -> list[Row]:
         clock = asyncio.get_running_loop().time
         end = clock() + (timeout or self.timeout)
@@ -130,7 +139,7 @@ class Database:
         async def attempt() -> list[Row]:
             limit = end - clock()
             async with self._connection(pool, limit) as connection:
-                return await self._fetch(connection, sql, args, limit, guard)
+                return await self._fetch(connection, sql, args, limit, guard, kept)
 
         try:
             return await retry(attempt, STATEMENT, on=_is_resendable if again else _had_no_effect, deadline=end)
@@ -139,18 +148,24 @@ class Database:
             _raise(error, late=timeout is not None and _is_over(end))
 
     async def _fetch(
-        self, connection: asyncpg.Connection, sql: str, args: Sequence[Any], limit: float, guard: tuple[Any, ...] | None
+        self,
+        connection: asyncpg.Connection,
+        sql: str,
+        args: Sequence[Any],
+        limit: float,
+        guard: tuple[Any, ...] | None,
+        kept: bool,
     ) -> list[Row]:
         # The session's statement_timeout is the usual limit; only a shorter one, or a guard, needs a transaction.
         if guard is None and limit > self.timeout - 1:
-            return await connection.fetch(sql, *args, timeout=limit + 1)
+            return await _rows(connection, sql, args, limit, kept)
         end = asyncio.get_running_loop().time() + limit
         async with _transaction(connection, end):
             await _execute(connection, f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}", end)
             if guard is not None:
                 await _execute(connection, SET_SCOPE, end, f"{{{guard[0]}}}")
                 await _execute(connection, "SELECT require_lease($1, $2, $3)", end, *guard)
-            return await connection.fetch(sql, *args, timeout=limit + 1)
+            return await _rows(connection, sql, args, limit, kept)
 
     @asynccontextmanager
     async def _connection(self, pool: Pool, limit: float) -> AsyncIterator[asyncpg.Connection]:
@@ -201,6 +216,14 @@ async def _transaction(connection: asyncpg.Connection, end: float) -> AsyncItera
         raise
     async with asyncio.timeout_at(end + 1):
         await transaction.commit()
+
+
+async def _rows(connection: asyncpg.Connection, sql: str, args: Sequence[Any], limit: float, kept: bool) -> list[Row]:
+    if kept:
+        return await connection.fetch(sql, *args, timeout=limit + 1)
+    # The session forgets a statement without a name as soon as it gets the next one.
+    statement = await connection.prepare(sql, name="", timeout=limit + 1)
+    return await statement.fetch(*args, timeout=limit + 1)
 
 
 async def _execute(connection: asyncpg.Connection, sql: str, end: float, *args: Any) -> None:

@@ -30,13 +30,13 @@ class Running(NamedTuple):
 _transaction: ContextVar[Running | None] = ContextVar("ovasabi_transaction", default=None)
 
 
-async def read(database: Database, sql: str, *args: Any, pool: Pool = Pool.READ) -> list[Row]:
-    """Runs a reading statement, inside the current transaction if there is one."""
+async def read(database: Database, sql: str, *args: Any, pool: Pool = Pool.READ, shaped: bool = False) -> list[Row]:
+    """Runs a reading statement, inside the current transaction if there is one. `shaped`: by the caller's filter."""
     running = _transaction.get()
     try:
         if running is not None and running.database is database:
             return await running.connection.fetch(sql, *args)
-        return await database.read(sql, *args, timeout=remaining(), pool=pool)
+        return await database.read(sql, *args, timeout=remaining(), pool=pool, shaped=shaped)
     except asyncpg.DataError as error:
         raise InvalidValue(problem="A value is outside the range that the database accepts.") from error
 

@@ -91,7 +91,8 @@ async def _page(repository: Repository[E], request: ListRequest, campaign: int) 
     sql = repository.sql.list(condition.sql + start.sql, _order_sql(of, order), f"${len(values) + 2}")
     # With a filter, the index of a filtered field may be better.
     pool = Pool.FOLLOW_INDEX if order.column == "created_at" and not request.filter else Pool.READ
-    rows = await read(repository.database, sql, scope_of(campaign), campaign, *values, pool=pool)
+    shaped = bool(condition.sql)
+    rows = await read(repository.database, sql, scope_of(campaign), campaign, *values, pool=pool, shaped=shaped)
     items = [repository.codec.entity(row) for row in rows[: request.page_size]]
     total = await _count(repository, condition, campaign) if request.include_total else None
     return Page(items, _token(order, query, items[-1]) if len(rows) > request.page_size else "", total)
@@ -99,7 +100,8 @@ async def _page(repository: Repository[E], request: ListRequest, campaign: int) 
 
 async def _count(repository: Repository[E], condition: Condition, campaign: int) -> int:
     sql = repository.sql.count(condition.sql)
-    rows = await read(repository.database, sql, scope_of(campaign), campaign, *condition.values)
+    shaped = bool(condition.sql)
+    rows = await read(repository.database, sql, scope_of(campaign), campaign, *condition.values, shaped=shaped)
     return int(rows[0]["total"])
 
 
