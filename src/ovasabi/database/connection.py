@@ -10,10 +10,10 @@ from typing import Any, NoReturn, cast
 import asyncpg
 
 from ovasabi.database.background import in_background
-from ovasabi.database.failures import LOST, ROLLED_BACK, NotSent, is_lost, translated
+from ovasabi.database.failures import LOST, ROLLED_BACK, NotSent, is_locked, is_lost, translated
 from ovasabi.database.faults import Faults
 from ovasabi.database.pending_lists import MERGE, PendingLists
-from ovasabi.database.pools import Connected, Pool
+from ovasabi.database.pools import LOCK_SECONDS, STATEMENT_LOCK_SECONDS, Connected, Pool
 from ovasabi.database.present import Present
 from ovasabi.database.retry import STATEMENT, Policy, retry
 from ovasabi.database.secret_keys import SecretKeys
@@ -27,6 +27,8 @@ CLOSE_SECONDS = 5.0
 """How long connections in use may go on when the pools are closed."""
 _STARTING = Policy(first=0.1, longest=0.3)
 """Retries until a server that is still starting accepts connections."""
+_LOCKED = Policy(first=0.02, longest=0.25, seconds=LOCK_SECONDS)
+"""Retries of a single write that waited for a lock in vain. Between them, it holds no connection."""
 
 # The caller gets an error for a lost connection; the pool would log its stack trace as well.
 logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
@@ -98,12 +100,19 @@ class Database:
         again: bool = False,
         guard: tuple[Any, ...] | None = None,
         pool: Pool = Pool.WRITE,
+        lock_wait: float | None = None,
     ) -> list[Row]:
         """Runs one writing statement. Set `again` if it may be sent twice, because it carries idempotency keys.
 
+        With `lock_wait`, it waits so many seconds for a lock and then fails; without, it is sent again for a while.
         `guard` holds the arguments of `require_lease`: the statement then runs in one transaction with that check.
         """
-        rows = await self._run(pool, sql, args, timeout, again=again, guard=guard)
+        run = partial(self._run, pool, sql, args, timeout, again=again, guard=guard, lock_wait=lock_wait)
+        if lock_wait is not None:
+            rows = await run()
+        else:
+            end = None if timeout is None else asyncio.get_running_loop().time() + timeout
+            rows = await retry(run, _LOCKED, on=is_locked, deadline=end)
         self.faults.accepted()
         return rows
 
@@ -132,6 +141,7 @@ class Database:
         again: bool,
         guard: tuple[Any, ...] | None = None,
         kept: bool = True,
+        lock_wait: float | None = None,
     ) -> list[Row]:
         clock = asyncio.get_running_loop().time
         end = clock() + (timeout or self.timeout)
@@ -139,7 +149,7 @@ class Database:
         async def attempt() -> list[Row]:
             limit = end - clock()
             async with self._connection(pool, limit) as connection:
-                return await self._fetch(connection, sql, args, limit, guard, kept)
+                return await self._fetch(connection, sql, args, limit, guard, kept, lock_wait or STATEMENT_LOCK_SECONDS)
 
         try:
             return await retry(attempt, STATEMENT, on=_is_resendable if again else _had_no_effect, deadline=end)
@@ -155,13 +165,16 @@ class Database:
         limit: float,
         guard: tuple[Any, ...] | None,
         kept: bool,
+        lock_wait: float,
     ) -> list[Row]:
-        # The session's statement_timeout is the usual limit; only a shorter one, or a guard, needs a transaction.
-        if guard is None and limit > self.timeout - 1:
+        # The session has the usual limits; only shorter ones, or a guard, need a transaction.
+        if guard is None and limit > self.timeout - 1 and lock_wait >= STATEMENT_LOCK_SECONDS:
             return await _rows(connection, sql, args, limit, kept)
         end = asyncio.get_running_loop().time() + limit
         async with _transaction(connection, end):
-            await _execute(connection, f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}", end)
+            limits = {"statement_timeout": limit, "lock_timeout": lock_wait}
+            sets = (f"SET LOCAL {name} = {max(1, int(seconds * 1000))}" for name, seconds in limits.items())
+            await _execute(connection, "; ".join(sets), end)
             if guard is not None:
                 await _execute(connection, SET_SCOPE, end, f"{{{guard[0]}}}")
                 await _execute(connection, "SELECT require_lease($1, $2, $3)", end, *guard)

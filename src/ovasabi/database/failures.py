@@ -38,6 +38,15 @@ def is_lost(error: Exception) -> bool:
     return isinstance(error, LOST) and not isinstance(error, asyncpg.QueryCanceledError | TimeoutError)
 
 
+def is_locked(result: object) -> bool:
+    """Returns whether a result is an error whose statement waited in vain for a lock, and so was rolled back."""
+    if not isinstance(result, Exception):
+        return False
+    return isinstance(result, asyncpg.LockNotAvailableError) or isinstance(
+        result.__cause__, asyncpg.LockNotAvailableError
+    )
+
+
 def unavailable(error: BaseException | None) -> str | None:
     """Returns what is wrong with the server, if that is why it has refused a statement."""
     if not isinstance(error, asyncpg.PostgresError) or isinstance(error, asyncpg.QueryCanceledError):

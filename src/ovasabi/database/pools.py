@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -10,6 +11,12 @@ from ovasabi.database.roles import APP_ROLE, check_session
 from ovasabi.database.session import SETTINGS
 from ovasabi.database.sockets import watch_over
 
+LOCK_SECONDS = 10.0
+"""How long a transaction of several statements waits for a lock, and how long a single statement is sent again."""
+STATEMENT_LOCK_SECONDS = 0.25
+"""How long a single write waits for a lock: it holds a connection, and may share its statement with others."""
+_BEGIN = "BEGIN;"
+_BEGIN_PATIENTLY = "BEGIN; SET LOCAL lock_timeout = '10s';"
 Connected = Callable[[asyncpg.Connection], Awaitable[None]]
 CUSTOM, GENERIC = "force_custom_plan", "force_generic_plan"
 _READ_ONLY = {"default_transaction_read_only": "on"}
@@ -17,6 +24,20 @@ _READ_ONLY = {"default_transaction_read_only": "on"}
 # would still use it when the table is full.
 _BY_INDEX = {"enable_seqscan": "off"}
 _IN_ORDER = dict.fromkeys(("enable_sort", "enable_bitmapscan", "enable_seqscan"), "off")
+
+
+class Session(asyncpg.Connection):
+    """A connection whose transactions wait longer for locks than its single statements.
+
+    What it waits is set in the message that begins the transaction, which costs no round trip.
+    """
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Runs statements."""
+        if query == _BEGIN:  # as the driver's transactions begin
+            query = _BEGIN_PATIENTLY
+        result: str = await super().execute(query, *args, timeout=timeout)
+        return result
 
 
 class Pool(StrEnum):
@@ -69,6 +90,7 @@ class Pool(StrEnum):
             max_size=size,
             init=prepare,
             reset=_skip_reset,
+            connection_class=Session,
             timeout=10,
             command_timeout=timeout_seconds + 2,
             statement_cache_size=1000,
@@ -83,7 +105,7 @@ class Pool(StrEnum):
                 "max_parallel_workers_per_gather": "0",
                 "statement_timeout": f"{int(timeout_seconds * 1000)}",
                 "idle_in_transaction_session_timeout": "60000",
-                "lock_timeout": "10000",
+                "lock_timeout": f"{int((LOCK_SECONDS if traits.reads else STATEMENT_LOCK_SECONDS) * 1000)}",
                 **traits.settings,
             },
         )

@@ -76,10 +76,15 @@ async def retry(
             pause = policy.pause(failures) if end is None else min(policy.pause(failures), end - now)
             late = deadline is not None and now + pause >= deadline
             if failures == policy.attempts or pause <= 0 or late:
-                setattr(error, _GIVEN_UP, True)
+                give_up(error)
                 raise
             log.debug("tried again in %.2f s after failure %d: %r", pause, failures, error)
         await asyncio.sleep(pause)
+
+
+def give_up(error: BaseException) -> None:
+    """Marks an error that was retried long enough, so that no outer retry tries again."""
+    setattr(error, _GIVEN_UP, True)
 
 
 def given_up(error: BaseException) -> bool:

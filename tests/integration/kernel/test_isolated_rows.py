@@ -15,6 +15,7 @@ from ovasabi.database.failures import is_lost
 from ovasabi.database.retry import Policy
 from ovasabi.errors import OvasabiError
 from ovasabi.gateway.exception_mapping import public_error
+from ovasabi.kernel.batching import locked_rows
 from ovasabi.kernel.call.errors import SQLSTATES
 from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.kernel.store.rows import Change, NewEntity
@@ -96,6 +97,12 @@ class Faulty:
                 f"fault:{state}", self.home, content.id,
             )  # fmt: skip
         await connection.close()
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is always locked is not waited for as long as usual."""
+    monkeypatch.setattr(locked_rows, "LOCK_SECONDS", 0.5)
 
 
 @pytest_asyncio.fixture(scope="module")

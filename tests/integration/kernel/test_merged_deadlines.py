@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ovasabi.database import pools
 from ovasabi.database.connection import Database
 from ovasabi.database.pools import Pool
 from ovasabi.errors import DeadlineExceeded
@@ -20,6 +21,13 @@ from tests.integration.kernel.merging_fixtures import counted, some, written
 from tests.integration.kernel.test_deadlines import running
 
 pytestmark = pytest.mark.usefixtures("database")  # it made the months
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Statements wait for locks until a caller's deadline ends it, as they would for anything else that is slow."""
+    monkeypatch.setattr(pools, "STATEMENT_LOCK_SECONDS", 10.0)
+
 
 LONG = 60.0
 """Time enough on any machine."""

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from ovasabi.database.deadlines import expire_at, forget
+from ovasabi.database.failures import is_locked
 from ovasabi.database.retry import Condition, left_to, taken_over
 from ovasabi.errors import DatabaseUnavailable, DeadlineExceeded, Kind, OvasabiError
 from ovasabi.kernel.call.context import current_or_none, nobodys_context, remaining
@@ -67,6 +68,11 @@ class Call(msgspec.Struct, Generic[Item], eq=False):
             self.result.set_exception(DeadlineExceeded())
 
 
+Attempt = Callable[[], Awaitable[Any]]
+LaterOn = Callable[[Any, Exception, Attempt, Callable[[], bool]], Awaitable[Any]]
+"""Returns the result of an item that is locked, and its error: by further attempts, while the result is wanted."""
+
+
 class Queue(msgspec.Struct, Generic[Item], eq=False):
     """A campaign's waiting calls in order, and their total size."""
 
@@ -84,10 +90,20 @@ class Batcher(Generic[Item, Result]):
 
     A caller's deadline ends only that caller's wait and does not affect the others. The statement itself has the time
     limit that the session sets for every statement.
+
+    An item that another transaction holds locked leaves its statement: `later_on` returns its result, beside the
+    statements of the others. Until then its target remains busy.
     """
 
-    def __init__(self, run: Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]], limits: Limits) -> None:
+    def __init__(
+        self,
+        run: Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]],
+        limits: Limits,
+        later_on: LaterOn | None = None,
+    ) -> None:
         self._run = run
+        self._later_on = later_on
+        self._later: set[asyncio.Task[None]] = set()
         self._limits = limits
         self._queues: OrderedDict[int, Queue[Item]] = OrderedDict()
         self._rows = 0
@@ -100,7 +116,7 @@ class Batcher(Generic[Item, Result]):
     @property
     def idle(self) -> bool:
         """Whether no call is waiting and no statement is running."""
-        return not self._queues and not self._running
+        return not self._queues and not self._running and not self._later
 
     async def call(self, item: Item, *, campaign: int, size: int = 0, target: Hashable = None) -> Result:
         """Returns the result for one item of `size` bytes; raises `DeadlineExceeded` at the caller's deadline."""
@@ -118,8 +134,8 @@ class Batcher(Generic[Item, Result]):
 
     async def settled(self) -> None:
         """Waits until no statement is running."""
-        while self._running:
-            await asyncio.wait(self._running)
+        while running := self._running | self._later:
+            await asyncio.wait(running)
 
     def _admit(self, campaign: int, size: int) -> Queue[Item]:
         queue = self._queues.get(campaign) or Queue()
@@ -198,11 +214,15 @@ class Batcher(Generic[Item, Result]):
         return None
 
     async def _serve(self, batch: list[Call[Item]]) -> None:
+        done = batch
         try:
             with left_to(call.retried for call in batch):
                 results = await self._run([call.item for call in batch])
+            if self._later_on is not None and any(map(is_locked, results)):
+                done = self._without_locked(batch, results)
             for call, result in zip(batch, results, strict=True):
-                _settle(call, result)
+                if done is batch or not is_locked(result):
+                    _settle(call, result)
         except asyncio.CancelledError:
             for call in batch:
                 _settle(call, DatabaseUnavailable(reason="the statement was cancelled"))
@@ -210,10 +230,39 @@ class Batcher(Generic[Item, Result]):
             for call in batch:
                 _settle(call, error)
         finally:
-            self._targets.difference_update(call.target for call in batch)
+            self._targets.difference_update(call.target for call in done)
             task = asyncio.current_task()
             assert task is not None
             self._running.discard(task)
+            self._start()
+
+    def _without_locked(self, batch: list[Call[Item]], results: Sequence[Result | Exception]) -> list[Call[Item]]:
+        """Leaves the calls that are locked to tasks of their own; returns the others."""
+        done: list[Call[Item]] = []
+        for call, result in zip(batch, results, strict=True):
+            if not isinstance(result, Exception) or not is_locked(result):
+                done.append(call)
+                continue
+            task = asyncio.get_running_loop().create_task(self._serve_later(call, result), context=self._context.copy())
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
+        return done
+
+    async def _serve_later(self, call: Call[Item], error: Exception) -> None:
+        async def attempt() -> Result | Exception:
+            (result,) = await self._run([call.item])
+            return result
+
+        assert self._later_on is not None
+        try:
+            with left_to([call.retried]):
+                _settle(call, await self._later_on(call.item, error, attempt, lambda: not call.result.done()))
+        except asyncio.CancelledError:
+            _settle(call, DatabaseUnavailable(reason="the statement was cancelled"))
+        except Exception as failure:
+            _settle(call, failure)
+        finally:
+            self._targets.discard(call.target)
             self._start()
 
 

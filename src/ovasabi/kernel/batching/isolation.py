@@ -7,13 +7,14 @@ from typing import TypeVar
 import asyncpg
 import msgspec
 
-from ovasabi.database.failures import ROLLED_BACK, is_lost
+from ovasabi.database.failures import ROLLED_BACK, is_locked, is_lost
+from ovasabi.database.pools import STATEMENT_LOCK_SECONDS
 from ovasabi.database.retry import given_up, left_to
 from ovasabi.errors import DeadlineExceeded
 from ovasabi.kernel.batching.batcher import Overloaded
 from ovasabi.kernel.call.context import acting, current, deadline
 from ovasabi.kernel.call.errors import LeaseLost
-from ovasabi.kernel.call.transaction import in_transaction
+from ovasabi.kernel.call.transaction import in_transaction, waiting_for_locks
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,6 +25,8 @@ TOTAL_SECONDS = 10.0
 """How long rows are sent again; the rows that remain are refused, and may be sent again by their callers."""
 SECONDS_ALONE = 2.0
 """How long a row may take by itself after its statement had waited in vain."""
+LOCK_SECONDS_ALONE = 0.005
+"""How long such a row waits for a lock: what it waits for longer, it waits for outside, and nobody waits with it."""
 ALONE_AT_ONCE = 2
 """How many of these rows are sent concurrently, so that connections remain for other calls."""
 FEW = 4
@@ -36,10 +39,11 @@ async def isolating(items: Sequence[Item], run: Run[Item, Result]) -> list[Resul
     """Runs one statement for all items. If it fails, runs it for parts of them, until each fault is alone.
 
     Returns a result or an error for each item. Raises the error of a single item, of a lost connection or lease, and of
-    a statement in a transaction: these are faults of all items.
+    a statement in a transaction: these are faults of all items. A row that is still locked has the error for that.
     """
     try:
-        return list(await run(list(items)))
+        with waiting_for_locks(STATEMENT_LOCK_SECONDS):
+            return list(await run(list(items)))
     except Exception as error:
         if len(items) == 1 or in_transaction() or not _is_separable(error):
             raise
@@ -63,7 +67,8 @@ async def _part(items: list[Item], run: Run[Item, Result], end: float) -> list[R
     if asyncio.get_running_loop().time() >= end:
         return [Overloaded()] * len(items)
     try:
-        return list(await run(items))
+        with waiting_for_locks(LOCK_SECONDS_ALONE if len(items) == 1 else STATEMENT_LOCK_SECONDS):
+            return list(await run(items))
     except Exception as error:
         return await _apart(error, items, run, end)
 
@@ -80,7 +85,7 @@ async def _alone(
         with acting(limited), left_to([_anything]):
             (result,) = await _part([item], run, end)
     in_vain = isinstance(result, Exception) and isinstance(_cause(result) or result, (*_SLOW, DeadlineExceeded))
-    return error if in_vain else result
+    return error if in_vain and not is_locked(result) else result
 
 
 def _is_separable(error: Exception) -> bool:

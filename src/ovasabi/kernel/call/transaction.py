@@ -28,6 +28,7 @@ class Running(NamedTuple):
 
 
 _transaction: ContextVar[Running | None] = ContextVar("ovasabi_transaction", default=None)
+_lock_wait: ContextVar[float | None] = ContextVar("ovasabi_lock_wait", default=None)
 
 
 async def read(database: Database, sql: str, *args: Any, pool: Pool = Pool.READ, shaped: bool = False) -> list[Row]:
@@ -48,7 +49,19 @@ async def write(database: Database, sql: str, *args: Any, again: bool = False, p
     fence = current().fence
     guard = (current_campaign(), fence.name, fence.token) if fence is not None else None
     with _fenced():
-        return await database.write(sql, *args, timeout=remaining(), again=again, guard=guard, pool=pool)
+        return await database.write(
+            sql, *args, timeout=remaining(), again=again, guard=guard, pool=pool, lock_wait=_lock_wait.get()
+        )
+
+
+@contextmanager
+def waiting_for_locks(seconds: float) -> Iterator[None]:
+    """Runs a block whose single writes wait at most so many seconds for a lock, then fail, and are not sent again."""
+    token = _lock_wait.set(min(seconds, _lock_wait.get() or seconds))
+    try:
+        yield
+    finally:
+        _lock_wait.reset(token)
 
 
 @asynccontextmanager

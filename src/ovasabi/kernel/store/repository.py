@@ -54,7 +54,7 @@ class Repository(Generic[E]):
         self._lookup_limits = msgspec.structs.replace(limits, campaigns=CAMPAIGNS_PER_LOOKUP)
         # A create that is counted looks its parent up.
         creating = limits if self.of.counter is None else self._lookup_limits
-        self._creates: Batcher[NewRow, Result] = Batcher(self._writer.create, creating)
+        self._creates: Batcher[NewRow, Result] = Batcher(self._writer.create_unlocked, creating, self._writer.later_on)
         self._reads: Batcher[RowKey, Row | None] = Batcher(self._read, self._lookup_limits)
         self._changes: dict[str, Batcher[ChangedRow, Result]] = {}
 
@@ -223,7 +223,9 @@ class Repository(Generic[E]):
 
     def _batcher(self, kind: Kind) -> Batcher[ChangedRow, Result]:
         if kind not in self._changes:
-            self._changes[kind] = Batcher(lambda rows: self._writer.change(kind, rows), self._lookup_limits)
+            self._changes[kind] = Batcher(
+                lambda rows: self._writer.change_in_order(kind, rows), self._lookup_limits, self._writer.later_on
+            )
         return self._changes[kind]
 
     async def _counted(self, amount: int, write: Callable[[], Awaitable[E]]) -> E:

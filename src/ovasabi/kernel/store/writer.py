@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import asyncpg
@@ -12,6 +13,7 @@ from ovasabi.database.pools import Pool
 from ovasabi.database.retry import CONTENTION, given_up, retry
 from ovasabi.errors import REPORT, DatabaseUnavailable, OvasabiError
 from ovasabi.kernel.batching.isolation import isolating
+from ovasabi.kernel.batching.locked_rows import each_until_free, until_free
 from ovasabi.kernel.call.context import deadline
 from ovasabi.kernel.call.errors import Contended, KeyReused, KeyTaken, ReferenceMissing, TooLarge, from_postgres
 from ovasabi.kernel.call.scope import scope_of
@@ -44,7 +46,15 @@ class Writer:
         self._sizes = Sizes(sql.of)
 
     async def create(self, rows: Sequence[NewRow]) -> list[Result]:
-        """Creates rows, and retries those that conflicted with others. A row may turn out to be a repeated request."""
+        """Creates rows, and tries those again that conflicted with others or were locked by them.
+
+        A row may turn out to be a repeated request.
+        """
+        results = await self.create_unlocked(rows)
+        return await each_until_free(self.database, rows, results, _campaign_of, self.create_unlocked)
+
+    async def create_unlocked(self, rows: Sequence[NewRow]) -> list[Result]:
+        """Like `create`, but the result of a row that is locked is the error for that."""
         results: list[Result | None] = [None] * len(rows)
         unresolved, passes = Contended(), iter(range(PASSES))
 
@@ -78,10 +88,22 @@ class Writer:
             for index in rest:
                 again = now and rows[now[-1]].id == rows[index].id
                 (later if again else now).append(index)
-            done = await self._change(kind, [rows[index] for index in now])
+            part = [rows[index] for index in now]
+            run = partial(self.change_unlocked, kind)
+            done = await each_until_free(self.database, part, await run(part), _campaign_of, run)
             results.update(zip(now, done, strict=True))
             rest = later
         return [results[index] for index in range(len(rows))]
+
+    async def later_on(
+        self,
+        row: NewRow | ChangedRow,
+        refusal: Exception,
+        attempt: Callable[[], Awaitable[Any]],
+        wanted: Callable[[], bool],
+    ) -> Any:
+        """Returns the result of a locked row of a shared statement."""
+        return await until_free(self.database, row.campaign, refusal, attempt, wanted)
 
     async def _create(self, rows: list[NewRow]) -> list[Result | None]:
         """Writes rows; the result of a row that must be retried is None."""
@@ -108,8 +130,14 @@ class Writer:
         self._count_written([(row.campaign, new["id"], row.data) for row, new in created if new["_verdict"] is None])
         return [None if row["_verdict"] == creating.AGAIN else self._result_of(row) for row in returned]
 
-    async def _change(self, kind: Kind, rows: list[ChangedRow]) -> list[Result]:
-        """Changes rows of different entities."""
+    async def change_in_order(self, kind: Kind, rows: list[ChangedRow]) -> list[Result]:
+        """Like `change_unlocked`, for rows in any order: they are locked in order of id."""
+        order = sorted(range(len(rows)), key=lambda index: rows[index].id)
+        done = dict(zip(order, await self.change_unlocked(kind, [rows[index] for index in order]), strict=True))
+        return [done[index] for index in range(len(rows))]
+
+    async def change_unlocked(self, kind: Kind, rows: list[ChangedRow]) -> list[Result]:
+        """Changes rows of different entities. The result of a row that is locked is the error for that."""
         return await self._isolated(rows, lambda part: self._change_part(kind, part))
 
     async def _change_part(self, kind: Kind, rows: list[ChangedRow]) -> list[Result]:
@@ -210,6 +238,10 @@ class Writer:
         reference = self.sql.of.by_name[name].get(Reference)
         assert reference is not None
         return ReferenceMissing(field=name, name=name, type=declared[reference.type].name)
+
+
+def _campaign_of(row: NewRow | ChangedRow) -> int:
+    return row.campaign
 
 
 def _event_columns(rows: Sequence[NewRow] | Sequence[ChangedRow]) -> tuple[list[Any], ...]:
