@@ -33,7 +33,10 @@ class NotSent(OSError):
 
 
 def is_lost(error: Exception) -> bool:
-    """Returns whether the connection was lost or could not be made."""
+    """Returns whether the connection was lost or could not be made, whatever SQLSTATE the SQL of a row may raise."""
+    # What ends a session is FATAL or PANIC, which no SQL can raise; errors of the driver itself have no severity.
+    if isinstance(error, asyncpg.PostgresError) and getattr(error, "severity_en", None) == "ERROR":
+        return False
     # Cancelled statements and time-outs are subclasses of these errors, but have another meaning.
     return isinstance(error, LOST) and not isinstance(error, asyncpg.QueryCanceledError | TimeoutError)
 

@@ -93,8 +93,6 @@ def _is_separable(error: Exception) -> bool:
     cause = _cause(error)
     if not isinstance(cause, asyncpg.PostgresError) or is_lost(cause) or isinstance(error, LeaseLost):
         return False
-    if isinstance(cause, asyncpg.ReadOnlySQLTransactionError):
-        return False
     return not isinstance(cause, ROLLED_BACK) or given_up(error)  # otherwise all of it is about to be retried
 
 

@@ -1,7 +1,7 @@
 """Units of work: a single statement, or several in one transaction, under the caller's deadline and lease."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
@@ -48,7 +48,7 @@ async def write(database: Database, sql: str, *args: Any, again: bool = False, p
         return await connection.fetch(sql, *args)
     fence = current().fence
     guard = (current_campaign(), fence.name, fence.token) if fence is not None else None
-    with _fenced():
+    with _fenced() if guard is not None else nullcontext():
         return await database.write(
             sql, *args, timeout=remaining(), again=again, guard=guard, pool=pool, lock_wait=_lock_wait.get()
         )
