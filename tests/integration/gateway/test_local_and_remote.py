@@ -95,7 +95,7 @@ async def test_a_verb_and_what_is_allowed_are_asked_by_calls(contents: Entities[
         assert published.published_at <= datetime.now(UTC)
         with pytest.raises(MoveRefused) as refused:
             await contents.run(Call(methods["publish"], None, str(made.id)))
-        assert str(refused.value) == "You cannot publish this content because it is published."
+        assert str(refused.value) == "You cannot publish this content because its state is published."
         assert refused.value.hint == "Allowed from: draft. From published you can: unpublish, archive."
 
 

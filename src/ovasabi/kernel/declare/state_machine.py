@@ -21,7 +21,7 @@ class MoveRefused(OvasabiError):
 
     kind = Kind.PRECONDITION
     code = "move_refused"
-    message = "You cannot {verb} this {type} because it is {state}."
+    message = "You cannot {verb} this {type} because its state is {state}."
     example = such_as(
         verb="unpublish",
         type="content",

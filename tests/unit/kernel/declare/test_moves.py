@@ -75,7 +75,7 @@ def test_a_verb_leads_from_the_states_that_it_names_to_its_own() -> None:
 def test_a_refusal_says_from_where_it_is_allowed_and_what_can_be_done_now() -> None:
     with pytest.raises(MoveRefused) as refused:
         Contents.machine.after("publish", content(ContentState.PUBLISHED))
-    assert str(refused.value) == "You cannot publish this content because it is published."
+    assert str(refused.value) == "You cannot publish this content because its state is published."
     assert refused.value.hint == "Allowed from: draft. From published you can: unpublish, archive."
     assert refused.value.field == "state"
 
