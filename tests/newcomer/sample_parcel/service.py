@@ -1,7 +1,7 @@
 """The rules of parcels: packed, sent, delivered; with methods of every kind."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -78,7 +78,7 @@ class SampleParcels(EntityService[SampleParcel]):
     @move(from_=[PACKED], to=SENT)
     async def send(self, parcel: SampleParcel) -> Values:
         """Hands it to its carrier."""
-        return {"sent_at": datetime.now(UTC)}
+        return {"sent_at": self.present_time(parcel)}
 
     @move(from_=[SENT], to=DELIVERED)
     async def deliver(self, parcel: SampleParcel, request: SampleDelivery) -> Values:

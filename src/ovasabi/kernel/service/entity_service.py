@@ -255,6 +255,13 @@ class EntityService(Service, Rules[E], Generic[E], base=True):
         verb = verb or running_verb()
         return await self.repository.update(entity.id, values, expected_version=entity.version, verb=verb)
 
+    def present_time(self, entity: E) -> datetime:
+        """Returns the time for a verb to set: the present, and never before the creation or last change of the entity.
+
+        Ids, and the times in them, can be ahead of the clock.
+        """
+        return max(self.database.present.now(), entity.updated_at)
+
     async def allowed_moves(self, entity: E) -> AllowedMoves:
         """Returns the verbs that are currently allowed, with the state each leads to and the role it requires."""
         return self.machine.allowed_moves(entity)

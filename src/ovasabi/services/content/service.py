@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from ovasabi.kernel.declare.methods import verb
@@ -38,7 +37,7 @@ class Contents(EntityService[Content]):
     @move(from_=[DRAFT], to=PUBLISHED)
     async def publish(self, content: Content) -> Values:
         """Publishes a draft immediately."""
-        return {"published_at": datetime.now(UTC)}
+        return {"published_at": self.present_time(content)}
 
     @move(from_=[PUBLISHED], to=DRAFT)
     async def unpublish(self, content: Content) -> Values:

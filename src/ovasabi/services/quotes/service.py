@@ -39,12 +39,12 @@ class Quotes(EntityService[Quote]):
         now = datetime.now(UTC)
         if now > quote.valid_until:
             raise QuoteOverdue(field="valid_until", valid_until=quote.valid_until.isoformat())
-        return {"decided_at": now}
+        return {"decided_at": self.present_time(quote)}
 
     @move(from_=[PENDING], to=REJECTED)
     async def reject(self, quote: Quote, request: Rejection) -> Values:
         """Rejects the quote."""
-        return {"decided_at": datetime.now(UTC), "reason": request.reason}
+        return {"decided_at": self.present_time(quote), "reason": request.reason}
 
     @move(from_=[PENDING], to=EXPIRED)
     async def expire(self, quote: Quote) -> Values:
@@ -52,4 +52,4 @@ class Quotes(EntityService[Quote]):
         now = datetime.now(UTC)
         if now <= quote.valid_until:
             raise QuoteStillValid(field="valid_until", valid_until=quote.valid_until.isoformat())
-        return {"decided_at": now}
+        return {"decided_at": self.present_time(quote)}

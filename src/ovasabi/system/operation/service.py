@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -111,17 +110,17 @@ class Operations(EntityService[Operation]):
     @move(from_=[QUEUED], to=RUNNING, internal=True)
     async def start(self, operation: Operation) -> Values:
         """Marks the operation as running. Another process that continues the work does not start it again."""
-        return {"started_at": datetime.now(UTC)}
+        return {"started_at": self.present_time(operation)}
 
     @move(from_=[RUNNING], to=SUCCEEDED, internal=True)
     async def succeed(self, operation: Operation, outcome: Outcome) -> Values:
         """Marks the operation as succeeded."""
-        return outcome.values | {"error": None, "finished_at": datetime.now(UTC)}
+        return outcome.values | {"error": None, "finished_at": self.present_time(operation)}
 
     @move(from_=[QUEUED, RUNNING], to=FAILED, internal=True)
     async def fail(self, operation: Operation, outcome: Outcome, failure: Failure) -> Values:
         """Marks the operation as failed."""
-        return outcome.values | {"error": failure, "finished_at": datetime.now(UTC)}
+        return outcome.values | {"error": failure, "finished_at": self.present_time(operation)}
 
     @move(from_=[QUEUED, RUNNING], to=CANCELLED)
     async def cancel(self, operation: Operation) -> Values:
@@ -130,7 +129,7 @@ class Operations(EntityService[Operation]):
         Running work stops at its next step, and its partial result is kept. Until then, the operation remains
         `running`.
         """
-        return {"result": await work.cancel(self.database, operation.id), "finished_at": datetime.now(UTC)}
+        return {"result": await work.cancel(self.database, operation.id), "finished_at": self.present_time(operation)}
 
     @read()
     async def download(self, operation: Operation, query: DownloadQuery) -> Download:
