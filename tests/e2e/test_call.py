@@ -147,7 +147,16 @@ def test_people_see_the_answer_indented(program: Program) -> None:
             "Invalid value for '--metadata': not valid JSON",
         ),
         (["contents", "create", *IN, "--title", "x", "--kind", "book"], 2, "'book' is not one of 'article', 'micro'"),
-        (["contents", "create", *IN, "--titel", "x"], 2, "No such option '--titel'."),
+        (
+            ["contents", "create", *IN, "--titel", "x"],
+            2,
+            "contents create has no option --titel. Did you mean --title?",
+        ),
+        (
+            ["contents", "get", *IN, "17", "--state", "x"],
+            2,
+            "has no option --state. It has --as-of, --campaign, --help.",
+        ),
         (["contents", "list"], 2, "Missing option '--campaign'."),
         (["contents", "fly", *IN], 2, "No such command 'fly'."),
         (["content", "list", *IN], 2, "No such command 'content'."),

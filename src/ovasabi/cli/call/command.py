@@ -4,6 +4,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,20 @@ class ServiceGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         service = _services().get(cmd_name)
         return None if service is None else _group(service)
+
+
+class MethodCommand(click.Command):
+    """A method of a service; an option that it does not have is answered with those that it has."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            own = sorted(name for param in self.get_params(ctx) for name in param.opts if name.startswith("--"))
+            near = get_close_matches(error.option_name, own, 1)
+            advice = f"Did you mean {near[0]}?" if near else f"It has {', '.join(own)}."
+            method = " ".join(ctx.command_path.split()[-2:])
+            raise click.UsageError(f"{method} has no option {error.option_name}. {advice}", ctx) from None
 
 
 @click.group(cls=ServiceGroup, subcommand_metavar="SERVICE METHOD [ARGS]...")
@@ -60,7 +75,7 @@ def _group(service: "type[Service]") -> click.Group:
 
 
 def _command(method: "Method") -> click.Command:
-    return click.Command(
+    return MethodCommand(
         method.name,
         params=[*own_options(method), *options_of(method)],
         callback=_callback(method),
