@@ -9,6 +9,7 @@ from functools import partial
 import asyncpg
 
 from ovasabi.database.connection import Database
+from ovasabi.database.faults import THE_DATABASE
 from ovasabi.errors import OvasabiError
 from ovasabi.kernel.service import Elsewhere, ServiceRegistry
 from ovasabi.kernel.service.shards import HOME, Shards
@@ -34,7 +35,7 @@ def urls_of(url: str, settings: Settings) -> dict[int, str]:
 
 def name_of(number: int, settings: Settings) -> str:
     """Returns the name of a server in messages."""
-    return f"server {number}" if settings.shard_urls else "the database"
+    return f"server {number}" if settings.shard_urls else THE_DATABASE
 
 
 def warning(number: int, settings: Settings) -> Callable[[str], None]:

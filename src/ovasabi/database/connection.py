@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Hashable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, NoReturn, cast
 
@@ -11,7 +11,7 @@ import asyncpg
 
 from ovasabi.database.background import in_background
 from ovasabi.database.failures import LOST, ROLLED_BACK, NotSent, is_locked, is_lost, translated
-from ovasabi.database.faults import Faults
+from ovasabi.database.faults import THE_DATABASE, Faults
 from ovasabi.database.pending_lists import MERGE, PendingLists
 from ovasabi.database.pools import LOCK_SECONDS, STATEMENT_LOCK_SECONDS, Connected, Pool
 from ovasabi.database.present import Present
@@ -19,6 +19,7 @@ from ovasabi.database.retry import STATEMENT, Policy, retry
 from ovasabi.database.secret_keys import SecretKeys
 from ovasabi.database.shapes import Shapes
 from ovasabi.database.sql import SET_SCOPE
+from ovasabi.database.turns import Turns
 from ovasabi.errors import DatabaseUnavailable
 
 CLEAN_SECONDS = 5.0
@@ -47,7 +48,7 @@ class Database:
         writers: int = 8,
         timeout_seconds: float = 30.0,
         connected: Connected | None = None,
-        name: str = "the database",
+        name: str = THE_DATABASE,
         months_ahead: int = 2,
         secret_keys: SecretKeys | None = None,
     ) -> None:
@@ -63,6 +64,7 @@ class Database:
         self._suspected = 0.0
         self.present = Present()
         self._shapes = Shapes()
+        self._turns = Turns(max(1, writers // 2))
         self.pending_lists = PendingLists(partial(self.write, MERGE))
 
     async def open(self) -> "Database":
@@ -73,7 +75,7 @@ class Database:
             try:
                 self._pools[pool] = await retry(connect, _STARTING, on=_refused, deadline=clock() + self.timeout)
             except LOST as error:
-                _raise(error)
+                self._raise(error)
         return self
 
     async def close(self) -> None:
@@ -117,19 +119,37 @@ class Database:
         return rows
 
     @asynccontextmanager
-    async def transaction(self, timeout: float | None = None) -> AsyncIterator[asyncpg.Connection]:
-        """Runs the block as one transaction on a writing connection; rolls back if it fails or is cancelled."""
+    async def transaction(
+        self, timeout: float | None = None, holder: Hashable = None
+    ) -> AsyncIterator[asyncpg.Connection]:
+        """Runs the block as one transaction on a writing connection; rolls back if it fails or is cancelled.
+
+        Those of one holder, such as a campaign, have at most half of the connections: they may all wait for a lock.
+        """
         limit = timeout or self.timeout
         end = asyncio.get_running_loop().time() + limit
         try:
-            async with self._connection(Pool.WRITE, limit) as connection, _transaction(connection, end):
+            async with (
+                self._turn(holder, end),
+                self._connection(Pool.WRITE, end - asyncio.get_running_loop().time()) as connection,
+                _transaction(connection, end),
+            ):
                 if limit < self.timeout:
                     await _execute(connection, f"SET LOCAL statement_timeout = {max(1, int(limit * 1000))}", end)
                 yield connection
             self.faults.accepted()
         except Exception as error:
             self._note(error, change=True)
-            _raise(error, late=timeout is not None and _is_over(end))
+            self._raise(error, late=timeout is not None and _is_over(end))
+
+    @asynccontextmanager
+    async def _turn(self, holder: Hashable, end: float) -> AsyncIterator[None]:
+        async with AsyncExitStack() as entered:
+            try:
+                await entered.enter_async_context(self._turns.turn(holder, end))
+            except TimeoutError as error:
+                raise NotSent(*error.args) from error
+            yield
 
     async def _run(
         self,
@@ -155,7 +175,7 @@ class Database:
             return await retry(attempt, STATEMENT, on=_is_resendable if again else _had_no_effect, deadline=end)
         except Exception as error:
             self._note(error, change=not pool.reads)
-            _raise(error, late=timeout is not None and _is_over(end))
+            self._raise(error, late=timeout is not None and _is_over(end))
 
     async def _fetch(
         self,
@@ -200,6 +220,12 @@ class Database:
             await opened.release(connection, timeout=CLEAN_SECONDS)
             raise
         await opened.release(connection, timeout=CLEAN_SECONDS)
+
+    def _raise(self, error: Exception, *, late: bool = False) -> NoReturn:
+        translation = translated(error, late=late, server=self.faults.one_of_several)
+        if translation is error:
+            raise error  # keeps its own cause
+        raise translation from error
 
     def _note(self, error: Exception, *, change: bool) -> None:
         """Notes an error. After a connection was lost or did not respond, the idle ones are suspected, too."""
@@ -279,10 +305,3 @@ def _refused(error: Exception) -> bool:
 
 def _is_over(end: float) -> bool:
     return asyncio.get_running_loop().time() > end - 0.05  # timers may fire a little early
-
-
-def _raise(error: Exception, *, late: bool = False) -> NoReturn:
-    translation = translated(error, late=late)
-    if translation is error:
-        raise error  # keeps its own cause
-    raise translation from error

@@ -66,9 +66,10 @@ def transient(error: Exception) -> bool:
     return isinstance(error, ROLLED_BACK) or unavailable(error) is not None
 
 
-def translated(error: Exception, *, late: bool = False) -> Exception:
+def translated(error: Exception, *, late: bool = False, server: str | None = None) -> Exception:
     """Returns our own error for a lost connection or a time-out, and any other error unchanged.
 
+    `server` is the name of the server if there are several.
     `late` means that the caller's time is up: waiting for a connection until then exceeds the deadline, and does not
     mean that the database is unavailable.
     """
@@ -77,7 +78,7 @@ def translated(error: Exception, *, late: bool = False) -> Exception:
         return DeadlineExceeded()
     if is_lost(error):
         reason = "no connection could be made" if isinstance(error, NotSent) else "the connection was lost or refused"
-        return DatabaseUnavailable(reason=reason)
+        return DatabaseUnavailable(reason=reason if server is None else f"{reason} ({server})")
     return error
 
 

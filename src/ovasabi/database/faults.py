@@ -9,6 +9,8 @@ from ovasabi.database.failures import NotSent, is_lost, unavailable
 
 log = logging.getLogger("ovasabi.database")
 
+THE_DATABASE = "the database"
+"""The name of the only server."""
 TOLD_SECONDS = 60.0
 """How long a cause is not logged again: each call of a busy process would otherwise log it."""
 REFUSED_SECONDS = 10.0
@@ -23,6 +25,11 @@ class Faults:
         self._told: dict[str, tuple[float, int]] = {}
         """By cause: when it was logged, and how often it has occurred since then."""
         self._refused: tuple[float, str] | None = None
+
+    @property
+    def one_of_several(self) -> str | None:
+        """The server's name if there are several."""
+        return None if self.name == THE_DATABASE else self.name
 
     @property
     def refusing(self) -> str | None:

@@ -12,6 +12,7 @@ from ovasabi.database.pools import Pool
 from ovasabi.errors import DeadlineExceeded, OvasabiError
 from ovasabi.kernel.batching import locked_rows
 from ovasabi.kernel.batching.concurrency import Concurrency
+from ovasabi.kernel.call.transaction import transaction
 from ovasabi.kernel.store.rows import Change, NewEntity
 from ovasabi.services.content.entity import Content
 from tests.integration.kernel.fixtures import admin, contents, kinds, make_campaign, pools, together, within
@@ -165,3 +166,23 @@ async def test_sessions_wait_briefly_for_a_lock_and_transactions_longer_without_
         await asked(campaign, None, lambda: repository.create({"title": "t"}))
         assert len(statements(sent)) == 1
         assert [text for text in sent if "lock_timeout" in text] == []
+
+
+async def test_transactions_of_one_campaign_that_wait_for_a_lock_leave_connections_to_others(
+    two: tuple[Database, int, int], database_url: str
+) -> None:
+    database, home, neighbour = two
+    locked = await some(database, [home], 4)
+    repository = contents(database)
+
+    async def changed(one: Content) -> Content:
+        async with transaction(database):
+            return await repository.update(one.id, {"title": "in a transaction"})
+
+    async with held(database_url, locked):
+        waiting = [asyncio.ensure_future(called(caller(home, one.id), lambda one=one: changed(one))) for one in locked]
+        free = await some(database, [neighbour], 10)
+        answers = await together(10, lambda n: called(caller(neighbour, n), lambda: changed(free[n])))
+        assert kinds(answers) == {"Content": 10}
+        assert not any(task.done() for task in waiting)
+    assert kinds(await asyncio.gather(*waiting)) == {"Content": 4}

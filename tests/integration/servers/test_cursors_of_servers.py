@@ -46,7 +46,10 @@ async def test_a_cursor_of_another_server_is_refused(place: Place, number: int) 
         answer = await place.client.get(f"{place.path(number)}/events", params={"after": cursor})
         for told in (answer.json(), await watched(place, number, cursor)):
             assert told.get("code") == "cursor_unknown", told
-            assert f"server {1 - number} issued it" in told["detail"] or "ahead of its end" in told["detail"], told
+            assert (
+                f"its id is one of server {1 - number}, not of this one" in told["detail"]
+                or "ahead of its end" in told["detail"]
+            ), told
 
 
 async def test_an_event_of_this_log_keeps_its_cursor_whatever_its_id(place: Place) -> None:

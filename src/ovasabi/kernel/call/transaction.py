@@ -71,7 +71,7 @@ async def transaction(database: Database) -> AsyncIterator[asyncpg.Connection]:
         async with connection.transaction():
             yield connection
         return
-    async with database.transaction(remaining()) as connection:
+    async with database.transaction(remaining(), current_campaign()) as connection:
         fence = current().fence
         if fence is not None:
             await connection.execute(SET_SCOPE, scope_of(current_campaign()))

@@ -62,7 +62,7 @@ class LogEnd(msgspec.Struct, frozen=True):
         elif (at := id_time(after[1])) > id_time(self.position[1]) + _AHEAD:
             problem = f"its time, {at:%Y-%m-%d %H:%M} UTC, is ahead of the present"
         elif after in self.strange:
-            problem = f"server {server_of(after[1])} issued it"
+            problem = f"its id is one of server {server_of(after[1])}, not of this one"
         else:
             return None
         return CursorUnknown(cursor=cursor_of(after), problem=problem, field="after")
