@@ -1,6 +1,8 @@
 """What several callers change at the same time is all kept, or one of them is told."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -186,35 +188,53 @@ async def test_a_bad_change_in_a_batch_is_refused_alone(database: Database, camp
 
 
 async def test_a_deadlock_is_retried_until_both_writes_are_done(database_url: str, campaign: int) -> None:
-    async with pools(database_url, readers=1, writers=2) as database, admin(database_url) as connection:
-        repository = contents(database)
+    async with (
+        admin(database_url) as connection,
+        _deadlocks_found_soon(connection),
+        pools(database_url, readers=1, writers=2) as database,
+    ):
+        before = await _deadlocks(connection)
+        for number in range(20):
+            await _crossing(database, connection, campaign, f"{number}")
+            for _ in range(10):
+                if await _deadlocks(connection) > before:
+                    return
+                await asyncio.sleep(0.05)
+    pytest.fail("there was no deadlock to retry")
+
+
+async def _crossing(database: Database, connection: asyncpg.Connection, campaign: int, body: str) -> None:
+    """The test takes the second row, the application's statement the first; then each wants the other's."""
+    repository = contents(database)
+    with within(campaign):
+        one, two = [await repository.create({"title": f"{n}"}) for n in range(2)]
+    await connection.execute("SET deadlock_timeout = '60s'")
+    async with connection.transaction():
+        await connection.execute("UPDATE master SET name = name WHERE id = $1", two.id)
         with within(campaign):
-            one, two = [await repository.create({"title": f"{n}"}) for n in range(2)]
-        # The test takes the second row, the application's statement the first; then each wants the other's.
-        await connection.execute("SET deadlock_timeout = '60s'")
-        async with connection.transaction():
-            await connection.execute("UPDATE master SET name = name WHERE id = $1", two.id)
-            with within(campaign):
-                changes = [Change(one.id, {"body": "done"}), Change(two.id, {"body": "done"})]
-                task = asyncio.create_task(repository.update_many(changes))
-            for _ in range(200):
-                if await connection.fetchval(
-                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
-                ):
-                    break
-                await asyncio.sleep(0.02)
-            before = await _deadlocks(connection)
-            # The application's session looks for the deadlock first, and is the one to be cancelled.
-            await connection.execute("UPDATE master SET name = name WHERE id = $1", one.id)
-        answers = await asyncio.wait_for(task, 20)
-        assert kinds(answers) == {"Content": 2}
-        with within(campaign):
-            assert {of.body for of in (await repository.get_many([one.id, two.id])).values()} == {"done"}
-        for _ in range(100):
-            if await _deadlocks(connection) > before:
-                return
-            await asyncio.sleep(0.05)
-        pytest.fail("there was no deadlock to retry")
+            task = asyncio.create_task(
+                repository.update_many([Change(one.id, {"body": body}), Change(two.id, {"body": body})])
+            )
+        for _ in range(200):
+            if await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"):
+                break
+            await asyncio.sleep(0.005)
+        # The application's session looks for the deadlock first, and is the one to be cancelled.
+        await connection.execute("UPDATE master SET name = name WHERE id = $1", one.id)
+    assert kinds(await asyncio.wait_for(task, 20)) == {"Content": 2}
+    with within(campaign):
+        assert {of.body for of in (await repository.get_many([one.id, two.id])).values()} == {body}
+
+
+@asynccontextmanager
+async def _deadlocks_found_soon(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Servers look for a deadlock after a second; by then, statements of the application no longer wait for a lock."""
+    name = await connection.fetchval("SELECT quote_ident(current_database())")
+    await connection.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '150ms'")
+    try:
+        yield
+    finally:
+        await connection.execute(f"ALTER DATABASE {name} RESET deadlock_timeout")
 
 
 async def _deadlocks(connection: asyncpg.Connection) -> int:
