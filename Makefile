@@ -15,7 +15,7 @@ PEERS_STAMP := $(PEERS)/.made-from-lock
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run test quick lint format api fuzz bench lock clean venv client
+.PHONY: help run test quick lint format api fuzz faults bench lock clean venv client
 
 help:
 	@echo "make run      start OVASABI with its own PostgreSQL (creates $(VENV) the first time)"
@@ -25,6 +25,7 @@ help:
 	@echo "make format   format the code and apply the fixes that ruff can make"
 	@echo "make api      write the files generated from the declarations: api/, docs/errors, the client"
 	@echo "make fuzz     fuzz the API for longer (MINUTES=10, SEED=… to repeat an earlier run)"
+	@echo "make faults   strike the program with faults while callers work, then watch what it uses (MINUTES=10, SEED=…)"
 	@echo "make bench    compare OVASABI with its limit and with other frameworks (ONLY=create: one part)"
 	@echo "make lock     resolve the dependencies again into requirements.lock"
 	@echo "make clean    remove $(VENV), caches and build output (never the data)"
@@ -65,6 +66,10 @@ api: $(STAMP)
 # The long runs are in tests/fuzz/__main__.py; the bounded runs are part of the tests.
 fuzz: $(STAMP) client
 	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+# Its faults last for half of the time, and it works undisturbed for the other half; it needs root for the small disk.
+faults: $(STAMP) client
+	@MINUTES=$(or $(MINUTES),10) SEED=$(SEED) $(BIN)/pytest -q -s -p no:cacheprovider -o python_files=soak.py tests/faults/soak.py
 
 bench: $(STAMP) $(PEERS_STAMP)
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))

@@ -6,7 +6,7 @@ import random
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from tests.integration.kernel.fixtures import eventually
 DISK_MEGABYTES = 400
 """The size of the file system that the home is on: small enough to be full within a moment."""
 
+Fault = Callable[["Storm"], Awaitable[None]]
+"""What strikes; it ends when nothing more will happen by itself."""
+
 
 class Storm:
     """The program on a home of its own, its callers, and the faults that strike it."""
@@ -31,6 +34,7 @@ class Storm:
         self.seed = seed
         self.ledger = Ledger()
         self.random = random.Random(seed)
+        self.told: Callable[[str], object] = lambda text: None
 
     @property
     def postgres(self) -> int:
@@ -61,7 +65,7 @@ class Storm:
 
         await eventually(is_ready, 90)
 
-    async def run(self, faults: list[Callable[["Storm"], Awaitable[None]]], calm: float = 1.0) -> None:
+    async def run(self, faults: Iterable["Fault"], calm: float = 1.0) -> None:
         """Lets callers work while the faults strike one after the other; what does not hold fails."""
         await asyncio.to_thread(self.program.up)
         headers = {"authorization": f"Bearer {self.program.key}"}
@@ -78,6 +82,7 @@ class Storm:
                 for fault in faults:
                     await asyncio.sleep(calm)
                     before = len(self.ledger.written)
+                    self.told(f"{fault.__name__}: {before} created, {dict(self.ledger.statuses)}")
                     await fault(self)
                     await self.ready()
                     await eventually(self._more_than(before), 60)
