@@ -54,7 +54,7 @@ def statement(reader: str, positions: list[tuple[int, int, int]]) -> tuple[str, 
     if reader == "poll":
         return (
             load(log_poll.__file__)["poll"],
-            [scope_of(*campaigns), campaigns, texts, ids, streams, since, None, None, 100],
+            [scope_of(*campaigns), campaigns, texts, ids, streams, since, None, None, 100, 1 << 20],
             2 * AFTER,
         )
     months = generations._months(id_time(id) for id in ids)

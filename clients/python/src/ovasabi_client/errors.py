@@ -55,6 +55,7 @@ __all__ = [
     "TooLarge",
     "TooManyConnections",
     "TooManyWatchers",
+    "TooMuchUnread",
     "Unauthenticated",
     "Unavailable",
     "VersionConflict",
@@ -379,6 +380,12 @@ class TooManyWatchers(Exhausted):
     """The maximum number of watchers has been reached."""
 
     code = "too_many_watchers"
+
+
+class TooMuchUnread(Exhausted):
+    """The watches of a key, or of the process, hold too many events that their readers have not taken."""
+
+    code = "too_much_unread"
 
 
 class VersionConflict(Conflict):

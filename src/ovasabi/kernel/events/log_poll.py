@@ -16,6 +16,7 @@ from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.events.cursors import Position, parse_cursor
 from ovasabi.kernel.events.log import Event, earliest, event_of, pool_for
 from ovasabi.kernel.events.log_end import CursorUnknown, LogEnd, end_of
+from ovasabi.kernel.statements.bounding import PAGE_BYTES
 
 T = TypeVar("T")
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
@@ -46,18 +47,20 @@ async def poll(
     positions: Sequence[tuple[int, Position]],
     *,
     limit: int,
+    max_bytes: int = PAGE_BYTES,
     types: Sequence[str] | None = None,
     entity_id: int | None = None,
 ) -> list[LogPage]:
     """Returns, for each campaign, the events after its position; at most `limit` events of each campaign are read.
 
+    The payloads of a campaign have at most `max_bytes`, unless that of its next event alone is larger.
     Events of other types count towards the limit but are not returned: a poll is bounded, however rare the types are.
     """
     campaigns = [campaign for campaign, _ in positions]
     rows = await read(
         database, _SQL["poll"], scope_of(*campaigns), campaigns, [str(xid) for _, (xid, _) in positions],
         [id for _, (_, id) in positions], list(STREAMS), min(earliest(id) for _, (_, id) in positions),
-        list(types) if types else None, entity_id, limit, pool=pool_for(entity_id),
+        list(types) if types else None, entity_id, limit, max_bytes, pool=pool_for(entity_id),
     )  # fmt: skip
     by_campaign: list[list[Row]] = [[] for _ in positions]
     for row in rows:
@@ -93,6 +96,6 @@ def _page(rows: list[Row], end: LogEnd, after: Position, limit: int) -> LogPage:
         return LogPage([], after, False, problem)
     # A campaign without new events has one row, with the horizon alone.
     events = [row for row in rows if row["id"] is not None]
-    full = len(events) >= limit
+    full = len(events) >= limit or (bool(events) and events[-1]["more"] is not None)
     last = (int(events[-1]["xid"]), events[-1]["id"]) if full else end.position
     return LogPage([event_of(row) for row in events if row["wanted"]], max(after, last), full)

@@ -10,8 +10,8 @@ SELECT log.horizon::text AS horizon, time_id(present_time() + interval '1 hour')
 
 -- name: poll
 -- The horizon, the epochs of the log, and the next events of some campaigns, each after its own position. $1 scope, $2 campaigns, $3 and $4 their positions, $5 streams,
--- $6 a lower bound for the times of the events, $7 types or null for all, $8 entity or null for all, $9 limit per campaign. Events of other types
--- are returned without their payload. OFFSET 0: the end of the log is formatted once, not for each row.
+-- $6 a lower bound for the times of the events, $7 types or null for all, $8 entity or null for all, $9 limit per campaign, $10 limit of the
+-- payloads in bytes per campaign, which a first event may exceed; `more` says that another event was found. Events of other types are returned without their payload. OFFSET 0: the end of the log is formatted once, not for each row.
 -- The texts are cast to ids where they are unnested. A cast in the condition on (xid, id) would keep the condition out of the index scan: the
 -- error of a failed cast could reveal the value it was compared with, so PostgreSQL (15.20, unlike 15.18) checks such a condition after the policy.
 -- scope: read
@@ -19,11 +19,19 @@ SELECT k.number, log.text AS horizon, log.id AS horizon_id, log.epochs, x.*
 FROM (SELECT horizon, horizon::text AS text, time_id(present_time() + interval '1 hour') AS id, epochs FROM log_end() OFFSET 0) AS log
 CROSS JOIN unnest($2::int[], $3::text[]::xid8[], $4::bigint[]) WITH ORDINALITY AS k (campaign_id, xid, id, number)
 LEFT JOIN LATERAL (
-  SELECT e.id, e.event_type, e.campaign_id, e.master_id, e.version, e.occurred_at, e.actor, e.correlation_id,
-         e.causation_id, CASE WHEN w.wanted THEN e.payload END AS payload, e.xid::text AS xid, w.wanted
-  FROM service_event AS e
-  CROSS JOIN LATERAL (SELECT $7::text[] IS NULL OR e.event_type = ANY ($7) AS wanted) AS w
-  WHERE e.stream = ANY ($5::varchar[]) AND e.campaign_id = k.campaign_id AND e.occurred_at >= $6
-    AND (e.xid, e.id) > (k.xid, k.id) AND e.xid < log.horizon
-    AND ($8::bigint IS NULL OR e.master_id = $8) AND scope.s IS NOT NULL
-  ORDER BY e.xid, e.id LIMIT $9) AS x ON true
+  SELECT p.id, p.event_type, p.campaign_id, p.master_id, p.version, p.occurred_at, p.actor, p.correlation_id, p.causation_id,
+         CASE WHEN p.wanted THEN p.payload END AS payload, p.xid::text AS xid, p.wanted, p.more
+  FROM (
+    SELECT p.*, sum(CASE WHEN p.wanted AND p.stored <= $10 THEN octet_length(p.payload::text) ELSE 0 END) OVER log AS bytes, lead(true) OVER log AS more
+    FROM (
+      SELECT e.*, row_number() OVER log AS place, sum(CASE WHEN e.wanted THEN pg_column_size(e.payload) ELSE 0 END) OVER log AS stored
+      FROM (
+        SELECT e.*, $7::text[] IS NULL OR e.event_type = ANY ($7) AS wanted FROM service_event AS e
+        WHERE e.stream = ANY ($5::varchar[]) AND e.campaign_id = k.campaign_id AND e.occurred_at >= $6
+          AND (e.xid, e.id) > (k.xid, k.id) AND e.xid < log.horizon
+          AND ($8::bigint IS NULL OR e.master_id = $8) AND scope.s IS NOT NULL
+        ORDER BY e.xid, e.id LIMIT $9) AS e
+      WINDOW log AS (ORDER BY e.xid, e.id ROWS UNBOUNDED PRECEDING)) AS p
+    WINDOW log AS (ORDER BY p.xid, p.id ROWS UNBOUNDED PRECEDING)) AS p
+  WHERE p.stored <= $10 AND p.bytes <= $10 OR p.place = 1
+  ORDER BY p.xid, p.id) AS x ON true

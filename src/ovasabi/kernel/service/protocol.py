@@ -11,7 +11,7 @@ from ovasabi.errors import OvasabiError
 from ovasabi.kernel.declare.entity import Entity
 from ovasabi.kernel.declare.methods import Call, Watched
 from ovasabi.kernel.search.full_text import CANDIDATES
-from ovasabi.kernel.store.listing import ListRequest, Page
+from ovasabi.kernel.store.listing import ListRequest, Page, with_room
 from ovasabi.kernel.store.rows import NewEntity
 
 E = TypeVar("E", bound=Entity)
@@ -28,7 +28,9 @@ class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A search request."""
 
     q: Annotated[str, Meta(description='Words, "phrases", -exclusions, OR, prefix*.', min_length=1, max_length=500)]
-    page_size: Annotated[int, Meta(ge=1, le=100)] = 20
+    page_size: Annotated[
+        int, Meta(ge=1, le=100, description="The most matches to return. They end earlier at about 2 MiB.")
+    ] = 20
 
 
 class SearchResponse(msgspec.Struct, Generic[E], frozen=True):
@@ -45,7 +47,7 @@ def best_of(responses: Sequence[SearchResponse[E]], limit: int) -> SearchRespons
     found = exact or [response for response in responses if response.hits]
     hits = sorted((hit for response in found for hit in response.hits), key=lambda hit: (-hit.rank, -hit.entity.id))
     total = min(sum(response.total for response in found), CANDIDATES)
-    return SearchResponse(hits[:limit], total, bool(found) and not exact)
+    return SearchResponse(with_room(hits, limit), total, bool(found) and not exact)
 
 
 class Served(Protocol):

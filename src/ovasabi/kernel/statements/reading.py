@@ -7,6 +7,7 @@ import msgspec
 from ovasabi.database.sql import SEEN, Scoping, scoped
 from ovasabi.kernel.declare.entity import EntityType, Scope
 from ovasabi.kernel.declare.fields import Secret
+from ovasabi.kernel.statements.bounding import HAS_ROOM, bounded
 
 
 class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
@@ -60,32 +61,40 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     @cached_property
     def search(self) -> str:
-        """$1 scope, $2 campaign, then as `search_entities`. Returns the best matches with their rank, and their number.
+        """$1 scope, $2 campaign, then as `search_entities`. Returns the best matches with their rank, and their number:
+        as many as a page has room for.
 
         It calls only functions, so that no table is planned on each call: see docs/decisions/0013.
         """
         alike = self.of.scope is not Scope.ROOT  # else each row has a campaign of its own
         records = "found_records($2, h.ids)" if alike else "found_records(s.campaign_id, ARRAY[s.master_id])"
+        found = f"""SELECT h.ranks[array_position(h.ids, s.master_id)] AS _rank, s.*
+                FROM found_entities($2, NULL::{self.table}, h.ids) AS s WHERE {SEEN} OFFSET 0"""
         body = f"""
-  SELECT h.ranks[array_position(h.ids, s.master_id)] AS _rank, h.matched AS _matched,
-    h.corrected AS _corrected, {self.columns}
+  SELECT s._rank, h.matched AS _matched, h.corrected AS _corrected, {self.columns}
   FROM (SELECT array_agg(f.master_id) AS ids, array_agg(f.rank) AS ranks, max(f.matched) AS matched,
                bool_or(f.corrected) AS corrected
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
         WHERE {SEEN} OFFSET 0) AS h
-  CROSS JOIN LATERAL found_entities($2, NULL::{self.table}, h.ids) AS s
-  JOIN LATERAL {records} AS m ON m.id = s.master_id"""
+  CROSS JOIN LATERAL ({bounded(found, "s._rank DESC, s.master_id DESC", self.of)}) AS s
+  JOIN LATERAL {records} AS m ON m.id = s.master_id
+  WHERE {HAS_ROOM}"""
         return scoped(body, Scoping.READ)
 
     def list(self, condition: str, order: str, limit: str) -> str:
-        """$1 scope, $2 campaign, then the parameters of `condition` and `limit`, which use only declared columns."""
+        """$1 scope, $2 campaign, then the parameters of `condition` and `limit`, which use only declared columns.
+
+        Returns fewer rows than `limit`, and no more than a page has room for; `_more` says whether others follow.
+        """
+        rows = f"""SELECT s.* FROM {self.table} AS s
+                WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}
+                ORDER BY {order} LIMIT {limit}"""
         body = f"""
-  SELECT {self.columns}
-  FROM (SELECT s.* FROM {self.table} AS s
-        WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}
-        ORDER BY {order} LIMIT {limit}) AS s
+  SELECT {self.columns}, s._more
+  FROM ({bounded(rows, order, self.of)}) AS s
   CROSS JOIN LATERAL (
     SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {self._own} OFFSET 0) AS m
+  WHERE {HAS_ROOM} AND s._number < {limit}
   ORDER BY {order}"""
         return scoped(body, Scoping.READ)
 

@@ -15,10 +15,12 @@ from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import Entity, EntityType
+from ovasabi.kernel.statements.bounding import PAGE_BYTES
 from ovasabi.kernel.store.filters import Condition, parse_filter
 from ovasabi.kernel.store.repository import Repository
 
 E = TypeVar("E", bound=Entity)
+T = TypeVar("T")
 DEFAULT_SIZE, MAX_SIZE = 50, 1000
 _AHEAD = timedelta(days=1)
 """How far the database's clock may be ahead of ours. Later months contain no rows, and are pruned from the plan."""
@@ -27,7 +29,9 @@ _AHEAD = timedelta(days=1)
 class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to list: `filter` and `order_by` over declared fields, a page at a time."""
 
-    page_size: Annotated[int, Meta(ge=1, le=MAX_SIZE)] = DEFAULT_SIZE
+    page_size: Annotated[
+        int, Meta(ge=1, le=MAX_SIZE, description="The most items of a page. A page ends earlier at about 2 MiB.")
+    ] = DEFAULT_SIZE
     page_token: Annotated[str, Meta(description="The next_page_token of the previous page.")] = ""
     filter: Annotated[str, Meta(description='For example: state = "published" AND tags:python.')] = ""
     order_by: Annotated[str, Meta(description="A field, optionally followed by asc or desc.")] = ""
@@ -35,7 +39,10 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, Generic[E], frozen=True):
-    """One page. `next_page_token` is empty on the last page; `total_size` is set only if it was requested."""
+    """One page. `next_page_token` is empty on the last page; `total_size` is set only if it was requested.
+
+    A page may have fewer items than were requested although others follow: only the token says whether they do.
+    """
 
     items: list[E]
     next_page_token: str = ""
@@ -73,12 +80,36 @@ async def list_pages(repositories: Sequence[Repository[E]], request: ListRequest
     if isinstance(order.base, type) and issubclass(order.base, str):
         problem = "Campaigns on several servers can be ordered by numbers and times only."
         raise InvalidValue(field="order_by", problem=problem, hint="Servers may order texts differently.")
-    found = [item for page in pages for item in page.items]
-    found.sort(key=lambda item: (getattr(item, order.field), item.id), reverse=order.descending)
-    items = found[: request.page_size]
-    more = len(found) > len(items) or any(page.next_page_token for page in pages)
+    found, more = _merged(pages, order)
+    items = with_room(found, request.page_size)
+    more = more or len(found) > len(items)
     total = sum(page.total_size or 0 for page in pages) if request.include_total else None
     return Page(items, _token(order, _query(of, order, request, campaign), items[-1]) if more and items else "", total)
+
+
+def _merged(pages: Sequence[Page[E]], order: _Order) -> tuple[list[E], bool]:
+    """Returns what several pages have in one order, and whether others follow.
+
+    A page may have ended early: what comes after the end of one of them is left for the next page.
+    """
+
+    def place(item: E) -> Any:
+        return getattr(item, order.field), item.id
+
+    found = sorted((item for page in pages for item in page.items), key=place, reverse=order.descending)
+    ends = [found.index(page.items[-1]) for page in pages if page.next_page_token]
+    return (found[: min(ends) + 1], True) if ends else (found, False)
+
+
+def with_room(items: list[T], most: int) -> list[T]:
+    """Returns the first items that a page has room for; the first one always has."""
+    kept, size = 0, 0
+    for item in items[:most]:
+        size += len(msgspec.json.encode(item))
+        if kept and size > PAGE_BYTES:
+            break
+        kept += 1
+    return items[:kept]
 
 
 async def _page(repository: Repository[E], request: ListRequest, campaign: int) -> Page[E]:
@@ -93,9 +124,9 @@ async def _page(repository: Repository[E], request: ListRequest, campaign: int) 
     pool = Pool.FOLLOW_INDEX if order.column == "created_at" and not request.filter else Pool.READ
     shaped = bool(condition.sql)
     rows = await read(repository.database, sql, scope_of(campaign), campaign, *values, pool=pool, shaped=shaped)
-    items = [repository.codec.entity(row) for row in rows[: request.page_size]]
+    items = [repository.codec.entity(row) for row in rows]
     total = await _count(repository, condition, campaign) if request.include_total else None
-    return Page(items, _token(order, query, items[-1]) if len(rows) > request.page_size else "", total)
+    return Page(items, _token(order, query, items[-1]) if rows and rows[-1]["_more"] else "", total)
 
 
 async def _count(repository: Repository[E], condition: Condition, campaign: int) -> int:

@@ -164,12 +164,18 @@ LATERAL (
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.title, s.body, s.slug, s.kind, s.visibility, s.tags, s.media_urls, s.author_id, s.parent_id, s.state, s.published_at, s.comment_count, s.reaction_count, s.section
-  FROM (SELECT s.* FROM service_content_main AS s
-        WHERE s.campaign_id = $2::int AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND s.created_at <= $3
-        ORDER BY s.created_at DESC, s.master_id DESC LIMIT $4) AS s
+  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.title, s.body, s.slug, s.kind, s.visibility, s.tags, s.media_urls, s.author_id, s.parent_id, s.state, s.published_at, s.comment_count, s.reaction_count, s.section, s._more
+  FROM (
+    SELECT s.*, lead(true) OVER page AS _more,
+           sum(CASE WHEN s._stored <= 2097152 THEN 480 + 2 * octet_length(s.metadata::text) + octet_length(s.title) + octet_length(s.body) + coalesce(octet_length(s.slug), 0) + octet_length(s.kind) + octet_length(s.visibility) + 1 * octet_length(s.tags::text) + 1 * octet_length(s.media_urls::text) + octet_length(s.state) + coalesce(octet_length(s.section), 0) END) OVER page AS _bytes
+    FROM (SELECT s.*, row_number() OVER page AS _number, sum(pg_column_size(s.metadata) + pg_column_size(s.tags) + pg_column_size(s.media_urls)) OVER page AS _stored
+          FROM (SELECT s.* FROM service_content_main AS s
+                WHERE s.campaign_id = $2::int AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND s.created_at <= $3
+                ORDER BY s.created_at DESC, s.master_id DESC LIMIT $4) AS s WINDOW page AS (ORDER BY s.created_at DESC, s.master_id DESC ROWS UNBOUNDED PRECEDING)) AS s
+    WINDOW page AS (ORDER BY s.created_at DESC, s.master_id DESC ROWS UNBOUNDED PRECEDING)) AS s
   CROSS JOIN LATERAL (
     SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = s.campaign_id OFFSET 0) AS m
+  WHERE (s._stored <= 2097152 AND s._bytes <= 2097152 OR s._number = 1) AND s._number < $4
   ORDER BY s.created_at DESC, s.master_id DESC
   OFFSET 0) AS x;
 
@@ -178,12 +184,18 @@ LATERAL (
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.title, s.body, s.slug, s.kind, s.visibility, s.tags, s.media_urls, s.author_id, s.parent_id, s.state, s.published_at, s.comment_count, s.reaction_count, s.section
-  FROM (SELECT s.* FROM service_content_main AS s
-        WHERE s.campaign_id = $2::int AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND (s.created_at, s.master_id) < ($3, $4) AND s.created_at <= $3
-        ORDER BY s.created_at DESC, s.master_id DESC LIMIT $5) AS s
+  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.title, s.body, s.slug, s.kind, s.visibility, s.tags, s.media_urls, s.author_id, s.parent_id, s.state, s.published_at, s.comment_count, s.reaction_count, s.section, s._more
+  FROM (
+    SELECT s.*, lead(true) OVER page AS _more,
+           sum(CASE WHEN s._stored <= 2097152 THEN 480 + 2 * octet_length(s.metadata::text) + octet_length(s.title) + octet_length(s.body) + coalesce(octet_length(s.slug), 0) + octet_length(s.kind) + octet_length(s.visibility) + 1 * octet_length(s.tags::text) + 1 * octet_length(s.media_urls::text) + octet_length(s.state) + coalesce(octet_length(s.section), 0) END) OVER page AS _bytes
+    FROM (SELECT s.*, row_number() OVER page AS _number, sum(pg_column_size(s.metadata) + pg_column_size(s.tags) + pg_column_size(s.media_urls)) OVER page AS _stored
+          FROM (SELECT s.* FROM service_content_main AS s
+                WHERE s.campaign_id = $2::int AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND (s.created_at, s.master_id) < ($3, $4) AND s.created_at <= $3
+                ORDER BY s.created_at DESC, s.master_id DESC LIMIT $5) AS s WINDOW page AS (ORDER BY s.created_at DESC, s.master_id DESC ROWS UNBOUNDED PRECEDING)) AS s
+    WINDOW page AS (ORDER BY s.created_at DESC, s.master_id DESC ROWS UNBOUNDED PRECEDING)) AS s
   CROSS JOIN LATERAL (
     SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = s.campaign_id OFFSET 0) AS m
+  WHERE (s._stored <= 2097152 AND s._bytes <= 2097152 OR s._number = 1) AND s._number < $5
   ORDER BY s.created_at DESC, s.master_id DESC
   OFFSET 0) AS x;
 
@@ -235,20 +247,27 @@ SELECT d.verdict AS _verdict, s.*
 FROM decided AS d LEFT JOIN stored AS s ON s._position = d.position ORDER BY d.position;
 
 -- name: search
--- $1 scope, $2 campaign, then as `search_entities`. Returns the best matches with their rank, and their number.
+-- $1 scope, $2 campaign, then as `search_entities`. Returns the best matches with their rank, and their number:
+-- as many as a page has room for.
 --
 -- It calls only functions, so that no table is planned on each call: see docs/decisions/0013.
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT h.ranks[array_position(h.ids, s.master_id)] AS _rank, h.matched AS _matched,
-    h.corrected AS _corrected, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.title, s.body, s.slug, s.kind, s.visibility, s.tags, s.media_urls, s.author_id, s.parent_id, s.state, s.published_at, s.comment_count, s.reaction_count, s.section
+  SELECT s._rank, h.matched AS _matched, h.corrected AS _corrected, m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.title, s.body, s.slug, s.kind, s.visibility, s.tags, s.media_urls, s.author_id, s.parent_id, s.state, s.published_at, s.comment_count, s.reaction_count, s.section
   FROM (SELECT array_agg(f.master_id) AS ids, array_agg(f.rank) AS ranks, max(f.matched) AS matched,
                bool_or(f.corrected) AS corrected
         FROM search_entities($2, $3::text[], $4::text[], $5::text[], $6::text[], $7, $8, $9) AS f
         WHERE scope.s IS NOT NULL OFFSET 0) AS h
-  CROSS JOIN LATERAL found_entities($2, NULL::service_content_main, h.ids) AS s
+  CROSS JOIN LATERAL (
+    SELECT s.*, lead(true) OVER page AS _more,
+           sum(CASE WHEN s._stored <= 2097152 THEN 480 + 2 * octet_length(s.metadata::text) + octet_length(s.title) + octet_length(s.body) + coalesce(octet_length(s.slug), 0) + octet_length(s.kind) + octet_length(s.visibility) + 1 * octet_length(s.tags::text) + 1 * octet_length(s.media_urls::text) + octet_length(s.state) + coalesce(octet_length(s.section), 0) END) OVER page AS _bytes
+    FROM (SELECT s.*, row_number() OVER page AS _number, sum(pg_column_size(s.metadata) + pg_column_size(s.tags) + pg_column_size(s.media_urls)) OVER page AS _stored
+          FROM (SELECT h.ranks[array_position(h.ids, s.master_id)] AS _rank, s.*
+                FROM found_entities($2, NULL::service_content_main, h.ids) AS s WHERE scope.s IS NOT NULL OFFSET 0) AS s WINDOW page AS (ORDER BY s._rank DESC, s.master_id DESC ROWS UNBOUNDED PRECEDING)) AS s
+    WINDOW page AS (ORDER BY s._rank DESC, s.master_id DESC ROWS UNBOUNDED PRECEDING)) AS s
   JOIN LATERAL found_records($2, h.ids) AS m ON m.id = s.master_id
+  WHERE (s._stored <= 2097152 AND s._bytes <= 2097152 OR s._number = 1)
   OFFSET 0) AS x;
 
 -- name: update

@@ -151,12 +151,18 @@ LATERAL (
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at
-  FROM (SELECT s.* FROM service_operation_main AS s
-        WHERE s.campaign_id = $2::int AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND s.created_at <= $3
-        ORDER BY s.created_at DESC, s.master_id DESC LIMIT $4) AS s
+  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at, s._more
+  FROM (
+    SELECT s.*, lead(true) OVER page AS _more,
+           sum(CASE WHEN s._stored <= 2097152 THEN 400 + 2 * octet_length(s.metadata::text) + octet_length(s.kind) + octet_length(s.request_digest) + octet_length(s.state) + coalesce(2 * octet_length(s.result::text), 0) + coalesce(2 * octet_length(s.error::text), 0) END) OVER page AS _bytes
+    FROM (SELECT s.*, row_number() OVER page AS _number, sum(pg_column_size(s.metadata) + coalesce(pg_column_size(s.result), 0) + coalesce(pg_column_size(s.error), 0)) OVER page AS _stored
+          FROM (SELECT s.* FROM service_operation_main AS s
+                WHERE s.campaign_id = $2::int AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND s.created_at <= $3
+                ORDER BY s.created_at DESC, s.master_id DESC LIMIT $4) AS s WINDOW page AS (ORDER BY s.created_at DESC, s.master_id DESC ROWS UNBOUNDED PRECEDING)) AS s
+    WINDOW page AS (ORDER BY s.created_at DESC, s.master_id DESC ROWS UNBOUNDED PRECEDING)) AS s
   CROSS JOIN LATERAL (
     SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = s.campaign_id OFFSET 0) AS m
+  WHERE (s._stored <= 2097152 AND s._bytes <= 2097152 OR s._number = 1) AND s._number < $4
   ORDER BY s.created_at DESC, s.master_id DESC
   OFFSET 0) AS x;
 
@@ -165,12 +171,18 @@ LATERAL (
 SELECT x.*
 FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
 LATERAL (
-  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at
-  FROM (SELECT s.* FROM service_operation_main AS s
-        WHERE s.campaign_id = $2::int AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND (s.created_at, s.master_id) < ($3, $4) AND s.created_at <= $3
-        ORDER BY s.created_at DESC, s.master_id DESC LIMIT $5) AS s
+  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata, s.kind, s.request_digest, s.state, s.done, s.total, s.result, s.error, s.started_at, s.finished_at, s._more
+  FROM (
+    SELECT s.*, lead(true) OVER page AS _more,
+           sum(CASE WHEN s._stored <= 2097152 THEN 400 + 2 * octet_length(s.metadata::text) + octet_length(s.kind) + octet_length(s.request_digest) + octet_length(s.state) + coalesce(2 * octet_length(s.result::text), 0) + coalesce(2 * octet_length(s.error::text), 0) END) OVER page AS _bytes
+    FROM (SELECT s.*, row_number() OVER page AS _number, sum(pg_column_size(s.metadata) + coalesce(pg_column_size(s.result), 0) + coalesce(pg_column_size(s.error), 0)) OVER page AS _stored
+          FROM (SELECT s.* FROM service_operation_main AS s
+                WHERE s.campaign_id = $2::int AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND (s.created_at, s.master_id) < ($3, $4) AND s.created_at <= $3
+                ORDER BY s.created_at DESC, s.master_id DESC LIMIT $5) AS s WINDOW page AS (ORDER BY s.created_at DESC, s.master_id DESC ROWS UNBOUNDED PRECEDING)) AS s
+    WINDOW page AS (ORDER BY s.created_at DESC, s.master_id DESC ROWS UNBOUNDED PRECEDING)) AS s
   CROSS JOIN LATERAL (
     SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = s.campaign_id OFFSET 0) AS m
+  WHERE (s._stored <= 2097152 AND s._bytes <= 2097152 OR s._number = 1) AND s._number < $5
   ORDER BY s.created_at DESC, s.master_id DESC
   OFFSET 0) AS x;
 

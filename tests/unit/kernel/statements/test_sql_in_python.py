@@ -15,6 +15,7 @@ BUILDERS = {
     "database/connection.py": "SET takes no parameters; the number is ours",
     "database/embedded.py": "CREATE DATABASE takes no parameters; the name is a constant",
     "database/sql.py": "here the scope is put into every other one",
+    "kernel/statements/bounding.py": GENERATOR,
     "kernel/statements/catalog.py": GENERATOR,
     "kernel/statements/counting.py": GENERATOR,
     "kernel/statements/creating.py": GENERATOR,

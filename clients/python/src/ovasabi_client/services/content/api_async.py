@@ -100,7 +100,7 @@ class AsyncComments(AsyncService):
         Fetches further pages as needed; `page` returns a single page.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
         """
@@ -130,7 +130,7 @@ class AsyncComments(AsyncService):
         Requires the `reader` role.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             page_token: The next_page_token of the previous page.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
@@ -159,7 +159,7 @@ class AsyncComments(AsyncService):
 
         Args:
             q: Words, "phrases", -exclusions, OR, prefix*.
-            page_size: Default: 20.
+            page_size: The most matches to return. They end earlier at about 2 MiB. Default: 20.
         """
         return await self._transport.send(
             Request(
@@ -381,7 +381,7 @@ class AsyncContents(AsyncService):
         Fetches further pages as needed; `page` returns a single page.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
         """
@@ -411,7 +411,7 @@ class AsyncContents(AsyncService):
         Requires the `reader` role.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             page_token: The next_page_token of the previous page.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
@@ -440,7 +440,7 @@ class AsyncContents(AsyncService):
 
         Args:
             q: Words, "phrases", -exclusions, OR, prefix*.
-            page_size: Default: 20.
+            page_size: The most matches to return. They end earlier at about 2 MiB. Default: 20.
         """
         return await self._transport.send(
             Request(
@@ -834,7 +834,7 @@ class AsyncReactions(AsyncService):
         Fetches further pages as needed; `page` returns a single page.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
         """
@@ -864,7 +864,7 @@ class AsyncReactions(AsyncService):
         Requires the `reader` role.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             page_token: The next_page_token of the previous page.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.

@@ -48,7 +48,7 @@ class AsyncOperations(AsyncService):
         Fetches further pages as needed; `page` returns a single page.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
         """
@@ -78,7 +78,7 @@ class AsyncOperations(AsyncService):
         Requires the `reader` role.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             page_token: The next_page_token of the previous page.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.

@@ -93,7 +93,7 @@ class AsyncProducts(AsyncService):
         Fetches further pages as needed; `page` returns a single page.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
         """
@@ -123,7 +123,7 @@ class AsyncProducts(AsyncService):
         Requires the `reader` role.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             page_token: The next_page_token of the previous page.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
@@ -152,7 +152,7 @@ class AsyncProducts(AsyncService):
 
         Args:
             q: Words, "phrases", -exclusions, OR, prefix*.
-            page_size: Default: 20.
+            page_size: The most matches to return. They end earlier at about 2 MiB. Default: 20.
         """
         return await self._transport.send(
             Request(
@@ -449,7 +449,7 @@ class AsyncVariants(AsyncService):
         Fetches further pages as needed; `page` returns a single page.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
         """
@@ -479,7 +479,7 @@ class AsyncVariants(AsyncService):
         Requires the `reader` role.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             page_token: The next_page_token of the previous page.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
@@ -508,7 +508,7 @@ class AsyncVariants(AsyncService):
 
         Args:
             q: Words, "phrases", -exclusions, OR, prefix*.
-            page_size: Default: 20.
+            page_size: The most matches to return. They end earlier at about 2 MiB. Default: 20.
         """
         return await self._transport.send(
             Request(

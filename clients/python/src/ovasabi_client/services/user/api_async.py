@@ -95,7 +95,7 @@ class AsyncUsers(AsyncService):
         Fetches further pages as needed; `page` returns a single page.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
         """
@@ -125,7 +125,7 @@ class AsyncUsers(AsyncService):
         Requires the `reader` role.
 
         Args:
-            page_size: Default: 50.
+            page_size: The most items of a page. A page ends earlier at about 2 MiB. Default: 50.
             page_token: The next_page_token of the previous page.
             filter: For example: state = "published" AND tags:python.
             order_by: A field, optionally followed by asc or desc.
@@ -154,7 +154,7 @@ class AsyncUsers(AsyncService):
 
         Args:
             q: Words, "phrases", -exclusions, OR, prefix*.
-            page_size: Default: 20.
+            page_size: The most matches to return. They end earlier at about 2 MiB. Default: 20.
         """
         return await self._transport.send(
             Request(
