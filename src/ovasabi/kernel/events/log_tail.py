@@ -9,6 +9,7 @@ import msgspec
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.call.context import nobodys_context
 from ovasabi.kernel.events.cursors import Position
+from ovasabi.kernel.events.holdings import EVENT_BYTES, Holding
 from ovasabi.kernel.events.log import Event
 from ovasabi.kernel.events.log_poll import LogPage, persistently, position_of
 
@@ -17,13 +18,20 @@ _EVENTS_PER_TURN = 32
 
 
 class WatchLimits(msgspec.Struct, frozen=True):
-    """The maximum number of watchers in a process, the size of their buffers, and how often and how long to poll."""
+    """The maximum number of watchers in a process, the size of their buffers, and how often and how long to poll.
+
+    `unread_bytes` limits what all watches hold that was not read yet; those of a key have a part of it.
+    """
 
     watchers: int = 1000
     watchers_per_campaign: int = 250
+    watchers_per_key: int = 125
     events: int = 4096
     bytes: int = 4 << 20
     page: int = 256
+    page_bytes: int = 256 << 10
+    unread_bytes: int = 128 << 20
+    unread_bytes_per_key: int = 32 << 20
     patience_seconds: float = 60.0
     quickest_seconds: float = 0.05
     slowest_seconds: float = 0.5
@@ -44,10 +52,28 @@ class WatcherTooSlow(OvasabiError):
         return str(self.values["cursor"])
 
 
+class TooMuchUnread(OvasabiError):
+    """The watches of a key, or of the process, hold too many events that their readers have not taken."""
+
+    kind = Kind.EXHAUSTED
+    code = "too_much_unread"
+    message = "The watches of {what} hold too many events that were not read. Resume from the cursor {cursor}."
+    hint = "Watch again from this cursor in a moment; read faster, or open fewer watches."
+    example = such_as(what="this key", cursor="4711-890616592048128")
+
+    @property
+    def cursor(self) -> str:
+        """The cursor from which to resume."""
+        return str(self.values["cursor"])
+
+
 class Subscriber:
     """One watcher, as the tail sees it: its filter and its buffer. `ready` wakes the watcher up."""
 
-    def __init__(self, types: frozenset[str] | None, entity_id: int | None, limits: WatchLimits) -> None:
+    def __init__(
+        self, types: frozenset[str] | None, entity_id: int | None, limits: WatchLimits, holding: Holding
+    ) -> None:
+        self.holding = holding
         self.ready = asyncio.Event()
         self.failure: Callable[[str], Exception] | None = None
         self.reading: asyncio.Task[LogPage | None] | None = None
@@ -67,25 +93,30 @@ class Subscriber:
         if self._entity_id is not None and event.master_id != self._entity_id:
             return True
         full = len(self._buffer) >= self._limits.events or self._bytes + size > self._limits.bytes
-        if full and self._buffer:
+        if self._buffer and (full or self.holding.full(size)):
             return False
         self._buffer.append((position, size, event))
         self._bytes += size
+        self.holding.take(size)
         self.ready.set()
         return True
 
-    def take(self) -> tuple[Position, Event] | None:
-        """Removes and returns the first event of the buffer, with its position; None if the buffer is empty."""
+    def take(self) -> tuple[Position, Event, int] | None:
+        """Removes and returns the first event of the buffer, with its position and size; None if there is none.
+
+        The watch still holds it, until it is delivered.
+        """
         if not self._buffer:
             return None
         position, size, event = self._buffer.popleft()
         self._bytes -= size
-        return position, event
+        return position, event, size
 
     def end(self, failure: Callable[[str], Exception]) -> None:
         """Discards the buffer; the watcher raises the failure, made with the cursor from which to resume."""
         self.failure = failure
         self._buffer.clear()
+        self.holding.give_back(self._bytes)
         self._bytes = 0
         self.ready.set()
 
@@ -165,13 +196,18 @@ class LogTail:
 
     async def _offer(self, events: list[Event]) -> None:
         for number, event in enumerate(events, 1):
-            position, size = position_of(event), len(msgspec.json.encode(event))
+            position, size = position_of(event), size_of(event)
             for subscriber in self._joined:
                 if not subscriber.offer(event, position, size):
                     self.drop(subscriber, lambda cursor: WatcherTooSlow(cursor=cursor))
             self.position = position
             if number % _EVENTS_PER_TURN == 0:
                 await asyncio.sleep(0)
+
+
+def size_of(event: Event) -> int:
+    """Returns what an event counts while a watch holds it."""
+    return EVENT_BYTES + len(msgspec.json.encode(event))
 
 
 async def _next_tick(interval: float) -> None:

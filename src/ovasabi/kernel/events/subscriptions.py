@@ -7,12 +7,13 @@ from typing import Any
 from ovasabi.database.connection import Database
 from ovasabi.errors import Kind, OvasabiError, such_as
 from ovasabi.kernel.batching.batcher import Batcher, Limits
-from ovasabi.kernel.call.context import current_campaign
+from ovasabi.kernel.call.context import current, current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.events.cursors import Position, parse_cursor
+from ovasabi.kernel.events.holdings import Holdings
 from ovasabi.kernel.events.log import check_event_type
 from ovasabi.kernel.events.log_poll import LogPage, end_of_log, persistently, poll
-from ovasabi.kernel.events.log_tail import LogTail, Subscriber, WatcherTooSlow, WatchLimits
+from ovasabi.kernel.events.log_tail import LogTail, Subscriber, TooMuchUnread, WatcherTooSlow, WatchLimits
 from ovasabi.kernel.events.watch import NOW, Heartbeat, Watch
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Heartbeat",
     "Subscriptions",
     "TooManyWatchers",
+    "TooMuchUnread",
     "Watch",
     "WatchEnded",
     "WatchLimits",
@@ -29,6 +31,8 @@ __all__ = [
 # One poll covers up to 64 campaigns. They share the maximum number of events, but each may get at least a few.
 _POLL_LIMITS = Limits(statements=2, rows=64, campaigns=64)
 _MAX_EVENTS_PER_POLL, _MIN_EVENTS_PER_CAMPAIGN = 1024, 16
+_BYTES_PER_POLL = 4 << 20
+"""What the campaigns of a poll share. Each may get its next event, however large."""
 # Watchers that are behind read their own pages. Only a few do so at a time, to leave connections to others.
 _MAX_CATCHING_UP = 4
 
@@ -64,6 +68,7 @@ class Subscriptions:
     def __init__(self, database: Database, limits: WatchLimits | None = None) -> None:
         self._database = database
         self._limits = limits or WatchLimits()
+        self._holdings = Holdings(self._limits.unread_bytes, self._limits.unread_bytes_per_key)
         self._tails: dict[int, LogTail] = {}
         self._batcher: Batcher[tuple[int, Position], LogPage] = Batcher(self._poll, _POLL_LIMITS)
         self._catching_up = asyncio.Semaphore(_MAX_CATCHING_UP)
@@ -93,7 +98,8 @@ class Subscriptions:
                 field="heartbeat_seconds", problem="The heartbeat interval must be greater than 0 seconds."
             )
         tail = self._admit(campaign, after or "")
-        subscriber = Subscriber(wanted, entity_id, self._limits)
+        holding = self._holdings.open(current().principal.name)
+        subscriber = Subscriber(wanted, entity_id, self._limits, holding)
         tail.watchers.add(subscriber)
 
         async def read_page(after: Position) -> LogPage:
@@ -117,6 +123,9 @@ class Subscriptions:
     def _admit(self, campaign: int, cursor: str) -> LogTail:
         if self._closed:
             raise WatchEnded(cursor=cursor)
+        held = self._holdings.watches_of(current().principal.name)
+        if held >= self._limits.watchers_per_key:
+            raise TooManyWatchers(count=held, what="this key")
         tail = self._tails.get(campaign)
         if tail is not None and len(tail.watchers) >= self._limits.watchers_per_campaign:
             raise TooManyWatchers(count=len(tail.watchers), what="this campaign")
@@ -142,14 +151,18 @@ class Subscriptions:
 
     async def _poll(self, positions: list[tuple[int, Position]]) -> list[LogPage]:
         limit = min(self._limits.page, max(_MIN_EVENTS_PER_CAMPAIGN, _MAX_EVENTS_PER_POLL // len(positions)))
-        return await poll(self._database, positions, limit=limit)
+        return await poll(self._database, positions, limit=limit, max_bytes=_BYTES_PER_POLL // len(positions))
 
     async def _read_page(
         self, campaign: int, after: Position, types: frozenset[str] | None, entity_id: int | None
     ) -> LogPage:
         async with self._catching_up:
-            limit = self._limits.page
             pages = await poll(
-                self._database, [(campaign, after)], limit=limit, types=sorted(types or ()), entity_id=entity_id
+                self._database,
+                [(campaign, after)],
+                limit=self._limits.page,
+                max_bytes=self._limits.page_bytes,
+                types=sorted(types or ()),
+                entity_id=entity_id,
             )
         return pages[0].checked()

@@ -11,7 +11,7 @@ from ovasabi.kernel.call.context import nobodys_context
 from ovasabi.kernel.events.cursors import Position, cursor_of
 from ovasabi.kernel.events.log import Event
 from ovasabi.kernel.events.log_poll import LogPage, position_of
-from ovasabi.kernel.events.log_tail import LogTail, Subscriber
+from ovasabi.kernel.events.log_tail import LogTail, Subscriber, TooMuchUnread, size_of
 
 NOW = "now"
 """The cursor for the current end of the log."""
@@ -47,7 +47,9 @@ class Watch(AsyncIterator[Event | Heartbeat]):
         """Everything up to this position was delivered. None: it starts at the end of the log, not known yet."""
         self._read = after
         """Everything up to this position was read; `_events` has what was read but not delivered."""
-        self._events: deque[Event] = deque()
+        self._events: deque[tuple[Event, int]] = deque()
+        self._delivering = 0
+        """The size of the event that was returned last: its reader is done with it when it asks for the next one."""
         self._joined_at: Position | None = None
 
     @property
@@ -71,9 +73,11 @@ class Watch(AsyncIterator[Event | Heartbeat]):
     def __del__(self) -> None:
         # The garbage collector may run in another thread, and the loop may already be closed.
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._tail.leave, self._subscriber)
+            self._loop.call_soon_threadsafe(_abandon, self._tail, self._subscriber)
 
     async def _next(self) -> Event | Heartbeat:
+        self._subscriber.holding.give_back(self._delivering)
+        self._delivering = 0
         # A watch from now on cannot send a heartbeat before its first cursor is known.
         deadline = None if self._delivered is None else self._loop.time() + self._heartbeat_seconds
         while (item := self._next_available()) is None:
@@ -91,7 +95,7 @@ class Watch(AsyncIterator[Event | Heartbeat]):
             if self._subscriber.failure is not None:
                 raise self._subscriber.failure(self.cursor)
             if self._events:
-                event = self._events.popleft()
+                event, self._delivering = self._events.popleft()
                 self._delivered = position_of(event)
                 return event
             self._delivered = self._read
@@ -108,10 +112,12 @@ class Watch(AsyncIterator[Event | Heartbeat]):
 
     def _from_tail(self, read: Position) -> Event | None:
         while (taken := self._subscriber.take()) is not None:
-            position, event = taken
+            position, event, size = taken
             if position > read:
                 self._delivered = self._read = position
+                self._delivering = size
                 return event
+            self._subscriber.holding.give_back(size)
         if self._tail.position is not None:
             self._delivered = self._read = max(read, self._tail.position)
         return None
@@ -127,15 +133,34 @@ class Watch(AsyncIterator[Event | Heartbeat]):
         if page is None:
             self._delivered = self._read = self._joined_at = self._tail.join(self._subscriber)
             return Heartbeat(self.cursor)
-        self._events.extend(page.events)
-        self._read = page.position
-        if not page.full and self._joined_at is None:
+        held = self._hold(page.events)
+        self._read = page.position if held == len(page.events) else position_of(page.events[held - 1])
+        if held == len(page.events) and not page.full and self._joined_at is None:
             self._joined_at = self._tail.join(self._subscriber)
         return None
+
+    def _hold(self, events: list[Event]) -> int:
+        """Holds as many events of a page as there is room for, and returns their number; ends the watch if it is 0."""
+        for number, event in enumerate(events):
+            size = size_of(event)
+            if (what := self._subscriber.holding.full(size)) is not None:
+                if not number:
+                    raise TooMuchUnread(what=what, cursor=self.cursor)
+                return number
+            self._subscriber.holding.take(size)
+            self._events.append((event, size))
+        return len(events)
 
     def _leave(self) -> None:
         self._tail.leave(self._subscriber)
         self._subscriber.end(lambda _: StopAsyncIteration())
+        self._subscriber.holding.close()
+        self._events.clear()
+
+
+def _abandon(tail: LogTail, subscriber: Subscriber) -> None:
+    tail.leave(subscriber)
+    subscriber.holding.close()
 
 
 async def _next_page(
