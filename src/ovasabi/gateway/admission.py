@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,7 +25,7 @@ from ovasabi.system.campaign.directory import forget, number_of
 
 T = TypeVar("T")
 RECHECK_SECONDS = 5.0
-"""How long a stream of messages goes on before its caller is admitted again; heartbeats may be further apart."""
+"""How often the caller of a stream of messages is admitted again."""
 UNCHECKED_SECONDS = 60.0
 """How long a stream outlives a database that cannot tell whether its caller is still admitted."""
 
@@ -163,35 +163,53 @@ async def perform(platform: Platform, call: Call) -> Any:
     return result
 
 
-async def watch(platform: Platform, caller: Caller, call: Call) -> AsyncGenerator[Watched, None]:
-    """Starts an admitted call of a streaming method, and returns its stream of messages.
-
-    The stream ends with the error that a new call would get as soon as its caller is no longer admitted.
-    """
+async def watch(platform: Platform, call: Call) -> AsyncGenerator[Watched, None]:
+    """Starts an admitted call of a streaming method, and returns its stream of messages; see `while_admitted`."""
     registry = await platform.shards.of(current_campaign())
-    messages = await _service(registry, call).stream(await _targeted(registry, call))
+    return await _service(registry, call).stream(await _targeted(registry, call))
+
+
+@asynccontextmanager
+async def while_admitted(platform: Platform, caller: Caller, call: Call) -> AsyncIterator[None]:
+    """Runs the block of a stream until its caller is no longer admitted; raises the error that a new call would get.
+
+    This does not wait for a message, nor for a client that does not read.
+    """
     if _scheme(caller.authorization) == peers.SCHEME:
-        return messages  # the process that vouched for the caller checks it, and ends its own stream
-    return _while_admitted(platform, caller, call, messages)
+        yield  # the process that vouched for the caller checks it, and ends its own stream
+        return
+    refusals: list[OvasabiError] = []
+    try:
+        async with asyncio.timeout(None) as limit:
+
+            async def check() -> None:
+                refusals.append(await _refusal(platform, caller, call))
+                limit.reschedule(asyncio.get_running_loop().time())
+
+            checking = asyncio.create_task(check())
+            try:
+                yield
+            finally:
+                checking.cancel()
+    except TimeoutError:
+        if not refusals:
+            raise
+        raise refusals[0] from None
 
 
-async def _while_admitted(
-    platform: Platform, caller: Caller, call: Call, messages: AsyncGenerator[Watched, None]
-) -> AsyncGenerator[Watched, None]:
-    """Yields messages. Before a heartbeat, and before other messages once in a while, the caller is admitted again."""
+async def _refusal(platform: Platform, caller: Caller, call: Call) -> OvasabiError:
+    """Admits the caller again every few seconds, and returns the first error that says that it no longer is."""
     now = asyncio.get_running_loop().time
     checked = now()
-    async with aclosing(messages):
-        async for message in messages:
-            if message.silent or now() > checked + RECHECK_SECONDS:
-                try:
-                    principal = await _principal(platform, caller, call.method)
-                    await _scope(platform, caller, principal, call.method, call.campaign)
-                    checked = now()
-                except OvasabiError as error:
-                    if not error.kind.transient or now() > checked + UNCHECKED_SECONDS:
-                        raise
-            yield message
+    while True:
+        await asyncio.sleep(RECHECK_SECONDS)
+        try:
+            principal = await _principal(platform, caller, call.method)
+            await _scope(platform, caller, principal, call.method, call.campaign)
+            checked = now()
+        except OvasabiError as error:
+            if not error.kind.transient or now() > checked + UNCHECKED_SECONDS:
+                return error
 
 
 def _service(registry: ServiceRegistry, call: Call) -> Served:

@@ -1,4 +1,4 @@
-"""A watch ends when its key is revoked or expires: at the next heartbeat, or, while events come, within seconds."""
+"""A watch ends within seconds when its key is revoked or expires, whether or not it has anything to deliver."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -72,3 +72,11 @@ async def test_a_revoked_key_ends_a_watch_that_has_no_silence_for_a_heartbeat(
         while not watching.done():
             await operator.post(f"{shop}/contents", json={"title": "steady"})
     assert "unauthenticated" in await watching
+
+
+async def test_a_revoked_key_ends_a_watch_that_has_nothing_to_deliver(database: Database, end_of: End) -> None:
+    key = await create_key(database.url, "w", Role.READER)
+    watching = asyncio.create_task(end_of(key, 300))
+    await asyncio.sleep(1)
+    await revoke_key(database.url, key.split("_")[1])
+    assert "unauthenticated" in await asyncio.wait_for(watching, 20)

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
-from ovasabi.gateway.admission import Caller, perform, serve, watch
+from ovasabi.gateway.admission import Caller, perform, serve, watch, while_admitted
 from ovasabi.gateway.contract.protobuf.contract import Rpc
 from ovasabi.gateway.grpc.call_metadata import CORRELATION_KEY, caller_of, correlation_of
 from ovasabi.gateway.grpc.statuses import status_of
@@ -50,13 +50,14 @@ def streaming(rpc: Rpc, platform: Platform) -> Handler:
     async def stream(body: bytes, context: Any) -> None:
         async def work(caller: Caller) -> None:
             message = cache(partial(_read, rpc, body))
+            call = cache(lambda: rpc.call(message()))
 
             async def started(scope: Context) -> tuple[Context, AsyncGenerator[Watched, None]]:
-                return scope, await watch(platform, caller, rpc.call(message()))
+                return scope, await watch(platform, call())
 
             scope, watched = await serve(platform, caller, rpc.method, lambda: rpc.campaign(message()), started)
             with acting(scope):
-                async with aclosing(watched) as messages:
+                async with aclosing(watched) as messages, while_admitted(platform, caller, call()):
                     # Tells the client that the call was accepted, possibly long before the first message.
                     await context.send_initial_metadata(((CORRELATION_KEY, caller.correlation_id),))
                     async for value in messages:

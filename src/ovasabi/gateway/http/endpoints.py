@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ovasabi.gateway.admission import perform, serve, watch
+from ovasabi.gateway.admission import perform, serve, watch, while_admitted
 from ovasabi.gateway.http.event_stream import Stream
 from ovasabi.gateway.http.failures import RequestInfo, failure
 from ovasabi.gateway.http.messages import HttpRequest, HttpResponse, json_response
@@ -26,7 +26,8 @@ async def respond(router: Router, platform: Platform, request: HttpRequest) -> H
         async def work(context: Context) -> HttpResponse | Stream:
             call = await call_of(method, request, route.parameters)
             if method.operation is MethodKind.WATCH:
-                return Stream(await watch(platform, caller, call), context, _info(request))
+                messages = await watch(platform, call)
+                return Stream(messages, while_admitted(platform, caller, call), context, _info(request))
             return _response(call, request, await perform(platform, call))
 
         return await serve(platform, caller, method, lambda: route.parameters.get("campaign"), work)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 
 import msgspec
 
@@ -15,11 +15,15 @@ from ovasabi.kernel.declare.methods import Watched
 
 _HEADERS = [(b"content-type", EVENT_STREAM.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
 
+_SHORT = 32 * 1024
+"""Texts up to this length may wait in the connection's buffer, which holds 64 KiB before a send waits."""
+
 
 class Stream(msgspec.Struct, frozen=True):
     """The response to a watch. Each message is an event with its cursor as id; a final error is an event `error`."""
 
     messages: AsyncGenerator[Watched, None]
+    admitted: AbstractAsyncContextManager[None]
     context: Context
     request: RequestInfo
 
@@ -28,7 +32,7 @@ class Stream(msgspec.Struct, frozen=True):
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         with acting(self.context):
             try:
-                async with aclosing(self.messages) as messages:
+                async with aclosing(self.messages) as messages, self.admitted:
                     # The first line tells the client that the watch has begun, possibly long before the first event.
                     if not head:
                         await _send(send, b": watching\n\n")
@@ -47,8 +51,11 @@ def _event(message: Watched) -> bytes:
 
 
 async def _send(send: Send, text: bytes) -> None:
+    """Sends a text; a long one until the client has taken nearly all of it, since nobody counts what waits here."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await send({"type": "http.response.body", "body": text, "more_body": True})
+            if len(text) > _SHORT:
+                await send({"type": "http.response.body", "body": b"", "more_body": True})
     except TimeoutError:
         raise ReaderStalled(seconds=PATIENCE_SECONDS) from None
