@@ -79,7 +79,6 @@ EXCEPTIONS = {
 """What rightly spans campaigns, or is of the platform, and why."""
 CAMPAIGN_IN: dict[str, int] = {
     "kernel/events/log.sql: page": 3,
-    "kernel/store/history.sql: events": 5,
     "kernel/call/locks.sql: entity": 1,
     "SELECT require_lease($1, $2, $3)": 1,
 }
