@@ -109,7 +109,7 @@ class Keyring:
         return Principal(name=f"key:{row['prefix']}", campaign_id=row["campaign_id"], role=Role(row["role"]))
 
     async def check_standing(self, actor: str) -> None:
-        """Raises Unauthenticated if an actor is a key that was revoked; what another process says is no exception."""
+        """Raises Unauthenticated if an actor is a key that was revoked or expired, whatever another process says."""
         if not actor.startswith("key:"):
             return
         row = await self._cached(actor.encode(), _SQL["standing"], actor)

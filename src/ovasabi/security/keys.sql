@@ -6,7 +6,7 @@
 SELECT prefix, campaign_id, role, expires_at, revoked_at FROM known_key($1, $2)
 
 -- name: standing
--- Whether an actor is a key that was revoked. $1 actor.
+-- Whether an actor is a key that was revoked or has expired. $1 actor.
 -- scope: none
 SELECT key_revoked($1) AS revoked
 

@@ -34,11 +34,11 @@ class NoOutput(OvasabiError):
 
 
 class KeyRevoked(OvasabiError):
-    """The API key that started the operation was revoked before the work was done."""
+    """The API key that started the operation was revoked, or expired, before the work was done."""
 
     kind = Kind.DENIED
     code = "operation_key_revoked"
-    message = "The API key that started this operation was revoked."
+    message = "The API key that started this operation was revoked or has expired."
     hint = "Start the operation again with another key."
 
 

@@ -1,5 +1,5 @@
--- Unfinished work. $1 scope, $2 campaign, $3 operation, unless stated otherwise. The actor of an API key is named after the key: work continues
--- when the key expires, but not when it is revoked.
+-- Unfinished work. $1 scope, $2 campaign, $3 operation, unless stated otherwise. The actor of an API key is named after the key: work ends
+-- when the key is revoked or expires.
 
 -- name: waiting
 -- The number of unfinished operations of the campaign.

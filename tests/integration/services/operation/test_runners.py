@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -189,6 +190,20 @@ async def test_work_ends_when_the_key_that_asked_for_it_is_revoked(registry: Ser
                 assert done.error is not None
                 assert (done.state, done.error.code) == (FAILED, "operation_key_revoked")
         assert (await finished(registry, waiting.id)).state is SUCCEEDED
+
+
+async def test_work_ends_when_the_key_that_asked_for_it_expires(registry: ServiceRegistry, campaign: int) -> None:
+    expires = datetime.now(UTC) + timedelta(seconds=2)
+    key = await create_key(registry.database.url, "short", Role.WRITER, campaign_id=campaign, expires_at=expires)
+    with as_somebody(campaign, f"key:{key.split('_')[1]}"):
+        running = await start_import(registry, lines(60_000))
+        async with carrying_out(registry):
+            done = await finished(registry, running.id)
+            late = await finished(registry, (await start_import(registry, lines(1))).id)
+    for operation in (done, late):
+        assert operation.error is not None
+        assert (operation.state, operation.error.code) == (FAILED, "operation_key_revoked")
+    assert done.done == done.result["created"]
 
 
 async def test_a_process_carries_a_few_out_at_a_time_and_leaves_room_for_others(registry: ServiceRegistry) -> None:
