@@ -31,6 +31,8 @@ from ovasabi.kernel.store.writer import Kind, Result, Writer
 E = TypeVar("E", bound=Entity)
 RowKey = tuple[int, int]
 """The number of a campaign and the id of a row in it."""
+PARENTS_AT_ONCE = 16
+"""The most parents that are read at a time to tell why they did not count a row: each can be large."""
 CAMPAIGNS_PER_LOOKUP = 16
 """The most campaigns in a statement that looks rows up: each may have its own partitions, which add planning time."""
 
@@ -265,11 +267,15 @@ class Repository(Generic[E]):
         }
         if not uncounted or self.of.counter is None:
             return list(results)
-        parents = await self._parents.get_many(sorted(id for id in uncounted if id is not None))
+        ids, why = sorted(id for id in uncounted if id is not None), dict[int, OvasabiError | None]()
+        for first in range(0, len(ids), PARENTS_AT_ONCE):
+            part = ids[first : first + PARENTS_AT_ONCE]
+            parents = await self._parents.get_many(part)
+            why |= {id: why_uncounted(self.of.counter, parents.get(id)) for id in part}
         return [
             result
             if isinstance(result, OvasabiError) or result["_verdict"] != creating.UNCOUNTED
-            else why_uncounted(self.of.counter, parents.get(row.parent or 0))
+            else why.get(row.parent or 0, why_uncounted(self.of.counter, None))
             for result, row in zip(results, rows, strict=True)
         ]
 

@@ -20,7 +20,7 @@ class OperationAbandoned(Internal):
 
 
 class OperationKeyRevoked(Denied):
-    """The API key that started the operation was revoked before the work was done."""
+    """The API key that started the operation was revoked, or expired, before the work was done."""
 
     code = "operation_key_revoked"
 
