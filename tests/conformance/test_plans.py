@@ -122,11 +122,12 @@ async def test_the_plans_touch_one_leaf(
     month = datetime(made.created_at.year, made.created_at.month, 1, tzinfo=UTC)
     after = (month.replace(day=28) + (month.replace(day=28) - month.replace(day=1))).replace(day=1)
     condition = parse_filter(of, f'created_at >= "{month.isoformat()}" AND created_at < "{after.isoformat()}"', 3)
-    listed = sql.list(condition.sql, order, "$5")
-    assert await leaves_in(app, of, listed, scope, campaign, *condition.values, 51) == {leaf}
-    everything = await leaves_in(app, of, sql.list("", order, "$3"), scope, campaign, 51)
-    assert leaf in everything
-    assert all(name.startswith(f"{branch}_2") for name in everything), "a list stays in its campaign's own leaves"
+    for statement_of in (sql.list, sql.list_small):
+        listed = statement_of(condition.sql, order, "$5")
+        assert await leaves_in(app, of, listed, scope, campaign, *condition.values, 51) == {leaf}
+        everything = await leaves_in(app, of, statement_of("", order, "$3"), scope, campaign, 51)
+        assert leaf in everything
+        assert all(name.startswith(f"{branch}_2") for name in everything), "a list stays in its campaign's own leaves"
 
 
 @pytest.mark.parametrize("place", ["pool", "dedicated"])

@@ -43,14 +43,15 @@ async def large(database: Database) -> int:
     return campaign
 
 
+@pytest.mark.parametrize("size", [6, 100, 1000])
 @pytest.mark.parametrize("order", ["", "created_at", "kind desc"])
 async def test_a_list_ends_early_with_its_token_and_its_pages_have_every_row_once(
-    database: Database, large: int, order: str
+    database: Database, large: int, order: str, size: int
 ) -> None:
     repository, token, found = contents(database), "", list[str]()
     with within(large):
         while True:
-            page = await list_page(repository, ListRequest(page_size=1000, page_token=token, order_by=order))
+            page = await list_page(repository, ListRequest(page_size=size, page_token=token, order_by=order))
             assert 1 <= len(page.items) <= 4
             assert len(msgspec.json.encode(page)) <= PAGE_BYTES
             found += [item.title for item in page.items]
@@ -68,6 +69,15 @@ async def test_a_row_that_alone_exceeds_a_page_comes_alone(database: Database, c
         assert (len(page.items), bool(page.next_page_token)) == (1, True)
         last = await list_page(contents(database), ListRequest(page_token=page.next_page_token))
         assert (len(last.items), last.next_page_token) == (1, "")
+
+
+async def test_a_page_of_small_rows_and_a_large_one_has_them_whole(database: Database, campaign: int) -> None:
+    with within(campaign):
+        made = [await contents(database).create({"title": f"{n}", "tags": ["a"]}) for n in range(3)]
+        made.append(await contents(database).create({"title": "large", "body": "x" * LARGE}))
+        made += [await contents(database).create({"title": "json", "metadata": JSON}) for _ in range(2)]
+        page = await list_page(contents(database), ListRequest(page_size=50, order_by="created_at"))
+    assert page.items == made
 
 
 async def test_json_counts_as_it_is_sent_and_not_as_it_is_stored(database: Database, campaign: int) -> None:

@@ -31,6 +31,20 @@ HAS_ROOM = f"(s._stored <= {PAGE_BYTES} AND s._bytes <= {PAGE_BYTES} OR s._numbe
 """The condition for the rows of a bounded query that its page has room for."""
 
 
+def is_small(of: EntityType, limit: str) -> str:
+    """Returns the condition for a row `s` of which a page has room for `limit`, whatever the others are.
+
+    Of lists and JSON that are stored in many bytes, nothing more is read.
+    """
+    stored, size = bytes_of(of)
+    return f"CASE WHEN {stored} <= {PAGE_BYTES} / {limit} THEN {size} <= {PAGE_BYTES} / {limit} END"
+
+
+def unbounded_columns(of: EntityType) -> list[str]:
+    """Returns the columns of a type's texts, lists and JSON, apart from its metadata."""
+    return [field.column for field in of.shown if _kind(field) in ("text", "list", "jsonb")]
+
+
 def bytes_of(of: EntityType) -> tuple[str, str]:
     """Returns the sizes of a row `s` in SQL: of what is stored of its lists and JSON, and of the row in a page."""
     fixed = _ROW_BYTES + _VALUE_BYTES * len(of.shown)

@@ -30,6 +30,8 @@ def statements_of(of: EntityType) -> dict[str, Generated]:
     }
     newest = "s.created_at DESC, s.master_id DESC"
     found["list"] = Generated(f"Lists the newest rows. {_LIST}", sql.list(" AND s.created_at <= $3", newest, "$4"))
+    small = sql.list_small(" AND s.created_at <= $3", newest, "$4")
+    found["list_small"] = Generated(f"Lists the newest rows if they are small. {_LIST}", small)
     after = " AND (s.created_at, s.master_id) < ($3, $4) AND s.created_at <= $3"
     purpose = f"Lists the rows after the id $4. {_LIST.replace('$4', '$5')}"
     found["list_on"] = Generated(purpose, sql.list(after, newest, "$5"))

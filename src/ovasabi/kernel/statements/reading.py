@@ -7,7 +7,7 @@ import msgspec
 from ovasabi.database.sql import SEEN, Scoping, scoped
 from ovasabi.kernel.declare.entity import EntityType, Scope
 from ovasabi.kernel.declare.fields import Secret
-from ovasabi.kernel.statements.bounding import HAS_ROOM, bounded
+from ovasabi.kernel.statements.bounding import HAS_ROOM, bounded, is_small, unbounded_columns
 
 
 class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
@@ -86,17 +86,38 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
 
         Returns fewer rows than `limit`, and no more than a page has room for; `_more` says whether others follow.
         """
-        rows = f"""SELECT s.* FROM {self.table} AS s
-                WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}
-                ORDER BY {order} LIMIT {limit}"""
         body = f"""
   SELECT {self.columns}, s._more
-  FROM ({bounded(rows, order, self.of)}) AS s
+  FROM ({bounded(self._rows(condition, order, limit), order, self.of)}) AS s
   CROSS JOIN LATERAL (
     SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {self._own} OFFSET 0) AS m
   WHERE {HAS_ROOM} AND s._number < {limit}
   ORDER BY {order}"""
         return scoped(body, Scoping.READ)
+
+    def list_small(self, condition: str, order: str, limit: str) -> str:
+        """As `list`, for pages of small rows, which it reads faster: all rows, of which `limit` have room in a page in
+        any case. In other rows `_small` is not true, and their texts, lists and JSON are null.
+        """
+        unbounded = {f"s.{name}": name for name in ("metadata", *unbounded_columns(self.of))}
+        columns = ", ".join(
+            f'CASE WHEN s._small THEN {name} END AS "{unbounded[name]}"' if name in unbounded else name
+            for name in self.columns.split(", ")
+        )
+        rows = f"""SELECT s.*, {is_small(self.of, limit)} AS _small
+        FROM ({self._rows(condition, order, limit)}) AS s OFFSET 0"""
+        body = f"""
+  SELECT {columns}, s._small
+  FROM ({rows}) AS s
+  CROSS JOIN LATERAL (
+    SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {self._own} OFFSET 0) AS m
+  ORDER BY {order}"""
+        return scoped(body, Scoping.READ)
+
+    def _rows(self, condition: str, order: str, limit: str) -> str:
+        return f"""SELECT s.* FROM {self.table} AS s
+                WHERE {self.campaign_is} AND s.deleted_at IS NULL AND {SEEN}{condition}
+                ORDER BY {order} LIMIT {limit}"""
 
     def count(self, condition: str) -> str:
         """Like `list`, but counts the rows that meet the condition."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
+from ovasabi.database.connection import Row
 from ovasabi.database.pools import Pool
 from ovasabi.kernel.call.context import current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
@@ -22,6 +23,9 @@ from ovasabi.kernel.store.repository import Repository
 E = TypeVar("E", bound=Entity)
 T = TypeVar("T")
 DEFAULT_SIZE, MAX_SIZE = 50, 1000
+SMALL_SIZE = 100
+"""Pages up to this size are first read on the assumption that their rows are small: of 20 KiB, or more in a smaller
+page. If they are not, the page is read again; larger pages often have rows that are not."""
 _AHEAD = timedelta(days=1)
 """How far the database's clock may be ahead of ours. Later months contain no rows, and are pruned from the plan."""
 
@@ -119,14 +123,24 @@ async def _page(repository: Repository[E], request: ListRequest, campaign: int) 
     query = _query(of, order, request, campaign)
     start = _start(order, request, query, 3 + len(condition.values), repository.database.present.now())
     values = [*condition.values, *start.values, request.page_size + 1]
-    sql = repository.sql.list(condition.sql + start.sql, _order_sql(of, order), f"${len(values) + 2}")
     # With a filter, the index of a filtered field may be better.
     pool = Pool.FOLLOW_INDEX if order.column == "created_at" and not request.filter else Pool.READ
-    shaped = bool(condition.sql)
-    rows = await read(repository.database, sql, scope_of(campaign), campaign, *values, pool=pool, shaped=shaped)
+    clauses = condition.sql + start.sql, _order_sql(of, order), f"${len(values) + 2}"
+
+    async def rows_of(sql: str) -> list[Row]:
+        return await read(repository.database, sql, scope_of(campaign), campaign, *values, pool=pool, shaped=bool(condition.sql))
+
+    more: Any = None
+    if request.page_size <= SMALL_SIZE:
+        rows = await rows_of(repository.sql.list_small(*clauses))
+        more, large = len(rows) > request.page_size, not all(row["_small"] for row in rows)
+        rows = rows[: request.page_size]
+    if more is None or large:
+        rows = await rows_of(repository.sql.list(*clauses))
+        more = rows and rows[-1]["_more"]
     items = [repository.codec.entity(row) for row in rows]
     total = await _count(repository, condition, campaign) if request.include_total else None
-    return Page(items, _token(order, query, items[-1]) if rows and rows[-1]["_more"] else "", total)
+    return Page(items, _token(order, query, items[-1]) if more else "", total)
 
 
 async def _count(repository: Repository[E], condition: Condition, campaign: int) -> int:

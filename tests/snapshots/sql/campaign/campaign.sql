@@ -145,6 +145,21 @@ LATERAL (
   ORDER BY s.created_at DESC, s.master_id DESC
   OFFSET 0) AS x;
 
+-- name: list_small
+-- Lists the newest rows if they are small. $1 scope, $2 campaign, $3 latest created_at, $4 limit. Returns the rows of a page.
+SELECT x.*
+FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
+LATERAL (
+  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, CASE WHEN s._small THEN s.metadata END AS "metadata", CASE WHEN s._small THEN s.slug END AS "slug", CASE WHEN s._small THEN s.title END AS "title", CASE WHEN s._small THEN s.description END AS "description", CASE WHEN s._small THEN s.kind END AS "kind", CASE WHEN s._small THEN s.state END AS "state", s.dedicated, s.owner_id, s.starts_at, s.ends_at, s._small
+  FROM (SELECT s.*, CASE WHEN pg_column_size(s.metadata) <= 2097152 / $4 THEN 400 + 2 * octet_length(s.metadata::text) + octet_length(s.slug) + octet_length(s.title) + octet_length(s.description) + octet_length(s.kind) + octet_length(s.state) <= 2097152 / $4 END AS _small
+        FROM (SELECT s.* FROM service_campaign_main AS s
+                WHERE ($2::int = 0 OR s.campaign_id = $2) AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND s.created_at <= $3
+                ORDER BY s.created_at DESC, s.master_id DESC LIMIT $4) AS s OFFSET 0) AS s
+  CROSS JOIN LATERAL (
+    SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = s.campaign_id OFFSET 0) AS m
+  ORDER BY s.created_at DESC, s.master_id DESC
+  OFFSET 0) AS x;
+
 -- name: restore
 -- Undoes `delete`, with the same parameters: claims the natural keys again, which may be refused.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),

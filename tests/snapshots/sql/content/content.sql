@@ -199,6 +199,21 @@ LATERAL (
   ORDER BY s.created_at DESC, s.master_id DESC
   OFFSET 0) AS x;
 
+-- name: list_small
+-- Lists the newest rows if they are small. $1 scope, $2 campaign, $3 latest created_at, $4 limit. Returns the rows of a page.
+SELECT x.*
+FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
+LATERAL (
+  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, CASE WHEN s._small THEN s.metadata END AS "metadata", CASE WHEN s._small THEN s.title END AS "title", CASE WHEN s._small THEN s.body END AS "body", CASE WHEN s._small THEN s.slug END AS "slug", CASE WHEN s._small THEN s.kind END AS "kind", CASE WHEN s._small THEN s.visibility END AS "visibility", CASE WHEN s._small THEN s.tags END AS "tags", CASE WHEN s._small THEN s.media_urls END AS "media_urls", s.author_id, s.parent_id, CASE WHEN s._small THEN s.state END AS "state", s.published_at, s.comment_count, s.reaction_count, CASE WHEN s._small THEN s.section END AS "section", s._small
+  FROM (SELECT s.*, CASE WHEN pg_column_size(s.metadata) + pg_column_size(s.tags) + pg_column_size(s.media_urls) <= 2097152 / $4 THEN 480 + 2 * octet_length(s.metadata::text) + octet_length(s.title) + octet_length(s.body) + coalesce(octet_length(s.slug), 0) + octet_length(s.kind) + octet_length(s.visibility) + 1 * octet_length(s.tags::text) + 1 * octet_length(s.media_urls::text) + octet_length(s.state) + coalesce(octet_length(s.section), 0) <= 2097152 / $4 END AS _small
+        FROM (SELECT s.* FROM service_content_main AS s
+                WHERE s.campaign_id = $2::int AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND s.created_at <= $3
+                ORDER BY s.created_at DESC, s.master_id DESC LIMIT $4) AS s OFFSET 0) AS s
+  CROSS JOIN LATERAL (
+    SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = s.campaign_id OFFSET 0) AS m
+  ORDER BY s.created_at DESC, s.master_id DESC
+  OFFSET 0) AS x;
+
 -- name: restore
 -- Undoes `delete`, with the same parameters: claims the natural keys again, which may be refused.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),

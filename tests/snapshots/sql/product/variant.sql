@@ -227,6 +227,21 @@ LATERAL (
   ORDER BY s.created_at DESC, s.master_id DESC
   OFFSET 0) AS x;
 
+-- name: list_small
+-- Lists the newest rows if they are small. $1 scope, $2 campaign, $3 latest created_at, $4 limit. Returns the rows of a page.
+SELECT x.*
+FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
+LATERAL (
+  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, CASE WHEN s._small THEN s.metadata END AS "metadata", s.product_id, CASE WHEN s._small THEN s.sku END AS "sku", CASE WHEN s._small THEN s.name END AS "name", s.price, CASE WHEN s._small THEN s.currency END AS "currency", s.compare_at_price, CASE WHEN s._small THEN s.attributes END AS "attributes", s.stock, s.reserved, s._small
+  FROM (SELECT s.*, CASE WHEN pg_column_size(s.metadata) + pg_column_size(s.attributes) <= 2097152 / $4 THEN 400 + 2 * octet_length(s.metadata::text) + octet_length(s.sku) + octet_length(s.name) + octet_length(s.currency) + 2 * octet_length(s.attributes::text) <= 2097152 / $4 END AS _small
+        FROM (SELECT s.* FROM service_product_variant AS s
+                WHERE s.campaign_id = $2::int AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND s.created_at <= $3
+                ORDER BY s.created_at DESC, s.master_id DESC LIMIT $4) AS s OFFSET 0) AS s
+  CROSS JOIN LATERAL (
+    SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = s.campaign_id OFFSET 0) AS m
+  ORDER BY s.created_at DESC, s.master_id DESC
+  OFFSET 0) AS x;
+
 -- name: restore
 -- Undoes `delete`, with the same parameters: claims the natural keys again, which may be refused.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),

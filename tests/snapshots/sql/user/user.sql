@@ -158,6 +158,21 @@ LATERAL (
   ORDER BY s.created_at DESC, s.master_id DESC
   OFFSET 0) AS x;
 
+-- name: list_small
+-- Lists the newest rows if they are small. $1 scope, $2 campaign, $3 latest created_at, $4 limit. Returns the rows of a page.
+SELECT x.*
+FROM (SELECT set_config('ovasabi.campaigns', $1, true) AS s OFFSET 0) AS scope,
+LATERAL (
+  SELECT m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, CASE WHEN s._small THEN s.metadata END AS "metadata", CASE WHEN s._small THEN s.username END AS "username", CASE WHEN s._small THEN s.email END AS "email", CASE WHEN s._small THEN s.first_name END AS "first_name", CASE WHEN s._small THEN s.last_name END AS "last_name", CASE WHEN s._small THEN s.bio END AS "bio", CASE WHEN s._small THEN s.language END AS "language", CASE WHEN s._small THEN s.timezone END AS "timezone", CASE WHEN s._small THEN s.state END AS "state", CASE WHEN s._small THEN s.state_reason END AS "state_reason", s._small
+  FROM (SELECT s.*, CASE WHEN pg_column_size(s.metadata) <= 2097152 / $4 THEN 400 + 2 * octet_length(s.metadata::text) + octet_length(s.username) + octet_length(s.email) + octet_length(s.first_name) + octet_length(s.last_name) + octet_length(s.bio) + octet_length(s.language) + octet_length(s.timezone) + octet_length(s.state) + octet_length(s.state_reason) <= 2097152 / $4 END AS _small
+        FROM (SELECT s.* FROM service_user_master AS s
+                WHERE $2::int = 0 AND s.deleted_at IS NULL AND scope.s IS NOT NULL AND s.created_at <= $3
+                ORDER BY s.created_at DESC, s.master_id DESC LIMIT $4) AS s OFFSET 0) AS s
+  CROSS JOIN LATERAL (
+    SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = $2 OFFSET 0) AS m
+  ORDER BY s.created_at DESC, s.master_id DESC
+  OFFSET 0) AS x;
+
 -- name: restore
 -- Undoes `delete`, with the same parameters: claims the natural keys again, which may be refused.
 WITH scope AS MATERIALIZED (SELECT set_config('ovasabi.campaigns', $1, true) AS s),

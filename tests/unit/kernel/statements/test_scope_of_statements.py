@@ -249,7 +249,8 @@ def test_a_filter_of_a_caller_does_not_free_a_list_from_its_campaign(text: str) 
     for of in declared.values():
         if of.cls.__module__.startswith("ovasabi."):
             condition, sql = parse_filter(of, text.format(field="id"), 3), Statements(of)
-            assert findings(sql.list(condition.sql, "s.created_at DESC", "$9")) == []
+            for listed in (sql.list, sql.list_small):
+                assert findings(listed(condition.sql, "s.created_at DESC", "$9")) == []
             assert findings(sql.count(condition.sql)) == []
 
 
