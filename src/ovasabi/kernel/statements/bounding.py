@@ -1,5 +1,7 @@
 """Bounds what a reading statement returns in bytes, before the database reads the values that are left out."""
 
+from functools import cache
+
 from ovasabi.kernel.declare.entity import EntityType
 from ovasabi.kernel.declare.fields import Field
 
@@ -45,6 +47,7 @@ def unbounded_columns(of: EntityType) -> list[str]:
     return [field.column for field in of.shown if _kind(field) in ("text", "list", "jsonb")]
 
 
+@cache
 def bytes_of(of: EntityType) -> tuple[str, str]:
     """Returns the sizes of a row `s` in SQL: of what is stored of its lists and JSON, and of the row in a page."""
     fixed = _ROW_BYTES + _VALUE_BYTES * len(of.shown)

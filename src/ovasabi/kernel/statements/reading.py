@@ -99,15 +99,10 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
         """As `list`, for pages of small rows, which it reads faster: all rows, of which `limit` have room in a page in
         any case. In other rows `_small` is not true, and their texts, lists and JSON are null.
         """
-        unbounded = {f"s.{name}": name for name in ("metadata", *unbounded_columns(self.of))}
-        columns = ", ".join(
-            f'CASE WHEN s._small THEN {name} END AS "{unbounded[name]}"' if name in unbounded else name
-            for name in self.columns.split(", ")
-        )
         rows = f"""SELECT s.*, {is_small(self.of, limit)} AS _small
         FROM ({self._rows(condition, order, limit)}) AS s OFFSET 0"""
         body = f"""
-  SELECT {columns}, s._small
+  SELECT {self._columns_if_small}, s._small
   FROM ({rows}) AS s
   CROSS JOIN LATERAL (
     SELECT * FROM master AS m WHERE m.id = s.master_id AND m.campaign_id = {self._own} OFFSET 0) AS m
@@ -131,6 +126,14 @@ class ReadStatements(msgspec.Struct, frozen=True, dict=True, eq=False):
         """The columns that a read selects, in the order of the entity's fields."""
         registry = "m.id, m.uuid, m.campaign_id, m.version, s.created_at, s.updated_at, s.metadata"
         return ", ".join([registry, *(f"s.{field.column}" for field in self.of.shown)])
+
+    @cached_property
+    def _columns_if_small(self) -> str:
+        unbounded = {f"s.{name}": name for name in ("metadata", *unbounded_columns(self.of))}
+        return ", ".join(
+            f'CASE WHEN s._small THEN {name} END AS "{unbounded[name]}"' if name in unbounded else name
+            for name in self.columns.split(", ")
+        )
 
     @property
     def campaign_is(self) -> str:

@@ -81,12 +81,12 @@ async def state_at(database: Database, cls: type[E], id: int, at: datetime) -> E
 
 
 async def _parts(
-    database: Database, cls: type[E], id: int, first: datetime, last: datetime, name: str = "events"
+    database: Database, cls: type[E], id: int, first: datetime, last: datetime, sql: str = _SQL["events"]
 ) -> AsyncIterator[list[Row]]:
     """Yields an entity's events of a time range in parts that are bounded in bytes; usually there is a single one."""
     of, campaign, after, more = type_of(cls), current_campaign(), 0, True
     args = (scope_of(campaign), campaign, of.stream, first, last, id, of.name)
-    while more and (rows := await read(database, _SQL[name], *args, after, _PART)):
+    while more and (rows := await read(database, sql, *args, after, _PART)):
         yield rows
         after, more = rows[-1]["id"], _follows(rows)
 
@@ -101,7 +101,7 @@ async def _folded_in_order(
 ) -> "_Folding":
     """Folds a history that does not fit into a part, and whose ids are not in order, event by event."""
     of, campaign = type_of(cls), current_campaign()
-    rows = [row async for rows in _parts(database, cls, id, first, last, "order") for row in rows]
+    rows = [row async for rows in _parts(database, cls, id, first, last, _SQL["order"]) for row in rows]
     folding = _Folding(of, id)
     for row in _until(at, _in_order(rows)):
         args = (scope_of(campaign), campaign, of.stream, row["occurred_at"], id, row["id"])
