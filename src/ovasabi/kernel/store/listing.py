@@ -128,7 +128,9 @@ async def _page(repository: Repository[E], request: ListRequest, campaign: int) 
     clauses = condition.sql + start.sql, _order_sql(of, order), f"${len(values) + 2}"
 
     async def rows_of(sql: str) -> list[Row]:
-        return await read(repository.database, sql, scope_of(campaign), campaign, *values, pool=pool, shaped=bool(condition.sql))
+        return await read(
+            repository.database, sql, scope_of(campaign), campaign, *values, pool=pool, shaped=bool(condition.sql)
+        )
 
     more: Any = None
     if request.page_size <= SMALL_SIZE:
