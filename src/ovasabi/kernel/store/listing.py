@@ -2,8 +2,9 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import Entity, EntityType
 from ovasabi.kernel.statements.bounding import PAGE_BYTES
+from ovasabi.kernel.statements.writing import Statements
 from ovasabi.kernel.store.filters import Condition, parse_filter
 from ovasabi.kernel.store.repository import Repository
 
@@ -126,23 +128,24 @@ async def _page(repository: Repository[E], request: ListRequest, campaign: int) 
     # With a filter, the index of a filtered field may be better.
     pool = Pool.FOLLOW_INDEX if order.column == "created_at" and not request.filter else Pool.READ
     clauses = condition.sql + start.sql, _order_sql(of, order), f"${len(values) + 2}"
-
-    async def rows_of(sql: str) -> list[Row]:
-        return await read(
-            repository.database, sql, scope_of(campaign), campaign, *values, pool=pool, shaped=bool(condition.sql)
-        )
-
-    more: Any = None
-    if request.page_size <= SMALL_SIZE:
-        rows = await rows_of(repository.sql.list_small(*clauses))
-        more, large = len(rows) > request.page_size, not all(row["_small"] for row in rows)
-        rows = rows[: request.page_size]
-    if more is None or large:
-        rows = await rows_of(repository.sql.list(*clauses))
-        more = rows and rows[-1]["_more"]
+    parameters = scope_of(campaign), campaign, *values
+    run = partial(read, repository.database, pool=pool, shaped=bool(condition.sql))
+    rows, more = await _bounded(repository.sql, clauses, request.page_size, lambda sql: run(sql, *parameters))
     items = [repository.codec.entity(row) for row in rows]
     total = await _count(repository, condition, campaign) if request.include_total else None
     return Page(items, _token(order, query, items[-1]) if more else "", total)
+
+
+async def _bounded(
+    sql: Statements, clauses: tuple[str, str, str], size: int, run: Callable[[str], Awaitable[list[Row]]]
+) -> tuple[list[Row], bool]:
+    """Returns the rows that a page has room for, and whether others follow."""
+    if size <= SMALL_SIZE:
+        rows = await run(sql.list_small(*clauses))
+        if all(row["_small"] for row in rows):
+            return rows[:size], len(rows) > size
+    rows = await run(sql.list(*clauses))
+    return rows, bool(rows and rows[-1]["_more"])
 
 
 async def _count(repository: Repository[E], condition: Condition, campaign: int) -> int:
