@@ -17,7 +17,7 @@ INITDB_WITHIN = 300.0
 def environment() -> dict[str, str]:
     """Returns the environment of PostgreSQL's programs: no secrets, and nothing to redirect them (PGDATA, PGPORT)."""
     # Includes the shifted clock of a test run: a server whose date differs from its clients' lacks their partitions.
-    inherited = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DATEFUDGE", "TMPDIR")
+    inherited = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DATEFUDGE", "FAKETIME", "FAKETIME_DONT_RESET", "TMPDIR")
     return {"LC_ALL": "C"} | {name: os.environ[name] for name in inherited if name in os.environ}
 
 

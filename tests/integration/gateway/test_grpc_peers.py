@@ -258,7 +258,7 @@ async def test_a_word_is_taken_over_grpc_alone(pair: Pair, campaign: int) -> Non
     (method,) = (each for each in declared_methods() if each.id == "contents_list")
 
     async def called(caller: Caller) -> str:
-        return await serve(pair.asked, caller, method, str(campaign), named)
+        return await serve(pair.asked, caller, method, lambda: str(campaign), named)
 
     async def named(context: Context) -> str:
         return context.principal.name
