@@ -1,5 +1,6 @@
 """The state of the servers other than home: whether the platform's rows arrive there, and which campaigns they lack."""
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,8 @@ from ovasabi.kernel.service.shards import HOME
 from ovasabi.lifecycle.replication import state
 from ovasabi.lifecycle.report import MIGRATE, next_step, report_of
 from ovasabi.system.campaign import directory
+
+log = logging.getLogger("ovasabi.runtime")
 
 
 class ServerState(msgspec.Struct, frozen=True):
@@ -64,6 +67,8 @@ async def check(home: asyncpg.Connection, server: asyncpg.Connection, number: in
     if reason is not None:
         problem = f"Server {number} does not get the platform's rows: {reason}."
         raise StartError(problem=problem, hint=MIGRATE)
+    if worker is not None and not worker.enabled:  # as after pg_upgrade
+        log.warning("server %d gets no new rows of the platform: its subscription is disabled. %s", number, MIGRATE)
 
 
 async def _state(home: asyncpg.Connection, number: int, url: str) -> ServerState:

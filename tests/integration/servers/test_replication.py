@@ -88,8 +88,12 @@ async def _gap(of: Installation, break_it: str, at: str, reason: str, *, serves:
     assert (await of.status())["ready"], (user, key)
 
 
-async def test_a_subscription_that_was_disabled_goes_on(of: Installation) -> None:
+async def test_a_subscription_that_was_disabled_is_told_when_it_is_served_and_goes_on(
+    of: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
     await _gap(of, "ALTER SUBSCRIPTION ovasabi_platform DISABLE", of.shard, "disabled", serves=True)
+    told = f"server {OTHER} gets no new rows of the platform: its subscription is disabled. Run: ovasabi migrate"
+    assert told in [record.getMessage() for record in caplog.records]
 
 
 async def test_a_publication_that_was_dropped_is_made_again(of: Installation) -> None:
