@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from ovasabi.database.bundled import VERSION
@@ -22,8 +23,9 @@ from ovasabi.kernel.events.log import read_events
 from ovasabi.kernel.events.log_end import CursorUnknown
 from ovasabi.kernel.events.log_poll import end_of_log
 from ovasabi.lifecycle import log_epochs, migrations, sql_objects
+from ovasabi.lifecycle.backup import tools
 from ovasabi.lifecycle.backup.errors import BackupFailed, RestoreFailed
-from ovasabi.lifecycle.backup.inventory import objects_of, session
+from ovasabi.lifecycle.backup.inventory import Inventory, inventory_of, objects_of, session
 from ovasabi.lifecycle.backup.manifest import DUMP, MANIFEST
 from ovasabi.lifecycle.backup.restore import check, restore
 from ovasabi.lifecycle.backup.save import save
@@ -168,6 +170,31 @@ async def test_what_is_written_meanwhile_neither_waits_nor_is_in_it(
         now = await connection.fetchval("SELECT count(*) FROM service_content_main")
     assert written > 3
     assert made.inventory.tables["service_content_main"].rows < now
+    async with fresh(server) as url:
+        assert await restore(url, folder / "backup", **LIMITS) == made
+
+
+async def test_a_sequence_may_move_on_after_the_dump_has_read_it(
+    server: EmbeddedServer, migrated_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pooled, *_ = await used(migrated_url)
+    dumped, run = asyncio.Event(), tools.run
+
+    async def dumping(*given: Any) -> None:
+        await run(*given)
+        dumped.set()
+
+    async def afterwards(connection: asyncpg.Connection, *given: Any) -> Inventory:
+        """The inventory is made after the dump, and ids have been issued meanwhile."""
+        await dumped.wait()
+        async with pools(migrated_url) as database:
+            with within(pooled):
+                await contents(database).create({"title": "meanwhile"})
+        return await inventory_of(connection, *given)
+
+    monkeypatch.setattr(tools, "run", dumping)
+    monkeypatch.setattr("ovasabi.lifecycle.backup.save.inventory_of", afterwards)
+    made = await save(migrated_url, folder / "backup", **LIMITS)
     async with fresh(server) as url:
         assert await restore(url, folder / "backup", **LIMITS) == made
 

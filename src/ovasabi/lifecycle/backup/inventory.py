@@ -74,8 +74,16 @@ async def server_of(connection: asyncpg.Connection) -> Server:
     return Server(**row)
 
 
-async def inventory_of(connection: asyncpg.Connection) -> Inventory:
-    """Returns what the database holds, read within the caller's transaction, with a full scan of each table."""
+async def sequences_of(connection: asyncpg.Connection) -> dict[str, int]:
+    """Returns how far each sequence has got at this moment: sequences are of no transaction."""
+    return {row["name"]: row["value"] for row in await connection.fetch(_SQL["sequences"])}
+
+
+async def inventory_of(connection: asyncpg.Connection, sequences: dict[str, int] | None = None) -> Inventory:
+    """Returns what the database holds, read within the caller's transaction, with a full scan of each table.
+
+    `sequences` is how far they had got earlier, if that is what counts.
+    """
     state = await sql_objects.state_of(connection)
     members: dict[str, list[str]] = {role: [] for role in ROLES}
     for row in await connection.fetch(_SQL["members"], list(ROLES)):
@@ -86,7 +94,7 @@ async def inventory_of(connection: asyncpg.Connection) -> Inventory:
         extensions=await _names(connection, _SQL["extensions"]),
         roles=[name for name in await _names(connection, _SQL["roles"]) if name not in ROLES],
         members=members,
-        sequences={row["name"]: row["value"] for row in await connection.fetch(_SQL["sequences"])},
+        sequences=await sequences_of(connection) if sequences is None else sequences,
         tables={row["name"]: await _table(connection, row["sql"]) for row in await connection.fetch(_SQL["counting"])},
     )
 

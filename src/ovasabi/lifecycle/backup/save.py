@@ -17,7 +17,7 @@ from ovasabi.lifecycle import sql_objects
 from ovasabi.lifecycle.backup import manifest as manifests
 from ovasabi.lifecycle.backup import tools
 from ovasabi.lifecycle.backup.errors import BackupFailed
-from ovasabi.lifecycle.backup.inventory import Inventory, inventory_of, log_end_of, server_of, session
+from ovasabi.lifecycle.backup.inventory import Inventory, inventory_of, log_end_of, sequences_of, server_of, session
 from ovasabi.lifecycle.backup.manifest import DUMP, MANIFEST, Manifest
 
 # What belongs to the server rather than to the installation; a subscription would also contain a password.
@@ -69,8 +69,10 @@ async def _save(url: str, partial: Path, embedded: bool, progress: Callable[[str
                 "--snapshot", snapshot, "--file", partial / DUMP,
             ]  # fmt: skip
             log_end = await log_end_of(connection)
+            # What the dump has of a sequence is not of the snapshot, but later, and so not behind what is read now.
+            sequences = await sequences_of(connection)
             dumping = asyncio.create_task(tools.run(program, url, arguments))
-            inventory = await _beside(dumping, connection)
+            inventory = await _beside(dumping, connection, sequences)
     dump = await asyncio.to_thread(manifests.measured, partial / DUMP)
     made = Manifest(manifests.FORMAT, __version__, datetime.now(UTC), version, server, dump, inventory, log_end)
     (partial / MANIFEST).touch(mode=0o600)
@@ -78,9 +80,11 @@ async def _save(url: str, partial: Path, embedded: bool, progress: Callable[[str
     return made
 
 
-async def _beside(dumping: "asyncio.Task[None]", connection: asyncpg.Connection) -> Inventory:
+async def _beside(
+    dumping: "asyncio.Task[None]", connection: asyncpg.Connection, sequences: dict[str, int]
+) -> Inventory:
     """Returns the inventory of the snapshot, once the dump of it is complete too; the first failure ends both."""
-    counting = asyncio.create_task(inventory_of(connection))
+    counting = asyncio.create_task(inventory_of(connection, sequences))
     try:
         await asyncio.gather(dumping, counting)
     finally:
