@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from ovasabi.kernel.call.decimals import plain
 from ovasabi.kernel.declare.entity import EntityType, Scope, declared
 from ovasabi.kernel.declare.fields import (
     SEARCHED_CHARACTERS,
@@ -100,7 +101,9 @@ def _default(field: Field) -> sa.TextClause | None:
     value = field.initial()
     if isinstance(value, bool):
         return sa.text("true" if value else "false")
-    if isinstance(value, int | float | Decimal):
+    if isinstance(value, Decimal):
+        return sa.text(plain(value))
+    if isinstance(value, int | float):
         return sa.text(str(value))
     if isinstance(value, str):
         escaped = str(value).replace("'", "''")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -56,7 +57,8 @@ class Request(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         """The body as JSON."""
         if self.body is None:
             return None
-        return msgspec.json.encode({name: value for name, value in self.body.items() if value is not UNSET})
+        values = {name: value for name, value in self.body.items() if value is not UNSET}
+        return msgspec.json.encode(_plain(msgspec.to_builtins(values, builtin_types=(Decimal,))))
 
     def with_parameter(self, name: str, value: Any) -> "Request[T]":
         """Returns the same request with another value of a query parameter."""
@@ -94,4 +96,15 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
     return str(value.value if isinstance(value, Enum) else value)
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value of JSON with its decimals in plain digits: the server does not accept exponents."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
-from msgspec import NODEFAULT, UNSET
 
 if TYPE_CHECKING:
     from ovasabi.codegen.client.annotations import Part
@@ -159,10 +158,10 @@ def _type(kind: Any) -> "click.ParamType[Any]":
 def _default(part: "Part") -> str:
     if part.required:
         return "[required]"
-    if part.default in (UNSET, NODEFAULT, None, ""):
-        return ""
-    value = part.default.value if isinstance(part.default, Enum) else part.default
-    return f"[default: {str(value).lower() if isinstance(value, bool) else value}]"
+    from ovasabi.codegen.client.annotations import shown_default
+
+    text = shown_default(part)
+    return f"[default: {text}]" if text else ""
 
 
 def _value(part: "Part", value: Any) -> Any:

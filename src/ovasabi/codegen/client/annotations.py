@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ovasabi.codegen.client.names import Names
+from ovasabi.kernel.call.decimals import plain
 from ovasabi.kernel.declare.fields import Secret
 from ovasabi.kernel.store.listing import Page
 
@@ -133,8 +134,20 @@ def default_of(part: Part, names: Names) -> str:
     if isinstance(part.default, Enum):
         return f"{names.declared(type(part.default).__name__)}.{part.default.name}"
     if isinstance(part.default, Decimal):
-        return f'{names.ours("Decimal")}("{part.default}")'
+        return f'{names.ours("Decimal")}("{plain(part.default)}")'
     return _quoted(part.default) if isinstance(part.default, str) else repr(part.default)
+
+
+def shown_default(part: Part) -> str:
+    """Returns the default of a field as a reader of the documentation sees it; empty if there is none to show."""
+    value = part.default
+    if part.required or value in (UNSET, msgspec.NODEFAULT, None, ""):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        return plain(value)
+    return str(value.value if isinstance(value, Enum) else value)
 
 
 def _note(hint: Any) -> str:

@@ -2,13 +2,11 @@
 
 import typing
 from collections.abc import Iterable, Iterator, Sequence
-from enum import Enum
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
-from ovasabi.codegen.client.annotations import Part, parts_of, text_of, without_unset
+from ovasabi.codegen.client.annotations import Part, parts_of, shown_default, text_of, without_unset
 from ovasabi.codegen.client.formatting import Group, docstring, laid_out
 from ovasabi.codegen.client.names import Names
 from ovasabi.gateway.wire.paths import ROOT, SCOPED, addresses_of, verb_of
@@ -234,7 +232,5 @@ def _reference(method: Method) -> str:
 
 
 def _default(part: Part) -> str:
-    if part.required or part.default in (UNSET, msgspec.NODEFAULT, None, ""):
-        return ""
-    value = part.default.value if isinstance(part.default, Enum) else part.default
-    return f"Default: {str(value).lower() if isinstance(value, bool) else value}."
+    text = shown_default(part)
+    return f"Default: {text}." if text else ""

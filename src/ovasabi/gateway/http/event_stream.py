@@ -11,6 +11,7 @@ from ovasabi.gateway.http.failures import RequestInfo, failure
 from ovasabi.gateway.wire.headers import EVENT_STREAM
 from ovasabi.gateway.wire.limits import PATIENCE_SECONDS, ReaderStalled
 from ovasabi.kernel.call.context import Context, acting
+from ovasabi.kernel.call.decimals import to_json
 from ovasabi.kernel.declare.methods import Watched
 
 _HEADERS = [(b"content-type", EVENT_STREAM.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
@@ -47,7 +48,7 @@ def _event(message: Watched) -> bytes:
     # Without data, a browser fires no event, but it stores the id and sends it when it reconnects.
     if message.silent:
         return b": heartbeat\nid: %b\n\n" % message.cursor.encode()
-    return b"id: %b\ndata: %b\n\n" % (message.cursor.encode(), msgspec.json.encode(message))
+    return b"id: %b\ndata: %b\n\n" % (message.cursor.encode(), to_json(message))
 
 
 async def _send(send: Send, text: bytes) -> None:

@@ -11,6 +11,7 @@ from ovasabi.gateway.http.disconnects import Send
 from ovasabi.gateway.wire.headers import JSON
 from ovasabi.gateway.wire.limits import MAX_BODY_BYTES, BodyTooLarge
 from ovasabi.gateway.wire.problems import BadRequest
+from ovasabi.kernel.call.decimals import to_json
 from ovasabi.kernel.declare.entity import Entity
 
 
@@ -86,4 +87,4 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
     extra = headers or {}
     if isinstance(value, Entity):
         extra = {**extra, "etag": f'"{value.version}"'}
-    return HttpResponse(msgspec.json.encode(value), status, JSON, extra)
+    return HttpResponse(to_json(value), status, JSON, extra)

@@ -68,13 +68,13 @@ async def _request(method: Method, request: HttpRequest) -> Any:
 
 def _decode_body(body: bytes, method: Method) -> Any:
     """Decodes the body as the method's request type; errors name the field."""
-    kind, of = method.request, method.subject.of
+    kind, forms = method.request, method.forms
     if has_too_many_values(body):
         raise BadRequest(problem=f"The body {TOO_MANY}.", hint="Send less at a time.")
     try:
         decoded = msgspec.json.decode(body or b"{}", type=kind)
-        if of is not None and of.written is not None and kind in (of.draft, of.patch):
-            msgspec.json.decode(body or b"{}", type=of.written)
+        if forms is not None:
+            msgspec.json.decode(body or b"{}", type=forms)
         return decoded
     except RecursionError:
         raise BadRequest(problem="The body is nested too deeply.") from None

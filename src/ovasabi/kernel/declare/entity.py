@@ -166,6 +166,13 @@ class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
         fields = [(field.name, field.written | msgspec.UnsetType, UNSET) for field in decimals]
         return msgspec.defstruct(f"{self.cls.__name__}Written", fields, kw_only=True) if fields else None
 
+    def forms_of(self, request: Any) -> type[msgspec.Struct] | None:
+        """Returns what the input of a request must fit besides its type, whichever door it comes through, if anything.
+
+        A decimal is a string of digits, with a fraction, or a number: `Decimal` alone takes exponents, and much else.
+        """
+        return self.written if request in (self.draft, self.patch) else None
+
     def action(self, verb: str) -> str:
         """Returns a verb as named in the event log: `create` for the main entity, `create_comment` for another one."""
         return verb if self.table in ("main", "master") else f"{verb}_{self.name}"

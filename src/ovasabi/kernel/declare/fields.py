@@ -95,8 +95,11 @@ class Numeric(Marker, frozen=True):
         return int(10 ** (self.precision - self.scale))
 
     def pattern(self, *, signed: bool) -> str:
-        """Returns the pattern of a value: digits, optionally with a fraction; no exponent, plus sign or spaces."""
-        fraction = rf"(\.[0-9]{{1,{self.scale}}})?" if self.scale else ""
+        """Returns the pattern of a value: digits, optionally with a fraction; no exponent, plus sign or spaces.
+
+        Further zeros at the end of a fraction are accepted, since no digit is lost.
+        """
+        fraction = rf"(\.[0-9]{{1,{self.scale}}}0*)?" if self.scale else r"(\.0+)?"
         return rf"^{'-?' if signed else ''}[0-9]{{1,{self.precision - self.scale}}}{fraction}$(?!\n)"
 
     def problem(self, value: Decimal) -> str | None:
@@ -190,10 +193,13 @@ class Field(msgspec.Struct, frozen=True):
     def written(self) -> Any:
         """The type of a decimal in requests: a string of digits with an optional fraction, or a number."""
         digits, bounds = self.get(Numeric) or Numeric(), self.get(Bounds) or Bounds()
-        signed = bounds.ge is None and bounds.gt is None
+        least = bounds.ge if bounds.gt is None else bounds.gt
+        signed = least is None or least < 0
         pattern = Annotated[str, Meta(pattern=digits.pattern(signed=signed))]
-        limits: dict[str, Any] = {"gt": -digits.limit} if signed else {"ge": bounds.ge, "gt": bounds.gt}
+        limits: dict[str, Any] = {"gt": -digits.limit} if least is None else {"ge": bounds.ge, "gt": bounds.gt}
         limits |= {"lt": digits.limit} if bounds.le is None else {"le": bounds.le}
+        # A bound that no float can have is checked like the digits, when the decimal is stored.
+        limits = {name: limit for name, limit in limits.items() if limit is not None and abs(limit) < _MOST_OF_FLOATS}
         form = pattern | Annotated[float, Meta(**limits)]
         return form | None if self.nullable else form
 
@@ -246,6 +252,7 @@ class Field(msgspec.Struct, frozen=True):
         return self.default_factory() if self.default_factory is not NODEFAULT else self.default
 
 
+_MOST_OF_FLOATS = 10**308
 _OF_TEXTS = ("pattern", "min_length", "title", "description", "examples", "extra_json_schema")
 """What `Meta` says about a text besides its greatest length."""
 _SCALARS: dict[Any, str] = {

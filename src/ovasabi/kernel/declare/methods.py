@@ -136,6 +136,11 @@ class Method(msgspec.Struct, frozen=True, eq=False):
         """Whether a caller may pass the expected version of the entity."""
         return self.on_entity and self.operation in (MethodKind.UPDATE, MethodKind.DELETE, MethodKind.VERB)
 
+    @property
+    def forms(self) -> type[msgspec.Struct] | None:
+        """What the input of its request must fit besides the type, if anything."""
+        return None if self.subject.of is None else self.subject.of.forms_of(self.request)
+
 
 class Call(msgspec.Struct, frozen=True):
     """One call of a method, over any protocol."""

@@ -2,10 +2,12 @@
 
 import re
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from ovasabi.kernel.call.decimals import to_builtins
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.unfit import unfit_in
 from ovasabi.kernel.declare.entity import EntityType
@@ -15,6 +17,7 @@ _TOKEN = re.compile(
     r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<sign><=|>=|!=|=|<|>|:)|(?P<mark>[()])"""
     r"""|(?P<word>[0-9][^\s()<>=!:"']*(?::[^\s()<>=!:"']+)+|[^\s()<>=!:"']+))"""  # a bare time holds colons
 )
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _TIMES = {"created_at": datetime, "updated_at": datetime}
 _SIGNS = {"=": "=", "!=": "IS DISTINCT FROM", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 MAX_LENGTH = 2_000
@@ -60,7 +63,7 @@ def filter_of(template: str, *values: Any) -> str:
 def _written(value: Any) -> str:
     if value is None:
         return "null"
-    text = re.sub(r'(["\\])', r"\\\1", value if isinstance(value, str) else str(msgspec.to_builtins(value)))
+    text = re.sub(r'(["\\])', r"\\\1", value if isinstance(value, str) else str(to_builtins(value)))
     return f'"{text}"'
 
 
@@ -135,6 +138,8 @@ class _Parser:
         return f"${self.first + len(self.values) - 1}::text = ANY (s.{field.column})"
 
     def _parameter(self, name: str, value: str, base: Any) -> str:
+        if base is Decimal and not _DECIMAL.fullmatch(value):
+            raise _wrong(f"{value!r} is not a valid value for {name}.")
         try:
             # Not strict, so that a word can be a number; a timestamp is strict, or a number would be taken for seconds.
             converted = msgspec.convert(value, base, strict=base is datetime)

@@ -16,6 +16,7 @@ import msgspec
 from ovasabi.database.connection import Row
 from ovasabi.database.secret_keys import SecretKeys
 from ovasabi.kernel.call.context import current
+from ovasabi.kernel.call.decimals import to_json
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.unfit import refusal_of
 from ovasabi.kernel.declare.entity import Entity, type_of
@@ -206,7 +207,8 @@ class Codec(Generic[E]):
 def encoded(values: Mapping[str, Any], *, order: Literal["sorted"] | None = None) -> str:
     """Encodes values as JSON text for a jsonb parameter."""
     try:
-        text = msgspec.json.encode(values, order=order).decode()
+        # What is sorted is a digest, which must stay as it was: keys that were used before have theirs stored.
+        text = (to_json(values) if order is None else msgspec.json.encode(values, order=order)).decode()
     except UnicodeEncodeError as error:
         raise refusal_of(values) from error
     if "\\u0000" in text and _NUL.search(text):

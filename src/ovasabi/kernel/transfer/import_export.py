@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from ovasabi.errors import DeadlineExceeded, OvasabiError
+from ovasabi.kernel.call.decimals import to_json
 from ovasabi.kernel.call.errors import KeyReused
 from ovasabi.kernel.declare.entity import Entity, EntityType, type_of
 from ovasabi.kernel.declare.fields import Secret
@@ -207,7 +208,7 @@ def _output(entities: list[Entity], fields: list[str] | None) -> list[str]:
     size = 0
     for entity in entities:
         value = entity if fields is None else {name: getattr(entity, name) for name in fields}
-        line = msgspec.json.encode(value).decode() + "\n"
+        line = to_json(value).decode() + "\n"
         if size and size + len(line) > 2 * OUTPUT_BYTES:
             pieces.append([])
             size = 0

@@ -35,6 +35,7 @@ class LineDecoder:
         self.fields = of.draft.__struct_fields__
         self._key_field = key_field
         self._typed = msgspec.json.Decoder(of.draft)
+        self._forms = of.forms_of(of.draft)
         self._raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
         self._secrets = [field.name for field in of.stored if field.has(Secret)]
         if key_field in self._secrets:
@@ -59,6 +60,8 @@ class LineDecoder:
                     values.pop(self._key_field, None)
                     text = msgspec.json.encode(values)
             draft = self._typed.decode(text)
+            if self._forms is not None:
+                msgspec.json.decode(text, type=self._forms)
         except msgspec.MsgspecError as error:
             if not isinstance(error, msgspec.ValidationError) and (fault := fault_of(line.raw)) is not None:
                 raise InvalidValue(problem=f"The line is {fault}.") from None
@@ -101,7 +104,11 @@ class LineDecoder:
         if self._key_field not in self.fields:
             values.pop(self._key_field or "", None)
         try:
-            return self._new_entity(msgspec.convert(values, self.of.draft, strict=False), key)
+            draft = msgspec.convert(values, self.of.draft, strict=False)
+            if self._forms is not None:  # which do not know that a cell with `null` is a field without a value
+                given = {name: value for name, value in values.items() if getattr(draft, name, None) is not None}
+                msgspec.convert(given, self._forms)
+            return self._new_entity(draft, key)
         except msgspec.ValidationError as error:
             raise self._invalid(error, of_text=True) from None
 

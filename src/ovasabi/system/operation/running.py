@@ -17,6 +17,7 @@ from ovasabi.database.retry import Policy
 from ovasabi.database.sql import load
 from ovasabi.errors import REPORT, OvasabiError
 from ovasabi.kernel.call.context import Fence, acting, current, system_context
+from ovasabi.kernel.call.decimals import to_json
 from ovasabi.kernel.call.errors import LeaseLost
 from ovasabi.kernel.call.locks import Lease, LockHeld, acquire, release, renew
 from ovasabi.kernel.service import ServiceRegistry, declared_methods
@@ -234,7 +235,7 @@ class AttemptProgress:
     async def write(self, output: Sequence[str] = ()) -> None:
         """Writes the progress that was reported last."""
         self._written = time.monotonic()
-        marker, so_far = (msgspec.json.encode(value).decode() for value in (self.marker, self.so_far))
+        marker, so_far = (to_json(value).decode() for value in (self.marker, self.so_far))
         standing = await work.step(
             self._database, self.operation_id, self.done, self.total, marker, so_far, list(output)
         )

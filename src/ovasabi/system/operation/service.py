@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from ovasabi.kernel.call.context import current
+from ovasabi.kernel.call.decimals import to_builtins
 from ovasabi.kernel.call.errors import KeyReused
 from ovasabi.kernel.call.locks import LockHeld, leased, locked
 from ovasabi.kernel.call.transaction import atomically
@@ -55,7 +56,7 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def values(self) -> dict[str, Any]:
         """The outcome as field values of the operation."""
-        return {"done": self.done, "total": self.total, "result": msgspec.to_builtins(self.result)}
+        return {"done": self.done, "total": self.total, "result": to_builtins(self.result)}
 
 
 class Operations(EntityService[Operation]):

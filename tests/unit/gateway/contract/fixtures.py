@@ -1,6 +1,7 @@
 """Throw-away methods, and values of any declared type, for the tests of the protobuf contract."""
 
 from datetime import UTC
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -81,6 +82,23 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     needed = {field.name: typed(field.type) for field in described.fields if field.name not in hidden}
     unset = {name: st.just(UNSET) | given for name, given in needed.items() if defaults[name] is UNSET}
     return st.builds(struct, **(needed | unset))
+
+
+def requests(method: Method) -> st.SearchStrategy[Any]:
+    """Requests of a method, within the limits of its type; decimals in a form that is accepted."""
+    made = values(method.request)
+    if method.forms is None:
+        return made
+    forms = {}
+    for field in mi.type_info(method.forms).fields:  # type: ignore[attr-defined]
+        text = next(arm for arm in field.type.types if isinstance(arm, mi.StrType))
+        forms[field.name] = st.from_regex(text.pattern, fullmatch=True).map(Decimal)
+    return st.builds(_with_decimals, made, st.fixed_dictionaries(forms))
+
+
+def _with_decimals(request: Any, decimals: dict[str, Decimal]) -> Any:
+    held = {name: value for name, value in decimals.items() if isinstance(getattr(request, name), Decimal)}
+    return msgspec.structs.replace(request, **held)
 
 
 def typed(described: Any) -> st.SearchStrategy[Any]:

@@ -22,7 +22,7 @@ from ovasabi.kernel.store.listing import Page
 from ovasabi.services.content.entity import Content
 from ovasabi.system.events.service import EventPage
 from ovasabi.system.user.entity import User
-from tests.unit.gateway.contract.fixtures import METHODS, RPCS, answered, call_of, probe, rpc_of, sent, values
+from tests.unit.gateway.contract.fixtures import METHODS, RPCS, answered, call_of, probe, requests, rpc_of, sent, values
 
 MANY = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 by_id = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.id)
@@ -114,7 +114,7 @@ def test_an_answer_arrives_as_it_was(method: Method, data: st.DataObject) -> Non
 @given(data=st.data())
 def test_a_call_arrives_as_it_was(method: Method, data: st.DataObject) -> None:
     rpc = RPCS[method.id]
-    call = call_of(method, None if method.request is None else data.draw(values(method.request)))
+    call = call_of(method, None if method.request is None else data.draw(requests(method)))
     assert rpc.call(sent(rpc, rpc.request(call))) == call
 
 

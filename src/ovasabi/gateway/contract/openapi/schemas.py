@@ -2,12 +2,14 @@
 
 import re
 import typing
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from ovasabi.errors import DeclarationError
 from ovasabi.gateway.wire.problems import ProblemDetails
+from ovasabi.kernel.call.decimals import plain, to_builtins
 from ovasabi.kernel.declare.checks.named_types import named_in
 from ovasabi.kernel.declare.entity import EntityType, declared
 from ovasabi.kernel.declare.fields import FromMetadata, Secret
@@ -31,6 +33,7 @@ class Schemas:
         _check_names(kinds)
         schemas, self.components = msgspec.json.schema_components(kinds, ref_template=REF)
         self._of = dict(zip(map(str, kinds), schemas, strict=True))
+        _write_plainly(self.components)
         for of in entities:
             _hide_secrets(of, self.components)
             _write_decimals(of, self.components)
@@ -77,6 +80,7 @@ def is_page(method: Method) -> bool:
 def query_schemas(kind: Any) -> tuple[dict[str, Schema], list[str]]:
     """Returns the self-contained schema of each query parameter, and the names of the required ones."""
     schema = msgspec.json.schema(kind)
+    _write_plainly(schema)
     definitions = schema["$defs"]
     described = definitions[schema["$ref"].rpartition("/")[2]]
     query = {name: _inlined(part, definitions) for name, part in described["properties"].items()}
@@ -131,6 +135,21 @@ def _write_decimals(of: EntityType, components: dict[str, Schema]) -> None:
         for name in forms.keys() & properties.keys():
             annotations = {key: value for key, value in properties[name].items() if key in ("description", "default")}
             properties[name] = forms[name] | annotations
+
+
+def _write_plainly(part: Any) -> None:
+    """Writes the defaults and examples of decimals in plain digits, as their values are."""
+    if isinstance(part, list):
+        for inner in part:
+            _write_plainly(inner)
+    elif isinstance(part, dict):
+        if any(each.get("format") == "decimal" for each in (part, *part.get("anyOf", ()))):
+            if isinstance(part.get("default"), str):
+                part["default"] = plain(Decimal(part["default"]))
+            if "examples" in part:
+                part["examples"] = to_builtins(part["examples"])
+        for inner in part.values():
+            _write_plainly(inner)
 
 
 def close_namespaces(methods: list[Method], components: dict[str, Schema]) -> None:

@@ -30,6 +30,7 @@ class Requests:
         self._method = method
         self._layout = layout
         self._message = message
+        self._forms = method.forms
         self._read = self._reader(codec)
         self._write = None if method.request is None else codec.writer(method.request)
 
@@ -86,7 +87,11 @@ class Requests:
     def _checked(self, message: Any) -> Any:
         kind = self._method.request
         try:
-            return msgspec.convert(self._read(message), kind)  # type: ignore[misc]
+            values = self._read(message)  # type: ignore[misc]
+            request = msgspec.convert(values, kind)
+            if self._forms is not None:
+                msgspec.convert(values, self._forms)
+            return request
         except msgspec.ValidationError as error:
             raise unreadable(error, kind) from None
         except NotRepresentable as error:

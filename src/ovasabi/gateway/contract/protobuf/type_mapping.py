@@ -14,6 +14,7 @@ import msgspec.inspect as mi
 from msgspec import NODEFAULT, UNSET
 
 from ovasabi.gateway.contract.protobuf.schema import ContractRefused
+from ovasabi.kernel.call.decimals import plain
 from ovasabi.kernel.declare.entity import Entity, type_of
 
 
@@ -78,7 +79,7 @@ _SCALARS: dict[type, TypeMapping] = {
     mi.BytesType: TypeMapping(form=Form.SCALAR, word="bytes"),
     mi.DateType: TypeMapping(form=Form.SCALAR, word="string", write=date.isoformat, read=date.fromisoformat),
     mi.UUIDType: TypeMapping(form=Form.SCALAR, word="string", write=str, read=UUID),
-    mi.DecimalType: TypeMapping(form=Form.SCALAR, word="string", write=str, read=Decimal),
+    mi.DecimalType: TypeMapping(form=Form.SCALAR, word="string", write=plain, read=Decimal),
     mi.DateTimeType: TypeMapping(form=Form.MOMENT),
 }
 

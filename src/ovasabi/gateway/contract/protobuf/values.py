@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-
+from ovasabi.kernel.call.decimals import to_builtins
 from ovasabi.kernel.declare.metadata import MAX_BYTES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,7 +78,7 @@ def _fill(struct: Any, values: Mapping[str, Any]) -> None:
 def _set(target: Any, value: Any) -> None:
     setter = _SET.get(type(value))
     if setter is None:  # types that JSON does not have, as they are encoded in JSON
-        value = msgspec.to_builtins(value)
+        value = to_builtins(value)
         setter = _SET[type(value)]
     setter(target, value)
 
