@@ -13,6 +13,8 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from ovasabi.codegen.client.formatting import Group
+from ovasabi.codegen.client.literals import quoted, source_of
 from ovasabi.codegen.client.names import Names
 from ovasabi.kernel.call.decimals import plain
 from ovasabi.kernel.declare.fields import Secret
@@ -82,7 +84,7 @@ def text_of(hint: Any, names: Names, *, sent: bool = False) -> str:
         arms = dict.fromkeys(text_of(argument, names, sent=sent) for argument in arguments)
         return " | ".join(sorted(arms, key=lambda arm: arm == "None"))
     if origin is Literal:
-        return f"{names.ours('Literal')}[{', '.join(_quoted(value) for value in arguments)}]"
+        return f"{names.ours('Literal')}[{', '.join(quoted(value) for value in arguments)}]"
     if origin is not None:
         inner = ", ".join(text_of(argument, names, sent=sent) for argument in arguments)
         return f"{_generic(origin, names, sent)}[{inner}]"
@@ -125,17 +127,9 @@ def plain_of(hint: Any) -> Any:
     return hint
 
 
-def default_of(part: Part, names: Names) -> str:
+def default_of(part: Part, names: Names) -> str | Group:
     """Returns the default of a field as source; empty if the field is required."""
-    if part.required:
-        return ""
-    if part.default is UNSET:
-        return names.ours("UNSET")
-    if isinstance(part.default, Enum):
-        return f"{names.declared(type(part.default).__name__)}.{part.default.name}"
-    if isinstance(part.default, Decimal):
-        return f'{names.ours("Decimal")}("{plain(part.default)}")'
-    return _quoted(part.default) if isinstance(part.default, str) else repr(part.default)
+    return "" if part.required else source_of(part.default, names)
 
 
 def shown_default(part: Part) -> str:
@@ -148,6 +142,15 @@ def shown_default(part: Part) -> str:
     if isinstance(value, Decimal):
         return plain(value)
     return str(value.value if isinstance(value, Enum) else value)
+
+
+def classes_in(hint: Any) -> Iterator[type]:
+    """Yields the structs and enums that an annotation itself names."""
+    if typing.get_origin(hint) is not Literal:
+        for argument in typing.get_args(hint):
+            yield from classes_in(argument)
+    if _is_declared(cls := typing.get_origin(hint) or hint):
+        yield cls
 
 
 def _note(hint: Any) -> str:
@@ -163,7 +166,3 @@ def _extras(hint: Any) -> Iterator[Any]:
     elif typing.get_origin(hint) in (typing.Union, types.UnionType):
         for arm in typing.get_args(hint):
             yield from _extras(arm)
-
-
-def _quoted(value: Any) -> str:
-    return msgspec.json.encode(value).decode() if isinstance(value, str) else repr(value)

@@ -33,6 +33,11 @@ def _one(part: str | Group) -> str:
     return part if isinstance(part, str) else f"{part.before}{', '.join(map(_one, part.parts))}{part.after}"
 
 
+def prefixed(before: str, part: str | Group) -> str | Group:
+    """Returns a part with something before it."""
+    return before + part if isinstance(part, str) else Group(before + part.before, part.parts, part.after)
+
+
 def docstring(indent: int, text: str, notes: Iterable[tuple[str, str]] = ()) -> str:
     """Returns a docstring: wrapped paragraphs, then the notes on arguments."""
     paragraphs = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
@@ -44,6 +49,9 @@ def docstring(indent: int, text: str, notes: Iterable[tuple[str, str]] = ()) -> 
             first, *rest = _wrapped(note, indent + 8)
             lines += [f"    {first}", *(f"        {line}" for line in rest)]
     space = " " * indent
+    lines[0] = f" {lines[0]}" if lines[0].startswith('"') else lines[0]
+    if len(lines) == 1 and lines[0].endswith('"'):
+        lines[0] = f"{lines[0]} "
     if len(lines) == 1 and len(lines[0]) + indent + 6 <= WIDTH:
         return f'{space}"""{lines[0]}"""'
     body = "\n".join(f"{space}{line}" if line else "" for line in lines[1:])

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from ovasabi.codegen.client.annotations import Part, default_of, is_secret, parts_of, text_of
-from ovasabi.codegen.client.formatting import GENERATED, Group, docstring, exported, laid_out
+from ovasabi.codegen.client.annotations import Part, classes_in, default_of, is_secret, parts_of, text_of
+from ovasabi.codegen.client.formatting import GENERATED, Group, docstring, exported, laid_out, prefixed
+from ovasabi.codegen.client.literals import assigned, quoted, source_of
 from ovasabi.codegen.client.names import Names
 from ovasabi.errors import DeclarationError
 from ovasabi.gateway.contract.protobuf.naming import folder_of
@@ -68,7 +69,8 @@ class Types:
         kinds = self._of[folder]
         names = Names(_declared_in(kinds), module_of(folder), self.modules)
         bases = [_bases(names)] if folder == SHARED else []
-        body = "\n\n".join([*bases, *(_source(kind, names) for kind in kinds)])
+        later = {kind: set(kinds[number:]) for number, kind in enumerate(kinds)}
+        body = "\n\n".join([*bases, *(_source(kind, names, later[kind]) for kind in kinds)])
         variables = sorted({name for kind in kinds for name in _variables(kind)})
         defined = [f'{name} = {names.ours("TypeVar")}("{name}")' for name in variables]
         parts = [f"{GENERATED}{doc}\n", f"{names.imports()}\n", exported(self.names(folder))]
@@ -111,32 +113,29 @@ def _inside(request: Any) -> list[Any]:
     return [] if request is None else [part.hint for part in parts_of(request)]
 
 
-def _source(kind: type, names: Names) -> str:
-    return _struct(kind, names) if issubclass(kind, msgspec.Struct) else _enum(kind, names)
+def _source(kind: type, names: Names, later: set[type]) -> str:
+    return _struct(kind, names, later) if issubclass(kind, msgspec.Struct) else _enum(kind, names)
 
 
 def _enum(kind: Any, names: Names) -> str:
     lines = [f"class {kind.__name__}({names.ours('Choice')}):", docstring(4, kind.__doc__ or ""), ""]
-    lines += [f"    {member.name} = {text_of_value(member.value)}" for member in kind]
-    values = [text_of_value(member.value) for member in kind]
+    lines += [f"    {member.name} = {quoted(member.value)}" for member in kind]
+    values = [quoted(member.value) for member in kind]
     alias = laid_out(0, Group(f"{kind.__name__}Name = {names.ours('Literal')}[", values, "]"))
     return "\n".join([*lines, "", "", alias, f'"""The values of {kind.__name__} as text."""']) + "\n"
 
 
-def text_of_value(value: Any) -> str:
-    """Returns a value of an enum as source."""
-    return msgspec.json.encode(value).decode()
-
-
-def _struct(kind: type[msgspec.Struct], names: Names) -> str:
+def _struct(kind: type[msgspec.Struct], names: Names, later: set[type]) -> str:
+    """Returns the source of a struct; what refers to it or to those that are defined `later` is in quotes."""
     entity = issubclass(kind, Entity) and kind is not Entity
     base = names.declared("Entity") if entity else names.ours("Response")
     variables = "".join(f", {names.ours('Generic')}[{name}]" for name in _variables(kind))
     lines = [f"class {kind.__name__}({base}{variables}, frozen=True, kw_only=True):"]
     lines += [docstring(4, kind.__doc__ or ""), ""]
     for part in _own_parts(kind, entity):
-        value = _value(part, names)
-        lines.append(f"    {part.name}: {text_of(part.hint, names)}{f' = {value}' if value else ''}")
+        annotation, value = text_of(part.hint, names), _value(part, names)
+        target = f"{part.name}: {annotation if later.isdisjoint(classes_in(part.hint)) else quoted(annotation)}"
+        lines.append(assigned(4, target, value) if value else f"    {target}")
         if part.note:
             lines.append(docstring(4, part.note))
     return "\n".join(lines) + "\n"
@@ -148,14 +147,23 @@ def _own_parts(kind: type[msgspec.Struct], entity: bool) -> Iterator[Part]:
             yield part
 
 
-def _value(part: Part, names: Names) -> str:
+def _value(part: Part, names: Names) -> str | Group:
     """Returns the value of a field in its class: its default, and its name in JSON if that differs."""
-    arguments = [] if part.name == part.json_name else [f'name="{part.json_name}"']
+    arguments: list[str | Group] = [] if part.name == part.json_name else [f"name={quoted(part.json_name)}"]
     if part.factory is not msgspec.NODEFAULT:
-        arguments.append(f"default_factory={names.ours(type(part.factory()).__name__)}")
+        arguments.append(prefixed("default_factory=", _factory(part.factory(), names)))
+    elif isinstance(part.default, msgspec.Struct):
+        arguments.append(prefixed("default_factory=", _factory(part.default, names)))
     elif arguments and not part.required:
-        arguments.append(f"default={default_of(part, names)}")
-    return f"{names.ours('msgspec')}.field({', '.join(arguments)})" if arguments else default_of(part, names)
+        arguments.append(prefixed("default=", default_of(part, names)))
+    return Group(f"{names.ours('msgspec')}.field(", arguments, ")") if arguments else default_of(part, names)
+
+
+def _factory(value: Any, names: Names) -> str | Group:
+    """Returns what makes a default that each struct has of its own, or whose class may be defined later."""
+    if isinstance(value, msgspec.Struct) or (isinstance(value, list | dict) and value):
+        return prefixed("lambda: ", source_of(value, names))
+    return names.ours(type(value).__name__)
 
 
 def _variables(kind: type) -> list[str]:

@@ -20,6 +20,7 @@ MODULE = '''
 import functools
 from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any
 
@@ -268,6 +269,12 @@ REQUESTS = [
     ("text: 'Nowhere'", "has an annotation that is not defined: name 'Nowhere' is not defined."),
     ("text: str | int", "The field text of ovasabi.services.samplegadget.service.Odd has several types"),
     ("count: int = 'abc'", "has a default that is not valid: it must be an integer, not a string."),
+    ("count: float = float('inf')", "has a default that is not valid: it contains a number that is not finite."),
+    ("count: float = float('nan')", "has a default that is not valid: it contains a number that is not finite."),
+    (
+        "count: Decimal = Decimal('-Infinity')",
+        "has a default that is not valid: it contains a number that is not finite.",
+    ),
     ("count: Annotated[int, Meta(ge=1)] = 0", "has a default that is not valid: it must be at least 1."),
     ("count: Annotated[int, Meta(ge=5, le=3)]", "has limits that no value is within."),
     ("count: Annotated[int, Output()] = 0", "has Output() in its annotation, which means nothing there."),

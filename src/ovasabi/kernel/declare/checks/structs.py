@@ -1,5 +1,7 @@
 """Structs that requests, responses and fields consist of: plain objects with fields of supported types."""
 
+import math
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -40,8 +42,24 @@ def _check_default(what: str, hint: Any, field: msgspec.structs.FieldInfo) -> No
         value = field.default if field.default_factory is NODEFAULT else field.default_factory()
         if value is not NODEFAULT and value is not UNSET:
             msgspec.convert(msgspec.to_builtins(value), hint)
+            if not _is_finite(msgspec.to_builtins(value, builtin_types=(Decimal,))):
+                raise ValueError("it contains a number that is not finite")
     except Exception as error:  # a default can be any object, and a factory any function
         raise DeclarationError(f"{what} has a default that is not valid: {plain(error)}.") from error
+
+
+def _is_finite(value: Any) -> bool:
+    """Returns whether all numbers in a value are finite; JSON has no others."""
+    match value:
+        case float():
+            return math.isfinite(value)
+        case Decimal():
+            return value.is_finite()
+        case dict():
+            return all(map(_is_finite, value.values()))
+        case list() | tuple():
+            return all(map(_is_finite, value))
+    return True
 
 
 def _required(kind: type[msgspec.Struct]) -> set[type]:
