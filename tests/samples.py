@@ -34,33 +34,42 @@ def least_of(kind: Any) -> dict[str, Any]:
     }
 
 
-def value_of(described: Any, *, unique: bool = False, password: bool = False, later: int = 1) -> Any:
-    """A value of a type, within its limits. `unique`: one that hardly comes twice; `later`: days until a moment."""
+def value_of(
+    described: Any, *, unique: bool = False, password: bool = False, later: int = 1, inside: tuple[type, ...] = ()
+) -> Any:
+    """A value of a type, within its limits. `unique`: one that hardly comes twice; `later`: days until a moment.
+
+    `inside` are the structs that the value is in: where it may, a struct holds no further ones of their kinds.
+    """
     chance = random.Random() if unique else random.Random(_SAME)
     match described:
-        case mi.Metadata(type=inner, extra_json_schema=extra) if not (extra or {}).get("examples"):
-            return value_of(inner, unique=unique, password=password, later=later)
+        case mi.Metadata(type=inner, extra_json_schema=extra) if unique or not (extra or {}).get("examples"):
+            return value_of(inner, unique=unique, password=password, later=later, inside=inside)
         case mi.Metadata(extra_json_schema=extra):
             return extra["examples"][0]  # type: ignore[index]
         case mi.UnionType(types=arms):
             inner = next(arm for arm in arms if not isinstance(arm, mi.NoneType))
-            return value_of(inner, unique=unique, password=password, later=later)
+            if len(arms) > 1 and is_within(inner, inside):
+                return None
+            return value_of(inner, unique=unique, password=password, later=later, inside=inside)
         case mi.StrType():
             return _text(described, chance, unique, password)
         case mi.IntType():
             return _whole(described, chance if unique else None)
         case mi.FloatType():
-            return _float(described)
+            return _float(described, chance if unique else None)
         case mi.EnumType(cls=cls):
             return chance.choice(list(cls)) if unique else list(cls)[-1]
         case mi.LiteralType(values=known):
             return known[-1]
         case mi.ListType(item_type=item, min_length=least):
-            return [value_of(item) for _ in range(max(1, least or 0))]
+            count = 0 if not least and is_within(item, inside) else max(1, least or 0)
+            return [value_of(item, inside=inside) for _ in range(count)]
         case mi.DictType(key_type=key, value_type=value):
-            return {value_of(key) if not isinstance(key, mi.StrType) else "colour": value_of(value)}
+            name = value_of(key) if not isinstance(key, mi.StrType) else "colour"
+            return {} if is_within(value, inside) else {name: value_of(value, inside=inside)}
         case mi.StructType(cls=cls):
-            return cls(**{field.name: value_of(field.type) for field in described.fields})
+            return cls(**{field.name: value_of(field.type, inside=(*inside, cls)) for field in described.fields})
         case mi.DateTimeType():
             # A moment of its own for each field, so that what begins does so before it ends.
             return datetime.now(UTC) + timedelta(days=later)
@@ -68,7 +77,19 @@ def value_of(described: Any, *, unique: bool = False, password: bool = False, la
             return chance.random() < 0.5 if unique else True
         case mi.DateType():
             return date(2026, 2, 28) + timedelta(days=chance.randrange(100_000) if unique else 0)
+        case mi.DecimalType() if unique:
+            return Decimal(chance.randrange(10**12)).scaleb(-4)
     return _LEAVES[type(described)]()
+
+
+def is_within(described: Any, inside: tuple[type, ...]) -> bool:
+    """Whether a type is one of the structs, or of what is null or has metadata besides."""
+    match described:
+        case mi.Metadata(type=inner):
+            return is_within(inner, inside)
+        case mi.UnionType(types=arms):
+            return any(is_within(arm, inside) for arm in arms)
+    return isinstance(described, mi.StructType) and described.cls in inside
 
 
 _LEAVES: dict[type, Callable[[], Any]] = {
@@ -174,11 +195,11 @@ def _whole(described: mi.IntType, chance: random.Random | None) -> int:
     return value if value >= least else value + step
 
 
-def _float(described: mi.FloatType) -> float:
+def _float(described: mi.FloatType, chance: random.Random | None) -> float:
     low = described.ge if described.ge is not None else described.gt
     high = described.le if described.le is not None else described.lt
     if low is None and high is None:
-        return 0.5
-    if low is None or high is None:
-        return float(low + 0.5 if low is not None else high - 0.5)  # type: ignore[operator]
-    return (low + high) / 2
+        low, high = 0.0, 1.0
+    least = low if low is not None else high - 1.0  # type: ignore[operator]
+    most = high if high is not None else least + 1.0
+    return (least + most) / 2 if chance is None else least + (most - least) * chance.uniform(0.001, 0.999)

@@ -3,10 +3,20 @@
 import asyncio
 from typing import Any
 
+import msgspec
+
 from ovasabi.database.connection import Database
+from ovasabi.kernel.declare.entity import EntityType
 from ovasabi.kernel.events.log import Event, read_events
 from ovasabi.kernel.search.registry import EntityRegistry
 from tests.integration.drafts import within
+
+
+async def name_of(database: Database, of: EntityType, entity: Any) -> str:
+    """The name that an entity has in the registry: its title, whatever its type is, as PostgreSQL writes it."""
+    text = str(msgspec.to_builtins(getattr(entity, of.title)))
+    (row,) = await database.read(f"SELECT left($1::text::{of.by_name[of.title].sql_type}::text, 200)", text)
+    return str(row[0])
 
 
 async def events_of(database: Database, entity: Any) -> list[Event]:

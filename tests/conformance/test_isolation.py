@@ -18,7 +18,7 @@ from ovasabi.kernel.events.log import read_events
 from ovasabi.kernel.search.registry import EntityRegistry
 from ovasabi.kernel.service import SearchRequest
 from ovasabi.kernel.store.listing import ListRequest
-from tests.conformance.fixtures import events_of
+from tests.conformance.fixtures import events_of, name_of
 from tests.conftest import new_campaign
 from tests.integration.drafts import Maker, within
 
@@ -51,7 +51,7 @@ async def test_another_campaign_neither_sees_nor_changes_it(of: EntityType, make
         page = await service.list(ListRequest(filter=f"id = {made.id}", include_total=True))
         assert (page.items, page.total_size) == ([], 0)
         assert await read_events(database, entity_id=made.id) == []
-        await _registry_shows_nothing(records, made, str(getattr(made, of.title)))
+        await _registry_shows_nothing(records, made, await name_of(database, of, made))
         if of.searched:
             assert (await service.search(SearchRequest(q=str(getattr(made, of.searched[0].name))))).hits == []
     with within(made):

@@ -1,5 +1,6 @@
 """Valid drafts of any entity, made from its declaration alone: what the conformance suite creates its entities from."""
 
+import random
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,13 +93,13 @@ def within(entity: Entity) -> Iterator[None]:
 
 def sample(of: EntityType, field: Field) -> Any:
     """A value of a field, from its declaration; one of a natural key differs from call to call."""
-    if field.meta is not None and field.meta.examples and not field.has(Secret):
+    unique = any(field.name in group for group in of.unique)
+    if field.meta is not None and field.meta.examples and not (unique or field.has(Secret)):
         return field.meta.examples[0]
     if field.base is bool and not field.required:
         return field.initial()
     if field.base is Decimal:
-        return _decimal(field)
-    unique = any(field.name in group for group in of.unique)
+        return _decimal(field, unique)
     later = 1 + of.fields.index(field)  # in the order of declaration, so that what begins does so before it ends
     return value_of(_described(field), unique=unique, password=field.has(Secret), later=later)
 
@@ -113,13 +114,17 @@ def _described(field: Field) -> Any:
     return described
 
 
-def _decimal(field: Field) -> Decimal:
-    """A few more than the least, with all digits after the point; never more than there may be."""
+def _decimal(field: Field, unique: bool) -> Decimal:
+    """Any one within its bounds if it must differ from others; else a few more than the least, with all digits after
+    the point, and never more than there may be."""
     digits, bounds = field.get(Numeric) or Numeric(), field.get(Bounds) or Bounds()
-    step = Decimal(1).scaleb(-digits.scale)
-    wanted = Decimal(bounds.ge or bounds.gt or 0) + 7 + step
-    most = Decimal(digits.limit) - step if bounds.le is None else Decimal(bounds.le)
-    return min(wanted, most)
+    whole = 10**digits.scale  # counted in steps: Python's decimals are rounded to 28 digits
+    greatest = digits.limit * whole - 1
+    most = greatest if bounds.le is None else min(bounds.le * whole, greatest)
+    low = bounds.ge if bounds.gt is None else bounds.gt
+    least = -greatest if low is None else low * whole + (bounds.gt is not None)
+    wanted = random.randint(least, most) if unique else min((low or 0) * whole + 7 * whole + 1, most)
+    return Decimal((int(wanted < 0), tuple(map(int, str(abs(wanted)))), -digits.scale))
 
 
 def _metadata(of: EntityType) -> dict[str, Any]:

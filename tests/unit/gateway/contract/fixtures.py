@@ -14,6 +14,7 @@ from ovasabi.kernel.call.context import Role
 from ovasabi.kernel.declare.entity import Entity, type_of
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Subject
 from ovasabi.kernel.service import services
+from tests.samples import is_within
 
 METHODS = [method for service in services for method in service.methods()]
 CONTRACT = Contract(METHODS, {})
@@ -70,7 +71,7 @@ def json_values() -> st.SearchStrategy[Any]:
     return st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
 
 
-def values(kind: Any) -> st.SearchStrategy[Any]:
+def values(kind: Any, inside: tuple[type, ...] = ()) -> st.SearchStrategy[Any]:
     """Values of a struct class, within its limits."""
     described = mi.type_info(kind)
     assert isinstance(described, mi.StructType)
@@ -79,7 +80,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     if issubclass(struct, Entity):
         hidden = {field.name for field in type_of(struct).fields} - {field.name for field in type_of(struct).shown}
     defaults = {field.name: field.default for field in msgspec.structs.fields(struct)}
-    needed = {field.name: typed(field.type) for field in described.fields if field.name not in hidden}
+    needed = {field.name: typed(field.type, inside) for field in described.fields if field.name not in hidden}
     unset = {name: st.just(UNSET) | given for name, given in needed.items() if defaults[name] is UNSET}
     return st.builds(struct, **(needed | unset))
 
@@ -101,13 +102,13 @@ def _with_decimals(request: Any, decimals: dict[str, Decimal]) -> Any:
     return msgspec.structs.replace(request, **held)
 
 
-def typed(described: Any) -> st.SearchStrategy[Any]:
-    """Values of one type, within its limits."""
+def typed(described: Any, inside: tuple[type, ...] = ()) -> st.SearchStrategy[Any]:
+    """Values of one type, within its limits; a struct is at most twice in itself."""
     match described:
         case mi.Metadata(type=inner):
-            return typed(inner)
+            return typed(inner, inside)
         case mi.UnionType(types=arms):
-            return st.one_of(*map(typed, arms))
+            return st.one_of(*(typed(arm, inside) for arm in arms if not is_within(arm, _twice(inside))))
         case mi.StrType(pattern=pattern) if pattern is not None:
             return st.from_regex(pattern, fullmatch=True).filter(lambda text: len(text) <= (described.max_length or 99))
         case mi.StrType(min_length=least, max_length=most):
@@ -117,18 +118,23 @@ def typed(described: Any) -> st.SearchStrategy[Any]:
         case mi.FloatType(ge=ge, le=le):
             return st.floats(ge, le, allow_nan=False, allow_infinity=False)
         case mi.ListType(item_type=item):
-            return st.lists(typed(item), max_size=3)
+            return st.lists(typed(item, inside), max_size=3) if not is_within(item, _twice(inside)) else st.just([])
         case mi.DictType(value_type=mi.AnyType()):
             return st.dictionaries(st.text(), json_values(), max_size=3)
         case mi.DictType(key_type=key, value_type=value):
-            return st.dictionaries(typed(key), typed(value), max_size=3)
+            ends = is_within(value, _twice(inside))
+            return st.just({}) if ends else st.dictionaries(typed(key), typed(value, inside), max_size=3)
         case mi.EnumType(cls=cls):
             return st.sampled_from(cls)
         case mi.LiteralType(values=known):
             return st.sampled_from(known)
         case mi.StructType(cls=cls):
-            return values(cls)
+            return values(cls, (*inside, cls))
     return _LEAVES[type(described)]
+
+
+def _twice(inside: tuple[type, ...]) -> tuple[type, ...]:
+    return tuple(cls for cls in inside if inside.count(cls) > 1)
 
 
 def whole_numbers(described: mi.IntType) -> st.SearchStrategy[int]:
