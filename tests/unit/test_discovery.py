@@ -29,11 +29,11 @@ CASES = {
     "no service": ({"sample_gadget/service.py": None}, f"The entity sample_gadget in {HOME}.entity has no service."),
     "an inner folder": (
         {
-            "sample_gadget/data/__init__.py": INIT,
-            "sample_gadget/data/model.py": RIGHT["sample_gadget/entity.py"],
-            "sample_gadget/entity.py": f"from {HOME}.data.model import SampleGadget\n",
+            "sample_gadget/sample_inner/__init__.py": INIT,
+            "sample_gadget/sample_inner/model.py": RIGHT["sample_gadget/entity.py"],
+            "sample_gadget/entity.py": f"from {HOME}.sample_inner.model import SampleGadget\n",
         },
-        f"SampleGadget is declared in {HOME}.data.model, a folder inside the service's folder.",
+        f"SampleGadget is declared in {HOME}.sample_inner.model, a folder inside the service's folder.",
     ),
     "an exit": (
         {"sample_gadget/service.py": "import sys\n\nsys.exit(5)\n"},

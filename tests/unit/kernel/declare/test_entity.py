@@ -123,9 +123,9 @@ def test_names_follow_from_the_class_and_its_folder(declare) -> None:
         Scope.CAMPAIGN,
     )
     assert of.event_type("publish") == "sampleprobe:publish:v1:success"
-    side = declare(Sampleprobe, name="detail", plural="details", table="detail")
+    side = declare(Sampleprobe, name="sampledetail", plural="sampledetails", table="detail")
     assert side.table_name == "service_sampleprobe_detail"
-    assert side.event_type("create", "failed") == "sampleprobe:create_detail:v1:failed"
+    assert side.event_type("create", "failed") == "sampleprobe:create_sampledetail:v1:failed"
     assert all(EVENT_TYPE.fullmatch(of.event_type(verb)) for of in declared.values() for verb in ("create", "delete"))
 
 
@@ -200,13 +200,13 @@ def test_a_type_name_is_declared_by_one_module_only(declare) -> None:
 
 
 def test_a_reference_to_an_undeclared_type_is_refused_when_the_statements_are_made(declare) -> None:
-    class Lost(Entity):
+    class Samplelost(Entity):
         __module__ = HOME
         name: str
         samplething_id: Annotated[int, Reference("samplething")] | None = None
 
     with pytest.raises(TypeError, match="'samplething', which is not declared"):
-        _ = Statements(declare(Lost)).create
+        _ = Statements(declare(Samplelost)).create
 
 
 def test_a_key_of_several_fields_must_have_immutable_parts(declare) -> None:

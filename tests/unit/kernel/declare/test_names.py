@@ -211,8 +211,8 @@ def test_what_looks_unusual_is_declared_nevertheless(declare: Any) -> None:
         ("ratio", float, 1.5),
         ("price", Decimal, Decimal(1)),
         ("batch", uuid.UUID | None, None),
-        plural="sheep",
-        name="sheep",
+        plural="samplesheep",
+        name="samplesheep",
         unique=[],
     )
-    assert declared["sheep"].by_name["order"].identifier == '"order"'
+    assert declared["samplesheep"].by_name["order"].identifier == '"order"'

@@ -13,7 +13,7 @@ from ovasabi.kernel.declare.fields import INDEXED_BYTES, Filter, FromMetadata, S
 from ovasabi.kernel.store.sizes import Sizes
 
 
-@entity(plural="size_samples", title="label", name="size_sample")
+@entity(plural="sample_sizes", title="label", name="sample_size")
 class SizeSample(Entity, frozen=True):
     """Indexed texts of every kind."""
 
@@ -24,7 +24,7 @@ class SizeSample(Entity, frozen=True):
     region: Annotated[str, FromMetadata("service_specific.unit.region", max_length=5)] | None = None
 
 
-del declared["size_sample"]
+del declared["sample_size"]
 SIZES = Sizes(type_of(SizeSample))
 
 
@@ -90,7 +90,7 @@ def test_the_field_of_an_index_is_told_from_its_name() -> None:
 @pytest.mark.parametrize("length", [0, -1, INDEXED_BYTES + 1])
 def test_a_length_that_no_index_can_hold_is_refused(length: int) -> None:
     def declare() -> None:
-        @entity(plural="size_wrongs", title="label", name="size_wrong")
+        @entity(plural="sample_wrongs", title="label", name="sample_wrong")
         class SizeWrong(Entity, frozen=True):
             """Wrong."""
 
