@@ -56,8 +56,9 @@ class OvasabiError(Exception):
     """An unexpected internal error.
 
     A subclass sets `kind`, `code` (stable, snake case) and `message` (a sentence with `{name}` placeholders that the
-    keyword arguments fill). `hint` says what to do; `field` names the invalid input, if there is one. `example` gives
-    realistic values for the placeholders, which the documentation shows; a class with placeholders must have one.
+    keyword arguments fill; {type} and {parent} are types of entities, which are written in words). `hint` says what to
+    do; `field` names the invalid input, if there is one. `example` gives realistic values for the placeholders, which
+    the documentation shows; a class with placeholders must have one.
     """
 
     kind: Kind = Kind.INTERNAL
@@ -70,10 +71,10 @@ class OvasabiError(Exception):
         self.values = values
         self.field = field and shortened(field, LONGEST_FIELD)
         if hint is None and self.hint is not None:
-            hint = self.hint.format(**values)
+            hint = self.hint.format(**_in_words(values))
         if hint is not None:
             self.hint = shortened(hint)
-        super().__init__(shortened(self.message.format(**values)))
+        super().__init__(shortened(self.message.format(**_in_words(values))))
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -108,6 +109,14 @@ class OvasabiError(Exception):
         Exception.__init__(error, text)
         error.values, error.field, error.hint = dict(values), field, hint
         return error
+
+
+_TYPES = ("type", "parent")
+"""The placeholders for types of entities: gift_card is a gift card in a sentence."""
+
+
+def _in_words(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: str(value).replace("_", " ") if name in _TYPES else value for name, value in values.items()}
 
 
 _RULES: tuple[tuple[str, Callable[[Any], object], str], ...] = (

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -45,6 +46,16 @@ def test_an_errors_example_fills_its_message_and_hint(cls) -> None:
     assert all(str(cls.example[name]) in f"{error} {error.hint}" for name in cls.placeholders())
     assert "{" not in f"{error} {error.hint}"
     assert error.field == cls.example.get("field")
+
+
+@pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
+def test_a_type_is_written_in_words_and_without_an_article_that_depends_on_it(cls) -> None:
+    types = {name: "odd_step" for name in ("type", "parent") if name in cls.example}
+    error = cls(**{**cls.example, **types})
+    assert "odd_step" not in f"{error} {error.hint}"
+    assert not types or "odd step" in f"{error} {error.hint}"
+    assert not re.search(r"\ba odd step", f"{error} {error.hint}")
+    assert types.items() <= error.values.items()
 
 
 @pytest.mark.parametrize(

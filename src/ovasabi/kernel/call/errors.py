@@ -45,7 +45,7 @@ class ReferenceMissing(OvasabiError):
 
     kind = Kind.INVALID
     code = "reference_missing"
-    message = "The field {name} refers to a {type} that does not exist."
+    message = "The field {name} does not refer to an existing {type}."
     hint = "Use the id of an existing {type} in the same campaign (or on the platform, for global types)."
     example = such_as(name="author_id", type="user", field="author_id")
 

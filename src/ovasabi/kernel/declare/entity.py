@@ -147,7 +147,7 @@ class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
             for field in self.stored
             if not field.has(Output)
         ]
-        return _struct(f"{self.cls.__name__}Draft", fields, f"The {self.name} to create.")
+        return _struct(f"{self.cls.__name__}Draft", fields, f"The {_words(self.name)} to create.")
 
     @cached_property
     def patch(self) -> type[msgspec.Struct]:
@@ -157,7 +157,9 @@ class EntityType(msgspec.Struct, frozen=True, dict=True, eq=False):
             for field in self.stored
             if not field.has(Output, Immutable)
         ]
-        return _struct(f"{self.cls.__name__}Patch", fields, f"The fields of the {self.name} to change.", metadata=UNSET)
+        return _struct(
+            f"{self.cls.__name__}Patch", fields, f"The fields of the {_words(self.name)} to change.", metadata=UNSET
+        )
 
     @cached_property
     def written(self) -> type[msgspec.Struct] | None:
@@ -316,6 +318,10 @@ def _check_beside(of: EntityType, others: Mapping[str, EntityType]) -> None:
         if (other.service, other.action("create")) == (of.service, of.action("create")):
             problem = f"{of.name} and {other.name} in {where} have the same events, {of.event_type('create')}."
             raise DeclarationError(problem, hint='Name another table, such as table="detail".')
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _default(field: Field) -> Any:

@@ -88,7 +88,7 @@ def _fields(messages: Messages, method: Method, layout: Layout) -> tuple[Field, 
         fields.append(Field("id", _STRING, doc=f"The {method.subject.singular}, by id or uuid."))
     if layout.body:
         fields.append(Field(layout.body, Type(_body_message(messages, method), Sort.MESSAGE)))
-    fields += [messages.field(part, sent=True) for part in layout.values]
+    fields += [messages.field(part, f"the request of {method.id}", sent=True) for part in layout.values]
     optional = ((layout.key, _KEY), (layout.mask, _MASK), (layout.version, _VERSION), (layout.as_of, _AS_OF))
     return (*fields, *(field for included, field in optional if included))
 

@@ -11,6 +11,8 @@ from ovasabi.gateway.contract.protobuf.type_mapping import Form, Part, TypeMappi
 
 TIMESTAMP = Type("google.protobuf.Timestamp", Sort.MESSAGE)
 STRUCT = Type("google.protobuf.Struct", Sort.MESSAGE)
+UNSPECIFIED = "unspecified"
+"""The value of every enum that stands for none."""
 
 
 class Messages:
@@ -30,7 +32,7 @@ class Messages:
         full = name or message_name(kind)
         if self._is_new(full, kind):
             sent = kind in self._sent
-            fields = tuple(self.field(part, sent, masked) for part in parts_of(kind))
+            fields = tuple(self.field(part, full, sent, masked) for part in parts_of(kind))
             self.messages[full] = Message(full, fields, doc_of(typing.get_origin(kind) or kind))
         return full
 
@@ -40,11 +42,11 @@ class Messages:
             self.messages[message.name] = message
         return message.name
 
-    def field(self, part: Part, sent: bool, masked: bool = False) -> Field:
-        """Returns the field of a part of a struct; `sent`: whether callers send it."""
+    def field(self, part: Part, message: str, sent: bool, masked: bool = False) -> Field:
+        """Returns the field of a message for a part of a struct; `sent`: whether callers send it."""
         shape = part.shape
         if not masked:
-            _check(part, sent)
+            _check(part, message, sent)
         return Field(part.name, self._type(shape.inner or shape), _label(part, sent), shape.doc)
 
     def _type(self, shape: TypeMapping) -> Type:
@@ -62,11 +64,7 @@ class Messages:
     def _enum(self, cls: Any) -> str:
         full = message_name(cls)
         if self._is_new(full, cls):
-            names = ["unspecified", *(str(member.value) for member in cls)]
-            values = tuple(Value(value_name(cls.__name__, name)) for name in names)
-            if len({value.name for value in values}) < len(values):
-                raise ContractRefused(problem=f"Two values of {cls.__name__} have the same name in protobuf.")
-            self.enums[full] = Enum(full, values, doc_of(cls))
+            self.enums[full] = Enum(full, tuple(map(Value, _value_names(cls))), doc_of(cls))
         return full
 
     def _is_new(self, full: str, kind: Any) -> bool:
@@ -79,18 +77,34 @@ class Messages:
         return False
 
 
+def _value_names(cls: Any) -> list[str]:
+    """Returns the names of an enum's values, after the one that every enum has; two values of one name are refused."""
+    values = {value_name(cls.__name__, UNSPECIFIED): UNSPECIFIED}
+    for value in (str(member.value) for member in cls):
+        name = value_name(cls.__name__, value)
+        if name not in values:
+            values[name] = value
+            continue
+        what = f"{value!r} of {cls.__module__}.{cls.__name__}"
+        problem = f"The values {values[name]!r} and {what} would have the same name in protobuf, {name}."
+        if value == UNSPECIFIED:
+            problem = f"The value {what} would have the name in protobuf that stands for no value, {name}."
+        raise ContractRefused(problem, hint="Change one of the values: only their letters and digits count.")
+    return list(values)
+
+
 def doc_of(cls: type) -> str:
     """Returns a class's own docstring, not that of a base class."""
     return (vars(cls).get("__doc__") or "").strip()
 
 
-def _check(part: Part, sent: bool) -> None:
+def _check(part: Part, message: str, sent: bool) -> None:
     """Refuses a field whose null, omitted and empty values protobuf could not distinguish."""
-    shape = part.shape
+    shape, what = part.shape, f"The field {part.name!r} of {message}"
     if part.unsettable and (shape.nullable or shape.gathers):
-        raise ContractRefused(problem=f"The field {part.name!r}: protobuf cannot tell omitted from null or empty.")
+        raise ContractRefused(f"{what}: protobuf cannot tell omitted from null or empty.", hint="Choose one of them.")
     if sent and shape.nullable and part.default is not None and part.default is not msgspec.NODEFAULT:
-        raise ContractRefused(problem=f"The field {part.name!r}: protobuf cannot tell null from its default.")
+        raise ContractRefused(f"{what}: protobuf cannot tell null from its default.", hint="Use `| None = None`.")
 
 
 def _label(part: Part, sent: bool) -> Label:
