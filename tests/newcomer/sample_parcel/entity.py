@@ -5,7 +5,7 @@ import uuid
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -39,6 +39,7 @@ class SampleCarrier(StrEnum):
 
     POST = "post"
     BIKE_COURIER = "bike-courier"
+    SAME_DAY = 'the "same day"'
 
 
 class SampleSize(msgspec.Struct, frozen=True):
@@ -46,7 +47,17 @@ class SampleSize(msgspec.Struct, frozen=True):
 
     width: Annotated[int, Meta(ge=1, le=200)]
     height: Annotated[int, Meta(ge=1, le=200)]
-    unit: str = "cm"
+    unit: str = 'the "cm"'
+    lids: list["SampleSize"] = []
+    wrapped: Optional["SampleWrapping"] = None
+
+
+class SampleWrapping(msgspec.Struct, frozen=True):
+    """What it is wrapped in, which may be wrapped itself: structs refer to themselves and to each other."""
+
+    sizes: list[SampleSize]
+    around: Optional["SampleWrapping"] = None
+    thickness: Decimal = Decimal("1E-9")
 
 
 def seal(text: str) -> str:
@@ -62,6 +73,7 @@ class SampleParcel(Entity, frozen=True):
     code: Annotated[str, Meta(pattern=r"^[A-Z]{2}[0-9]{9}[A-Z]{2}$(?!\n)", max_length=13), Unique()]
     number: Annotated[int, Meta(ge=1), Unique()]
     weight: Annotated[Decimal, Bounds(gt=0, le=50), Numeric(6, 3), Filter()]
+    serial: Annotated[Decimal, Numeric(12, 4), Unique()]
     carrier: Annotated[SampleCarrier, Filter(), Immutable()]
     due_on: Annotated[date, Filter(), Immutable()]
     ready_at: Annotated[datetime, Meta(tz=True), Filter()]
@@ -70,6 +82,10 @@ class SampleParcel(Entity, frozen=True):
     receiver_id: Annotated[int, Reference("user"), Immutable()]
     notes: Annotated[str, Meta(max_length=5_000), Search("C")] = ""
     alias: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$", max_length=40), Unique(fold=True)] | None = None
+    motto: Annotated[str, Meta(max_length=50), Filter()] = 'it\'s "so" \\ {x} and "so"'
+    offset: Annotated[Decimal, Bounds(ge=-5, le=5), Numeric(10, 4), Filter()] = Decimal("-1.5")
+    exact: Annotated[Decimal, Numeric(38, 30)] = Decimal("1E-20")
+    distance: float = 1.5e300
     layers: Annotated[int, Meta(ge=1, le=5, examples=[2])] = 1
     balance: int = 0
     order: Annotated[int, Meta(ge=0), Filter()] = 0
@@ -108,18 +124,20 @@ class SampleParcel(Entity, frozen=True):
     section: Annotated[str, FromMetadata("service_specific.sample_parcel.section")] | None = None
 
 
-@entity(plural="sample_parcel_stops", title="town", name="sample_parcel_stop", table="stop")
+@entity(plural="sample_parcel_stops", title="planned_at", name="sample_parcel_stop", table="stop")
 class SampleParcelStop(Entity, frozen=True):
     """A place that a parcel passes."""
 
     parcel_id: Annotated[int, Reference("sample_parcel", counted_in="stop_count"), Immutable()]
     town: Annotated[str, Meta(min_length=1, max_length=100), Search("A")]
+    planned_at: Annotated[datetime, Meta(tz=True), Filter()]
     reached_at: Annotated[datetime, Meta(tz=True), Filter()] | None = None
 
 
-@entity(plural="sample_depots", title="name", name="sample_depot", table="sample_depot", scope=Scope.GLOBAL)
+@entity(plural="sample_depots", title="heated", name="sample_depot", table="sample_depot", scope=Scope.GLOBAL)
 class SampleDepot(Entity, frozen=True):
     """A place of the platform where parcels lie."""
 
     name: Annotated[str, Meta(min_length=1, max_length=100), Unique()]
+    heated: bool
     capacity: Annotated[int, Meta(ge=0, multiple_of=10)] = 0
