@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from ovasabi.kernel.call.decimals import plain
+from ovasabi.decimals import plain
 from ovasabi.kernel.declare.entity import EntityType, Scope, declared
 from ovasabi.kernel.declare.fields import (
     SEARCHED_CHARACTERS,

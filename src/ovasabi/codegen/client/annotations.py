@@ -16,7 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 from ovasabi.codegen.client.formatting import Group
 from ovasabi.codegen.client.literals import quoted, source_of
 from ovasabi.codegen.client.names import Names
-from ovasabi.kernel.call.decimals import plain
+from ovasabi.decimals import plain
 from ovasabi.kernel.declare.fields import Secret
 from ovasabi.kernel.store.listing import Page
 

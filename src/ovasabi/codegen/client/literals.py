@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from ovasabi.codegen.client.formatting import WIDTH, Group, laid_out, prefixed
 from ovasabi.codegen.client.names import Names
-from ovasabi.kernel.call.decimals import plain
+from ovasabi.decimals import plain
 
 
 def source_of(value: Any, names: Names) -> str | Group:

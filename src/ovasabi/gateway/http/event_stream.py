@@ -6,12 +6,12 @@ from contextlib import AbstractAsyncContextManager, aclosing
 
 import msgspec
 
+from ovasabi.decimals import to_json
 from ovasabi.gateway.http.disconnects import Send
 from ovasabi.gateway.http.failures import RequestInfo, failure
 from ovasabi.gateway.wire.headers import EVENT_STREAM
 from ovasabi.gateway.wire.limits import PATIENCE_SECONDS, ReaderStalled
 from ovasabi.kernel.call.context import Context, acting
-from ovasabi.kernel.call.decimals import to_json
 from ovasabi.kernel.declare.methods import Watched
 
 _HEADERS = [(b"content-type", EVENT_STREAM.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]

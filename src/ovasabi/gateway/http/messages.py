@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from ovasabi.decimals import to_json
 from ovasabi.gateway.http.disconnects import Send
 from ovasabi.gateway.wire.headers import JSON
 from ovasabi.gateway.wire.limits import MAX_BODY_BYTES, BodyTooLarge
 from ovasabi.gateway.wire.problems import BadRequest
-from ovasabi.kernel.call.decimals import to_json
 from ovasabi.kernel.declare.entity import Entity
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ovasabi.kernel.call.decimals import to_builtins
+from ovasabi.decimals import to_builtins
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.unfit import unfit_in
 from ovasabi.kernel.declare.entity import EntityType

@@ -15,8 +15,8 @@ import msgspec
 
 from ovasabi.database.connection import Row
 from ovasabi.database.secret_keys import SecretKeys
+from ovasabi.decimals import to_json
 from ovasabi.kernel.call.context import current
-from ovasabi.kernel.call.decimals import to_json
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.call.unfit import refusal_of
 from ovasabi.kernel.declare.entity import Entity, type_of

@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
+from ovasabi.decimals import to_json
 from ovasabi.errors import DeadlineExceeded, OvasabiError
-from ovasabi.kernel.call.decimals import to_json
 from ovasabi.kernel.call.errors import KeyReused
 from ovasabi.kernel.declare.entity import Entity, EntityType, type_of
 from ovasabi.kernel.declare.fields import Secret

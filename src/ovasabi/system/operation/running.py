@@ -15,9 +15,9 @@ import msgspec
 from ovasabi.database.failures import transient
 from ovasabi.database.retry import Policy
 from ovasabi.database.sql import load
+from ovasabi.decimals import to_json
 from ovasabi.errors import REPORT, OvasabiError
 from ovasabi.kernel.call.context import Fence, acting, current, system_context
-from ovasabi.kernel.call.decimals import to_json
 from ovasabi.kernel.call.errors import LeaseLost
 from ovasabi.kernel.call.locks import Lease, LockHeld, acquire, release, renew
 from ovasabi.kernel.service import ServiceRegistry, declared_methods

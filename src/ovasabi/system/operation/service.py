@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from ovasabi.decimals import to_builtins
 from ovasabi.kernel.call.context import current
-from ovasabi.kernel.call.decimals import to_builtins
 from ovasabi.kernel.call.errors import KeyReused
 from ovasabi.kernel.call.locks import LockHeld, leased, locked
 from ovasabi.kernel.call.transaction import atomically

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from ovasabi.decimals import plain, to_builtins
 from ovasabi.errors import DeclarationError
 from ovasabi.gateway.wire.problems import ProblemDetails
-from ovasabi.kernel.call.decimals import plain, to_builtins
 from ovasabi.kernel.declare.checks.named_types import named_in
 from ovasabi.kernel.declare.entity import EntityType, declared
 from ovasabi.kernel.declare.fields import FromMetadata, Secret

@@ -13,8 +13,8 @@ import msgspec
 import msgspec.inspect as mi
 from msgspec import NODEFAULT, UNSET
 
+from ovasabi.decimals import plain
 from ovasabi.gateway.contract.protobuf.schema import ContractRefused
-from ovasabi.kernel.call.decimals import plain
 from ovasabi.kernel.declare.entity import Entity, type_of
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ovasabi.kernel.call.decimals import to_builtins
+from ovasabi.decimals import to_builtins
 from ovasabi.kernel.declare.metadata import MAX_BYTES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
