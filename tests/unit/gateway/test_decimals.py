@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from ovasabi.decimals import to_builtins, to_json
 from ovasabi.errors import OvasabiError
 from ovasabi.gateway.contract.openapi.schemas import Schemas
 from ovasabi.gateway.contract.protobuf.contract import Contract
@@ -22,6 +23,7 @@ from ovasabi.kernel.declare.fields import Bounds, Filter, Numeric
 from ovasabi.kernel.declare.methods import Method, MethodKind, read
 from ovasabi.kernel.service import EntityService, services
 from ovasabi.kernel.store.filters import filter_of, parse_filter
+from ovasabi.kernel.store.listing import Page
 from ovasabi.kernel.transfer.batches import Format, read_batches
 from ovasabi.kernel.transfer.line_decoder import LineDecoder
 from ovasabi_client.requests import Request
@@ -169,6 +171,18 @@ def test_what_is_published_is_what_may_be_sent_back(methods: list[Method]) -> No
         assert request.parameters == {"a": written}
     drafted = json.loads(json_response(over_http(create, {"name": "a"})).body)
     assert over_http(create, drafted) == over_http(create, {"name": "a"})
+
+
+def test_decimals_are_found_wherever_a_value_may_hold_them(methods: list[Method]) -> None:
+    create = method_of(methods, MethodKind.CREATE)
+    draft, price = over_http(create, {"name": "a"}), SamplePriced()
+    page, empty = Page([price], ""), Page[SamplePriced]([], "")
+    for value in (draft, price, page, [page], {"a": [draft]}, (None, {"b": {"c": Decimal("1E-8")}}), [1, "a", price]):
+        assert b'"0.00000001"' in to_json(value)
+        assert b"E-" not in to_json(value)
+        assert json.loads(to_json(value)) == to_builtins(value)
+    for value in (empty, {"a": "1E-8"}, ["1E-8", 1.5e-8, None], [], {}, None, "1E-8"):
+        assert to_json(value) == msgspec.json.encode(value)
 
 
 def test_a_message_has_plain_digits(methods: list[Method]) -> None:
