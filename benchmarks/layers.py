@@ -85,7 +85,7 @@ class Ways:
         async def itself(context: Context) -> Context:
             return context
 
-        return await serve(self._platform, self._caller(), method, CAMPAIGN, itself)
+        return await serve(self._platform, self._caller(), method, lambda: CAMPAIGN, itself)
 
     def kernel(self, call: Call) -> Ready:
         """What the kernel does for it; for what is nothing of the kernel's, the function alone."""
@@ -108,7 +108,7 @@ class Ways:
 
         async def ask() -> Any:
             return await serve(
-                self._platform, self._caller(), call.method, CAMPAIGN, lambda _: perform(self._platform, call)
+                self._platform, self._caller(), call.method, lambda: CAMPAIGN, lambda _: perform(self._platform, call)
             )
 
         return ask

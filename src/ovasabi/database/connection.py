@@ -241,20 +241,21 @@ class Database:
 @asynccontextmanager
 async def _transaction(connection: asyncpg.Connection, end: float) -> AsyncIterator[None]:
     """Runs the block as a transaction; a server that does not respond keeps nobody waiting after the deadline."""
+    # Entered by hand, so that it can also be left to others; the driver warns of one that was started and not ended.
     transaction = connection.transaction()
     async with asyncio.timeout_at(end):
-        await transaction.start()
+        await transaction.__aenter__()
     try:
         yield
     except (asyncio.CancelledError, TimeoutError, GeneratorExit):
         raise  # whoever gives the connection back ends its transaction, in the background
-    except BaseException:
+    except BaseException as error:
         with suppress(TimeoutError, asyncpg.PostgresError, *LOST):
             async with asyncio.timeout(CLEAN_SECONDS):
-                await transaction.rollback()
+                await transaction.__aexit__(type(error), error, None)
         raise
     async with asyncio.timeout_at(end + 1):
-        await transaction.commit()
+        await transaction.__aexit__(None, None, None)
 
 
 async def _rows(connection: asyncpg.Connection, sql: str, args: Sequence[Any], limit: float, kept: bool) -> list[Row]:
