@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     operations: int = Field(default=4, ge=0, le=64)
     months_ahead: int = Field(default=2, ge=0, le=120)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
 
     @field_validator("shards")
     @classmethod

@@ -9,6 +9,7 @@ import click
 
 from ovasabi import __version__
 from ovasabi.cli.interruption import Interrupted, notice_sigterm, number_of
+from ovasabi.cli.telling import tell_failure
 from ovasabi.errors import DeclarationError, OvasabiError, SettingsError
 
 # name: (where the command is defined, its one-line summary), in the order in which a new user needs them
@@ -97,6 +98,4 @@ def _debugging() -> bool:
 
 def print_error(problem: str, hint: str | None) -> None:
     """Print an error and its hint, in the format that all commands use."""
-    click.echo(f"error: {problem}", err=True)
-    if hint:
-        click.echo(f"hint: {hint}", err=True)
+    tell_failure(problem, hint)

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
-import click
-
+from ovasabi.cli.telling import saying
 from ovasabi.errors import OvasabiError
 
 T = TypeVar("T")
@@ -25,7 +24,7 @@ class Interrupted(Exception):
     def show(self) -> None:
         """Prints what became of the work."""
         if not self._silent:
-            click.echo(str(self), err=True)
+            saying(lambda: False)(str(self))
 
 
 class Terminated(KeyboardInterrupt):

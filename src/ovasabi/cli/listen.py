@@ -12,13 +12,14 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NoReturn
 
-import click
 import uvicorn
 import uvloop
 
 from ovasabi.cli.interruption import Interrupted, interrupts
+from ovasabi.cli.telling import saying
 from ovasabi.errors import StartError
 from ovasabi.gateway.http.connection import BoundedConnection, Bounds
+from ovasabi.logs.setup import set_up
 from ovasabi.settings import Settings
 
 GRACE_SECONDS = 10
@@ -109,15 +110,7 @@ def run_until_stopped(
     If that takes too long, or on a second signal, the process ends after `at_once`. Raises Interrupted if it was not
     ready yet.
     """
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("ovasabi").setLevel(settings.log_level.upper())
-    if settings.log_level == "debug":
-        logging.getLogger().setLevel(logging.DEBUG)
-    else:
-        # uvicorn's messages repeat our banner, and start-up failures are reported by our own errors.
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-
+    set_up(settings)
     received: list[int] = []
 
     async def cancellable() -> None:
@@ -154,7 +147,7 @@ def _end(told: str, code: int, at_once: Callable[[], None]) -> NoReturn:
     """Ends the process without waiting for anything: what it leaves, the next start and its servers put in order."""
     with suppress(Exception):
         at_once()
-        click.echo(told, err=True)
+        saying(lambda: True)(told)
     os._exit(code)
 
 

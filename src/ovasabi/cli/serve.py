@@ -5,8 +5,8 @@ import socket
 
 import click
 
-from ovasabi.cli.connect import say
 from ovasabi.cli.listen import address_of, grpc_address_of, run_until_stopped, take_port
+from ovasabi.cli.telling import announce, saying
 from ovasabi.errors import SettingsError
 from ovasabi.settings import Settings, load_settings
 
@@ -35,7 +35,7 @@ def serve(host: str | None, port: int | None, grpc_port: int | None, services: s
     with take_port(settings) as listener:
         work = _serve(settings, settings.database_url.get_secret_value(), listener, ready)
         run_until_stopped(work, settings, ready)
-    click.echo("stopped")
+    announce("stopped")
 
 
 async def _serve(settings: Settings, url: str, listener: socket.socket, ready: asyncio.Event) -> None:
@@ -44,13 +44,13 @@ async def _serve(settings: Settings, url: str, listener: socket.socket, ready: a
     from ovasabi.gateway.contract.checks import discovered
 
     discovered()
-    await runtime.until_available(url, settings.database_wait_seconds, say)
+    await runtime.until_available(url, settings.database_wait_seconds, saying(ready.is_set))
     await runtime.check(url, settings)
 
-    def announce() -> None:
+    def listening() -> None:
         ready.set()
         grpc_address = grpc_address_of(settings)
         over_grpc = f", gRPC on {grpc_address}" if grpc_address is not None else ""
-        click.echo(f"OVASABI is listening on {address_of(settings)}{over_grpc}.")
+        announce(f"OVASABI is listening on {address_of(settings)}{over_grpc}.")
 
-    await serve_doors(url, settings, listener, announce)
+    await serve_doors(url, settings, listener, listening)

@@ -6,14 +6,16 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import click
 
 from ovasabi.cli.home import Home
 from ovasabi.cli.listen import address_of, grpc_address_of, run_until_stopped, take_port
+from ovasabi.cli.telling import announce, saying
 from ovasabi.database import postmaster
 from ovasabi.database.embedded import EmbeddedServer
 from ovasabi.settings import Settings, load_settings
@@ -34,7 +36,7 @@ def up(host: str | None, port: int | None) -> None:
     try:
         with take_port(settings) as listener:
             run_until_stopped(_up(settings, home, listener, ready), settings, ready, partial(_stop_server, home))
-        click.echo("stopped")
+        announce("stopped")
     finally:
         home.release()
 
@@ -45,25 +47,27 @@ async def _up(settings: Settings, home: Home, listener: socket.socket, ready: as
     from ovasabi.gateway.contract.checks import discovered
 
     discovered()
-    async with _database(settings, home) as url:
-        await runtime.until_available(url, settings.database_wait_seconds, _say)
-        prepared = await runtime.prepare(url, settings, progress=_say)
+    say = saying(ready.is_set)
+    async with _database(settings, home, say) as url:
+        await runtime.until_available(url, settings.database_wait_seconds, say)
+        prepared = await runtime.prepare(url, settings, progress=say)
 
-        def announce() -> None:
+        def listening() -> None:
             ready.set()
             home.note(address_of(settings), grpc_address_of(settings), url)
-            click.echo(_banner(settings, home, prepared.sample_campaign, prepared.operator_key))
+            banner = _banner(settings, home, prepared.sample_campaign, prepared.operator_key)
+            announce(_listening(settings, prepared.operator_key and home.operator_key), banner)
 
-        await serve(url, settings, listener, announce)
+        await serve(url, settings, listener, listening)
 
 
 @asynccontextmanager
-async def _database(settings: Settings, home: Home) -> AsyncIterator[str]:
+async def _database(settings: Settings, home: Home, say: Callable[[str], None]) -> AsyncIterator[str]:
     """Yields the URL of the configured server, or of the embedded one, which runs for the duration of the block."""
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    async with EmbeddedServer(home.data, options=settings.embedded_options, progress=_say) as server:
+    async with EmbeddedServer(home.data, options=settings.embedded_options, progress=say) as server:
         main = asyncio.current_task()
         assert main is not None  # this is a coroutine
         keeper = asyncio.create_task(server.keep_running())
@@ -83,8 +87,12 @@ def _stop_server(home: Home) -> None:
         os.kill(found.pid, signal.SIGINT)
 
 
-def _say(sentence: str) -> None:
-    click.echo(sentence, err=True)
+def _listening(settings: Settings, new_key: Path | str | None) -> str:
+    """Returns in one sentence what the banner says at length."""
+    grpc_address = grpc_address_of(settings)
+    over_grpc = f", gRPC on {grpc_address}" if grpc_address is not None else ""
+    key = f" The operator key is new, and stored in {new_key}." if new_key else ""
+    return f"OVASABI is listening on {address_of(settings)}{over_grpc}.{key}"
 
 
 def _banner(settings: Settings, home: Home, campaign: str, operator_key: str | None) -> str:

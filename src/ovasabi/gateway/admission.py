@@ -11,7 +11,15 @@ import msgspec
 from ovasabi.database.deadlines import ending_at
 from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError, such_as
 from ovasabi.kernel.batching.concurrency import ALL
-from ovasabi.kernel.call.context import PLATFORM, Context, Principal, acting, current_campaign, on_platform
+from ovasabi.kernel.call.context import (
+    PLATFORM,
+    Context,
+    Principal,
+    acting,
+    current_campaign,
+    note_campaign,
+    on_platform,
+)
 from ovasabi.kernel.call.errors import EntityNotFound
 from ovasabi.kernel.declare.ids import MAX_ID
 from ovasabi.kernel.declare.methods import Call, Method, MethodKind, Resource, Watched
@@ -106,6 +114,7 @@ async def _admitted(
     calls.enter(ALL, principal.name)
     try:
         number = await _scope(platform, caller, principal, method, campaign())
+        note_campaign(number)
         calls.enter(number)
         try:
             # The event loop's clock, which ends waits, is too coarse for this.

@@ -10,11 +10,11 @@ from ovasabi.kernel.call.errors import from_postgres
 log = logging.getLogger("ovasabi.gateway")
 
 
-def public_error(error: Exception, call: str, correlation_id: str | None) -> OvasabiError:
+def public_error(error: Exception, call: str) -> OvasabiError:
     """Returns the error to report to the caller; logs internal errors with `call`, the name of what was called."""
     public = _mapped(error)
     if public.kind is Kind.INTERNAL:
-        log.error("%s failed (%s)", call, correlation_id, exc_info=error)
+        log.error("%s failed", call, exc_info=error)
     return public
 
 

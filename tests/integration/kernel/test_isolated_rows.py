@@ -128,7 +128,7 @@ CHANGES: dict[str, Operation] = {
 def told(state: str, answer: Any) -> str:
     """The code of an answer, which must be an error that came from the state."""
     assert isinstance(answer, Exception), state
-    return public_error(answer, "a test", None).code
+    return public_error(answer, "a test").code
 
 
 def check(states: list[str], faults: list[Any], neighbours: list[Any]) -> None:

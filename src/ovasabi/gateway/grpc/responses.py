@@ -15,7 +15,7 @@ from ovasabi.gateway.grpc.call_metadata import CORRELATION_KEY, caller_of, corre
 from ovasabi.gateway.grpc.statuses import status_of
 from ovasabi.gateway.wire.limits import MAX_BODY_BYTES, PATIENCE_SECONDS, BodyTooLarge, ReaderStalled
 from ovasabi.gateway.wire.problems import BadRequest, NoRoute
-from ovasabi.kernel.call.context import Context, acting
+from ovasabi.kernel.call.context import Context, acting, trace
 from ovasabi.kernel.declare.methods import Watched
 from ovasabi.runtime import Platform
 
@@ -82,6 +82,7 @@ def unknown(path: str) -> Callable[[Any, Any], Awaitable[None]]:
 
 async def _with_error_status(path: str, context: Any, work: Callable[[Caller], Awaitable[Any]]) -> Any:
     correlation = correlation_of(context)
+    trace(correlation)
     context.set_trailing_metadata(((CORRELATION_KEY, correlation),))
     try:
         return await work(caller_of(context, correlation))

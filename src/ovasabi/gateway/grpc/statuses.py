@@ -36,7 +36,7 @@ class RemoteError(OvasabiError):
 
 def status_of(error: Exception, call: str, correlation_id: str | None) -> Status:
     """Returns the status to report for any exception; logs internal errors with `call`, the name of what was called."""
-    public = public_error(error, call, correlation_id)
+    public = public_error(error, call)
     status = Status(code=grpc_code(public), message=_truncated(str(public), MAX_TEXT_BYTES))
     for detail in _details(public, correlation_id):
         status.details.add().Pack(detail)

@@ -16,6 +16,7 @@ from ovasabi.gateway.http.requests import correlation_of
 from ovasabi.gateway.http.router import Router
 from ovasabi.gateway.wire.headers import SAFE
 from ovasabi.gateway.wire.paths import ROOT
+from ovasabi.kernel.call.context import trace
 from ovasabi.kernel.service import declared_methods
 from ovasabi.runtime import Platform
 
@@ -69,6 +70,7 @@ def _with_headers(app: Any) -> App:
             await app(scope, receive, send)
             return
         correlation = correlation_of(scope["headers"])
+        trace(correlation)
         scope.setdefault("state", {})["correlation_id"] = correlation
         extra = [(b"x-correlation-id", correlation.encode()), *SAFE]
 

@@ -26,7 +26,7 @@ def failure(request: RequestInfo, error: Exception) -> HttpResponse:
     """Returns the error response for any exception; internal errors are logged."""
     if isinstance(error, WrongMethod):
         return _response(request, _unsupported(request, error.allowed), 405, {"allow": error.allowed})
-    public = public_error(error, f"{request.method} {request.path}", request.correlation_id)
+    public = public_error(error, f"{request.method} {request.path}")
     return _response(request, public, _status(request, public))
 
 

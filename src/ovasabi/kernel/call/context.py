@@ -76,7 +76,18 @@ class NoCampaign(OvasabiError):
     hint = "Set the campaign in the context of the call."
 
 
+class Trace(msgspec.Struct):
+    """What the log tells of a request, also before its caller is admitted and after its call has failed.
+
+    It grants nothing: only a context does.
+    """
+
+    correlation_id: str
+    campaign_id: int | None = None
+
+
 _current: ContextVar[Context | None] = ContextVar("ovasabi_context", default=None)
+_trace: ContextVar[Trace | None] = ContextVar("ovasabi_trace", default=None)
 
 
 def current() -> Context:
@@ -134,6 +145,25 @@ def system_context(name: str, campaign_id: int | None = None) -> Context:
     """Returns a context for the platform's own work (startup, background tasks, command line)."""
     principal = Principal(name=f"system:{name}", campaign_id=PLATFORM, role=Role.ADMIN)
     return Context(principal=principal, campaign_id=campaign_id, correlation_id=new_correlation_id())
+
+
+def trace(correlation_id: str) -> None:
+    """Lets the log name this correlation id for the rest of the task, which is that of one request."""
+    _trace.set(Trace(correlation_id))
+
+
+def note_campaign(campaign_id: int) -> None:
+    """Lets the log name the campaign of the request, too."""
+    if (request := _trace.get()) is not None:
+        request.campaign_id = campaign_id
+
+
+def traced() -> tuple[str | None, int | None]:
+    """Returns the correlation id and the campaign of whatever runs: those of its context, or else of its request."""
+    for source in (_current.get(), _trace.get()):
+        if source is not None and source.correlation_id is not None:
+            return source.correlation_id, source.campaign_id
+    return None, None
 
 
 def nobodys_context() -> Variables:

@@ -195,7 +195,7 @@ class Runner:
             await work.put_back(self._registry.database, operation.id, pause, counted=True)
             return
         if not isinstance(error, OvasabiError):
-            log.error("operation %s failed (%s)", operation.id, taken.correlation_id, exc_info=error)
+            log.error("operation %s failed", operation.id, exc_info=error)
             error = OvasabiError(hint=REPORT)
         detail, field, hint = (
             text and text.replace("\0", "\N{REPLACEMENT CHARACTER}") for text in (str(error), error.field, error.hint)
