@@ -18,7 +18,7 @@ BEFORE = "4711-890616592048128"
 async def told(url: str) -> dict[str, object]:
     """What `status` tells of the log."""
     answer = await run("status", "--json", OVASABI_DATABASE_URL=url, OVASABI_HOME="/nonexistent")
-    return {name: value for name, value in json.loads(answer.stdout).items() if name.startswith(("log_", "feed_"))}
+    return {name: value for name, value in json.loads(answer.stdout).items() if name.startswith(("log_", "feed_held"))}
 
 
 async def test_migrate_begins_an_epoch_for_a_log_that_moved_and_status_tells(migrated_url: str) -> None:

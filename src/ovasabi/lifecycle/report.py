@@ -31,7 +31,7 @@ async def report_of(connection: asyncpg.Connection) -> dict[str, Any]:
         "leaves": None,
         "log_epoch": None,
         "log_moved": None,
-        "feed_held_by": [str(each) for each in await log_holders.holders(connection.fetch)],
+        **await log_holders.state(connection.fetch),
         "server_number": None,
         "ids_ahead_seconds": None,
     }

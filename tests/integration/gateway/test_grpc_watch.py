@@ -125,6 +125,7 @@ async def test_silence_is_told_by_heartbeats_from_which_a_watch_resumes(place: P
     call.cancel()
     assert not any(beat.HasField("event") for beat in beats)
     assert all(beat.cursor for beat in beats)
+    assert all(beat.HasField("lag_seconds") and beat.lag_seconds >= 0 for beat in beats)
     await place.make("after")
     again = place.watch(after=beats[-1].cursor)
     assert titles(await read(again, 1)) == ["after"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -74,6 +75,7 @@ async def test_silence_is_told_by_heartbeats_that_say_where_to_resume(operator: 
         beats = [block async for block in _first(blocks(answer), 3)]
     assert beats[0] == {"": "watching"}
     assert all(set(beat) == {"", "id"} for beat in beats[1:])
+    assert all(re.fullmatch(r"heartbeat, \d+\.\d s behind", beat[""]) for beat in beats[1:]), beats
     await operator.post(f"{shop}/contents", json={"title": "after"})
     (told,) = await events(operator, shop, 1, params={"after": beats[-1]["id"]})
     assert told["event"]["payload"]["title"] == "after"

@@ -39,15 +39,21 @@ async def test_a_transaction_in_another_database_holds_the_feed_back_and_is_name
         monkeypatch.setattr(log_holders, "TOLD_AFTER_SECONDS", 0.2)
         await asyncio.sleep(0.3)
         assert "held" not in titles(await all_events(database, campaign))
+        await elsewhere.execute("SET application_name = 'holder'")
         async with admin(database.url) as superuser:
             (holder,) = [each for each in await log_holders.holders(superuser.fetch) if each.pid == pid]
         assert (holder.database, holder.state) == (name, "idle in transaction")
         assert holder.seconds is not None
         assert 0.2 < holder.seconds < 60
-        assert str(holder).startswith(f"process {pid} in database {name} for ")
+        assert str(holder).startswith(f"process {pid} of {holder.login} (holder) in database {name} for ")
         assert f"SELECT pg_terminate_backend({pid})" in str(holder)
         (seen,) = await held_by(database, pid)  # the application sees what holds the feed back, but not since when
         assert (seen.database, seen.seconds) == (name, None)
+        assert (seen.login, seen.application) == (holder.login, "holder")
+        async with admin(database.url) as superuser:
+            told = await log_holders.state(superuser.fetch)
+        assert told["feed_lag_seconds"] > 0.2
+        assert [text for text in told["feed_held_by"] if f"process {pid} of" in text]
     assert titles(await all_events(database, campaign))[-1] == "held"
     assert await held_by(database, pid) == []
 
@@ -61,3 +67,12 @@ async def test_a_transaction_that_only_reads_holds_nothing_back(
         await write(database, campaign, "read at once")
         assert titles(await all_events(database, campaign))[-1] == "read at once"
         assert await held_by(database, elsewhere.get_server_pid()) == []
+        await asyncio.sleep(0.2)
+        async with admin(database.url) as superuser:
+            oldest = (await log_holders.state(superuser.fetch))["oldest_transaction"]
+            assert oldest["seconds"] >= 0.2
+            pid = await superuser.fetchval(
+                "SELECT pid FROM pg_stat_activity WHERE xact_start IS NOT NULL AND backend_type = 'client backend' "
+                "ORDER BY xact_start LIMIT 1"
+            )
+        assert oldest["session"].startswith(f"process {pid} of ")

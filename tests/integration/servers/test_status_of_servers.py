@@ -32,6 +32,11 @@ async def test_what_holds_the_feed_of_a_server_back_is_told_with_its_name(
         try:
             held = [each for each in (await status(place))["feed_held_by"] if "'left'" in each]
             assert len(held) == 1
+            report = await status(place)
+            own = report["other_servers"][OTHER] if number else report
+            assert own["feed_lag_seconds"] >= 0
+            assert "'left'" in own["oldest_transaction"]["session"]
+            assert own["oldest_transaction"]["seconds"] >= own["feed_lag_seconds"]
             assert held[0].startswith(f"server {number}: prepared transaction 'left' in database")
             async with pools(place.home.url()) as home, pools(place.other.url()) as other:
                 every = {HOME: home, OTHER: other}

@@ -10,7 +10,7 @@ from ovasabi.codegen.client.annotations import Part, parts_of, shown_default, te
 from ovasabi.codegen.client.formatting import Group, docstring, laid_out
 from ovasabi.codegen.client.names import Names
 from ovasabi.gateway.wire.paths import ROOT, SCOPED, addresses_of, verb_of
-from ovasabi.kernel.declare.methods import Method, MethodKind, Resource
+from ovasabi.kernel.declare.methods import Method, MethodKind, Resource, Watched
 from ovasabi.kernel.store.listing import Page
 
 TOKENS = {"next_page_token": "page_token", "next_cursor": "after"}
@@ -107,8 +107,8 @@ def _streaming(method: Method, names: Names) -> str:
 
 
 def _payload(method: Method, names: Names) -> tuple[str, str]:
-    """Returns the name and annotation of what a watch yields besides its cursor, which the client handles."""
-    payload = [part for part in parts_of(method.response) if part.name != "cursor"]
+    """Returns the name and annotation of what a watch yields of its own; the client handles the rest."""
+    payload = [part for part in parts_of(method.response) if part.name not in Watched.__struct_fields__]
     if len(payload) != 1:
         return "", response_type_of(method, names)
     return payload[0].name, text_of(payload[0].hint, names).removesuffix(" | None")

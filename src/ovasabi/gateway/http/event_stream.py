@@ -47,7 +47,8 @@ class Stream(msgspec.Struct, frozen=True):
 def _event(message: Watched) -> bytes:
     # Without data, a browser fires no event, but it stores the id and sends it when it reconnects.
     if message.silent:
-        return b": heartbeat\nid: %b\n\n" % message.cursor.encode()
+        lag = "" if message.lag_seconds is None else f", {message.lag_seconds} s behind"
+        return f": heartbeat{lag}\nid: {message.cursor}\n\n".encode()
     return b"id: %b\ndata: %b\n\n" % (message.cursor.encode(), to_json(message))
 
 

@@ -159,14 +159,22 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of the messages of a watch; `cursor` is where to resume. A message with only a cursor is a heartbeat."""
+    """Base of the messages of a watch; `cursor` is where to resume. One with nothing of its own is a heartbeat."""
 
     cursor: Annotated[str, Meta(description="The cursor at which to resume after this message.")]
+    lag_seconds: Annotated[
+        float | None,
+        Meta(
+            description="In a heartbeat: for how many seconds at least later messages have been held back by a "
+            "transaction that is still open; 0 if none are, null if that is not known."
+        ),
+    ] = None
 
     @property
     def silent(self) -> bool:
-        """Whether it is a heartbeat: it contains only the cursor."""
-        return all(getattr(self, name) is None for name in self.__struct_fields__ if name != "cursor")
+        """Whether it is a heartbeat: it has nothing of its own."""
+        own = (name for name in self.__struct_fields__ if name not in Watched.__struct_fields__)
+        return all(getattr(self, name) is None for name in own)
 
 
 class Declared(msgspec.Struct, frozen=True):

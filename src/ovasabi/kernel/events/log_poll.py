@@ -14,6 +14,7 @@ from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.events.cursors import Position, parse_cursor
+from ovasabi.kernel.events.feed_lag import lag_of
 from ovasabi.kernel.events.log import Event, earliest, event_of, pool_for
 from ovasabi.kernel.events.log_end import CursorUnknown, LogEnd, end_of
 from ovasabi.kernel.statements.bounding import PAGE_BYTES
@@ -65,13 +66,16 @@ async def poll(
     by_campaign: list[list[Row]] = [[] for _ in positions]
     for row in rows:
         by_campaign[row["number"] - 1].append(row)
+    lag_of(database).note(rows[0])
     end = await end_of(database, rows[0], positions)
     return [_page(rows, end, after, limit) for rows, (_, after) in zip(by_campaign, positions, strict=True)]
 
 
 async def end_of_log(database: Database) -> Position:
     """Returns the position up to which a poll would read now: whatever is committed later comes after it."""
-    return (await end_of(database, (await read(database, _SQL["horizon"]))[0])).position
+    (row,) = await read(database, _SQL["horizon"])
+    lag_of(database).note(row)
+    return (await end_of(database, row)).position
 
 
 def position_of(event: Event) -> Position:

@@ -4,19 +4,23 @@
 -- the months in which to read on.
 
 -- name: horizon
--- The horizon, and the epochs of the log.
+-- The horizon, the epochs of the log, and the snapshot: its oldest running transaction, and the newest, before which some have ended.
 -- scope: none
-SELECT log.horizon::text AS horizon, time_id(present_time() + interval '1 hour') AS horizon_id, log.epochs FROM log_end() AS log
+SELECT log.horizon::text AS horizon, time_id(present_time() + interval '1 hour') AS horizon_id, log.epochs,
+       pg_snapshot_xmin(s)::text AS oldest, pg_snapshot_xmax(s)::text AS newest
+FROM log_end() AS log, pg_current_snapshot() AS s
 
 -- name: poll
--- The horizon, the epochs of the log, and the next events of some campaigns, each after its own position. $1 scope, $2 campaigns, $3 and $4 their positions, $5 streams,
+-- The horizon, the epochs of the log, the snapshot, and the next events of some campaigns, each after its own position. $1 scope, $2 campaigns, $3 and $4 their positions, $5 streams,
 -- $6 a lower bound for the times of the events, $7 types or null for all, $8 entity or null for all, $9 limit per campaign, $10 limit of the
 -- payloads in bytes per campaign, which a first event may exceed; `more` says that another event was found. Events of other types are returned without their payload. OFFSET 0: the end of the log is formatted once, not for each row.
 -- The texts are cast to ids where they are unnested. A cast in the condition on (xid, id) would keep the condition out of the index scan: the
 -- error of a failed cast could reveal the value it was compared with, so PostgreSQL (15.20, unlike 15.18) checks such a condition after the policy.
 -- scope: read
-SELECT k.number, log.text AS horizon, log.id AS horizon_id, log.epochs, x.*
-FROM (SELECT horizon, horizon::text AS text, time_id(present_time() + interval '1 hour') AS id, epochs FROM log_end() OFFSET 0) AS log
+SELECT k.number, log.text AS horizon, log.id AS horizon_id, log.epochs, log.oldest, log.newest, x.*
+FROM (SELECT horizon, horizon::text AS text, time_id(present_time() + interval '1 hour') AS id, epochs,
+             pg_snapshot_xmin(s)::text AS oldest, pg_snapshot_xmax(s)::text AS newest
+      FROM log_end(), pg_current_snapshot() AS s OFFSET 0) AS log
 CROSS JOIN unnest($2::int[], $3::text[]::xid8[], $4::bigint[]) WITH ORDINALITY AS k (campaign_id, xid, id, number)
 LEFT JOIN LATERAL (
   SELECT p.id, p.event_type, p.campaign_id, p.master_id, p.version, p.occurred_at, p.actor, p.correlation_id, p.causation_id,

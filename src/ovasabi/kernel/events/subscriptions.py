@@ -10,6 +10,7 @@ from ovasabi.kernel.batching.batcher import Batcher, Limits
 from ovasabi.kernel.call.context import current, current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.events.cursors import Position, parse_cursor
+from ovasabi.kernel.events.feed_lag import lag_of
 from ovasabi.kernel.events.holdings import Holdings
 from ovasabi.kernel.events.log import check_event_type
 from ovasabi.kernel.events.log_poll import LogPage, end_of_log, persistently, poll
@@ -107,7 +108,7 @@ class Subscriptions:
                 lambda: self._read_page(campaign, after, wanted, entity_id), self._limits.patience_seconds
             )
 
-        return Watch(tail, subscriber, position, read_page, heartbeat_seconds)
+        return Watch(tail, subscriber, position, read_page, heartbeat_seconds, lag_of(self._database))
 
     async def close(self) -> None:
         """Ends all watches with the error `WatchEnded`, and waits until their reads have ended."""

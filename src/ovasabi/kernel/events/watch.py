@@ -9,6 +9,7 @@ import msgspec
 
 from ovasabi.kernel.call.context import nobodys_context
 from ovasabi.kernel.events.cursors import Position, cursor_of
+from ovasabi.kernel.events.feed_lag import FeedLag
 from ovasabi.kernel.events.log import Event
 from ovasabi.kernel.events.log_poll import LogPage, position_of
 from ovasabi.kernel.events.log_tail import LogTail, Subscriber, TooMuchUnread, size_of
@@ -18,9 +19,13 @@ NOW = "now"
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """No event occurred for a while. Everything up to the cursor was delivered: resume from it."""
+    """No event occurred for a while. Everything up to the cursor was delivered: resume from it.
+
+    `lag_seconds` is for how long at least later events have been held back by a transaction that is still open.
+    """
 
     cursor: str
+    lag_seconds: float | None = None
 
 
 class Watch(AsyncIterator[Event | Heartbeat]):
@@ -37,11 +42,13 @@ class Watch(AsyncIterator[Event | Heartbeat]):
         after: Position | None,
         read_page: Callable[[Position], Awaitable[LogPage]],
         heartbeat_seconds: float,
+        lag: FeedLag,
     ) -> None:
         self._tail = tail
         self._subscriber = subscriber
         self._read_page = read_page
         self._heartbeat_seconds = heartbeat_seconds
+        self._lag = lag
         self._loop = asyncio.get_running_loop()
         self._delivered = after
         """Everything up to this position was delivered. None: it starts at the end of the log, not known yet."""
@@ -86,7 +93,7 @@ class Watch(AsyncIterator[Event | Heartbeat]):
                 async with asyncio.timeout_at(deadline):
                     await self._subscriber.ready.wait()
             except TimeoutError:
-                return Heartbeat(self.cursor)
+                return self._heartbeat()
         return item
 
     def _next_available(self) -> Event | Heartbeat | None:
@@ -132,7 +139,7 @@ class Watch(AsyncIterator[Event | Heartbeat]):
         """Takes the events of a page; returns a heartbeat if the watch starts at the tail."""
         if page is None:
             self._delivered = self._read = self._joined_at = self._tail.join(self._subscriber)
-            return Heartbeat(self.cursor)
+            return self._heartbeat()
         held = self._hold(page.events)
         self._read = page.position if held == len(page.events) else position_of(page.events[held - 1])
         if held == len(page.events) and not page.full and self._joined_at is None:
@@ -150,6 +157,9 @@ class Watch(AsyncIterator[Event | Heartbeat]):
             self._subscriber.holding.take(size)
             self._events.append((event, size))
         return len(events)
+
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(self.cursor, self._lag.seconds)
 
     def _leave(self) -> None:
         self._tail.leave(self._subscriber)

@@ -86,4 +86,7 @@ class Events(Service):
 async def _messages(watched: Watch) -> AsyncGenerator[WatchedEvent, None]:
     async with aclosing(watched):
         async for item in watched:
-            yield WatchedEvent(cursor=item.cursor, event=item if isinstance(item, Event) else None)
+            if isinstance(item, Event):
+                yield WatchedEvent(cursor=item.cursor, event=item)
+            else:
+                yield WatchedEvent(cursor=item.cursor, lag_seconds=item.lag_seconds)

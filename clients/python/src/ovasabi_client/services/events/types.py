@@ -18,4 +18,8 @@ class WatchedEvent(Response, frozen=True, kw_only=True):
 
     cursor: str
     """The cursor at which to resume after this message."""
+    lag_seconds: float | None = None
+    """In a heartbeat: for how many seconds at least later messages have been held back by a transaction that is still
+    open; 0 if none are, null if that is not known.
+    """
     event: Event | None = None
