@@ -83,6 +83,8 @@ class Platform(msgspec.Struct, frozen=True):
     peers: Peers
     calls: Concurrency
     stop: Stop
+    outcomes: dict[Any, int] = msgspec.field(default_factory=dict)
+    """How many calls have ended how."""
 
 
 Finding = Callable[[Peers], AbstractAsyncContextManager[Elsewhere]]

@@ -84,6 +84,12 @@ class Database:
         await asyncio.gather(*(_closed(pool) for pool in self._pools.values()))
         self._pools.clear()
 
+    def usage(self) -> dict[Pool, tuple[int, int, int]]:
+        """Returns of each open pool how many connections it has, how many of them are idle, and the most of them."""
+        return {
+            name: (pool.get_size(), pool.get_idle_size(), pool.get_max_size()) for name, pool in self._pools.items()
+        }
+
     async def read(
         self, sql: str, *args: Any, timeout: float | None = None, pool: Pool = Pool.READ, shaped: bool = False
     ) -> list[Row]:

@@ -10,6 +10,7 @@ import msgspec
 
 from ovasabi.database.deadlines import ending_at
 from ovasabi.errors import DeadlineExceeded, Kind, OvasabiError, such_as
+from ovasabi.gateway.outcomes import counted
 from ovasabi.kernel.batching.concurrency import ALL
 from ovasabi.kernel.call.context import (
     PLATFORM,
@@ -97,7 +98,8 @@ async def serve(
     began = time.monotonic()
     deadline = _deadline(platform, caller.timeout)
     admitted = _admitted(platform, caller, method, campaign, began, deadline, work)
-    return await (admitted if deadline is None else ending_at(deadline, admitted))
+    limited = admitted if deadline is None else ending_at(deadline, admitted)
+    return await counted(platform.outcomes, "grpc" if caller.may_be_peer else "http", method, limited)
 
 
 async def _admitted(

@@ -12,13 +12,14 @@ log = logging.getLogger("ovasabi.gateway")
 
 def public_error(error: Exception, call: str) -> OvasabiError:
     """Returns the error to report to the caller; logs internal errors with `call`, the name of what was called."""
-    public = _mapped(error)
+    public = mapped(error)
     if public.kind is Kind.INTERNAL:
         log.error("%s failed", call, exc_info=error)
     return public
 
 
-def _mapped(error: Exception) -> OvasabiError:
+def mapped(error: Exception) -> OvasabiError:
+    """Returns the error to report to the caller."""
     if isinstance(error, OvasabiError):
         return error
     mapped = from_postgres(error, "entity", "") if isinstance(error, asyncpg.PostgresError) else None

@@ -47,6 +47,11 @@ async def report_of(connection: asyncpg.Connection) -> dict[str, Any]:
     return report
 
 
+async def ids_ahead(fetch: log_holders.Fetch) -> int:
+    """Returns by how many seconds ids are ahead of the clock."""
+    return int((await fetch(_SQL["ids"]))[0]["ids_ahead_seconds"])
+
+
 def next_step(report: dict[str, Any]) -> str | None:
     """Returns what is to be done first about a database in such a state; None if nothing is."""
     if report["migrations_pending"] is None:

@@ -9,6 +9,7 @@ import pytest
 from ovasabi import runtime, servers
 from ovasabi.kernel.service.shards import HOME
 from ovasabi.lifecycle import log_holders
+from ovasabi.lifecycle.transaction_ages import TransactionAges
 from tests.command_line import run_async
 from tests.integration.kernel.fixtures import admin, eventually, pools
 from tests.integration.servers.conftest import OTHER, Place
@@ -40,6 +41,7 @@ async def test_what_holds_the_feed_of_a_server_back_is_told_with_its_name(
             assert held[0].startswith(f"server {number}: prepared transaction 'left' in database")
             async with pools(place.home.url()) as home, pools(place.other.url()) as other:
                 every = {HOME: home, OTHER: other}
+                assert await TransactionAges().oldest(every[number].read) > 0, "of a prepared one it is known at once"
                 keeping = asyncio.create_task(servers._maintain(every, number, place.settings, look_seconds=0.1))
 
                 async def logged() -> bool:

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response, get
 
 from ovasabi import __version__
+from ovasabi.gateway.metrics import MEDIA_TYPE, metrics
 from ovasabi.gateway.readiness import readiness
 from ovasabi.gateway.wire.headers import JSON
 from ovasabi.gateway.wire.problems import NoRoute
@@ -47,6 +48,13 @@ async def ready(request: Request[Any, Any, Any]) -> Page:
     return Response(msgspec.json.encode(body), media_type=JSON)
 
 
+@get("/metrics", include_in_schema=False)
+async def figures(request: Request[Any, Any, Any]) -> Page:
+    """Metrics, for a key of the whole platform."""
+    text = await metrics(request.app.state.platform, request.headers.get("authorization", ""))
+    return Response(text.encode(), media_type=MEDIA_TYPE, headers={"cache-control": "no-store"})
+
+
 @get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request[Any, Any, Any]) -> Page:
     """The OpenAPI document."""
@@ -83,4 +91,4 @@ def _assets() -> Path:
     return Path(spec.submodule_search_locations[0]) / "static"
 
 
-PAGES = [alive, ready, openapi, docs, start, file]
+PAGES = [alive, ready, figures, openapi, docs, start, file]

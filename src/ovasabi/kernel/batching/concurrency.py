@@ -21,6 +21,11 @@ class Concurrency:
         self._share = max(1, most // 2)
         self._held: dict[Hashable, int] = {}
 
+    @property
+    def under_way(self) -> int:
+        """The number of calls."""
+        return self._held.get(ALL, 0)
+
     def enter(self, *holders: Hashable) -> None:
         """Counts a call for each of its holders, or for none if it is refused; `leave` must follow."""
         held = self._held

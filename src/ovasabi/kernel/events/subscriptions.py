@@ -110,6 +110,11 @@ class Subscriptions:
 
         return Watch(tail, subscriber, position, read_page, heartbeat_seconds, lag_of(self._database))
 
+    @property
+    def watches(self) -> int:
+        """The number of watches."""
+        return sum(len(tail.watchers) for tail in self._tails.values())
+
     async def close(self) -> None:
         """Ends all watches with the error `WatchEnded`, and waits until their reads have ended."""
         self._closed = True
@@ -130,7 +135,7 @@ class Subscriptions:
         tail = self._tails.get(campaign)
         if tail is not None and len(tail.watchers) >= self._limits.watchers_per_campaign:
             raise TooManyWatchers(count=len(tail.watchers), what="this campaign")
-        count = sum(len(other.watchers) for other in self._tails.values())
+        count = self.watches
         if count >= self._limits.watchers:
             raise TooManyWatchers(count=count, what="this process")
         if tail is None:

@@ -69,6 +69,7 @@ class Runner:
         self._at_once = at_once
         self._lease_seconds = lease_seconds
         self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._operations.under_way = lambda: len(self._tasks)
 
     async def run(self) -> None:
         """Picks up work for as long as there is capacity, until cancelled. After an error it tries at the next poll."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -69,6 +69,8 @@ class Operations(EntityService[Operation]):
         super().__init__(*arguments)
         self.wake_up = asyncio.Event()
         """Set when there may be work to do."""
+        self.under_way: Callable[[], int] = lambda: 0
+        """Returns how many operations this process runs."""
 
     async def accept(self, call: Call) -> Operation:
         """Accepts the work that a call requests.
