@@ -13,8 +13,7 @@ from ovasabi.errors import OvasabiError
 from ovasabi.gateway.admission import Forbidden
 from ovasabi.kernel.batching.concurrency import ALL
 from ovasabi.kernel.call.context import PLATFORM
-from ovasabi.kernel.events.feed_lag import lag_of
-from ovasabi.kernel.events.log_poll import end_of_log
+from ovasabi.kernel.events.log_poll import end_of_log, lag_of
 from ovasabi.kernel.service import ServiceRegistry
 from ovasabi.lifecycle.report import ids_ahead
 from ovasabi.lifecycle.transaction_ages import ages_of

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ovasabi.database.connection import Database
-from ovasabi.kernel.events.feed_lag import lag_of
+from ovasabi.kernel.events.log_poll import lag_of
 from ovasabi.kernel.events.subscriptions import Heartbeat, Watch
 from tests.integration.kernel.fixtures import admin
 from tests.integration.kernel.test_shared_subscriptions import counting_polls

@@ -1,7 +1,9 @@
-"""Polls the event log: reads what came after a position, for many campaigns in one statement, up to the horizon."""
+"""Polls the event log: reads what came after positions up to the horizon, and tells how far behind that is."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -14,13 +16,21 @@ from ovasabi.kernel.call.scope import scope_of
 from ovasabi.kernel.call.transaction import read
 from ovasabi.kernel.declare.entity import STREAMS
 from ovasabi.kernel.events.cursors import Position, parse_cursor
-from ovasabi.kernel.events.feed_lag import lag_of
 from ovasabi.kernel.events.log import Event, earliest, event_of, pool_for
 from ovasabi.kernel.events.log_end import CursorUnknown, LogEnd, end_of
 from ovasabi.kernel.statements.bounding import PAGE_BYTES
 
 T = TypeVar("T")
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+
+SAMPLE_SECONDS = 0.5
+"""How often a poll is noted at most: there are twenty a second while events arrive."""
+SAMPLES = 1024
+"""How many are kept; of more, every second one is dropped, and the lag is told the less exactly the longer it is."""
+KNOWN_SECONDS = 10.0
+"""How long after the last poll the lag is known: without watchers, and without the database, there are none."""
+
+_lags: WeakKeyDictionary[Database, "FeedLag"] = WeakKeyDictionary()
 
 _SQL = load(__file__)
 
@@ -103,3 +113,50 @@ def _page(rows: list[Row], end: LogEnd, after: Position, limit: int) -> LogPage:
     full = len(events) >= limit or (bool(events) and events[-1]["more"] is not None)
     last = (int(events[-1]["xid"]), events[-1]["id"]) if full else end.position
     return LogPage([event_of(row) for row in events if row["wanted"]], max(after, last), full)
+
+
+class FeedLag:
+    """What polls of one server's log have seen: when the first transaction after the present horizon had ended.
+
+    It costs no statement, since each poll has a snapshot. A transaction that was open before the first poll counts
+    from there.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._ends: list[tuple[float, int]] = []
+        """Times, and up to which transaction some had ended by then; only those after the horizon."""
+        self._newest = 0
+        self._noted_at: float | None = None
+
+    def note(self, row: Row) -> None:
+        """Notes the snapshot of a poll: its `oldest` running transaction, and the `newest`, before which some ended."""
+        self._see(int(row["oldest"]), int(row["newest"]))
+
+    @property
+    def seconds(self) -> float | None:
+        """For how long at least events have been held back; 0 if none are, None if it is not known."""
+        if self._noted_at is None or self._now() > self._noted_at + KNOWN_SECONDS:
+            return None
+        return round(self._now() - self._ends[0][0], 1) if self._ends else 0.0
+
+    def _see(self, oldest: int, newest: int) -> None:
+        now = self._now()
+        if newest < self._newest:
+            if self._noted_at is not None and now <= self._noted_at + KNOWN_SECONDS:
+                return  # an earlier snapshot, of a poll that took longer than a later one
+            self._ends.clear()  # the log has moved to another server
+        self._noted_at, self._newest = now, newest
+        self._ends = [each for each in self._ends if each[1] > oldest]
+        if newest <= oldest or (self._ends and now < self._ends[-1][0] + SAMPLE_SECONDS):
+            return
+        if len(self._ends) >= SAMPLES:
+            del self._ends[1::2]
+        self._ends.append((now, newest))
+
+
+def lag_of(database: Database) -> FeedLag:
+    """Returns the lag of a server's feed, as the polls of this process see it."""
+    if (lag := _lags.get(database)) is None:
+        lag = _lags[database] = FeedLag()
+    return lag

@@ -10,10 +10,9 @@ from ovasabi.kernel.batching.batcher import Batcher, Limits
 from ovasabi.kernel.call.context import current, current_campaign
 from ovasabi.kernel.call.errors import InvalidValue
 from ovasabi.kernel.events.cursors import Position, parse_cursor
-from ovasabi.kernel.events.feed_lag import lag_of
 from ovasabi.kernel.events.holdings import Holdings
 from ovasabi.kernel.events.log import check_event_type
-from ovasabi.kernel.events.log_poll import LogPage, end_of_log, persistently, poll
+from ovasabi.kernel.events.log_poll import LogPage, end_of_log, lag_of, persistently, poll
 from ovasabi.kernel.events.log_tail import LogTail, Subscriber, TooMuchUnread, WatcherTooSlow, WatchLimits
 from ovasabi.kernel.events.watch import NOW, Heartbeat, Watch
 

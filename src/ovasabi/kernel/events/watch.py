@@ -9,9 +9,8 @@ import msgspec
 
 from ovasabi.kernel.call.context import nobodys_context
 from ovasabi.kernel.events.cursors import Position, cursor_of
-from ovasabi.kernel.events.feed_lag import FeedLag
 from ovasabi.kernel.events.log import Event
-from ovasabi.kernel.events.log_poll import LogPage, position_of
+from ovasabi.kernel.events.log_poll import FeedLag, LogPage, position_of
 from ovasabi.kernel.events.log_tail import LogTail, Subscriber, TooMuchUnread, size_of
 
 NOW = "now"

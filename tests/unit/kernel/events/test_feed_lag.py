@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from ovasabi.kernel.events import feed_lag
-from ovasabi.kernel.events.feed_lag import KNOWN_SECONDS, FeedLag
+from ovasabi.kernel.events import log_poll
+from ovasabi.kernel.events.log_poll import KNOWN_SECONDS, FeedLag
 
 
 class Clock:
@@ -70,7 +70,7 @@ def test_an_earlier_snapshot_changes_nothing_and_another_server_begins_anew(cloc
 
 
 def test_what_is_kept_is_bounded_and_the_longest_lag_is_known(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed_lag, "SAMPLES", 16)
+    monkeypatch.setattr(log_poll, "SAMPLES", 16)
     for second in range(1000):
         assert clock.poll(second, 10, 20 + second) == second
         assert len(clock.lag._ends) <= 16
