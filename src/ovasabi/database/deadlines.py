@@ -72,6 +72,8 @@ async def ending_at(deadline: float, work: Coroutine[Any, Any, T]) -> T:
         raise
     finally:
         forget(moment, waiting)
+        # It holds the error, whose traceback holds this frame and with it all of the call, until a full collection.
+        del waiting
 
 
 class _Work(Generic[T]):

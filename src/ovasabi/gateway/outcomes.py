@@ -26,6 +26,12 @@ class Outcome(msgspec.Struct, frozen=True):
 Outcomes = dict[Outcome, int]
 
 
+def _ending(error: Exception) -> tuple[int, str]:
+    # Apart, since a variable that holds an error keeps its traceback, and with it the request, until a full collection.
+    public = mapped(error)
+    return http_status(public), public.code
+
+
 async def counted(outcomes: Outcomes, door: str, method: Method, call: Awaitable[T]) -> T:
     """Performs a call, and counts how it ended; a stream counts when it begins."""
     status, code = 499, CANCELLED
@@ -34,8 +40,7 @@ async def counted(outcomes: Outcomes, door: str, method: Method, call: Awaitable
         status, code = 200, "ok"
         return result
     except Exception as error:
-        public = mapped(error)
-        status, code = http_status(public), public.code
+        status, code = _ending(error)
         raise
     finally:
         outcome = Outcome(door, method.id, status, code)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
@@ -29,17 +29,21 @@ def answering(rpc: Rpc, platform: Platform) -> Handler:
     """Returns the handler of a unary method."""
 
     async def answer(body: bytes, context: Any) -> Any:
+        request = _Request(rpc, body)
+        del body
+
         async def work(caller: Caller) -> bytes:
-            message = cache(partial(_read, rpc, body))
-
             async def performed(_: Context) -> Any:
-                return await perform(platform, rpc.call(message()))
+                return await perform(platform, rpc.call(request.message))
 
-            value = await serve(platform, caller, rpc.method, lambda: rpc.campaign(message()), performed)
+            value = await serve(platform, caller, rpc.method, lambda: rpc.campaign(request.message), performed)
             response: bytes = rpc.response(value).SerializeToString()
             return response
 
-        return await _with_error_status(rpc.path, context, work)
+        try:
+            return await _with_error_status(rpc.path, context, work)
+        finally:
+            request.release()
 
     return answer
 
@@ -48,14 +52,17 @@ def streaming(rpc: Rpc, platform: Platform) -> Handler:
     """Returns the handler of a streaming method, which runs for as long as the client listens."""
 
     async def stream(body: bytes, context: Any) -> None:
+        request = _Request(rpc, body)
+        del body
+
         async def work(caller: Caller) -> None:
-            message = cache(partial(_read, rpc, body))
-            call = cache(lambda: rpc.call(message()))
+            call = cache(lambda: rpc.call(request.message))
 
             async def started(scope: Context) -> tuple[Context, AsyncGenerator[Watched, None]]:
                 return scope, await watch(platform, call())
 
-            scope, watched = await serve(platform, caller, rpc.method, lambda: rpc.campaign(message()), started)
+            scope, watched = await serve(platform, caller, rpc.method, lambda: rpc.campaign(request.message), started)
+            request.release()
             with acting(scope):
                 async with aclosing(watched) as messages, while_admitted(platform, caller, call()):
                     # Tells the client that the call was accepted, possibly long before the first message.
@@ -63,7 +70,10 @@ def streaming(rpc: Rpc, platform: Platform) -> Handler:
                     async for value in messages:
                         await _write(context, rpc.response(value).SerializeToString())
 
-        await _with_error_status(rpc.path, context, work)
+        try:
+            await _with_error_status(rpc.path, context, work)
+        finally:
+            request.release()
 
     return stream
 
@@ -93,15 +103,37 @@ async def _with_error_status(path: str, context: Any, work: Callable[[Caller], A
     await context.abort_with_status(status._replace(trailing_metadata=trailing))
 
 
-def _read(rpc: Rpc, body: bytes) -> Message:
-    if len(body) > MAX_MESSAGE_BYTES:
-        raise BodyTooLarge(limit=MAX_MESSAGE_BYTES)
-    try:
-        message: Message = rpc.request_class.FromString(body)
-    except DecodeError:
-        problem = f"The message is not a valid {rpc.request_class.DESCRIPTOR.full_name}."
-        raise BadRequest(problem=problem, hint="Generate the client from the files in api/.") from None
-    return message
+class _Request:
+    """The message of a call, decoded when it is needed and let go at the end.
+
+    gRPC holds the error that ends a call in a circle with the frames of the call, until a full collection.
+    """
+
+    def __init__(self, rpc: Rpc, body: bytes) -> None:
+        self._rpc = rpc
+        self._body = body
+        self._message: Message | None = None
+
+    @property
+    def message(self) -> Message:
+        """The message."""
+        if self._message is None:
+            self._message = self._decoded()
+        return self._message
+
+    def release(self) -> None:
+        """Lets go of the message."""
+        self._body, self._message = b"", None
+
+    def _decoded(self) -> Message:
+        if len(self._body) > MAX_MESSAGE_BYTES:
+            raise BodyTooLarge(limit=MAX_MESSAGE_BYTES)
+        try:
+            message: Message = self._rpc.request_class.FromString(self._body)
+        except DecodeError:
+            problem = f"The message is not a valid {self._rpc.request_class.DESCRIPTOR.full_name}."
+            raise BadRequest(problem=problem, hint="Generate the client from the files in api/.") from None
+        return message
 
 
 async def _write(context: Any, body: bytes) -> None:
