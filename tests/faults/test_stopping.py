@@ -86,7 +86,10 @@ async def test_a_stop_while_the_server_hangs_is_bounded(program: Serving) -> Non
     calls = await program.begin()
     program.process.send_signal(signal.SIGTERM)
     assert await program.ended(30) in (0, 1)
-    await asyncio.gather(*calls, return_exceptions=True)
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    told = [answer for answer in answers if isinstance(answer, httpx.Response) and answer.status_code >= 500]
+    assert {answer.status_code for answer in told} == {503}, answers
+    assert all(answer.json()["correlation_id"] for answer in told)
 
 
 async def test_a_second_signal_ends_the_process_at_once(program: Serving) -> None:

@@ -1,5 +1,6 @@
 """Handles API requests: finds the method, admits the caller, reads the call and performs it."""
 
+import asyncio
 from typing import Any
 
 from ovasabi.gateway.admission import perform, serve, watch, while_admitted
@@ -8,6 +9,7 @@ from ovasabi.gateway.http.failures import RequestInfo, failure
 from ovasabi.gateway.http.messages import HttpRequest, HttpResponse, json_response
 from ovasabi.gateway.http.requests import call_of, caller_of
 from ovasabi.gateway.http.router import Router, method_of
+from ovasabi.gateway.readiness import NotReady
 from ovasabi.gateway.wire.paths import operation_path
 from ovasabi.kernel.call.context import Context
 from ovasabi.kernel.declare.methods import Call, MethodKind
@@ -31,6 +33,10 @@ async def respond(router: Router, platform: Platform, request: HttpRequest) -> H
             return _response(call, request, await perform(platform, call))
 
         return await serve(platform, caller, method, lambda: route.parameters.get("campaign"), work)
+    except asyncio.CancelledError:
+        if not platform.stop.has_begun:
+            raise  # the client has gone
+        return failure(_info(request), NotReady(problem="it is stopping"))
     except Exception as error:
         return failure(_info(request), error)
 
