@@ -1,15 +1,17 @@
 """A process of the platform, and its server behind a proxy."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import msgspec
+import pytest
 import pytest_asyncio
 
 from ovasabi.database.embedded import EmbeddedServer
 from tests.conftest import fresh
+from tests.e2e.conftest import Program, free_port
 from tests.faults.proxy import Proxy, proxied
 from tests.integration.gateway.conftest import Clients, serving
 from tests.integration.kernel.fixtures import pools
@@ -22,6 +24,15 @@ class Behind(msgspec.Struct):
     proxy: Proxy
     client: httpx.AsyncClient
     path: str = "/v1/campaigns/shop/contents"
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    """The program on an empty home; stopped at the end, whatever happened."""
+    made = Program(tmp_path / "home", free_port())
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.stop()
 
 
 @pytest_asyncio.fixture

@@ -91,9 +91,7 @@ async def use_of(storm: Storm) -> Use:
 
 def program_on(home: Path) -> Program:
     """The program on an empty home."""
-    program = Program(home, free_port())
-    program.environment |= {"OVASABI_REQUEST_TIMEOUT_SECONDS": "5"}
-    return program
+    return Program(home, free_port())
 
 
 def stop(program: Program) -> None:

@@ -31,6 +31,7 @@ class Storm:
 
     def __init__(self, program: Program, seed: int) -> None:
         self.program = program
+        program.environment |= {"OVASABI_REQUEST_TIMEOUT_SECONDS": "5"}
         self.seed = seed
         self.ledger = Ledger()
         self.random = random.Random(seed)
@@ -131,24 +132,22 @@ async def kill_backend(storm: Storm) -> None:
 
 async def end_sessions(storm: Storm) -> None:
     """All sessions are ended, again and again."""
-    for _ in range(5):
-        async with storm.administrator() as connection:
-            await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-                " AND backend_type = 'client backend'"
-            )
-        await asyncio.sleep(0.2)
+    await _to_sessions(storm, "pg_terminate_backend", times=5, pause=0.2)
 
 
 async def cancel_statements(storm: Storm) -> None:
     """All statements are cancelled, again and again."""
-    for _ in range(10):
+    await _to_sessions(storm, "pg_cancel_backend", times=10, pause=0.05)
+
+
+async def _to_sessions(storm: Storm, function: str, *, times: int, pause: float) -> None:
+    for _ in range(times):
         async with storm.administrator() as connection:
             await connection.execute(
-                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                f"SELECT {function}(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
                 " AND backend_type = 'client backend'"
             )
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause)
 
 
 async def hang_postgres(storm: Storm) -> None:

@@ -1,14 +1,13 @@
 """The clock of a machine is set on by half a year, and back again: the program starts, and its log remains whole."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.e2e.conftest import Program, free_port
+from tests.e2e.conftest import Program
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 pytestmark = [
@@ -16,15 +15,6 @@ pytestmark = [
     pytest.mark.skipif(LIBRARY is None, reason="faketime is not installed; .ci/run installs it"),
 ]
 PATH = "/v1/campaigns/python"
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
-    """The program on an empty home; stopped at the end, whatever happened."""
-    made = Program(tmp_path / "home", free_port())
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.stop()
 
 
 def started(program: Program, shift: str) -> None:
